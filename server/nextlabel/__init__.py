@@ -1,0 +1,1 @@
+"""A server for human-in-the-loop image classification."""

@@ -1,0 +1,136 @@
+"""The plugin door: four hooks, found through the entry-point group `nextlabel`.
+
+Write a module with any of these functions, mark each with `@hookimpl`, and name the module
+in your package's `pyproject.toml`:
+
+    [project.entry-points.nextlabel]
+    my-plugin = "my_package.my_module"
+
+Hooks are called once, when a nextlabel process starts; they must be cheap and import
+nothing heavy. `nextlabel new-plugin NAME` writes a working package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pluggy
+
+from nextlabel.contracts.records import DatasetPlugin, LearnerPlugin, ProjectPlugin, StrategyPlugin
+
+GROUP = "nextlabel"
+
+hookspec = pluggy.HookspecMarker(GROUP)
+hookimpl = pluggy.HookimplMarker(GROUP)
+
+
+@hookspec
+def nextlabel_strategies() -> Iterable[StrategyPlugin]:
+    """Offer query strategies.
+
+    Example:
+
+        from nextlabel.contracts import Pool, Strategy, StrategyPlugin, hookimpl
+
+        class Ratio(Strategy):
+            "Asks where the second best class comes closest to the best."
+
+            def score(self, pool: Pool, rng):
+                ordered = pool.probabilities.copy()
+                ordered.sort(axis=1)
+                return ordered[:, -2] / ordered[:, -1]
+
+        @hookimpl
+        def nextlabel_strategies():
+            yield StrategyPlugin("ratio", "second best over best", Ratio, needs=["probabilities"])
+    """
+    return ()
+
+
+@hookspec
+def nextlabel_learners() -> Iterable[LearnerPlugin]:
+    """Offer learners.
+
+    Example, which always answers how common each class is:
+
+        import numpy as np
+        from nextlabel.contracts import (
+            Learner, LearnerPlugin, Model, Outputs, VectorInput, hookimpl)
+
+        class Prior(Model):
+            def __init__(self, shares, dimensions):
+                self.shares, self.input = shares, VectorInput(dimensions)
+
+            def predict(self, items, needs, rng):
+                rows = np.tile(self.shares, (len(items), 1))
+                return Outputs(probabilities=rows, embeddings=rows)
+
+            def tensors(self):
+                return {"shares": self.shares}
+
+            def description(self):
+                return {"dimensions": self.input.dimensions}
+
+        class PriorLearner(Learner):
+            def fit(self, items, targets, training):
+                weights = targets.candidates / targets.candidates.sum(axis=1, keepdims=True)
+                training.progress(1.0, {"loss": 0.0})
+                return Prior(weights.mean(axis=0), items.vectors.shape[1])
+
+            def rebuild(self, description, tensors):
+                return Prior(tensors["shares"], description["dimensions"])
+
+        @hookimpl
+        def nextlabel_learners():
+            yield LearnerPlugin("prior", "how common each class is", PriorLearner)
+    """
+    return ()
+
+
+@hookspec
+def nextlabel_datasets() -> Iterable[DatasetPlugin]:
+    """Offer data sets.
+
+    Example, with a parameter:
+
+        from dataclasses import dataclass
+        from typing import Annotated
+        import numpy as np
+        from nextlabel.contracts import (
+            Bounds, Contents, Dataset, DatasetPlugin, VectorItems, hookimpl)
+
+        @dataclass(frozen=True)
+        class TwoMoonsParameters:
+            size: Annotated[int, Bounds(ge=2), "how many points"] = 200
+
+        class TwoMoons(Dataset):
+            def read(self, root, seed):
+                n = self.parameters.size
+                rng = np.random.default_rng(seed)
+                truth = np.arange(n) % 2
+                angle = rng.uniform(0, np.pi, n) + np.pi * truth
+                points = np.stack([np.cos(angle) + truth, np.sin(angle) + truth / 2], axis=1)
+                return Contents(ids=[str(i) for i in range(n)], classes=("upper", "lower"),
+                                content=VectorItems(points.astype(np.float32)), truth=truth)
+
+        @hookimpl
+        def nextlabel_datasets():
+            yield DatasetPlugin("two-moons", "two half circles", TwoMoons, TwoMoonsParameters)
+    """
+    return ()
+
+
+@hookspec
+def nextlabel_projects() -> Iterable[ProjectPlugin]:
+    """Offer ready projects: a TOML file each.
+
+    Example:
+
+        from pathlib import Path
+        from nextlabel.contracts import ProjectPlugin, hookimpl
+
+        @hookimpl
+        def nextlabel_projects():
+            yield ProjectPlugin("moons", Path(__file__).with_name("moons.toml"))
+    """
+    return ()
