@@ -1,0 +1,85 @@
+"""A checkpoint's folder: `weights.safetensors`, `model.onnx` where there is one, and `card.json`.
+
+The card holds the SHA-256 of the other two, and nothing is read whose sum is another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from nextlabel.contracts.errors import Gone
+from nextlabel.store import plain
+
+WEIGHTS = "weights.safetensors"
+ONNX = "model.onnx"
+CARD = "card.json"
+
+
+def write_weights(folder: Path, tensors: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Write the tensors of a model."""
+    save_file({name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}, folder / WEIGHTS)
+
+
+def write_card(folder: Path, card: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the card, last of all, and return it: `card` with `sha256` of the files beside it."""
+    sums = {name: _sum(folder / name) for name in (WEIGHTS, ONNX) if (folder / name).exists()}
+    whole: dict[str, Any] = plain.plain({**card, "sha256": sums})
+    (folder / CARD).write_text(plain.dumps(whole, indent=2) + "\n", encoding="utf-8")
+    return whole
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return the card. Gone if it is not there or not whole."""
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise Gone(f"there is no checkpoint in {folder}") from error
+    except ValueError as error:
+        raise Gone(f"the checkpoint in {folder} is damaged: {CARD} is not JSON") from error
+    if not isinstance(card, dict) or not isinstance(card.get("sha256"), dict):
+        raise Gone(f"the checkpoint in {folder} is damaged: {CARD} names no files")
+    return card
+
+
+def read_weights(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the tensors. Gone if they are not there or not those the card was written for."""
+    path = checked(folder, WEIGHTS)
+    if path is None:
+        raise Gone(f"the checkpoint in {folder} has no {WEIGHTS}")
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise Gone(f"the checkpoint in {folder} is damaged: {error}") from error
+
+
+def onnx_path(folder: Path) -> Path | None:
+    """Return where the model's ONNX lies, None if it has none. Gone if it is not the card's."""
+    return checked(folder, ONNX)
+
+
+def checked(folder: Path, name: str) -> Path | None:
+    """Return the path of a file that the card names, None if it names none. Gone if its sum is another."""
+    expected = read_card(folder)["sha256"].get(name)
+    if expected is None:
+        return None
+    path = folder / name
+    try:
+        found = _sum(path)
+    except FileNotFoundError as error:
+        raise Gone(f"the checkpoint in {folder} is damaged: {name} is missing") from error
+    if found != expected:
+        raise Gone(f"the checkpoint in {folder} is damaged: {name} is not what its card was written for")
+    return path
+
+
+def _sum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

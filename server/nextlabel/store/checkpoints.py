@@ -1,0 +1,129 @@
+"""Checkpoints and the scores that each gave the pool; the files themselves are beside the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import insert as insert_into
+from sqlalchemy.exc import IntegrityError
+
+from nextlabel.contracts.errors import Conflict
+from nextlabel.store import plain
+from nextlabel.store.schema import checkpoints
+from nextlabel.store.schema import scorings as _scorings
+
+
+@dataclass(frozen=True)
+class CheckpointRow:
+    """A trained model."""
+
+    project: str
+    name: str
+    number: int
+    """Counts 1, 2, ... within the project."""
+    job: int | None
+    """That trained it; None for a shipped one."""
+    created: float
+    """Seconds since the epoch."""
+    metrics: Mapping[str, Any]
+    """Always finite."""
+    card: Mapping[str, Any]
+    verdict: str
+    """Why it went live, or why it waits."""
+    folder: str
+
+
+@dataclass(frozen=True)
+class ScoringRow:
+    """What a checkpoint says of a pool: memory-mapped arrays in a folder."""
+
+    id: int
+    project: str
+    checkpoint: str
+    rows: int
+    """Items scored: positions 0 to rows - 1."""
+    arrays: tuple[str, ...]
+    """Names of the arrays."""
+    folder: str
+    created: float
+    """Seconds since the epoch."""
+    last_label: int
+    """The newest label the checkpoint learnt from."""
+
+
+def next_number(c: Connection, project: str) -> int:
+    """Return the number that the project's next checkpoint gets."""
+    newest = select(func.coalesce(func.max(checkpoints.c.number), 0)).where(checkpoints.c.project == project)
+    return int(c.execute(newest).scalar_one()) + 1
+
+
+def insert(c: Connection, row: CheckpointRow) -> None:
+    """Store a checkpoint; Conflict if its name or number is taken."""
+    values = {**vars(row), "metrics": plain.metrics(row.metrics)}
+    try:
+        c.execute(insert_into(checkpoints), values)
+    except IntegrityError as error:
+        raise Conflict(f"project {row.project!r} cannot store checkpoint {row.name!r}: {error.orig}") from error
+
+
+def get(c: Connection, project: str, name: str) -> CheckpointRow | None:
+    """Return the checkpoint, or None."""
+    mine = select(checkpoints).where(checkpoints.c.project == project, checkpoints.c.name == name)
+    row = c.execute(mine).one_or_none()
+    return None if row is None else CheckpointRow(*row)
+
+
+def all(c: Connection, project: str) -> list[CheckpointRow]:  # noqa: A001 - read as checkpoints.all
+    """Return the project's checkpoints, by number."""
+    mine = select(checkpoints).where(checkpoints.c.project == project).order_by(checkpoints.c.number)
+    return [CheckpointRow(*row) for row in c.execute(mine)]
+
+
+def insert_scoring(
+    c: Connection,
+    project: str,
+    checkpoint: str,
+    rows: int,
+    arrays: Sequence[str],
+    folder: str,
+    created: float,
+    last_label: int,
+) -> int:
+    """Store a scoring and return its id, which no other ever gets."""
+    values = {
+        "project": project,
+        "checkpoint": checkpoint,
+        "rows": rows,
+        "arrays": list(arrays),
+        "folder": folder,
+        "created": created,
+        "last_label": last_label,
+    }
+    return int(c.execute(insert_into(_scorings).values(values).returning(_scorings.c.id)).scalar_one())
+
+
+def scoring(c: Connection, project: str, checkpoint: str) -> ScoringRow | None:
+    """Return the checkpoint's newest scoring, or None."""
+    mine = select(_scorings).where(_scorings.c.project == project, _scorings.c.checkpoint == checkpoint)
+    row = c.execute(mine.order_by(_scorings.c.id.desc()).limit(1)).one_or_none()
+    return None if row is None else ScoringRow(*row)
+
+
+def scoring_by_id(c: Connection, id_: int) -> ScoringRow | None:
+    """Return the scoring, or None where it is no longer kept."""
+    row = c.execute(select(_scorings).where(_scorings.c.id == id_)).one_or_none()
+    return None if row is None else ScoringRow(*row)
+
+
+def scorings(c: Connection, project: str) -> list[ScoringRow]:
+    """Return the project's scorings, oldest first."""
+    mine = select(_scorings).where(_scorings.c.project == project).order_by(_scorings.c.id)
+    return [ScoringRow(*row) for row in c.execute(mine)]
+
+
+def delete_scoring(c: Connection, id_: int) -> None:
+    """Forget a scoring; queries that chose by it cannot be replayed from then on."""
+    c.execute(delete(_scorings).where(_scorings.c.id == id_))

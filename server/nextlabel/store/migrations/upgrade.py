@@ -1,0 +1,55 @@
+"""Run the migrations, inside one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine
+
+from nextlabel.contracts.errors import SettingsError
+from nextlabel.store.turn import PATIENCE
+
+
+def configuration(connection: Connection) -> Config:
+    """Return Alembic's configuration for `connection`; there is no alembic.ini."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def prepare(engine: Engine) -> None:
+    """Give an SQLite file its write-ahead log; the file remembers it."""
+    if engine.dialect.name != "sqlite":
+        return
+    deadline = time.monotonic() + PATIENCE
+    raw = engine.raw_connection()
+    try:
+        while True:
+            try:
+                raw.cursor().execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                # here SQLite does not wait as it does elsewhere, when another process does the same
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+    finally:
+        raw.close()
+
+
+def run(connection: Connection) -> None:
+    """Apply what is missing. The caller's transaction holds it, so it happens once and whole."""
+    try:
+        command.upgrade(configuration(connection), "head")
+    except CommandError as error:
+        if "Can't locate revision" not in str(error):
+            raise
+        raise SettingsError("the database was made by a newer nextlabel; use that version, or another file") from error

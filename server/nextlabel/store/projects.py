@@ -1,0 +1,77 @@
+"""Projects: what was found out when a project's data set was read, and which checkpoint is live."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from nextlabel.contracts.errors import Conflict, Unknown
+from nextlabel.store.schema import projects
+
+
+@dataclass(frozen=True)
+class ProjectRow:
+    """A project whose data set has been read."""
+
+    name: str
+    task: str
+    classes: tuple[str, ...]
+    """Empty for regression."""
+    known_truth: bool
+    """Whether the data set knows the right labels."""
+    has_test: bool
+    """Whether the data set has its own test split."""
+    imported: float
+    """Seconds since the epoch."""
+    live: str | None = None
+    """The checkpoint that answers."""
+    queries: int = 0
+    """How many were asked."""
+
+
+_ONE = select(projects).where(projects.c.name == bindparam("name"))
+
+
+def get(c: Connection, name: str) -> ProjectRow | None:
+    """Return the project, or None."""
+    row = c.execute(_ONE, {"name": name}).one_or_none()
+    return None if row is None else ProjectRow(*row)
+
+
+def all(c: Connection) -> list[ProjectRow]:  # noqa: A001 - read as projects.all
+    """Return every project, by name."""
+    return [ProjectRow(*row) for row in c.execute(select(projects).order_by(projects.c.name))]
+
+
+def create(c: Connection, row: ProjectRow) -> None:
+    """Add a project; Conflict if there is one of that name."""
+    try:
+        c.execute(insert(projects), asdict(row))
+    except IntegrityError as error:
+        raise Conflict(f"there already is a project {row.name!r}") from error
+
+
+def next_query_number(c: Connection, name: str) -> int:
+    """Count one more query and return its number: 1, 2, ... Unknown if there is no such project."""
+    statement = update(projects).where(projects.c.name == name).values(queries=projects.c.queries + 1)
+    number = c.execute(statement.returning(projects.c.queries)).scalar_one_or_none()
+    if number is None:
+        raise Unknown(f"no project is called {name!r}")
+    return int(number)
+
+
+def set_live(c: Connection, name: str, checkpoint: str | None) -> None:
+    """Make `checkpoint` the one that answers. Unknown if there is no such project."""
+    if c.execute(update(projects).where(projects.c.name == name).values(live=checkpoint)).rowcount == 0:
+        raise Unknown(f"no project is called {name!r}")
+
+
+def lock(c: Connection, name: str) -> None:
+    """Keep other writers of the project out until this transaction ends.
+
+    `Database.write()` keeps them all out already; this is for connections made otherwise.
+    """
+    if c.dialect.name == "postgresql":
+        c.execute(select(projects.c.name).where(projects.c.name == name).with_for_update())

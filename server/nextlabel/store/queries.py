@@ -1,0 +1,129 @@
+"""Queries, kept so that they can be replayed, and the leases that keep items to one annotator."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import insert as insert_into
+
+from nextlabel.store import bulk
+from nextlabel.store.schema import leases as _leases
+from nextlabel.store.schema import queries
+
+Reason = Literal["strategy", "control", "holdout"]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An item of a query's answer."""
+
+    position: int
+    score: float
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class QueryRow:
+    """A query: all that its answer followed from, and the answer."""
+
+    id: str
+    """`<project>-<number>`."""
+    project: str
+    number: int
+    time: float
+    """Seconds since the epoch."""
+    annotator: str | None
+    strategy: str
+    parameters: Mapping[str, Any]
+    seed: int
+    """Below 2**63."""
+    checkpoint: str | None
+    scoring: int | None
+    """The scores it chose by; None: it needed none."""
+    rows: int
+    """Items of the pool at that time."""
+    last_label: int
+    """The newest label it knew."""
+    size: int
+    """How many were asked for."""
+    excluded: tuple[int, ...]
+    """Positions it was not to choose."""
+    chosen: tuple[Chosen, ...]
+    """Best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An item kept to one annotator for a while."""
+
+    project: str
+    position: int
+    annotator: str
+    query: str
+    """The id of the query that handed it out."""
+    expires: float
+    """Seconds since the epoch; from then on it is as if it were not there."""
+    score: float
+    reason: Reason
+
+
+_ONE = select(queries).where(queries.c.id == bindparam("id"))
+_LIVE = (
+    select(_leases)
+    .where(_leases.c.project == bindparam("project"), _leases.c.expires > bindparam("now"))
+    .order_by(_leases.c.position, _leases.c.annotator)
+)
+
+
+def insert(c: Connection, row: QueryRow) -> None:
+    """Store a query. IntegrityError if its id or its number is taken."""
+    chosen = [(one.position, one.score, one.reason) for one in row.chosen]
+    values = {name: getattr(row, name) for name in queries.columns.keys()}  # noqa: SIM118 - keys are the names
+    c.execute(insert_into(queries), values | {"chosen": chosen})
+
+
+def get(c: Connection, id_: str) -> QueryRow | None:
+    """Return the query, or None."""
+    row = c.execute(_ONE, {"id": id_}).mappings().one_or_none()
+    if row is None:
+        return None
+    # a score that JSON has no word for was stored as null
+    chosen = [Chosen(place, math.nan if score is None else score, why) for place, score, why in row["chosen"]]
+    return QueryRow(**{**row, "chosen": tuple(chosen)})
+
+
+def leases(c: Connection, project: str, now: float) -> list[Lease]:
+    """Return the leases that live at `now`, by position."""
+    return [Lease(*row) for row in c.execute(_LIVE, {"project": project, "now": now})]
+
+
+def grant(c: Connection, rows: Sequence[Lease]) -> None:
+    """Store leases; one of the same project, position and annotator is replaced."""
+    if not rows:
+        return
+    statement = bulk.upsert(c, _leases)
+    new = statement.excluded
+    renewed = {"query": new.query, "expires": new.expires, "score": new.score, "reason": new.reason}
+    keys = ["project", "position", "annotator"]
+    c.execute(statement.on_conflict_do_update(index_elements=keys, set_=renewed), [asdict(row) for row in rows])
+
+
+def drop_expired(c: Connection, project: str, now: float) -> int:
+    """Delete the leases that no longer live at `now`; return how many."""
+    return c.execute(delete(_leases).where(_leases.c.project == project, _leases.c.expires <= now)).rowcount
+
+
+def release_query(c: Connection, query: str) -> int:
+    """Delete the leases that a query handed out; return how many."""
+    return c.execute(delete(_leases).where(_leases.c.query == query)).rowcount
+
+
+def release(c: Connection, project: str, annotator: str, positions: Iterable[int]) -> int:
+    """Delete an annotator's leases of these positions; return how many."""
+    mine = delete(_leases).where(_leases.c.project == project, _leases.c.annotator == annotator)
+    parts = bulk.chunks([int(position) for position in positions])
+    return sum(c.execute(mine.where(_leases.c.position.in_(part))).rowcount for part in parts)
