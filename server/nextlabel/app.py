@@ -1,0 +1,60 @@
+"""The factory: the only place where objects are wired together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nextlabel.engine.context import Context
+from nextlabel.engine.engine import Engine
+from nextlabel.engine.live import LiveModels
+from nextlabel.engine.projects import Projects, load_projects
+from nextlabel.engine.registry import load
+from nextlabel.engine.settings import Settings
+from nextlabel.store.database import Database
+from nextlabel.store.files import Home
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from nextlabel.engine.registry import Registry
+
+
+def build_context(settings: Settings, registry: Registry | None = None, projects: Projects | None = None) -> Context:
+    """Wire the engine's parts; plugins are loaded and projects read unless they are given.
+
+    PluginError where two plugins clash; ProjectError where the folder of projects is missing.
+    """
+    if registry is None:
+        registry = load(blocked=[name.strip() for name in settings.blocked_plugins.split(",") if name.strip()])
+        registry.check()
+    database = Database(settings.url)
+    return Context(
+        settings=settings,
+        registry=registry,
+        projects=load_projects(registry, settings.projects) if projects is None else projects,
+        database=database,
+        home=Home(settings.home),
+        live=LiveModels(database, registry),
+    )
+
+
+def build_engine(settings: Settings) -> Engine:
+    """Return the engine; its database must have been made with `prepare` before it is used."""
+    return Engine(build_context(settings))
+
+
+def prepare(settings: Settings) -> None:
+    """Make the home folder and bring the database to this version. Once, before anything serves."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.url)
+    try:
+        database.migrate()
+    finally:
+        database.dispose()
+
+
+def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
+    """Return the web app; as `build_engine`, it needs a prepared database."""
+    from nextlabel.web.application import application  # noqa: PLC0415 - a terminal's commands need no Flask
+
+    return application(engine or build_engine(settings))

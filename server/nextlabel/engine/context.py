@@ -1,0 +1,72 @@
+"""What every part of the engine is handed: settings, plugins, database, folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+from nextlabel.contracts.errors import NotReady
+from nextlabel.contracts.items import Items
+from nextlabel.engine.live import LiveModels
+from nextlabel.engine.pool import PoolFolder
+from nextlabel.engine.projects import Projects
+from nextlabel.engine.registry import Registry
+from nextlabel.engine.settings import Settings
+from nextlabel.engine.state import PoolState, StateKeeper
+from nextlabel.store import projects
+from nextlabel.store.database import Database
+from nextlabel.store.files import Home
+from nextlabel.store.projects import ProjectRow
+
+
+@dataclass(frozen=True)
+class Context:
+    """Wired together once, in the factory."""
+
+    settings: Settings
+    registry: Registry
+    projects: Projects
+    database: Database
+    home: Home
+    live: LiveModels
+    _keepers: dict[str, StateKeeper] = field(default_factory=dict)
+    _pools: dict[str, PoolFolder] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def row(self, project: str) -> ProjectRow:
+        """Return the project's row; NotReady until its data set has been imported."""
+        with self.database.read() as connection:
+            row = projects.get(connection, project)
+        if row is None:
+            raise NotReady(f"the data set of project {project!r} has not been read yet", 2)
+        return row
+
+    def keeper(self, row: ProjectRow) -> StateKeeper:
+        """Return the label state of an imported project, kept by this process."""
+        with self._lock:
+            return self._keepers.setdefault(row.name, StateKeeper(row))
+
+    def pool(self, project: str) -> PoolFolder:
+        """Return the pool folder of an imported project."""
+        if project not in self._pools:
+            self._pools[project] = PoolFolder.open(self.home.pool(project))
+        return self._pools[project]
+
+    def items(self, state: PoolState) -> Items:
+        """Return all items of the pool, undecoded."""
+        return self.pool(state.project.name).items(state.rows, self.settings.max_pixels)
+
+    def facts(self) -> Mapping[str, Any]:
+        """Return the limits that `/info` tells."""
+        told = (
+            "max_upload_bytes",
+            "max_item_bytes",
+            "max_pixels",
+            "max_batch",
+            "max_query",
+            "max_labels",
+            "lease_seconds",
+        )
+        return {name: getattr(self.settings, name) for name in told}

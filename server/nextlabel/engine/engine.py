@@ -1,0 +1,139 @@
+"""The engine: every project's loop, the jobs, and what there is to know."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from nextlabel.contracts.errors import Unknown
+from nextlabel.engine.answers import Job
+from nextlabel.engine.context import Context
+from nextlabel.engine.loop import Loop
+from nextlabel.engine.parameters import describe
+from nextlabel.engine.projects import ProjectConfig
+from nextlabel.engine.registry import Offer
+from nextlabel.engine.settings import Settings
+from nextlabel.store import jobs
+from nextlabel.store.jobs import JobRow
+
+_LOG_BYTES = 16_384
+_LOG_LINES = 40
+
+
+class Engine:
+    """What the web and the terminal talk to."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    @property
+    def settings(self) -> Settings:
+        """The settings it was made with."""
+        return self._context.settings
+
+    @property
+    def context(self) -> Context:
+        """For the processes that run jobs."""
+        return self._context
+
+    def projects(self) -> Mapping[str, ProjectConfig]:
+        """Return the usable projects by name."""
+        return self._context.projects.configs
+
+    def loop(self, project: str | None = None) -> Loop:
+        """Return a project's loop, the default one's where none is named; Unknown, ProjectError."""
+        return Loop(self._context, self._context.projects.get(project or self.settings.default_project))
+
+    def jobs(self, project: str | None = None, limit: int = 50, before: int | None = None) -> list[Job]:
+        """Return jobs, newest first, of one project or of all."""
+        with self._context.database.read() as connection:
+            rows = jobs.page(connection, project, limit, before)
+        return [self._job(row) for row in rows]
+
+    def job(self, number: int) -> Job:
+        """Return one job; Unknown."""
+        with self._context.database.read() as connection:
+            row = jobs.get(connection, number)
+        if row is None:
+            raise Unknown(f"there is no job {number}")
+        return self._job(row)
+
+    def cancel(self, number: int) -> Job:
+        """Ask a job to stop; one that waits is cancelled at once, one that has ended stays as it is."""
+        self.job(number)
+        with self._context.database.write() as connection:
+            row = jobs.request_cancel(connection, number, time.time())
+        return self._job(row)
+
+    def faults(self) -> list[str]:
+        """Return what is wrong with plugins and project files, a line each."""
+        return [fault.message for fault in self._context.registry.faults] + list(self._context.projects.faults.values())
+
+    def info(self) -> dict[str, Any]:
+        """Return projects, plugins with versions and parameters, and limits."""
+        registry = self._context.registry
+        return {
+            "version": version("nextlabel"),
+            "default_project": self.settings.default_project,
+            "projects": [self._project_info(name) for name in self.projects()],
+            "plugins": {
+                "strategies": [_offer(o, needs=sorted(o.record.needs)) for o in registry.strategies.values()],
+                "learners": [_offer(o, transductive=o.record.transductive) for o in registry.learners.values()],
+                "datasets": [_offer(o) for o in registry.datasets.values()],
+            },
+            "faults": self.faults(),
+            "limits": dict(self._context.facts()),
+        }
+
+    def _project_info(self, name: str) -> dict[str, Any]:
+        status = self.loop(name).status()
+        config = self.projects()[name]
+        return {
+            "name": name,
+            "title": status.title,
+            "task": status.task,
+            "kind": status.kind,
+            "classes": list(status.classes),
+            "dataset": config.dataset.plugin,
+            "learner": config.learner.plugin,
+            "strategy": config.strategy.plugin,
+            "checkpoint": status.live,
+        }
+
+    def _job(self, row: JobRow) -> Job:
+        return Job(
+            job=row.id,
+            project=row.project,
+            kind=row.kind,
+            state=row.state,
+            progress=row.progress,
+            metrics=row.metrics,
+            log=self._log(row.id),
+            error=row.error,
+            created=row.created,
+            started=row.started,
+            finished=row.finished,
+        )
+
+    def _log(self, number: int) -> tuple[str, ...]:
+        path = self._context.home.job_log(number)
+        if not path.exists():
+            return ()
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - _LOG_BYTES))
+            text = file.read().decode("utf-8", "replace")
+        return tuple(text.splitlines()[-_LOG_LINES:])
+
+
+def _offer(offer: Offer[Any], **more: Any) -> dict[str, Any]:
+    return {
+        "name": offer.record.name,
+        "summary": offer.record.summary,
+        "distribution": offer.source.distribution,
+        "version": offer.source.version,
+        "parameters": describe(offer.record.parameters),
+        **more,
+    }

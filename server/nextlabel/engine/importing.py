@@ -1,0 +1,161 @@
+"""A data set becomes a pool: its items, its hold-out and its first labels go into the store."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from nextlabel.contracts.errors import PluginError, ProjectError
+from nextlabel.contracts.items import BoolArray, Contents, Files, FloatArray, IntArray
+from nextlabel.contracts.roles import Dataset
+from nextlabel.engine.parameters import build
+from nextlabel.engine.pool import write_pool
+from nextlabel.engine.process import alone
+from nextlabel.engine.projects import ProjectConfig
+from nextlabel.engine.registry import Registry
+from nextlabel.engine.seeds import generator, share_hash
+from nextlabel.engine.settings import Settings
+from nextlabel.store import items, labels, projects
+from nextlabel.store.database import Database
+from nextlabel.store.files import Home
+from nextlabel.store.items import NewItem
+from nextlabel.store.labels import NewLabel
+from nextlabel.store.projects import ProjectRow
+from nextlabel.store.targets import DATASET
+
+_MEDIA = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
+
+
+def import_dataset(
+    config: ProjectConfig, registry: Registry, settings: Settings, database: Database, home: Home
+) -> None:
+    """Read the project's data set into the store; does nothing where that was done before.
+
+    DatasetMissing: it is not on this machine.
+    """
+    with alone(home.root / f"import-{config.name}.lock"):  # a training may import too
+        with database.read() as connection:
+            if projects.get(connection, config.name) is not None:
+                return
+        _import(config, registry, settings, database, home)
+
+
+def _import(config: ProjectConfig, registry: Registry, settings: Settings, database: Database, home: Home) -> None:
+    record = registry.dataset(config.dataset.plugin)
+    dataset: Dataset[object] = build(record, config.dataset.parameters, "[dataset]")
+    contents = dataset.read(settings.data, config.seed)
+    _check(contents, config)
+    holdout = _holdout(contents, config)
+    folder = home.pool(config.name)
+    if folder.exists():  # written by an import that died before it reached the database
+        shutil.rmtree(folder)
+    with home.new_directory(folder) as partial:
+        write_pool(partial, contents)
+    now = time.time()
+    with database.write() as connection:
+        projects.create(
+            connection,
+            ProjectRow(
+                name=config.name,
+                task=contents.task,
+                classes=contents.classes,
+                known_truth=contents.truth is not None,
+                has_test=contents.test is not None,
+                imported=now,
+                live=None,
+                queries=0,
+            ),
+        )
+        items.add(connection, config.name, _rows(contents, holdout), now)
+        first = _given_sets(contents, holdout) + _initial(contents, config, holdout)
+        if first:
+            labels.append(connection, config.name, DATASET, first, now)
+
+
+def held_out(config: ProjectConfig, identity: str) -> bool:
+    """Return whether an item without a known label falls into the hold-out."""
+    return share_hash(config.seed, "holdout", identity) < config.labels.holdout
+
+
+def _rows(contents: Contents, holdout: BoolArray) -> list[NewItem]:
+    if isinstance(contents.content, Files):
+        paths = contents.content.paths
+        return [
+            NewItem(identity, "file", str(path.absolute()), _MEDIA.get(path.suffix.lower()), bool(held))
+            for identity, path, held in zip(contents.ids, paths, holdout, strict=True)
+        ]
+    media = "image/png" if hasattr(contents.content, "array") else None
+    return [
+        NewItem(identity, "array", None, media, bool(held))
+        for identity, held in zip(contents.ids, holdout, strict=True)
+    ]
+
+
+def _known(contents: Contents) -> BoolArray:
+    if contents.truth is None:
+        return np.zeros(len(contents.ids), np.bool_)
+    truth = np.asarray(contents.truth)
+    return truth >= 0 if contents.classes else ~np.isnan(truth)
+
+
+def _holdout(contents: Contents, config: ProjectConfig) -> BoolArray:
+    mask = np.zeros(len(contents.ids), np.bool_)
+    if contents.holdout is not None:
+        mask[contents.holdout] = True
+    elif contents.truth is None:
+        mask[:] = [held_out(config, identity) for identity in contents.ids]
+    else:
+        known = np.flatnonzero(_known(contents))
+        drawn = generator(config.seed, "holdout").permutation(known)
+        mask[drawn[: int(config.labels.holdout * len(known))]] = True
+    return mask
+
+
+def _initial(contents: Contents, config: ProjectConfig, holdout: BoolArray) -> list[NewLabel]:
+    known = np.flatnonzero(_known(contents) & ~holdout)
+    if contents.initial is not None:
+        chosen: IntArray = np.asarray(contents.initial, np.int64)
+    elif config.labels.initial > len(known):
+        raise ProjectError(
+            f"project {config.name!r}: [labels] initial = {config.labels.initial}, "
+            f"and the data set knows only {len(known)} labels outside the hold-out"
+        )
+    else:
+        chosen = generator(config.seed, "initial").permutation(known)[: config.labels.initial]
+    return truth_labels(contents.classes, contents.truth, chosen)
+
+
+def truth_labels(classes: Sequence[str], truth: IntArray | FloatArray | None, chosen: IntArray) -> list[NewLabel]:
+    """Return full labels for the `chosen` positions from the known truth (n,)."""
+    if truth is None:
+        return []
+    if classes:
+        return [NewLabel(int(p), "candidates", candidates=(classes[int(truth[p])],)) for p in chosen]
+    return [NewLabel(int(p), "value", value=float(truth[p])) for p in chosen]
+
+
+def _given_sets(contents: Contents, holdout: BoolArray) -> list[NewLabel]:
+    if contents.candidates is None:
+        return []
+    says = np.flatnonzero(~contents.candidates.all(axis=1) & ~holdout)
+    names = np.asarray(contents.classes, dtype=object)
+    return [NewLabel(int(p), "candidates", candidates=tuple(names[contents.candidates[p]])) for p in says]
+
+
+def _check(contents: Contents, config: ProjectConfig) -> None:
+    where = f"data set {config.dataset.plugin!r}"
+    size = len(contents.ids)
+    content = contents.content
+    length = len(content.paths) if isinstance(content, Files) else len(getattr(content, "array", content))  # type: ignore[arg-type]
+    if length != size:
+        raise PluginError(f"{where}: {size} ids for {length} items")
+    if len(set(contents.ids)) != size:
+        raise PluginError(f"{where}: ids repeat")
+    if len(set(contents.classes)) != len(contents.classes) or len(contents.classes) == 1:
+        raise PluginError(f"{where}: a classification needs two or more distinct classes, got {contents.classes}")
+    for name, array in (("truth", contents.truth), ("candidates", contents.candidates)):
+        if array is not None and len(array) != size:
+            raise PluginError(f"{where}: {name} has {len(array)} rows for {size} items")

@@ -1,0 +1,140 @@
+"""The live model: one reference a project, read once when a request enters.
+
+Where the checkpoint has an ONNX form no torch is imported: ONNX Runtime answers, one item
+at a time on one thread, in as many processes as there are cores.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from nextlabel.contracts.errors import NotReady, Unprocessable
+from nextlabel.contracts.items import FloatArray, VectorItems
+from nextlabel.contracts.roles import ImageInput, Model, VectorInput
+from nextlabel.engine.images import PixelItems, prepare
+from nextlabel.engine.models import model_input, read_model
+from nextlabel.engine.registry import Registry
+from nextlabel.store import checkpoints, projects
+from nextlabel.store.checkpoint_files import ONNX, checked, read_card
+from nextlabel.store.database import Database
+
+NOTICED = 0.5
+"""Seconds until a change of the live pointer is seen."""
+
+Answer = dict[str, FloatArray]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A checkpoint that answers new content."""
+
+    checkpoint: str
+    card: dict[str, Any]
+    folder: Path
+    registry: Registry
+
+    def images(self, blobs: Sequence[bytes], max_pixels: int) -> Answer:
+        """Predict pictures; raises as `images.prepare` does, naming which of many."""
+        spec = model_input(self.card)
+        if not isinstance(spec, ImageInput):
+            raise self._refusal("pictures")
+        size = (spec.height, spec.width)
+        return self._predict(np.stack([prepare(blob, size, spec.channels, max_pixels) for blob in blobs]))
+
+    def vectors(self, rows: Sequence[Sequence[float]]) -> Answer:
+        """Predict vectors."""
+        spec = model_input(self.card)
+        if not isinstance(spec, VectorInput):
+            raise self._refusal("vectors")
+        wrong = [number for number, row in enumerate(rows) if len(row) != spec.dimensions]
+        if wrong:
+            raise Unprocessable(f"a vector here has {spec.dimensions} numbers; vectors {wrong} have not")
+        array = np.asarray(rows, np.float32)
+        if not np.isfinite(array).all():
+            raise Unprocessable("the numbers of a vector must be finite in single precision")
+        return self._predict(array)
+
+    def _refusal(self, what: str) -> Unprocessable:
+        spec = model_input(self.card)
+        if spec is None:
+            return Unprocessable(
+                f"the model of {self.card['project']!r} knows only the items of its pool, no new {what}; "
+                'ask for them by id: {"ids": [...]}'
+            )
+        takes = "pictures" if isinstance(spec, ImageInput) else f"vectors of {spec.dimensions} numbers"
+        return Unprocessable(f"project {self.card['project']!r} takes {takes}, not {what}")
+
+    def _predict(self, array: Any) -> Answer:
+        if self.card["onnx"]:
+            # one at a time: beats batching on cores, and one request cannot delay another for long
+            names, session = self._session
+            answers = [session.run(names, {"input": array[row : row + 1]}) for row in range(len(array))]
+            return {name: np.concatenate(parts) for name, parts in zip(names, zip(*answers, strict=True), strict=True)}
+        items = PixelItems(array) if array.dtype == np.uint8 else VectorItems(array)
+        outputs = self._model.predict(items, frozenset(), np.random.default_rng(0))
+        return {name: value for name, value in vars(outputs).items() if value is not None}
+
+    @cached_property
+    def _session(self) -> tuple[list[str], Any]:
+        from onnxruntime import InferenceSession, SessionOptions  # noqa: PLC0415 - loaded by the first prediction
+
+        options = SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        session = InferenceSession(checked(self.folder, ONNX), options, providers=["CPUExecutionProvider"])
+        return [output.name for output in session.get_outputs()], session
+
+    @cached_property
+    def _model(self) -> Model:
+        return read_model(self.folder, self.registry)[0]
+
+    def warm(self) -> None:
+        """Load what the first prediction would."""
+        if self.card["onnx"]:
+            _ = self._session
+
+
+@dataclass
+class LiveModels:
+    """The live checkpoint of every project, as this process knows them."""
+
+    database: Database
+    registry: Registry
+    _known: dict[str, tuple[float, Served | None]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def current(self, project: str) -> Served:
+        """Return the live checkpoint; NotReady where there is none yet."""
+        seen, served = self._known.get(project, (-NOTICED, None))
+        if served is None or time.monotonic() - seen > NOTICED:
+            served = self._look(project)
+        if served is None:
+            raise NotReady(f"project {project!r} has no trained model yet; train it, or wait while it trains", 5)
+        return served
+
+    def _look(self, project: str) -> Served | None:
+        with self._lock:
+            seen, served = self._known.get(project, (-NOTICED, None))
+            now = time.monotonic()
+            if served is not None and now - seen <= NOTICED:
+                return served  # another thread looked while this one waited
+            with self.database.read() as connection:
+                row = projects.get(connection, project)
+                live = row.live if row else None
+                found = checkpoints.get(connection, project, live) if live else None
+            if found is None:
+                served = None
+            elif served is None or served.checkpoint != found.name:
+                folder = Path(found.folder)
+                served = Served(found.name, read_card(folder), folder, self.registry)
+                served.warm()
+            self._known[project] = (now, served)
+            return served

@@ -1,0 +1,250 @@
+"""A project's loop: ask, label, train, predict. One implementation for people and for `simulate`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Connection
+
+from nextlabel.contracts.errors import Conflict, NotReady, Unknown, Unprocessable
+from nextlabel.engine.answers import (
+    Checkpoint,
+    HistoryRow,
+    ItemDetail,
+    ItemPage,
+    LabelInput,
+    Predictions,
+    ProjectStatus,
+    QueryAnswer,
+)
+from nextlabel.engine.asking import Asking
+from nextlabel.engine.context import Context
+from nextlabel.engine.images import inspect
+from nextlabel.engine.importing import held_out
+from nextlabel.engine.items import PoolView, history_row
+from nextlabel.engine.labelling import check_labels, digest
+from nextlabel.engine.predicting import Predicting
+from nextlabel.engine.projects import ProjectConfig
+from nextlabel.engine.queueing import queue_once
+from nextlabel.store import checkpoints, items, jobs, labels, projects, queries
+from nextlabel.store.checkpoints import CheckpointRow
+from nextlabel.store.items import NewItem
+from nextlabel.store.projects import ProjectRow
+
+_TRY_AGAIN = 60
+"""Seconds until a data set that could not be read is looked for again."""
+
+
+class Loop:
+    """One project. Cheap to make; what is costly is kept by the context."""
+
+    def __init__(self, context: Context, config: ProjectConfig) -> None:
+        self.config = config
+        self._context = context
+        self._asking = Asking(context, config)
+        self._predicting = Predicting(context, config.name)
+
+    # ------------------------------------------------------------------------ predict
+
+    def predict_images(self, blobs: Sequence[bytes]) -> Predictions:
+        """Predict encoded pictures; Unsupported, Unprocessable or TooLarge where one cannot be read."""
+        return self._predicting.images(blobs)
+
+    def predict_vectors(self, rows: Sequence[Sequence[float]]) -> Predictions:
+        """Predict vectors of the model's dimension."""
+        return self._predicting.vectors(rows)
+
+    def predict_ids(self, ids: Sequence[str]) -> Predictions:
+        """Predict items of the pool."""
+        self._imported()
+        return self._predicting.ids(ids)
+
+    # ---------------------------------------------------------------------------- ask
+
+    def query(self, size: int, strategy: str | None = None, annotator: str | None = None) -> QueryAnswer:
+        """Choose the next items to label, by the project's strategy unless another is named."""
+        self._imported()
+        return self._asking.query(size, strategy, annotator)
+
+    def stored_query(self, query: str) -> QueryAnswer:
+        """Return a query as it was answered."""
+        return self._asking.stored(query)
+
+    def replay(self, query: str) -> QueryAnswer:
+        """Choose again from a query's record; the same answer, or Gone."""
+        return self._asking.replay(query)
+
+    def hand_back(self, query: str) -> int:
+        """Free a query's leases; returns how many."""
+        return self._asking.hand_back(query)
+
+    # -------------------------------------------------------------------------- label
+
+    def submit(self, annotator: str, given: Sequence[LabelInput], key: str | None = None) -> int:
+        """Store labels, all or none, and return how many. On disk when this returns.
+
+        The same `key` with the same labels again stores nothing and returns the same;
+        with others: Conflict.
+        """
+        row = self._imported()
+        context, name = self._context, self.config.name
+        body = digest(annotator, given)
+        with context.database.write() as connection:
+            projects.lock(connection, name)
+            before = labels.submission(connection, name, key) if key is not None else None
+            if before is not None:
+                if before.digest != body:
+                    raise Conflict(
+                        f"the key {key!r} was used before with other labels; use a fresh key for each submission"
+                    )
+                return before.accepted
+            known = items.by_ids(connection, name, [label.id for label in given])
+            with context.keeper(row).at_present(connection) as state:
+                accepted = check_labels(annotator, given, known, state)
+            now = time.time()
+            if accepted:
+                labels.append(connection, name, annotator, accepted, now, key)
+                queries.release(connection, name, annotator, [label.position for label in accepted])
+            if key is not None:
+                labels.record_submission(connection, name, key, body, len(accepted), now)
+        self._train_when_due()
+        return len(accepted)
+
+    def history(self) -> Iterator[HistoryRow]:
+        """Yield every label ever stored, oldest first, reading a page at a time."""
+        self._imported()
+        for page in labels.pages(self._context.database, self.config.name):
+            yield from map(history_row, page)
+
+    # -------------------------------------------------------------------------- items
+
+    def add_images(self, blobs: Sequence[bytes]) -> list[str]:
+        """Add pictures to the pool and return their ids; content that is there already keeps its id."""
+        row = self._imported()
+        context, name = self._context, self.config.name
+        if context.pool(name).kind != "image":
+            raise Unprocessable(f"project {name!r} holds {context.pool(name).kind}s, not pictures")
+        kinds = [inspect(blob, context.settings.max_pixels) for blob in blobs]
+        ids = [context.home.save_upload(blob) for blob in blobs]
+        rows = [
+            NewItem(
+                identity, "upload", str(context.home.upload_path(identity)), kind,
+                not row.known_truth and held_out(self.config, identity),
+            )
+            for identity, kind in zip(ids, kinds, strict=True)
+        ]  # fmt: skip
+        with context.database.write() as connection:
+            items.add(connection, name, rows, time.time())
+            live = projects.get(connection, name)
+        if live is not None and live.live is not None:
+            queue_once(context, name, "score")
+        return ids
+
+    def items(self, state: str | None = None, after: str | None = None, limit: int = 100) -> ItemPage:
+        """Return some of the pool, in order, from behind the item `after`."""
+        return PoolView(self._context, self._imported()).page(state, after, limit)
+
+    def item(self, identity: str) -> ItemDetail:
+        """Return one item with all that was said of it."""
+        return PoolView(self._context, self._imported()).detail(identity, self._predicting)
+
+    def image(self, identity: str) -> tuple[bytes, str]:
+        """Return an item's picture with its media type."""
+        return PoolView(self._context, self._imported()).picture(identity)
+
+    # -------------------------------------------------------------------------- train
+
+    def train(self) -> int:
+        """Queue a training and return its job; Conflict where one is queued or runs."""
+        with self._context.database.write() as connection:
+            return jobs.queue(connection, self.config.name, "train", {}, time.time())
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """Return every checkpoint, oldest first."""
+        with self._context.database.read() as connection:
+            row = projects.get(connection, self.config.name)
+            found = checkpoints.all(connection, self.config.name)
+        return [_checkpoint(c, row.live if row else None) for c in found]
+
+    def promote(self, name: str) -> Checkpoint:
+        """Make a checkpoint the live one, forward or back."""
+        with self._context.database.write() as connection:
+            found = checkpoints.get(connection, self.config.name, name)
+            if found is None:
+                valid = [c.name for c in checkpoints.all(connection, self.config.name)]
+                raise Unknown.name("checkpoint", name, valid)
+            projects.set_live(connection, self.config.name, name)
+            scoring = checkpoints.scoring(connection, self.config.name, name)
+            count = items.count(connection, self.config.name)
+        if scoring is None or scoring.rows < count:
+            queue_once(self._context, self.config.name, "score")
+        return _checkpoint(found, name)
+
+    # ------------------------------------------------------------------------- status
+
+    def ready(self) -> bool:
+        """Whether the project can predict."""
+        try:
+            self._context.live.current(self.config.name)
+        except NotReady:
+            return False
+        return True
+
+    def status(self) -> ProjectStatus:
+        """Return the project at a glance."""
+        with self._context.database.read() as connection:
+            row = projects.get(connection, self.config.name)
+            job = jobs.active(connection, self.config.name, "train")
+            live = checkpoints.get(connection, self.config.name, row.live) if row and row.live else None
+            missing = None if row else self._missing(connection)
+            counts = PoolView(self._context, row).counts(connection) if row else (0, 0, 0)
+        metrics = live.metrics if live else {}
+        stop = {name: float(goal) for name, goal in self.config.stop.model_dump().items() if goal is not None}
+        return ProjectStatus(
+            name=self.config.name,
+            title=self.config.title,
+            task=row.task if row else None,
+            classes=row.classes if row else (),
+            kind=self._context.pool(self.config.name).kind if row else None,
+            items=counts[0],
+            labelled=counts[1],
+            open=counts[2],
+            live=row.live if row else None,
+            metrics=metrics,
+            stop=stop,
+            reached=any(metrics.get(name, 0.0) >= goal for name, goal in stop.items()),
+            training=job.id if job else None,
+            missing=missing,
+        )
+
+    def _imported(self) -> ProjectRow:
+        try:
+            return self._context.row(self.config.name)
+        except NotReady:
+            with self._context.database.read() as connection:
+                missing = self._missing(connection, time.time() - _TRY_AGAIN)
+            if missing is not None:
+                raise NotReady(missing, _TRY_AGAIN) from None
+            queue_once(self._context, self.config.name, "import")
+            raise
+
+    def _missing(self, connection: Connection, since: float = 0.0) -> str | None:
+        last = jobs.page(connection, self.config.name, 1)
+        return last[0].error if last and last[0].state == "failed" and last[0].created > since else None
+
+    def _train_when_due(self) -> None:
+        every = self.config.train.every
+        if not every:
+            return
+        name = self.config.name
+        with self._context.database.read() as connection:
+            newest = checkpoints.all(connection, name)
+            learnt = newest[-1].card["last_label"] if newest else 0
+            due = labels.count(connection, name, learnt) >= every and jobs.active(connection, name, "train") is None
+        if due:
+            queue_once(self._context, name, "train")
+
+
+def _checkpoint(row: CheckpointRow, live: str | None) -> Checkpoint:
+    return Checkpoint(row.name, row.project, row.name == live, row.verdict, row.metrics, row.created, row.job)

@@ -1,0 +1,190 @@
+"""The plugins of this process: found through entry points, loaded one at a time.
+
+pluggy's own loader silently drops a second plugin of one name, stops at the first that fails
+to import, and ignores unknown hooks until asked. This one keeps going and says what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import EntryPoint, distributions
+from typing import Any, Generic, TypeVar
+
+import pluggy
+
+from nextlabel.contracts import hookspecs
+from nextlabel.contracts.errors import PluginError, Unknown, suggest
+from nextlabel.contracts.records import DatasetPlugin, LearnerPlugin, ProjectPlugin, Reference, StrategyPlugin
+
+R = TypeVar("R")
+T = TypeVar("T", StrategyPlugin, LearnerPlugin, DatasetPlugin, ProjectPlugin)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a plugin came from."""
+
+    distribution: str
+    version: str
+    module: str
+
+
+@dataclass(frozen=True)
+class Offer(Generic[R]):
+    """A record with its source."""
+
+    record: R
+    source: Source
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A plugin that could not be used, in one line."""
+
+    message: str
+    fatal: bool = False
+    """True: two plugins clash, so no answer would be right."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An entry point and the distribution it stands in."""
+
+    entry: EntryPoint
+    distribution: str
+    version: str
+
+
+def installed() -> list[Candidate]:
+    """Return the entry points of the group on this machine, sorted by distribution and name."""
+    found: dict[tuple[str, str], Candidate] = {}
+    for distribution in distributions():
+        for entry in distribution.entry_points.select(group=hookspecs.GROUP):
+            name = distribution.metadata["Name"]
+            # the first on sys.path wins, as it does for import
+            found.setdefault((name, entry.name), Candidate(entry, name, distribution.version))
+    return [found[key] for key in sorted(found)]
+
+
+class Registry:
+    """What plugins offer, by name. Built once an application and handed to whom it concerns."""
+
+    def __init__(
+        self,
+        strategies: Sequence[Offer[StrategyPlugin]] = (),
+        learners: Sequence[Offer[LearnerPlugin]] = (),
+        datasets: Sequence[Offer[DatasetPlugin]] = (),
+        projects: Sequence[Offer[ProjectPlugin]] = (),
+        faults: Sequence[Fault] = (),
+    ) -> None:
+        collected = list(faults)
+        self.strategies = _by_name("strategy", strategies, collected)
+        self.learners = _by_name("learner", learners, collected)
+        self.datasets = _by_name("data set", datasets, collected)
+        self.projects = _by_name("project", projects, collected)
+        self.faults = tuple(collected)
+
+    def strategy(self, name: str) -> StrategyPlugin:
+        """Return the strategy called `name`; Unknown names the nearest."""
+        return _get("strategy", name, self.strategies)
+
+    def learner(self, name: str) -> LearnerPlugin:
+        """Return the learner called `name`; Unknown names the nearest."""
+        return _get("learner", name, self.learners)
+
+    def dataset(self, name: str) -> DatasetPlugin:
+        """Return the data set called `name`; Unknown names the nearest."""
+        return _get("data set", name, self.datasets)
+
+    def check(self) -> None:
+        """Raise PluginError where two plugins clash."""
+        clashes = [fault.message for fault in self.faults if fault.fatal]
+        if clashes:
+            raise PluginError("; ".join(clashes))
+
+
+def load(candidates: Iterable[Candidate] | None = None, blocked: Iterable[str] = ()) -> Registry:
+    """Load every entry point but those `blocked` (by entry-point or distribution name)."""
+    refused = set(blocked)
+    parts: dict[str, list[Offer[Any]]] = {"strategies": [], "learners": [], "datasets": [], "projects": []}
+    faults: list[Fault] = []
+    for candidate in installed() if candidates is None else candidates:
+        if not refused & {candidate.entry.name, candidate.distribution}:
+            _load_one(candidate, parts, faults)
+    return Registry(**parts, faults=faults)
+
+
+def resolve(reference: Reference[R]) -> Any:
+    """Return the class behind a record's target, importing it if it is a "module:Class"."""
+    if not isinstance(reference, str):
+        return reference
+    module, _, name = reference.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise PluginError(f"the plugin's class {reference!r} cannot be loaded: {error}") from error
+
+
+def _load_one(candidate: Candidate, parts: dict[str, list[Offer[Any]]], faults: list[Fault]) -> None:
+    entry = candidate.entry
+    where = f"plugin {entry.name!r} of {candidate.distribution} {candidate.version}"
+    # a manager for each plugin, so that a broken one cannot disturb another
+    manager = pluggy.PluginManager(hookspecs.GROUP)
+    manager.add_hookspecs(hookspecs)
+    try:
+        manager.register(entry.load(), name=entry.value)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        hooks = [name for name in vars(hookspecs) if name.startswith("nextlabel_")]
+        wrong = [name for name in vars(error.plugin) if name.startswith("nextlabel_") and name not in hooks]
+        hint = suggest(wrong[0], hooks) if wrong else str(error).splitlines()[0]
+        named = f"has no hook {wrong[0]!r}; " if wrong else "breaks the hook contract: "
+        faults.append(Fault(f"{where} was left out: nextlabel {named}{hint}"))
+        return
+    except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything at import
+        faults.append(Fault(f"{where} was left out: importing {entry.value!r} failed: {_line(error)}"))
+        return
+    source = Source(candidate.distribution, candidate.version, entry.value)
+    kinds = {
+        "strategies": StrategyPlugin,
+        "learners": LearnerPlugin,
+        "datasets": DatasetPlugin,
+        "projects": ProjectPlugin,
+    }
+    for part, kind in kinds.items():
+        try:
+            records = [record for yielded in getattr(manager.hook, f"nextlabel_{part}")() for record in yielded]
+        except Exception as error:  # noqa: BLE001 - as above
+            faults.append(Fault(f"{where}: its hook nextlabel_{part} failed: {_line(error)}"))
+            continue
+        for record in records:
+            if isinstance(record, kind):
+                parts[part].append(Offer(record, source))
+            else:
+                faults.append(
+                    Fault(f"{where}: nextlabel_{part} yielded a {type(record).__name__}, not a {kind.__name__}")
+                )
+
+
+def _by_name(kind: str, offers: Sequence[Offer[T]], faults: list[Fault]) -> dict[str, Offer[T]]:
+    named: dict[str, Offer[T]] = {}
+    for offer in sorted(offers, key=lambda offer: (offer.record.name, offer.source.distribution)):
+        first = named.setdefault(offer.record.name, offer)
+        if first is not offer:
+            both = " and ".join(f"{o.source.distribution} ({o.source.module})" for o in (first, offer))
+            faults.append(
+                Fault(f"two plugins offer the {kind} {offer.record.name!r}: {both}; remove or block one", True)
+            )
+    return named
+
+
+def _get(kind: str, name: str, offers: dict[str, Offer[T]]) -> T:
+    if name not in offers:
+        raise Unknown.name(kind, name, offers)
+    return offers[name].record
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

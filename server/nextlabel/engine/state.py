@@ -1,0 +1,89 @@
+"""What people have said of a project's pool so far, kept in memory and brought up to date.
+
+Labels and items are append-only, so catching up reads only what is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+import numpy as np
+from sqlalchemy import Connection
+
+from nextlabel.contracts.items import BoolArray, FloatArray, IntArray, Targets
+from nextlabel.store import items, labels
+from nextlabel.store.items import ItemRow
+from nextlabel.store.projects import ProjectRow
+from nextlabel.store.targets import LabelState
+
+_ALL = 2**31 - 1
+
+
+class PoolState:
+    """A project's items and standing labels, at one label of the history."""
+
+    def __init__(self, project: ProjectRow) -> None:
+        self.project = project
+        self.rows: list[ItemRow] = []
+        self.holdout: BoolArray = np.zeros(0, np.bool_)
+        self.labels = LabelState(project.classes, 0)
+
+    def catch_up(self, connection: Connection, until: int | None = None) -> None:
+        """Read the items and labels stored since; labels only to the id `until`."""
+        new = items.page(connection, self.project.name, len(self.rows) - 1, _ALL)
+        if new:
+            self.rows.extend(new)
+            self.holdout = np.concatenate([self.holdout, np.array([row.holdout for row in new], np.bool_)])
+            self.labels.grow(len(self.rows))
+        self.labels.apply(labels.since(connection, self.project.name, self.labels.last, until))
+
+    @property
+    def labelled(self) -> BoolArray:
+        """(n,): somebody's standing label says something of the item."""
+        return self.labels.targets().labelled
+
+    def training_targets(self) -> Targets:
+        """Return the targets with the hold-out unlabelled."""
+        targets = self.labels.targets()
+        if targets.candidates is not None:
+            targets.candidates[self.holdout] = True
+        elif targets.values is not None:
+            targets.values[self.holdout] = np.nan
+        return targets
+
+    def holdout_truth(self, truth: IntArray | FloatArray | None) -> tuple[IntArray, IntArray | FloatArray]:
+        """Return the held-out positions whose truth is known (k,), and that truth (k,).
+
+        Known to the data set, or a full label by people.
+        """
+        held = np.flatnonzero(self.holdout)
+        if self.labels.candidates is not None:
+            sets = self.labels.candidates[held]
+            known = np.where(sets.sum(axis=1) == 1, sets.argmax(axis=1), -1)
+            if truth is not None:
+                given = held < len(truth)
+                known[given] = np.where(truth[held[given]] >= 0, truth[held[given]], known[given])
+            return held[known >= 0], known[known >= 0]
+        assert self.labels.values is not None
+        values = self.labels.values[held].copy()
+        if truth is not None:
+            given = held < len(truth)
+            values[given] = np.where(np.isnan(truth[held[given]]), values[given], truth[held[given]])
+        return held[~np.isnan(values)], values[~np.isnan(values)]
+
+
+class StateKeeper:
+    """One project's `PoolState`, shared by the threads of a process."""
+
+    def __init__(self, project: ProjectRow) -> None:
+        self._state = PoolState(project)
+        self._lock = Lock()
+
+    @contextmanager
+    def at_present(self, connection: Connection) -> Iterator[PoolState]:
+        """Yield the state brought up to date; no other thread changes it meanwhile."""
+        with self._lock:
+            self._state.catch_up(connection)
+            yield self._state

@@ -1,0 +1,160 @@
+"""A training job: fit, score the pool, evaluate on the hold-out, judge, and swap."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from nextlabel.contracts.errors import NextlabelError, ProjectError, Unprocessable
+from nextlabel.contracts.items import FloatArray, GraphItems, Items, Need
+from nextlabel.contracts.roles import Learner, Model, Training
+from nextlabel.engine.context import Context
+from nextlabel.engine.importing import import_dataset
+from nextlabel.engine.judging import judge, metrics
+from nextlabel.engine.models import Trained, read_model, write_model
+from nextlabel.engine.parameters import build
+from nextlabel.engine.projects import ProjectConfig
+from nextlabel.engine.retention import drop_old_scores
+from nextlabel.engine.scoring import needs_of, open_scores, score_pool
+from nextlabel.engine.seeds import derive
+from nextlabel.engine.state import PoolState
+from nextlabel.store import checkpoints, jobs, projects
+from nextlabel.store.checkpoints import CheckpointRow
+from nextlabel.store.jobs import JobRow
+
+Report = Callable[[float, Mapping[str, float]], None]
+_FIT = 0.85
+"""Share of a job's progress that is the fit; scoring is the rest."""
+
+
+def train(context: Context, job: JobRow, report: Report) -> None:
+    """Run a claimed training job to its end.
+
+    Its row says `succeeded` in the same transaction that makes the checkpoint visible.
+    """
+    began = time.time()
+    config = context.projects.get(job.project)
+    import_dataset(config, context.registry, context.settings, context.database, context.home)
+    row = context.row(config.name)
+    state = PoolState(row)
+    with context.database.read() as connection:
+        state.catch_up(connection)
+        number = checkpoints.next_number(connection, config.name)
+        live = checkpoints.get(connection, config.name, row.live) if row.live else None
+        scoring = checkpoints.scoring(connection, config.name, row.live) if row.live else None
+    name = f"r{number}"
+    seed = derive(config.seed, "train", number)
+    items = context.items(state)
+    start = read_model(Path(live.folder), context.registry)[0] if live else None
+    model = fit(context, config, state, items, seed, start, lambda done, said: report(done * _FIT, said))
+    scores = context.home.scores(config.name, f"{name}-{job.id}")
+    with context.home.new_directory(scores) as partial:
+        names = score_pool(
+            model,
+            items,
+            project_needs(context, config),
+            partial,
+            seed,
+            lambda done: report(_FIT + done * (1 - _FIT) * 0.9, {}),
+        )
+    arrays = open_scores(scores)
+    positions, truth = state.holdout_truth(context.pool(config.name).truth)
+    measured = {"labels": float((state.labelled & ~state.holdout).sum()), **metrics(arrays, positions, truth)}
+    verdict = judge(arrays, open_scores(Path(scoring.folder)) if scoring else None, positions, truth)
+    measured["seconds"] = round(time.time() - began, 3)
+    how = Trained(name, seed, state.labels.last, measured)
+    folder = context.home.checkpoint(config.name, name)
+    with context.home.new_directory(folder) as partial:
+        card = write_model(partial, model, items, config, row, how)
+    now = time.time()
+    with context.database.write() as connection:
+        # fenced: a job that was cancelled or taken for dead meanwhile leaves nothing visible
+        if not jobs.finish(connection, job.id, str(job.owner), "succeeded", now, measured):
+            raise Interrupted(f"job {job.id} was stopped before its checkpoint was judged")
+        checkpoints.insert(
+            connection,
+            CheckpointRow(config.name, name, number, job.id, now, measured, card, verdict.reason, str(folder)),
+        )
+        checkpoints.insert_scoring(
+            connection,
+            project=config.name,
+            checkpoint=name,
+            rows=len(items),
+            arrays=names,
+            folder=str(scores),
+            created=now,
+            last_label=state.labels.last,
+        )
+        if verdict.promote:
+            projects.set_live(connection, config.name, name)
+    drop_old_scores(context, config.name)
+
+
+class Interrupted(NextlabelError):
+    """The job is no longer this process's to finish."""
+
+
+def fit(
+    context: Context,
+    config: ProjectConfig,
+    state: PoolState,
+    items: Items,
+    seed: int,
+    start: Model | None,
+    report: Report,
+) -> Model:
+    """Train on everything but the hold-out, which a transductive learner sees unlabelled."""
+    record = context.registry.learner(config.learner.plugin)
+    learner: Learner[object] = build(record, config.learner.parameters, "[learner]")
+    targets = state.training_targets()
+    if not targets.labelled.any():
+        raise Unprocessable(f"project {config.name!r} has no label to learn from yet")
+    chosen = items
+    inside = np.flatnonzero(~state.holdout)
+    if not record.transductive and not isinstance(items, GraphItems):
+        chosen, targets = items.take(inside), targets.take(inside)
+    elif not record.transductive:
+        raise ProjectError(
+            f"project {config.name!r}: learner {record.name!r} does not say it is transductive, and a graph is"
+        )
+    training = Training(
+        seed=seed,
+        classes=state.project.classes,
+        progress=report,
+        start=start,
+        features=feature_source(context, config, chosen),
+    )
+    return learner.fit(chosen, targets, training)
+
+
+def feature_source(context: Context, config: ProjectConfig, items: Items) -> Callable[[], FloatArray] | None:
+    """Return what reads the features the project names, or None where it names none."""
+    named = config.learner.features
+    if named is None:
+        return None
+    kind, _, project = named.partition(":")
+    if kind != "checkpoint":
+        raise ProjectError(f'[learner] features = {named!r}: say "checkpoint:<project>", or leave it out')
+
+    def read() -> FloatArray:
+        row = context.row(project)
+        with context.database.read() as connection:
+            live = checkpoints.get(connection, project, row.live) if row.live else None
+        if live is None:
+            raise ProjectError(f"[learner] features = {named!r}: project {project!r} has no live checkpoint")
+        model = read_model(Path(live.folder), context.registry)[0]
+        outputs = model.predict(items, frozenset({"embeddings"}), np.random.default_rng(0))
+        if outputs.embeddings is None:
+            raise ProjectError(f"[learner] features = {named!r}: its model gives no embeddings")
+        return outputs.embeddings
+
+    return read
+
+
+def project_needs(context: Context, config: ProjectConfig) -> frozenset[Need]:
+    """Return what the project's own list of strategies needs of a model."""
+    names = (config.strategy.plugin, *config.strategy.also)
+    return needs_of(context.registry.strategy(name).needs for name in names)
