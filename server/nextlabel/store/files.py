@@ -54,14 +54,14 @@ class Home:
         """Keep `data` and return its SHA-256; on disk before it returns, the same content once."""
         sha256 = hashlib.sha256(data).hexdigest()
         target = self.upload_path(sha256)
-        if target.exists():
-            return sha256
-        make_folder(target.parent)
-        with locks.partial(target.parent) as folder:
-            part = folder / sha256
-            part.write_bytes(data)
-            sync(part)
-            part.replace(target)
+        if not target.exists():
+            make_folder(target.parent)
+            with locks.partial(target.parent) as folder:
+                part = folder / sha256
+                part.write_bytes(data)
+                sync(part)
+                part.replace(target)
+        # also where it was there: somebody else may have put it there just now
         sync(target.parent)
         return sha256
 

@@ -77,7 +77,7 @@ def add(c: Connection, project: str, rows: Sequence[NewItem], now: float) -> lis
     for row in rows:
         if row.id not in known:
             position = known[row.id] = size + len(fresh)
-            fresh.append((project, position, row.id, row.source, row.path, row.media_type, row.holdout, now))
+            fresh.append((project, position, row.id, row.source, row.path, row.media_type, bool(row.holdout), now))
     bulk.insert(c, items, fresh)
     return [known[row.id] for row in rows]
 

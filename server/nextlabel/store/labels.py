@@ -115,7 +115,9 @@ def append(
         text = None
         if said is not None and (text := texts.get(said)) is None:
             text = texts[said] = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
-        values.append((project, id_, row.position, annotator, row.kind, text, row.value, now, key, query))
+        # numpy's numbers are not the driver's
+        value = None if row.value is None else float(row.value)
+        values.append((project, id_, int(row.position), annotator, row.kind, text, value, now, key, query))
     try:
         bulk.insert(c, labels, values)
     except IntegrityError as error:

@@ -83,7 +83,7 @@ def insert(c: Connection, row: QueryRow) -> None:
     """Store a query. IntegrityError if its id or its number is taken."""
     chosen = [(one.position, one.score, one.reason) for one in row.chosen]
     values = {name: getattr(row, name) for name in queries.columns.keys()}  # noqa: SIM118 - keys are the names
-    c.execute(insert_into(queries), values | {"chosen": chosen})
+    c.execute(insert_into(queries), values | {"seed": int(row.seed), "chosen": chosen})
 
 
 def get(c: Connection, id_: str) -> QueryRow | None:
@@ -109,7 +109,9 @@ def grant(c: Connection, rows: Sequence[Lease]) -> None:
     new = statement.excluded
     renewed = {"query": new.query, "expires": new.expires, "score": new.score, "reason": new.reason}
     keys = ["project", "position", "annotator"]
-    c.execute(statement.on_conflict_do_update(index_elements=keys, set_=renewed), [asdict(row) for row in rows])
+    # numpy's numbers are not the driver's
+    values = [asdict(row) | {"position": int(row.position), "score": float(row.score)} for row in rows]
+    c.execute(statement.on_conflict_do_update(index_elements=keys, set_=renewed), values)
 
 
 def drop_expired(c: Connection, project: str, now: float) -> int:

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from nextlabel.contracts.errors import Gone
+from nextlabel.store import checkpoint_files as files
+
+TENSORS = {
+    "f4": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "turned": np.arange(6, dtype=np.float64).reshape(2, 3).T,
+    "scalar": np.array(3, np.int64),
+    "empty": np.empty((0, 4), np.float16),
+    "bits": np.array([True, False]),
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    files.write_weights(tmp_path, TENSORS)
+    (tmp_path / files.ONNX).write_bytes(b"onnx")
+    files.write_card(tmp_path, {"classes": ["é"], "loss": float("nan"), "n": np.int64(3)})
+    return tmp_path
+
+
+def test_tensors_come_back_as_they_were(folder):
+    back = files.read_weights(folder)
+    assert back.keys() == TENSORS.keys()
+    for name, tensor in TENSORS.items():
+        assert back[name].dtype == tensor.dtype
+        np.testing.assert_array_equal(back[name], tensor)
+
+
+def test_the_card_is_plain_json_with_the_sums(folder):
+    card = files.read_card(folder)
+    assert card == json.loads((folder / "card.json").read_text())
+    sums = card.pop("sha256")
+    assert card == {"classes": ["é"], "loss": None, "n": 3}
+    assert sums == {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in (files.WEIGHTS, files.ONNX)}
+
+
+def test_writing_the_card_returns_what_is_read(tmp_path):
+    files.write_weights(tmp_path, {})
+    assert files.write_card(tmp_path, {"a": (1, 2)}) == files.read_card(tmp_path)
+    assert files.read_weights(tmp_path) == {}
+    assert files.onnx_path(tmp_path) is None
+
+
+def test_the_onnx_is_named_once_it_was_checked(folder):
+    assert files.onnx_path(folder) == folder / "model.onnx"
+
+
+def _flip(path):
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        _flip,
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    ],
+)
+def test_files_other_than_the_card_was_written_for_are_not_read(folder, harm):
+    harm(folder / files.WEIGHTS)
+    harm(folder / files.ONNX)
+    with pytest.raises(Gone, match="damaged"):
+        files.read_weights(folder)
+    with pytest.raises(Gone, match="damaged"):
+        files.onnx_path(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"sha256": 1}', "\udcff"])
+def test_a_card_that_is_not_whole_is_not_read(folder, text):
+    (folder / files.CARD).write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(Gone, match="damaged"):
+        files.read_weights(folder)
+
+
+def test_weights_that_are_none_are_not_read(tmp_path):
+    (tmp_path / files.WEIGHTS).write_bytes(b"not tensors")
+    files.write_card(tmp_path, {})
+    with pytest.raises(Gone, match="damaged"):
+        files.read_weights(tmp_path)
+
+
+def test_no_checkpoint_at_all(tmp_path):
+    with pytest.raises(Gone, match="no checkpoint"):
+        files.read_card(tmp_path)
+    files.write_card(tmp_path, {})
+    with pytest.raises(Gone, match="has no weights"):
+        files.read_weights(tmp_path)

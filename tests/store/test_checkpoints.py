@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from nextlabel.contracts.errors import Conflict
+from nextlabel.store import checkpoints, jobs
+from nextlabel.store.checkpoints import CheckpointRow, ScoringRow
+
+ROW = CheckpointRow("p", "p-1", 1, None, 1.5, {"accuracy": 0.9}, {"input": [8, 8]}, "first", "checkpoints/p/p-1")
+
+
+def test_checkpoints_come_back_in_order(database, project):
+    with database.write() as c:
+        assert checkpoints.next_number(c, project) == 1
+        job = jobs.queue(c, project, "train", {}, 1.0)
+        second = replace(ROW, name="a", number=2, job=job)
+        checkpoints.insert(c, second)
+        checkpoints.insert(c, ROW)
+        assert checkpoints.next_number(c, project) == 3
+        assert checkpoints.next_number(c, "other") == 1
+    with database.read() as c:
+        assert checkpoints.get(c, project, "p-1") == ROW
+        assert checkpoints.get(c, project, "nobody") is None
+        assert checkpoints.all(c, project) == [ROW, second]
+        assert checkpoints.all(c, "other") == []
+
+
+def test_metrics_are_finite(database, project):
+    with database.write() as c:
+        checkpoints.insert(c, replace(ROW, metrics={"loss": math.nan, "rmse": math.inf, "accuracy": 1.0}))
+        assert checkpoints.get(c, project, "p-1").metrics == {"accuracy": 1.0}
+
+
+@pytest.mark.parametrize("clash", [ROW, replace(ROW, name="other"), replace(ROW, project="nobody")])
+def test_names_and_numbers_are_taken_once_and_the_project_exists(database, project, clash):
+    with database.write() as c:
+        checkpoints.insert(c, ROW)
+    with pytest.raises(Conflict, match=clash.name), database.write() as c:
+        checkpoints.insert(c, clash)
+
+
+def test_the_newest_scoring_counts_and_ids_never_return(database, project):
+    def add(c, folder: str) -> int:
+        return checkpoints.insert_scoring(c, project, "p-1", 8, ["probabilities", "std"], folder, 2.0, 12)
+
+    with database.write() as c:
+        assert checkpoints.scoring(c, project, "p-1") is None
+        one, two = add(c, "one"), add(c, "two")
+        row = ScoringRow(two, project, "p-1", 8, ("probabilities", "std"), "two", 2.0, 12)
+        assert checkpoints.scoring(c, project, "p-1") == checkpoints.scoring_by_id(c, two) == row
+        assert [row.id for row in checkpoints.scorings(c, project)] == [one, two]
+        checkpoints.delete_scoring(c, two)
+        assert checkpoints.scoring_by_id(c, two) is None
+        assert checkpoints.scoring(c, project, "p-1").id == one
+        assert add(c, "three") > two
+        assert checkpoints.scorings(c, "other") == []

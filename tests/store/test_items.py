@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nextlabel.store import items, projects
+from nextlabel.store.items import ItemRow, NewItem
+
+
+def new(id_: str) -> NewItem:
+    return NewItem(id_, "upload", f"{id_}.png", "image/png", id_.endswith("h"))
+
+
+@pytest.fixture
+def empty(database):
+    with database.write() as c:
+        projects.create(c, projects.ProjectRow("p", "classification", ("a",), True, False, 1.0))
+        projects.create(c, projects.ProjectRow("q", "classification", ("a",), True, False, 1.0))
+    return database
+
+
+def test_positions_are_dense_in_order_of_arrival_and_kept(empty):
+    with empty.write() as c:
+        assert items.add(c, "p", [new("b"), new("a"), new("b")], 1.0) == [0, 1, 0]
+        assert items.add(c, "p", [new("c"), new("a"), new("dh"), new("c")], 2.0) == [2, 1, 3, 2]
+        assert items.add(c, "q", [new("c")], 3.0) == [0]
+        assert items.add(c, "p", [], 4.0) == []
+    with empty.read() as c:
+        assert items.count(c, "p") == 4
+        assert items.count(c, "nobody") == 0
+        page = items.page(c, "p", -1, 10)
+    assert [(row.position, row.id, row.added) for row in page] == [
+        (0, "b", 1.0),
+        (1, "a", 1.0),
+        (2, "c", 2.0),
+        (3, "dh", 2.0),
+    ]
+    assert page[3] == ItemRow(3, "dh", "upload", "dh.png", "image/png", True, 2.0)
+    assert page[0].holdout is False
+
+
+def test_an_item_there_already_keeps_its_row(empty):
+    with empty.write() as c:
+        items.add(c, "p", [NewItem("x", "array", None, None, True)], 1.0)
+        items.add(c, "p", [NewItem("x", "upload", "y", "image/png", False)], 2.0)
+        assert items.page(c, "p", -1, 9) == [ItemRow(0, "x", "array", None, None, True, 1.0)]
+
+
+def test_pages_follow_one_another(empty):
+    with empty.write() as c:
+        items.add(c, "p", [new(str(i)) for i in range(25)], 1.0)
+    seen, after = [], -1
+    with empty.read() as c:
+        while page := items.page(c, "p", after, 10):
+            seen += page
+            after = page[-1].position
+    assert [row.position for row in seen] == list(range(25))
+
+
+def test_lookups_leave_out_what_is_not_there(empty):
+    with empty.write() as c:
+        items.add(c, "p", [new("a"), new("b")], 1.0)
+        assert items.by_ids(c, "p", ["b", "nobody"]).keys() == {"b"}
+        assert items.by_ids(c, "p", ["b"])["b"].position == 1
+        assert items.by_positions(c, "p", [1, 7]).keys() == {1}
+        assert items.by_ids(c, "p", []) == items.by_positions(c, "p", []) == {}
+        assert items.by_ids(c, "q", ["a"]) == {}
+
+
+def test_a_hundred_thousand_items_go_in_and_are_found(empty):
+    rows = [NewItem(str(i), "array", None, None, False) for i in range(100_000)]
+    begin = time.process_time()
+    with empty.write() as c:
+        assert items.add(c, "p", rows, 1.0) == list(range(100_000))
+    with empty.write() as c:
+        assert items.add(c, "p", [*rows[::-1], new("late")], 1.0) == [*range(99_999, -1, -1), 100_000]
+        assert len(items.by_ids(c, "p", [row.id for row in rows])) == 100_000
+        assert len(items.by_positions(c, "p", range(100_000))) == 100_000
+    assert time.process_time() - begin < 10  # 1.5 s on a quiet core
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(st.text("abc", min_size=1, max_size=2), max_size=6), max_size=5))
+def test_any_arrivals_are_numbered_by_first_sight(empty, arrivals):
+    order: list[str] = []
+    with empty.write() as c:
+        nested = c.begin_nested()
+        for ids in arrivals:
+            order += [id_ for id_ in dict.fromkeys(ids) if id_ not in order]
+            assert items.add(c, "p", [new(id_) for id_ in ids], 1.0) == [order.index(id_) for id_ in ids]
+        assert [row.id for row in items.page(c, "p", -1, 99)] == order
+        nested.rollback()
