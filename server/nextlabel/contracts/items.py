@@ -24,9 +24,6 @@ Task = Literal["classification", "regression"]
 Need = Literal["probabilities", "embeddings", "samples", "labelled_embeddings", "std"]
 
 
-# ---------------------------------------------------------------- items, as a learner sees them
-
-
 @runtime_checkable
 class ImageItems(Protocol):
     """Pictures, decoded only when asked for."""
@@ -86,9 +83,6 @@ class GraphItems:
 Items: TypeAlias = ImageItems | VectorItems | GraphItems
 
 
-# ------------------------------------------------------------------ targets: labels, resolved
-
-
 @dataclass(frozen=True)
 class Targets:
     """Labels resolved into arrays; exactly one of the two is set.
@@ -125,9 +119,6 @@ class Targets:
             return Targets(candidates=self.candidates[positions])
         assert self.values is not None
         return Targets(values=self.values[positions])
-
-
-# --------------------------------------------------------------------- what a model says
 
 
 @dataclass(frozen=True)
@@ -194,9 +185,6 @@ class Selection:
 
     positions: IntArray
     scores: FloatArray
-
-
-# ---------------------------------------------------------- what a data set brings along
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,31 @@
+"""The addresses of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+from flask import current_app
+
+from nextlabel.web.context import engine
+
+_KINDS = "nextlabel.kinds"
+
+
+def picture_address(project: str) -> Callable[[str], str | None]:
+    """Return what gives an item's picture its address; None for what is no picture."""
+    if kind_of(project) != "image":
+        return lambda _item: None
+    start = f"/projects/{quote(project, safe='')}/items/"
+    return lambda item: f"{start}{quote(item)}/image"
+
+
+def kind_of(project: str) -> str | None:
+    """Return whether a project's items are images, vectors or nodes; it never changes once known."""
+    known: dict[str, str] = current_app.extensions.setdefault(_KINDS, {})
+    if project not in known:
+        kind = engine().loop(project).status().kind
+        if kind is None:
+            return None
+        known[project] = kind
+    return known[project]

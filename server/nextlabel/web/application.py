@@ -1,0 +1,27 @@
+"""The Flask app, put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nextlabel.web import context, guard, headers, metrics, pages, problems, routes
+from nextlabel.web.openapi import Application
+
+if TYPE_CHECKING:
+    from nextlabel.engine.engine import Engine
+
+
+def application(engine: Engine) -> Application:
+    """Return the app that serves `engine`."""
+    app = Application("nextlabel.web", engine.settings)
+    # addresses are taken as they are: no redirect from `//` to `/`, which no document describes
+    app.url_map.merge_slashes = False
+    context.attach(app, engine)
+    metrics.register(app)
+    guard.register(app, engine.settings)
+    headers.register(app)
+    problems.register(app)
+    routes.register(app)
+    pages.register(app)
+    app.generate_spec_json()  # now, and not by the first two requests at once
+    return app

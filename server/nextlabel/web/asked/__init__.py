@@ -1,0 +1,1 @@
+"""What a request may say. The limits stand in the document."""

@@ -1,0 +1,56 @@
+"""What a view finds around it: the engine, and the project the address names."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, current_app, g
+
+if TYPE_CHECKING:
+    from nextlabel.engine.engine import Engine
+    from nextlabel.engine.loop import Loop
+    from nextlabel.engine.settings import Settings
+
+KEY = "nextlabel"
+
+
+def attach(app: Flask, engine: Engine) -> None:
+    """Give `app` its engine."""
+    app.extensions[KEY] = engine
+
+
+def engine() -> Engine:
+    """Return the engine of the app that answers."""
+    found: Engine = current_app.extensions[KEY]
+    return found
+
+
+def settings() -> Settings:
+    """Return its settings."""
+    return engine().settings
+
+
+def take_project(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """Take the project out of the address, so that one view serves the root and every project."""
+    del endpoint
+    g.project = (values or {}).pop("project", None)
+
+
+def project() -> str | None:
+    """Return the project the address names; None at the root."""
+    named: str | None = g.get("project")
+    return named
+
+
+def loop() -> Loop:
+    """Return the loop of that project, at the root of the default one. Raise Unknown."""
+    return engine().loop(project())
+
+
+def product_version() -> str:
+    """Return the version that is installed."""
+    try:
+        return version("nextlabel")
+    except PackageNotFoundError:  # run from a checkout
+        return "0"

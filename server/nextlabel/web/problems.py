@@ -1,0 +1,100 @@
+"""Every error in one shape: application/problem+json (RFC 9457).
+
+The one place where errors meet HTTP statuses.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+from flask import Flask, Response
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+from pydantic_core import to_json
+from werkzeug.exceptions import HTTPException
+
+from nextlabel.contracts import errors
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUSES: Mapping[type[errors.NextlabelError], int] = {
+    errors.Malformed: 400,
+    errors.Unauthorized: 401,
+    errors.Refused: 403,
+    errors.Unknown: 404,
+    errors.Conflict: 409,
+    errors.Gone: 410,
+    errors.TooLarge: 413,
+    errors.Unsupported: 415,
+    errors.Unprocessable: 422,
+    errors.NotReady: 503,
+    errors.NextlabelError: 500,
+}
+
+log = logging.getLogger(__name__)
+
+
+def status_of(error: errors.NextlabelError) -> int:
+    """Return the status an error is answered with."""
+    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+
+
+def problem(status: int, detail: str, faults: Sequence[str] = (), headers: Mapping[str, str] | None = None) -> Response:
+    """Return a problem document. `faults` lists every reason where there may be several."""
+    # about:blank: the status says it all, and the title is its phrase (RFC 9457, 4.2.1)
+    body: dict[str, object] = {"type": "about:blank", "title": _phrase(status), "status": status, "detail": detail}
+    if faults:
+        body["faults"] = list(faults)
+    return Response(_encode(body), status, headers=headers, content_type=MEDIA_TYPE)
+
+
+def answer_to(error: errors.NextlabelError) -> Response:
+    """Return the problem document of one of our own errors."""
+    status = status_of(error)
+    faults: Sequence[str] = ()
+    headers: dict[str, str] = {}
+    if isinstance(error, errors.Unprocessable):
+        faults = error.faults
+    elif isinstance(error, errors.NotReady):
+        headers["Retry-After"] = str(error.retry_after)
+    elif isinstance(error, errors.Unauthorized):
+        headers["WWW-Authenticate"] = 'Bearer realm="nextlabel"'
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, errors.NotReady):
+        log.error("%s: %s", type(error).__name__, error)
+    return problem(status, str(error), faults, headers)
+
+
+def register(app: Flask) -> None:
+    """Answer every error of `app` with a problem document."""
+    app.register_error_handler(errors.NextlabelError, answer_to)
+    app.register_error_handler(HTTPException, _answer_http)
+    # a chunked body is read, and found broken, only when a view reads it
+    app.register_error_handler(ParseException, lambda _error: problem(400, "the body is not HTTP that can be read"))
+
+
+def _answer_http(error: HTTPException) -> Response:
+    """Reshape Flask's own errors; 405 keeps Allow. What nobody expected is logged by Flask, once."""
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    kept = {key: value for key, value in error.get_headers() if key.lower() not in {"content-type", "content-length"}}
+    return problem(int(status), error.description or "", headers=kept)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def _encode(body: Mapping[str, object]) -> bytes:
+    try:
+        return to_json(body)
+    except ValueError:  # a lone surrogate, from a file name that is not UTF-8
+        return to_json({key: _printable(value) for key, value in body.items()})
+
+
+def _printable(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    return [_printable(entry) for entry in value] if isinstance(value, list) else value

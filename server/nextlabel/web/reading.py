@@ -1,0 +1,168 @@
+"""Reading a request's body: bounded before it is read, and strict.
+
+400 for what cannot be parsed, 413 for too much, 415 for a kind of content not read here,
+422 for what parses and is not of the shape asked for, with every fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import IO, Any, TypeVar, cast
+
+import flask
+from flask import request
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from nextlabel.contracts.errors import Malformed, TooLarge, Unprocessable, Unsupported
+from nextlabel.web.asked.base import TAG
+
+MAX_JSON = 16_000_000
+"""Largest JSON body in bytes: 10,000 labels, or 64 vectors of 10,000 numbers, fit."""
+MAX_BODY = 64_000_000
+"""Largest body of several pictures in bytes, unless a single one may be larger."""
+_ENVELOPE = 100_000
+"""What a multipart body may hold beside its pictures, in bytes."""
+_SHOWN = 80
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Request(flask.Request):
+    """A request whose pictures stay in memory, and never grow past a limit while they are read."""
+
+    picture_limit: int | None = None
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        del total_content_length, content_type, filename, content_length
+        return _Picture(self.picture_limit)
+
+
+class _Picture(BytesIO):
+    def __init__(self, limit: int | None) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def write(self, data: Any) -> int:
+        if self._limit is not None and self.tell() + len(data) > self._limit:
+            raise _too_large(self._limit)
+        return super().write(data)
+
+
+def is_json(kind: str) -> bool:
+    """Tell whether a media type is JSON."""
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def json_body(model: type[M]) -> M:
+    """Parse a JSON body into `model`."""
+    kind = request.mimetype
+    if not is_json(kind):
+        raise Unsupported(f"send application/json, not {_named(kind)}")
+    data = _body(MAX_JSON, f"a JSON body has at most {MAX_JSON:,} bytes")
+    try:
+        # strict: no NaN, no lone surrogates, no bytes that are not UTF-8, nesting bounded
+        value = from_json(data, allow_inf_nan=False)
+    except ValueError as error:
+        raise Malformed(f"the body is not JSON: {error}" if data else "the body is empty") from None
+    return validated(model, value)
+
+
+def validated(model: type[M], value: object) -> M:
+    """Return `value` as `model`; Unprocessable lists every fault."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        found = faults(error)
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        raise Unprocessable(f"{found[0]}{more}", found) from None
+
+
+def faults(error: ValidationError) -> tuple[str, ...]:
+    """Return what pydantic found, one line each: `labels[3].value: Input should be a finite number`."""
+    return tuple(
+        f"{_place(fault['loc'])}{fault['msg'].removeprefix('Value error, ')}"
+        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+    )
+
+
+def pictures(limit: int, most: int) -> list[bytes]:
+    """Return the pictures of a multipart body's fields `image`, or of a raw body of an image type.
+
+    `limit`: bytes a picture; `most`: pictures a request.
+    """
+    kind = request.mimetype
+    if kind == "multipart/form-data":
+        return _form_pictures(limit, most)
+    if kind.startswith("image/"):
+        return [_not_empty(_body(limit, str(_too_large(limit))), "the body")]
+    raise Unsupported(
+        "send pictures as multipart/form-data, field `image`, or one as the body with an image/* type, "
+        f"not {_named(kind)}"
+    )
+
+
+def _form_pictures(limit: int, most: int) -> list[bytes]:
+    whole = max(limit, min(limit * most, MAX_BODY)) + _ENVELOPE
+    request.max_form_parts = most
+    request.max_form_memory_size = _ENVELOPE
+    cast("Request", request).picture_limit = limit
+    with _bounded(whole, f"a request has at most {most} pictures, and {whole:,} bytes"):
+        sent = request.files.getlist("image")
+    if not sent:
+        raise Malformed("there is no picture: send files in the field `image`, as in `curl -F image=@picture.jpg`")
+    return [_not_empty(file.stream.read(), f"picture {number}") for number, file in enumerate(sent)]
+
+
+def _not_empty(data: bytes, what: str) -> bytes:
+    if not data:
+        raise Malformed(f"{what} is empty")
+    return data
+
+
+def _body(limit: int, message: str) -> bytes:
+    if (request.content_length or 0) > limit:
+        raise TooLarge(message)
+    # one more is read: a chunked body tells no length, and werkzeug cuts it off at the limit in silence
+    with _bounded(limit + 1, message):
+        data = request.get_data(cache=False)
+    if len(data) > limit:
+        raise TooLarge(message)
+    return data
+
+
+@contextmanager
+def _bounded(limit: int, message: str) -> Iterator[None]:
+    """Read at most `limit` bytes inside; a longer Content-Length is refused before the first."""
+    request.max_content_length = limit
+    try:
+        yield
+    except RequestEntityTooLarge:
+        raise TooLarge(message) from None
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"a picture has at most {limit:,} bytes here")
+
+
+def _named(kind: str) -> str:
+    return repr(kind[:_SHOWN]) if kind else "a body without a Content-Type"
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Write ("labels", 3, "value") as `labels[3].value: `."""
+    text = ""
+    for part in location:
+        if isinstance(part, str) and part.startswith(TAG):
+            continue
+        text += f"[{part}]" if isinstance(part, int) else f".{str(part)[:_SHOWN]}"
+    return f"{text.removeprefix('.')}: " if text else ""

@@ -1,0 +1,52 @@
+"""The pool."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from nextlabel.engine.answers import ItemState
+from nextlabel.web.replies.base import Reply
+from nextlabel.web.replies.labelling import HistoryLabel
+from nextlabel.web.replies.predictions import AnyPrediction
+
+
+class IdsReply(Reply):
+    """The items' ids, in the order sent."""
+
+    ids: list[str]
+
+
+class ItemReply(Reply):
+    """An item of the pool."""
+
+    id: str
+    url: str | None = Field(description="its picture; null where the item is none")
+    state: ItemState
+    holdout: bool = Field(description="never trained on")
+    media_type: str | None
+    candidates: list[str] | None = Field(description="the classes it could be, by all who spoke; null: nobody did")
+    value: float | None
+
+
+class ItemsReply(Reply):
+    """Some of the pool."""
+
+    project: str
+    items: list[ItemReply]
+    after: str | None = Field(description="continues the list; null at its end")
+
+
+class VoiceReply(Reply):
+    """What an annotator says now: a set, a value, or a skip where both are null."""
+
+    annotator: str
+    candidates: list[str] | None
+    value: float | None
+
+
+class ItemDetailReply(ItemReply):
+    """An item, who says what of it, and all that was ever said."""
+
+    voices: list[VoiceReply]
+    history: list[HistoryLabel]
+    prediction: AnyPrediction | None = Field(description="by the live checkpoint, if it has scored the item")

@@ -1,0 +1,79 @@
+"""The pool: POST /items, GET /items, an item, its picture."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from nextlabel.engine.answers import ItemSummary
+from nextlabel.web.addresses import picture_address
+from nextlabel.web.answers import plain
+from nextlabel.web.asked.paths import ItemPath
+from nextlabel.web.asked.queries import ItemsQuery
+from nextlabel.web.context import loop, settings
+from nextlabel.web.openapi import Routes
+from nextlabel.web.reading import pictures
+from nextlabel.web.replies.base import render
+from nextlabel.web.replies.pool import IdsReply, ItemDetailReply, ItemReply, ItemsReply, VoiceReply
+from nextlabel.web.routes.labels import said
+from nextlabel.web.routes.predict import prediction
+
+
+def add_items() -> Response:
+    """Add pictures to the pool.
+
+    The same content twice is one item. Scoring is queued.
+    """
+    return render(IdsReply(ids=loop().add_images(pictures(settings().max_item_bytes, settings().max_batch))), 201)
+
+
+def list_items(query: ItemsQuery) -> Response:
+    """List the pool, a page at a time."""
+    found = loop()
+    page = found.items(query.state, query.after, query.limit)
+    name = found.config.name
+    return render(ItemsReply(project=name, items=[_summary(name, item) for item in page.items], after=page.after))
+
+
+def item(path: ItemPath) -> Response:
+    """Show an item: who says what of it, and all that was ever said."""
+    found = loop()
+    detail = found.item(path.item)
+    reply = ItemDetailReply(
+        **dict(_summary(found.config.name, detail.item)),
+        voices=[VoiceReply.model_validate(voice) for voice in detail.voices],
+        history=[said(row) for row in detail.history],
+        prediction=None if detail.prediction is None else prediction(detail.prediction),
+    )
+    return render(reply)
+
+
+def image(path: ItemPath) -> Response:
+    """Show an item's picture."""
+    data, kind = loop().image(path.item)
+    # an item's content never changes: uploads are named by it, data sets are read once
+    return Response(data, content_type=kind, headers={"Cache-Control": "private, max-age=3600"})
+
+
+def add(api: Routes) -> None:
+    """Add the routes."""
+    api.post(
+        "/items",
+        responses=api.says({201: api.json(IdsReply)}, 400, 404, 413, 415, 422, 503),
+        openapi_extensions=api.takes_pictures(),
+    )(add_items)
+    api.get("/items", responses=api.says({200: api.json(ItemsReply)}, 404, 422, 503))(list_items)
+    api.get("/items/<path:item>", responses=api.says({200: api.json(ItemDetailReply)}, 404, 503))(item)
+    picture = plain("The picture, as it was given", "image/png", "image/jpeg", "image/webp")
+    api.get("/items/<path:item>/image", responses=api.says({200: picture}, 404, 503))(image)
+
+
+def _summary(project: str, found: ItemSummary) -> ItemReply:
+    return ItemReply(
+        id=found.id,
+        url=picture_address(project)(found.id) if found.media_type else None,
+        state=found.state,
+        holdout=found.holdout,
+        media_type=found.media_type,
+        candidates=None if found.candidates is None else list(found.candidates),
+        value=found.value,
+    )

@@ -1,0 +1,74 @@
+"""GET /query, and what becomes of a query."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from nextlabel.engine.answers import QueryAnswer
+from nextlabel.web.addresses import picture_address
+from nextlabel.web.asked.paths import QueryPath
+from nextlabel.web.asked.queries import QueryQuery
+from nextlabel.web.context import loop
+from nextlabel.web.openapi import Routes
+from nextlabel.web.replies.base import render
+from nextlabel.web.replies.labelling import QueryItemReply, QueryReply, ReleasedReply, SuggestionReply
+
+
+def query(query: QueryQuery) -> Response:
+    """Choose what to label next.
+
+    With `annotator` the items are leased to that person; what they hold already comes first.
+    """
+    # HEAD must change nothing, and nobody would see what it leases
+    annotator = None if request.method == "HEAD" else query.annotator
+    return _render(loop().query(query.size, query.strategy, annotator))
+
+
+def stored(path: QueryPath) -> Response:
+    """Show a query as it was answered."""
+    return _render(loop().stored_query(path.query))
+
+
+def replay(path: QueryPath) -> Response:
+    """Choose again from a query's record: the same answer, or 410 once its scores are gone."""
+    return _render(loop().replay(path.query))
+
+
+def hand_back(path: QueryPath) -> Response:
+    """Hand a query's leases back."""
+    return render(ReleasedReply(query=path.query, released=loop().hand_back(path.query)))
+
+
+def add(api: Routes) -> None:
+    """Add the routes."""
+    answer = {200: api.json(QueryReply, Cache_Control="no-store")}
+    api.get("/query", responses=api.says(answer, 404, 413, 422, 503))(query)
+    api.get("/queries/<query>", responses=api.says(answer, 404, 410, 503))(stored)
+    api.get("/queries/<query>/replay", responses=api.says(answer, 404, 410, 503))(replay)
+    api.delete("/queries/<query>", responses=api.says({200: api.json(ReleasedReply)}, 404))(hand_back)
+
+
+def _render(answer: QueryAnswer) -> Response:
+    address = picture_address(answer.project)
+    items = [
+        QueryItemReply.model_construct(
+            id=item.id,
+            url=address(item.id),
+            score=item.score,
+            suggestion=None if item.suggestion is None else SuggestionReply.model_validate(item.suggestion),
+            reason=item.reason,
+        )
+        for item in answer.items
+    ]
+    reply = QueryReply(
+        project=answer.project,
+        query=answer.query,
+        strategy=answer.strategy,
+        parameters=answer.parameters,
+        checkpoint=answer.checkpoint,
+        seed=answer.seed,
+        items=items,
+        remaining=answer.remaining,
+        stale_labels=answer.stale_labels,
+    )
+    return render(reply, headers={"Cache-Control": "no-store"})

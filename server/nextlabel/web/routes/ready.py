@@ -1,0 +1,25 @@
+"""GET /readyz: whether a project can predict."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from nextlabel.contracts.errors import NotReady
+from nextlabel.web.context import loop
+from nextlabel.web.openapi import OPEN, Routes
+from nextlabel.web.replies.base import render
+from nextlabel.web.replies.work import ReadyReply
+
+
+def readyz() -> Response:
+    """Tell whether the project can predict."""
+    found = loop()
+    if not found.ready():
+        raise NotReady(f"project {found.config.name!r} cannot predict yet", 5)
+    return render(ReadyReply(ready=True, project=found.config.name))
+
+
+def add(api: Routes) -> None:
+    """Add the route."""
+    answers = api.says({200: api.json(ReadyReply)}, 404, 503)
+    api.get("/readyz", responses=answers, openapi_extensions={OPEN: True})(readyz)

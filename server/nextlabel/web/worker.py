@@ -1,0 +1,54 @@
+"""The gunicorn worker, whose own refusals have the shape of ours."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Mapping
+
+from gunicorn.http import errors  # type: ignore[import-untyped]
+from gunicorn.util import write_nonblock  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
+
+from nextlabel.web.problems import problem
+
+PATIENCE = 20
+"""Seconds without a single byte, sent or taken; a few stalled peers would otherwise hold every thread."""
+_STATUSES: Mapping[type[Exception], int] = {
+    errors.LimitRequestLine: 414,
+    errors.ExpectationFailed: 417,
+    errors.LimitRequestHeaders: 431,
+    errors.UnsupportedTransferCoding: 501,
+    errors.ForbiddenProxyRequest: 403,
+}
+
+
+class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
+    """Answers what is not HTTP, and so never reaches the app, with a problem document too."""
+
+    def handle(self, conn: TConn) -> object:
+        """Serve a connection, whose peer may keep a thread waiting only so long."""
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", PATIENCE, 0))
+        return super().handle(conn)
+
+    def handle_error(self, req: object, client: socket.socket, addr: object, exc: Exception) -> None:
+        """Answer a request that cannot be read; log one that broke the server."""
+        if isinstance(exc, errors.ParseException):
+            status, detail = _STATUSES.get(type(exc), 400), f"this is not HTTP that can be read: {type(exc).__name__}"
+        else:
+            self.log.error("Error handling a request of %s", addr, exc_info=exc)
+            status, detail = 500, "the server failed"
+        del req
+        try:
+            write_nonblock(client, as_bytes(status, detail))
+        except OSError:  # it has gone
+            self.log.debug("The answer to a broken request could not be sent.")
+
+
+def as_bytes(status: int, detail: str) -> bytes:
+    """Return a problem document as it goes over the wire, closing the connection."""
+    response = problem(status, detail)
+    response.headers["Connection"] = "close"
+    lines = [f"HTTP/1.1 {response.status}", *(f"{name}: {value}" for name, value in response.headers)]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + response.get_data()

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import nextlabel.web
+
+PAGES = ["/", "/projects/digits/", "/docs", "/login"]
+STATIC = Path(nextlabel.web.__file__).parent / "static"
+
+
+class Page(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    def addresses(self):
+        return [a[key] for _, a in self.tags for key in ("href", "src", "action") if key in a]
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_page_is_whole_and_needs_no_exception_from_its_policy(client, address):
+    answer = client.get(address)
+    assert answer.status_code == 200
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert not re.search(r"unsafe|\*|data:|blob:|http", policy)
+    page = Page(answer.get_data(as_text=True))
+    assert page.all("html") == [{"lang": "en"}]
+    assert len(page.all("h1")) == len(page.all("main")) == len(page.all("title")) == 1
+    assert not page.all("style")
+    assert all("src" in script for script in page.all("script"))
+    assert not [a for _, a in page.tags if "style" in a or any(name.startswith("on") for name in a)]
+    labelled = {label["for"] for label in page.all("label")}
+    assert {field["id"] for field in page.all("input") if field.get("type") != "hidden"} <= labelled
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_no_page_links_into_nothing_or_to_another_host(client, address):
+    for link in Page(client.get(address).get_data(as_text=True)).addresses():
+        if link.startswith("#"):
+            continue
+        assert re.match(r"/(?!/)", link)
+        with client.get(link) as answer:
+            assert answer.status_code in (200, 405)
+
+
+def test_static_files_name_no_other_host():
+    for path in STATIC.iterdir():
+        text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?://|//[a-z]|@import|url\(", re.sub(r"(?m)(^|\s)// .*$", "", text)), path
+
+
+def test_the_list_of_projects_tells_their_state(client):
+    text = client.get("/").get_data(as_text=True)
+    assert "Digits" in text
+    assert "ready" in text
+    assert 'href="/projects/digits/"' in text
+    client.post("/train")
+    assert "training again" in client.get("/").get_data(as_text=True)
+
+
+def test_the_prediction_page_works_without_its_script(client):
+    page = Page(client.get("/projects/digits/").get_data(as_text=True))
+    (form,) = page.all("form")
+    assert (form["method"], form["enctype"]) == ("post", "multipart/form-data")
+    assert form["action"] == "/projects/digits/predict"
+    assert [(field["type"], field["name"]) for field in page.all("input")] == [("file", "image")]
+    assert page.all("button") == [{"type": "submit"}]
+
+
+def test_a_project_is_found_without_its_slash(client, problem):
+    assert client.get("/projects/digits").headers["Location"].endswith("/projects/digits/")
+    problem(client.get("/projects/nope/"), 404)
+
+
+def test_docs_show_every_route_once(client):
+    text = client.get("/docs").get_data(as_text=True)
+    for route in ("/predict", "/query", "/labels", "/items/{item}/image", "/checkpoints/{checkpoint}/promote"):
+        assert f"<code>{route}</code>" in text
+    assert "{project}" not in text

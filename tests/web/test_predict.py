@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import io
+from json import dumps
+
+import pytest
+
+
+def upload(data: bytes, name: str = "x.png"):
+    return io.BytesIO(data), name
+
+
+def test_one_picture_as_a_form_is_answered_with_its_class(client, picture):
+    answer = client.post("/predict", data={"image": upload(picture())})
+    assert answer.status_code == 200
+    body = answer.get_json()
+    assert list(body) == ["project", "checkpoint", "label", "probability", "probabilities"]
+    assert body["project"] == "digits"
+    assert body["checkpoint"] == "r1"
+    shares = list(body["probabilities"].values())
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) == pytest.approx(1, abs=1e-5)
+    assert body["probabilities"][body["label"]] == body["probability"] == shares[0]
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
+def test_a_raw_picture_is_answered_as_the_same_one_in_a_form(client, picture, kind):
+    data = picture(kind=kind.upper())
+    raw = client.post("/predict", data=data, content_type=f"image/{kind}")
+    form = client.post("/projects/digits/predict", data={"image": upload(data)})
+    assert raw.status_code == 200
+    assert raw.get_json() == form.get_json()
+
+
+def test_several_pictures_are_answered_in_the_order_sent(client, picture):
+    blobs = [picture(seed=seed) for seed in range(3)]
+    several = client.post("/predict", data={"image": [upload(blob) for blob in blobs]}).get_json()
+    assert set(several) == {"project", "checkpoint", "predictions"}
+    alone = [client.post("/predict", data={"image": upload(blob)}).get_json() for blob in blobs]
+    assert [each["probabilities"] for each in several["predictions"]] == [each["probabilities"] for each in alone]
+
+
+def test_items_of_the_pool_are_predicted_by_id(client):
+    several = client.post("/predict", json={"ids": ["3", "4"]}).get_json()
+    assert [set(each) for each in several["predictions"]] == [{"label", "probability", "probabilities"}] * 2
+    one = client.post("/predict", json={"ids": ["3"]}).get_json()
+    assert one["predictions"] == several["predictions"][:1]
+    assert one["label"] == several["predictions"][0]["label"]
+
+
+def test_top_shortens_the_probabilities(client, picture):
+    body = client.post("/predict?top=3", data={"image": upload(picture())}).get_json()
+    assert len(body["probabilities"]) == 3
+    assert next(iter(body["probabilities"])) == body["label"]
+
+
+def test_a_picture_at_the_limit_is_read_and_one_byte_more_is_not(client, refused, settings):
+    size = settings.max_upload_bytes
+    for body, status in ((b"x" * size, 415), (b"x" * (size + 1), 413)):
+        said = refused(lambda body=body: client.post("/predict", data=body, content_type="image/png"), status)
+        assert ("50,000" in said["detail"]) == (status == 413)
+        refused(lambda body=body: client.post("/predict", data={"image": upload(body)}), status)
+
+
+BAD_JSON = {
+    "empty": b"",
+    "cut off": b'{"ids": ["1"',
+    "not a number": b'{"vectors": [[NaN]]}',
+    "infinity": b'{"vectors": [[-Infinity]]}',
+    "not UTF-8": b'{"ids": ["\xff"]}',
+    "UTF-16": '{"ids": ["1"]}'.encode("utf-16"),
+    "half a surrogate pair": b'{"ids": ["\\ud800"]}',
+    "too deep": b"[" * 100_000 + b"]" * 100_000,
+    "a huge integer": b'{"ids": [' + b"1" * 100_000 + b"]}",
+    "two documents": b"{}{}",
+}
+
+
+@pytest.mark.parametrize("body", BAD_JSON.values(), ids=BAD_JSON)
+def test_what_is_not_json_is_malformed(client, refused, body):
+    refused(lambda: client.post("/predict", data=body, content_type="application/json"), 400)
+
+
+WRONG_SHAPES = {
+    "a list": [],
+    "a word": "ids",
+    "null": None,
+    "nothing": {},
+    "both": {"ids": ["1"], "vectors": [[1.0]]},
+    "no ids": {"ids": []},
+    "ids that are no text": {"ids": [1, None]},
+    "an empty id": {"ids": [""]},
+    "a NUL": {"ids": ["a\0b"]},
+    "a long id": {"ids": ["x" * 1001]},
+    "an overflowing number": {"vectors": [["1e999"]]},
+    "more": {"ids": ["1"], "top": 3},
+    "very many fields": {str(number): number for number in range(10_000)},
+}
+
+
+@pytest.mark.parametrize("body", WRONG_SHAPES.values(), ids=WRONG_SHAPES)
+def test_json_of_another_shape_is_unprocessable_and_says_why(client, refused, body):
+    assert refused(lambda: client.post("/predict", data=dumps(body), content_type="application/json"), 422)["faults"]
+
+
+def test_a_number_beyond_doubles_is_a_fault(client, refused):
+    body = b'{"vectors": [[1e999]]}'
+    said = refused(lambda: client.post("/predict", data=body, content_type="application/json"), 422)
+    assert said["faults"] == ["vectors[0][0]: Input should be a finite number"]
+
+
+def test_a_list_of_millions_is_one_fault(client, refused):
+    body = b'{"ids": [' + b"1," * 2_000_000 + b"1]}"
+    said = refused(lambda: client.post("/predict", data=body, content_type="application/json"), 422)
+    assert said["faults"] == ["ids: at most 100000 entries"]
+
+
+def test_json_over_the_limit_is_refused_unread(client, refused):
+    body = b" " * 16_000_001
+    said = refused(lambda: client.post("/predict", data=body, content_type="application/json"), 413)
+    assert "16,000,000" in said["detail"]
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", "application/x-www-form-urlencoded", ""])
+def test_another_kind_of_body_is_unsupported(client, refused, kind):
+    assert "image" in refused(lambda: client.post("/predict", data=b"image=1", content_type=kind), 415)["detail"]
+
+
+def test_pictures_that_cannot_be_read(client, refused, picture):
+    whole = picture(64, 64)
+    cases = [
+        (b"", 400),
+        (b"GIF89a" + b"\0" * 50, 415),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415),
+        (b"\0" * 100, 415),
+        (whole[: len(whole) // 2], 422),
+    ]
+    for data, status in cases:
+        refused(lambda data=data: client.post("/predict", data=data, content_type="image/png"), status)
+        refused(lambda data=data: client.post("/predict", data={"image": upload(data)}), status)
+
+
+def test_more_pixels_than_allowed_are_refused(build, refused, picture):
+    client = build(max_pixels=100).test_client()
+    said = refused(lambda: client.post("/predict", data={"image": upload(picture(11, 10))}), 413)
+    assert "100" in said["detail"]
+
+
+def test_forms_without_a_picture_are_malformed(client, refused):
+    form = "multipart/form-data; boundary=b"
+    bodies = [b"", b"--b--\r\n", b"--b\r\nContent-Disposition: form-data; name=image\r\n\r\nx\r\n--b--\r\n", b"junk"]
+    for body in bodies:
+        refused(lambda body=body: client.post("/predict", data=body, content_type=form), 400)
+    refused(lambda: client.post("/predict", data=b"x", content_type="multipart/form-data"), 400)
+    refused(lambda: client.post("/predict", data={"file": upload(b"x")}), 400)
+
+
+def test_more_parts_than_pictures_allowed_are_refused(client, refused, picture):
+    five = {"image": [upload(picture(seed=seed)) for seed in range(5)]}
+    said = refused(lambda: client.post("/predict", data=five), 413)
+    assert "4 pictures" in said["detail"]
+    part = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\ny\r\n'
+    body = part * 20_000 + b"--b--\r\n"
+    refused(lambda: client.post("/predict", data=body, content_type="multipart/form-data; boundary=b"), 413)
+
+
+def test_more_ids_than_allowed_are_refused(client, refused):
+    said = refused(lambda: client.post("/predict", json={"ids": ["1"] * 5}), 413)
+    assert "4" in said["detail"]
+
+
+@pytest.mark.parametrize("query", ["top=0", "top=-1", "top=x", "top=", "top=1.5", "tip=1", "top=" + "9" * 50])
+def test_a_wrong_query_is_unprocessable(client, refused, picture, query):
+    data = picture()
+    refused(lambda: client.post(f"/predict?{query}", data=data, content_type="image/png"), 422)
+
+
+def test_unknown_items_and_projects(client, refused):
+    assert "'no-such'" in refused(lambda: client.post("/predict", json={"ids": ["no-such"]}), 404)["detail"]
+    said = refused(lambda: client.post("/projects/digit/predict", json={"ids": ["1"]}), 404)
+    assert "did you mean 'digits'" in said["detail"]
+
+
+def test_vectors_are_refused_where_items_are_pictures(client, refused):
+    assert "takes pictures" in refused(lambda: client.post("/predict", json={"vectors": [[1.0]]}), 422)["detail"]

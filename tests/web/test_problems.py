@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import inspect
+import logging
+
+import pytest
+
+from nextlabel.contracts import errors
+from nextlabel.web.problems import STATUSES, answer_to, status_of
+
+KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.NextlabelError)]
+EXPECTED = {
+    "Malformed": 400, "Unauthorized": 401, "Refused": 403, "Unknown": 404, "Conflict": 409, "Gone": 410,
+    "TooLarge": 413, "Unsupported": 415, "Unprocessable": 422, "NotReady": 503,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_error_has_a_status(kind):
+    assert status_of(kind("why")) == EXPECTED.get(kind.__name__, 500)
+    assert STATUSES[errors.NextlabelError] == 500
+
+
+def test_a_kind_derived_from_ours_keeps_its_status():
+    class Mine(errors.Conflict):
+        pass
+
+    assert status_of(Mine("why")) == 409
+
+
+def test_errors_bring_their_headers_and_faults():
+    assert answer_to(errors.NotReady("soon", 7)).headers["Retry-After"] == "7"
+    assert answer_to(errors.Unauthorized("no")).headers["WWW-Authenticate"].startswith("Bearer")
+    assert answer_to(errors.Unprocessable("no", ["a", "b"])).get_json()["faults"] == ["a", "b"]
+
+
+def test_a_file_name_that_is_not_utf8_can_be_told():
+    body = answer_to(errors.Unprocessable("no picture caf\udce9.png", ["caf\udce9"])).get_json()
+    assert "caf\\udce9.png" in body["detail"]
+    assert body["faults"] == ["caf\\udce9"]
+
+
+def test_unknown_addresses(client, problem):
+    for address in ("/nope", "/labels/", "/projects", "/projects/digits/nope", "/queries/", "/static/nope.css"):
+        problem(client.get(address), 404)
+
+
+def test_wrong_methods_say_which_are_right(client, problem):
+    answer = client.put("/labels")
+    problem(answer, 405)
+    assert {"GET", "POST"} <= {method.strip() for method in answer.headers["Allow"].split(",")}
+    problem(client.post("/"), 405)
+    problem(client.open("/healthz", method="BREW"), 405)
+
+
+def test_options_and_head(client):
+    answer = client.options("/labels")
+    assert (answer.status_code, answer.data) == (200, b"")
+    assert "POST" in answer.headers["Allow"]
+    for address in ("/", "/info", "/items/0", "/projects/digits/", "/openapi.json"):
+        answer = client.head(address)
+        assert (answer.status_code, answer.data) == (200, b"")
+
+
+def test_what_nobody_expected_is_logged_once_and_told_without_a_traceback(app, monkeypatch, problem, caplog):
+    def broken(self):
+        raise ZeroDivisionError("a secret 12345")
+
+    monkeypatch.setattr("nextlabel.engine.loop.Loop.checkpoints", broken)
+    with caplog.at_level(logging.INFO):
+        body = problem(app.test_client().get("/checkpoints?x=private"), 500)
+    assert "12345" not in str(body)
+    (record,) = caplog.records
+    assert record.exc_info
+    assert "private" not in record.getMessage()
+
+
+def test_an_error_of_ours_without_a_status_is_told_and_logged_in_one_line(app, monkeypatch, problem, caplog):
+    def missing(self):
+        raise errors.DatasetMissing("put CIFAR-10 into NEXTLABEL_DATA")
+
+    monkeypatch.setattr("nextlabel.engine.loop.Loop.checkpoints", missing)
+    assert problem(app.test_client().get("/checkpoints"), 500)["detail"] == "put CIFAR-10 into NEXTLABEL_DATA"
+    (record,) = caplog.records
+    assert record.getMessage() == "DatasetMissing: put CIFAR-10 into NEXTLABEL_DATA"
+    assert not record.exc_info

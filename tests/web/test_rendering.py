@@ -1,0 +1,168 @@
+"""What `digits` has not: regression, vectors, nodes, metrics that are no numbers, endless histories."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+
+import pytest
+
+from nextlabel.app import create_app
+from nextlabel.contracts.errors import DatasetMissing, Unknown
+from nextlabel.engine.answers import (
+    Checkpoint,
+    HistoryRow,
+    ItemDetail,
+    ItemSummary,
+    Job,
+    Prediction,
+    Predictions,
+    ProjectStatus,
+    QueryAnswer,
+    QueryItem,
+    Voice,
+)
+from nextlabel.engine.settings import Settings
+
+STATUS = ProjectStatus(
+    name="sine", title="Sine <wave>", task="regression", classes=(), kind="vector", items=200, labelled=5, open=195,
+    live="r1", metrics={"rmse": math.nan}, stop={}, reached=False, training=None, missing=None,
+)  # fmt: skip
+ITEM = ItemSummary("a b/ü", "labelled", False, None, None, 1.5)
+ROW = HistoryRow("a b/ü", "ann", 1.25, None, value=1.5)
+
+
+@dataclass
+class FakeLoop:
+    status_now: ProjectStatus = STATUS
+    pages_read: int = 0
+    config: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(name="sine"))
+
+    def status(self):
+        return self.status_now
+
+    def predict_vectors(self, rows):
+        return Predictions("sine", "r1", tuple(Prediction(mean=sum(row), std=0.5) for row in rows))
+
+    def predict_ids(self, ids):
+        return Predictions("sine", "r1", tuple(Prediction(mean=1.0) for _ in ids))
+
+    def query(self, size, strategy, annotator):
+        items = (QueryItem("a b/ü", math.inf, None, "control"),)
+        return QueryAnswer("sine", "sine-1", "largest-std", {}, None, 7, items, 1, 0)
+
+    def item(self, identity):
+        return ItemDetail(ITEM, (Voice("ann", None, 1.5),), (ROW,), None)
+
+    def checkpoints(self):
+        return [Checkpoint("r1", "sine", True, "first", {"rmse": math.nan, "labels": 5.0}, 1.0, None)]
+
+    def history(self):
+        for number in range(5000):
+            self.pages_read = number + 1
+            yield replace(ROW, id=str(number))
+
+
+@dataclass
+class FakeEngine:
+    fake: FakeLoop
+    settings: Settings = field(default_factory=lambda: Settings.from_environment({}, default_project="sine"))
+
+    def projects(self):
+        return {"sine": None}
+
+    def loop(self, name=None):
+        if name not in (None, "sine"):
+            raise Unknown.name("project", name, ["sine"])
+        return self.fake
+
+    def faults(self):
+        return ["plugin <b> of package x cannot be imported"]
+
+    def job(self, number):
+        return Job(number, "other", "train", "failed", 0.5, {"loss": math.inf}, ("line",), "why", 1.0, None, None)
+
+
+@pytest.fixture
+def fake():
+    return FakeLoop()
+
+
+@pytest.fixture
+def client(fake):
+    engine = FakeEngine(fake)
+    return create_app(engine.settings, engine).test_client()
+
+
+def test_regression_answers_mean_and_std(client):
+    one = client.post("/predict", json={"vectors": [[1, 2.5]]}).get_json()
+    prediction = {"mean": 3.5, "std": 0.5}
+    assert one == {"project": "sine", "checkpoint": "r1", **prediction, "predictions": [prediction]}
+    two = client.post("/predict", json={"ids": ["0", "1"]}).get_json()
+    assert two["predictions"] == [{"mean": 1.0, "std": None}] * 2
+
+
+def test_what_is_no_picture_has_no_address_and_what_is_no_number_is_null(client):
+    (item,) = client.get("/query").get_json()["items"]
+    assert item == {"id": "a b/ü", "url": None, "score": None, "suggestion": None, "reason": "control"}
+    assert client.get("/checkpoints").get_json()["checkpoints"][0]["metrics"] == {"rmse": None, "labels": 5.0}
+    assert client.get("/jobs/3").get_json()["metrics"] == {"loss": None}
+
+
+def test_an_item_s_value_and_its_history(client):
+    body = client.get("/items/a%20b/%C3%BC").get_json()
+    assert (body["id"], body["url"], body["value"], body["candidates"]) == ("a b/ü", None, 1.5, None)
+    assert body["history"] == [{"id": "a b/ü", "annotator": "ann", "value": 1.5, "time": 1.25, "key": None}]
+
+
+def test_a_picture_s_address_survives_any_id(client, fake):
+    fake.status_now = replace(STATUS, kind="image")
+    (item,) = client.get("/query").get_json()["items"]
+    assert item["url"] == "/projects/sine/items/a%20b/%C3%BC/image"
+
+
+def test_a_job_of_another_project_is_not_this_one_s(client, problem):
+    assert client.get("/jobs/3").get_json()["project"] == "other"
+    problem(client.get("/projects/sine/jobs/3"), 404)
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonl", "csv"])
+def test_the_history_is_read_while_it_is_sent(client, fake, kind):
+    answer = client.get(f"/labels?format={kind}", buffered=False)
+    pieces = answer.iter_encoded()
+    next(pieces)
+    assert fake.pages_read < 1000
+    assert len(list(pieces)) >= 9
+    assert fake.pages_read == 5000
+    assert len(client.get("/labels").get_json()["labels"]) == 5000
+
+
+@pytest.mark.parametrize(("kind", "told"), [("vector", "vectors"), ("node", "ids")])
+def test_the_page_says_what_a_project_takes(client, fake, kind, told):
+    fake.status_now = replace(STATUS, kind=kind)
+    text = client.get("/projects/sine/").get_data(as_text=True)
+    assert f"{{&#34;{told}&#34;:" in text or f'{{"{told}":' in text
+    assert "Sine &lt;wave&gt;" in text
+    assert "<form" not in text
+    assert "<script" not in text
+
+
+def test_a_project_that_cannot_run_here_says_why(client, fake, problem):
+    fake.status_now = replace(STATUS, kind=None, task=None, live=None, missing="put it into NEXTLABEL_DATA")
+    assert "put it into NEXTLABEL_DATA" in client.get("/").get_data(as_text=True)
+    assert "put it into NEXTLABEL_DATA" in client.get("/projects/sine/").get_data(as_text=True)
+
+
+def test_what_could_not_be_loaded_is_told(client):
+    assert "plugin &lt;b&gt; of package x cannot be imported" in client.get("/").get_data(as_text=True)
+
+
+def test_one_broken_project_does_not_silence_the_metrics(client, fake):
+    def broken():
+        raise DatasetMissing("nothing here")
+
+    fake.status = broken
+    text = client.get("/metrics").get_data(as_text=True)
+    assert "nextlabel_info" in text
+    assert 'project="sine"' not in text
