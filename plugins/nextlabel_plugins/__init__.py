@@ -1,0 +1,1 @@
+"""The plugins in the box, found through entry points like anyone's."""

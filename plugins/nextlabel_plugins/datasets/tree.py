@@ -1,0 +1,100 @@
+"""Which pictures lie in a folder, and which class the folders say they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nextlabel.contracts.errors import DatasetMissing, ProjectError
+
+EXTENSIONS = (".jpeg", ".jpg", ".png", ".webp")
+TRAIN = "train"
+TESTS = frozenset({"test", "val"})
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A file and what its place says of it."""
+
+    path: str
+    """Below the folder, with forward slashes."""
+    name: str | None
+    """The class its folder names; None: it lies in no class's folder."""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The pictures of a folder, sorted by path."""
+
+    pool: tuple[Picture, ...]
+    test: tuple[Picture, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The classes that folders name."""
+        return frozenset(picture.name for picture in self.pool + self.test if picture.name is not None)
+
+
+def plant(folder: Path) -> Tree:
+    """Walk `folder` once, and tell the pool from a test split.
+
+    `train` is the pool where nothing but `val` and `test` stands beside it. Elsewhere `val`
+    and `test` are a split where their own folders are classes of the pool; anything else of
+    such a name is a class like any other. What a split holds outside a class is left out.
+
+    Raise ProjectError where a split has a class that the pool has not, or a name is not
+    text, DatasetMissing where a folder cannot be read.
+    """
+    try:
+        paths = [path.split("/") for path in sorted(_walk(folder, "", frozenset()))]
+    except OSError as error:
+        raise DatasetMissing(f"{error.filename} cannot be read: {error.strerror}") from None
+    tops = {parts[0] for parts in paths if len(parts) > 1}
+    if tops <= TESTS | {TRAIN} and _classes(paths, TRAIN):
+        for split in sorted(tops & TESTS):
+            if strangers := sorted(_classes(paths, split) - _classes(paths, TRAIN)):
+                raise ProjectError(f"{folder / split} has classes that {TRAIN} has not: {', '.join(strangers)}")
+        deep, splits = tops, tops & TESTS
+    else:
+        deep = splits = {split for split in tops & TESTS if set() < _classes(paths, split) <= tops - TESTS}
+    pool, test = [], []
+    for parts in paths:
+        level = 1 if parts[0] in deep else 0
+        picture = Picture("/".join(parts), parts[level] if len(parts) > level + 1 else None)
+        if parts[0] not in splits:
+            pool.append(picture)
+        elif picture.name is not None:
+            test.append(picture)
+    return Tree(tuple(pool), tuple(test))
+
+
+def _classes(paths: list[list[str]], top: str) -> set[str]:
+    """Names of the folders in the folder `top` that hold a picture, however deep."""
+    return {parts[1] for parts in paths if parts[0] == top and len(parts) > 2}  # noqa: PLR2004 - top, class, file
+
+
+def _walk(folder: Path, below: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
+    """Yield the pictures in `folder` and under it; links are followed, but not to a folder they lie in."""
+    status = folder.stat()
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                yield from _walk(Path(entry.path), f"{below}{entry.name}/", above | {here})
+            elif entry.name.lower().endswith(EXTENSIONS) and entry.is_file():
+                yield _text(below + entry.name)
+
+
+def _text(path: str) -> str:
+    """Return a path that can stand in JSON. Raise ProjectError for one that cannot."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise ProjectError(f"the name of {path!r} is not UTF-8; rename it") from None
+    return path

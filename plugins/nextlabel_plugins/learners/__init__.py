@@ -1,0 +1,21 @@
+"""Learners: one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nextlabel.contracts import LearnerPlugin, hookimpl
+from nextlabel_plugins.learners.cnn import CNNParameters
+
+HERE = "nextlabel_plugins.learners"
+
+
+@hookimpl
+def nextlabel_learners() -> Iterator[LearnerPlugin]:
+    """Offer the learners in the box."""
+    yield LearnerPlugin(
+        "cnn",
+        "a small convolutional network trained from scratch on candidate sets",
+        f"{HERE}.cnn:CNN",
+        CNNParameters,
+    )

@@ -1,0 +1,81 @@
+"""A small convolutional network, trained from scratch on candidate sets.
+
+The loss of an item is -log of the probability summed over its set: plain cross entropy where
+the label is full, nothing at all where it says nothing, so that items without a label are
+left out (Jin and Ghahramani, "Learning with multiple labels", NIPS 2002).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+
+from nextlabel.contracts import Bounds, ImageItems, Items, Learner, Model, Targets, Training
+from nextlabel.contracts.errors import Unprocessable
+
+SIZE = 64
+"""Side of what the network sees where the pictures differ in size."""
+
+
+@dataclass(frozen=True)
+class CNNParameters:
+    """Parameters of `cnn`. The defaults were chosen for few labels, on a validation part of `digits`."""
+
+    epochs: Annotated[int, Bounds(ge=1), "passes over the labelled items"] = 30
+    steps: Annotated[int, Bounds(ge=1), "fewest updates, however few the labels"] = 300
+    batch: Annotated[int, Bounds(ge=2), "pictures an update"] = 64
+    size: Annotated[int, Bounds(ge=0), "side the pictures are resized to; 0: their own, or 64 where they differ"] = 0
+    filters: Annotated[int, Bounds(ge=1), "of the first convolution; doubled at each halving"] = 32
+    dropout: Annotated[float, Bounds(ge=0, lt=1), "share of the embedding left out in training"] = 0.3
+    rate: Annotated[float, Bounds(gt=0), "highest learning rate"] = 0.003
+    decay: Annotated[float, Bounds(ge=0), "weight decay"] = 0.01
+    smoothing: Annotated[float, Bounds(ge=0, lt=1), "label smoothing"] = 0.05
+    average: Annotated[float, Bounds(ge=0, le=1), "share of the last updates whose weights are averaged"] = 0.2
+    shift: Annotated[float, Bounds(ge=0, le=1), "views: moved by up to this share of the side"] = 0.1
+    turn: Annotated[float, Bounds(ge=0, le=180), "views: turned by up to so many degrees"] = 10.0
+    scale: Annotated[float, Bounds(ge=0, lt=1), "views: grown or shrunk by up to this share"] = 0.1
+    shear: Annotated[float, Bounds(ge=0, le=1), "views: slanted by up to this share of the height"] = 0.0
+    flip: Annotated[bool, "views: half of them mirrored left to right; not for digits or letters"] = False
+    draws: Annotated[int, Bounds(ge=1), "posterior samples, by dropout, for strategies that need them"] = 20
+
+
+class CNN(Learner[CNNParameters]):
+    """Trains on whatever sets there are; `training.start` is not used."""
+
+    def fit(self, items: Items, targets: Targets, training: Training) -> Model:
+        """Train on the items whose set is not every class. Raise Unprocessable where there is none."""
+        if not isinstance(items, ImageItems) or targets.candidates is None:
+            raise Unprocessable("the learner `cnn` learns classes of pictures, nothing else")
+        rows = np.flatnonzero(targets.labelled)
+        if len(rows) == 0:
+            raise Unprocessable("there is no label to learn from yet")
+        import torch  # noqa: PLC0415 - loaded when it is used, not when plugins are listed
+
+        from nextlabel_plugins.networks.augment import Views  # noqa: PLC0415 - as above
+        from nextlabel_plugins.networks.convnet import Shape  # noqa: PLC0415
+        from nextlabel_plugins.networks.fitting import Schedule, train  # noqa: PLC0415
+        from nextlabel_plugins.networks.picture_model import PictureModel  # noqa: PLC0415
+
+        own = self.parameters
+        height, width = (own.size, own.size) if own.size else items.size or (SIZE, SIZE)
+        shape = Shape(height, width, items.channels, targets.candidates.shape[1], own.filters, own.dropout)
+        pixels = torch.from_numpy(items.take(rows).pixels((height, width), items.channels))
+        network = train(
+            shape,
+            pixels.permute(0, 3, 1, 2),
+            torch.from_numpy(targets.candidates[rows]),
+            Views(own.shift, own.turn, own.scale, own.shear, own.flip),
+            Schedule(own.epochs, own.steps, own.batch, own.rate, own.decay, own.smoothing, own.average),
+            training.seed,
+            training.progress,
+        )
+        return PictureModel(network, own.draws, training.seed)
+
+    def rebuild(self, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray[Any, Any]]) -> Model:
+        """Return the model that gave these."""
+        from nextlabel_plugins.networks.picture_model import PictureModel  # noqa: PLC0415 - as in `fit`
+
+        return PictureModel.rebuild(description, tensors)

@@ -1,0 +1,1 @@
+"""What learners train: networks, losses and views of pictures. Everything here imports torch."""

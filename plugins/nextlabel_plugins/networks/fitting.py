@@ -1,0 +1,134 @@
+"""Training a network on candidate sets, from scratch."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nextlabel_plugins.networks.augment import Views
+from nextlabel_plugins.networks.candidates import candidate_loss
+from nextlabel_plugins.networks.convnet import ConvNet, Shape
+from nextlabel_plugins.networks.precision import training_precision
+
+REPORTS = 20
+"""How often progress is told."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a network is trained."""
+
+    epochs: int
+    """Passes over the data."""
+    steps: int
+    """Fewest updates, however little data there is."""
+    batch: int
+    rate: float
+    """Highest learning rate; reached after a tenth of the updates, then falling to zero as a cosine."""
+    decay: float
+    """Weight decay."""
+    smoothing: float
+    """Label smoothing."""
+    average: float
+    """Share of the last updates whose weights are averaged."""
+
+    def updates(self, rows: int) -> int:
+        """Return how many updates `rows` rows of data get."""
+        return max(self.steps, self.epochs * math.ceil(rows / self.batch))
+
+
+def train(
+    shape: Shape,
+    pictures: Tensor,
+    candidates: Tensor,
+    views: Views,
+    schedule: Schedule,
+    seed: int,
+    progress: Callable[[float, Mapping[str, float]], None],
+) -> ConvNet:
+    """Train a new network on `pictures` (n, c, h, w) uint8 with `candidates` (n, C) bool.
+
+    The same seed and thread count give the same weights, and torch's own generator is left
+    as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = ConvNet(shape)
+        network.standardise(pictures)
+        return _train(network, pictures, candidates, views, schedule, progress)
+
+
+def _train(
+    network: ConvNet,
+    pictures: Tensor,
+    candidates: Tensor,
+    views: Views,
+    schedule: Schedule,
+    progress: Callable[[float, Mapping[str, float]], None],
+) -> ConvNet:
+    updates = schedule.updates(len(pictures))
+    network = network.to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.rate, weight_decay=schedule.decay)
+    rates = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / updates))
+    averaged = Average(network)
+    first_averaged = updates - max(1, int(schedule.average * updates))
+    total = torch.zeros(())
+    for step, rows in enumerate(_batches(len(pictures), schedule.batch, updates), start=1):
+        batch = views(pictures[rows].float()).contiguous(memory_format=torch.channels_last)
+        with training_precision():
+            logits = network(batch)
+        loss = candidate_loss(logits.float(), candidates[rows], schedule.smoothing)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        rates.step()
+        total += loss.detach()
+        if step > first_averaged:
+            averaged.add(network)
+        if step * REPORTS // updates > (step - 1) * REPORTS // updates:
+            progress(step / updates, {"loss": float(total) / step})
+    return averaged.network.eval()
+
+
+class Average:
+    """The running mean of a network's weights and statistics."""
+
+    def __init__(self, network: ConvNet) -> None:
+        self.network = copy.deepcopy(network)
+        self.count = 0
+
+    @torch.no_grad()
+    def add(self, network: nn.Module) -> None:
+        """Take in the weights `network` has now."""
+        self.count += 1
+        for mine, new in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
+            if mine.is_floating_point():
+                mine.lerp_(new, 1 / self.count)
+            else:
+                mine.copy_(new)
+
+
+def _rate(done: float) -> float:
+    """Return the share of the highest rate after the share `done` of the updates."""
+    warm = 0.1
+    return (done + 1e-3) / warm if done < warm else 0.5 + 0.5 * math.cos(math.pi * (done - warm) / (1 - warm))
+
+
+def _batches(rows: int, size: int, count: int) -> Iterator[Tensor]:
+    """Yield `count` batches of at most `size`, from shuffled passes over all `rows`.
+
+    Fewer rows than a batch are repeated in it: each time they are another view.
+    """
+    repeated = max(1, size // rows)
+    queue = torch.empty(0, dtype=torch.int64)
+    size = min(size, rows * repeated)
+    for _ in range(count):
+        if len(queue) < size:
+            queue = torch.cat([queue, *(torch.randperm(rows) for _ in range(repeated))])
+        yield queue[:size]
+        queue = queue[size:]

@@ -1,0 +1,17 @@
+"""The checks every plugin must pass, for its author to run under any test runner.
+
+Each raises AssertionError, saying what is wrong, of which plugin, and on what:
+
+    from nextlabel.testing import check_plugin
+    import my_plugin
+
+    def test_plugin():
+        check_plugin(my_plugin)
+"""
+
+from nextlabel.testing.datasets import check_dataset
+from nextlabel.testing.learners import check_learner
+from nextlabel.testing.plugins import check_light, check_plugin, check_project
+from nextlabel.testing.strategies import check_strategy
+
+__all__ = ["check_dataset", "check_learner", "check_light", "check_plugin", "check_project", "check_strategy"]

@@ -1,0 +1,122 @@
+"""The checks of a learner and of the models it gives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from nextlabel.contracts import Learner, LearnerPlugin, Model, Targets, Training
+from nextlabel.contracts.errors import Unprocessable
+from nextlabel.contracts.items import Task as TaskName
+from nextlabel.testing.models import check_model, same, say
+from nextlabel.testing.require import blamed, check_record, no_global_randomness, require
+from nextlabel.testing.tasks import KINDS, TASKS, Task, tasks
+
+Make = Callable[[], Learner[Any]]
+
+
+def check_learner(
+    record: LearnerPlugin,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    kinds: Sequence[str] | None = None,
+    task: TaskName | None = None,
+) -> None:
+    """Check a learner on small pictures, vectors and graphs, by class and by value.
+
+    `kinds` (of images, vectors, graph) and `task` say what it must learn. Unless both are
+    given, what it cannot learn of the rest is passed over, but something it must. Give
+    `parameters` that make training short: it is trained about ten times a kind.
+    """
+    make = check_record(record, parameters, Learner)
+    refusals = []
+    learnt = 0
+    for kind in kinds or KINDS:
+        for name in (task,) if task else TASKS:
+            first, *variants = tasks(kind, name)
+            refusal = _refusal(make, first)
+            if refusal is None:
+                learnt += 1
+                _check_task(record, make, first)
+                for variant in variants:
+                    with blamed(f"{record.name}, {variant}"):
+                        check_model(record, make, _fit(make(), variant, variant.full), variant)
+            else:
+                refusals.append(f"{first}: {refusal}")
+    wanted = len(kinds) * (1 if task else 0) if kinds else 0
+    require(learnt >= max(1, wanted), f"{record.name} learns too little: {'; '.join(refusals)}")
+    for kind in kinds or ():
+        heard = [refusal for refusal in refusals if f" of {kind}:" in refusal]
+        require(len(heard) < len(TASKS), f"{record.name} does not learn {kind}: {'; '.join(heard)}")
+
+
+def _refusal(make: Make, task: Task) -> str | None:
+    """Return why the learner does not learn `task`, or None where it does."""
+    try:
+        make().fit(task.items, task.full, Training(0, task.classes))
+    except Exception as error:  # noqa: BLE001 - what it says of a kind it was not made for is its own affair
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _check_task(record: LearnerPlugin, make: Make, task: Task) -> None:
+    with blamed(f"{record.name}, {task}"):
+        with no_global_randomness():
+            model = _fit(make(), task, task.full)
+            said = say(model, task, task.items)
+        check_model(record, make, model, task)
+        require(
+            same(said, say(_fit(make(), task, task.full), task, task.items), 0),
+            "the same seed gives another model; all randomness must come from training.seed",
+        )
+    for name, targets in task.cases():
+        with blamed(f"{record.name}, {task}, {name}"):
+            _check_case(make, task, targets)
+    with blamed(f"{record.name}, {task}, started from another model"):
+        say(_fit(make(), task, task.full, start=model), task, task.items)
+
+
+def _check_case(make: Make, task: Task, targets: Targets) -> None:
+    try:
+        model = _fit(make(), task, targets)
+    except Unprocessable as error:
+        require(str(error).strip(), "it raises Unprocessable and does not say why")
+        require(not _must_work(targets), f"it refuses labels it could learn from: {error}")
+        return
+    say(model, task, task.items)
+
+
+def _must_work(targets: Targets) -> bool:
+    return bool(targets.labelled.all())
+
+
+def _fit(learner: Learner[Any], task: Task, targets: Targets, start: Model | None = None) -> Model:
+    heard: list[tuple[float, Mapping[str, float]]] = []
+    training = Training(7, task.classes, lambda share, metrics: heard.append((share, dict(metrics))))
+    try:
+        model = learner.fit(task.items, targets, replace(training, start=start))
+    except ValueError as error:
+        if "read-only" in str(error):
+            raise AssertionError("it writes into the arrays it was given; copy them first") from error
+        raise
+    require(isinstance(model, Model), f"fit() gave {type(model).__name__}, which is not a Model")
+    _check_progress(heard)
+    return model
+
+
+def _check_progress(heard: Sequence[tuple[float, Mapping[str, float]]]) -> None:
+    require(heard, "it never called training.progress")
+    shares = [float(share) for share, _ in heard]
+    require(all(0 <= share <= 1 for share in shares), f"progress outside 0..1: {shares}")
+    require(bool((np.diff(shares) >= 0).all()), f"progress went back: {shares}")
+    require(math.isclose(shares[-1], 1.0, abs_tol=1e-9), f"progress ended at {shares[-1]} instead of 1.0")
+    for _, metrics in heard:
+        for name, value in metrics.items():
+            require(
+                isinstance(name, str) and isinstance(value, (int, float, np.number)) and math.isfinite(value),
+                f"a metric must be a name and a finite number, not {name!r}: {value!r}",
+            )

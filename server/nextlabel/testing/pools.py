@@ -1,0 +1,123 @@
+"""Pools a strategy must cope with: ordinary ones, and each kind that has broken one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from nextlabel.contracts import BoolArray, FloatArray, Need, Pool
+from nextlabel.testing.require import read_only
+
+CLASSES, DIMENSIONS, DRAWS, LABELLED = 4, 5, 6, 7
+SIZE = 40
+
+
+class Watched(Mapping[Need, FloatArray]):
+    """Arrays that remember which of them were read."""
+
+    def __init__(self, arrays: Mapping[Need, FloatArray], read: set[Need]) -> None:
+        self._arrays = arrays
+        self._read = read
+
+    def __getitem__(self, need: Need) -> FloatArray:
+        array = self._arrays[need]
+        self._read.add(need)
+        return array
+
+    def __contains__(self, need: object) -> bool:
+        return need in self._arrays
+
+    def __iter__(self) -> Iterator[Need]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+
+def pools(needs: frozenset[Need], read: set[Need]) -> dict[str, Pool]:
+    """Return pools by what is special about them; what a strategy reads of them is added to `read`."""
+    classification = not needs & {"std"}
+    regression = not needs & {"probabilities", "samples"}
+    found = _classification(needs, read) if classification else {}
+    return found | (_regression(needs, read) if regression else {})
+
+
+def large_pool(rows: int, needs: frozenset[Need]) -> Pool:
+    """Return a pool of `rows` items and ten classes, float32."""
+    rng = np.random.default_rng(0)
+    candidates = None if "std" in needs else np.ones((rows, 10), np.bool_)
+    arrays = _arrays(rng, rows, 10, 16)
+    return Pool(rows, {need: arrays[need] for need in needs}, candidates)
+
+
+def _classification(needs: frozenset[Need], read: set[Need]) -> dict[str, Pool]:
+    rng = np.random.default_rng(0)
+    ordinary = _arrays(rng, SIZE, CLASSES, DIMENSIONS)
+    even = np.full((SIZE, CLASSES), 1 / CLASSES, np.float32)
+    sure = np.zeros((SIZE, CLASSES), np.float32)
+    sure[:, 1] = 1
+    some = rng.integers(0, 4, SIZE)
+    sets = rng.random((SIZE, CLASSES)) < 0.5  # noqa: PLR2004 - half of them
+    sets[:, 0] = sets[:, 1] = True
+    within = _normalised(ordinary["probabilities"] * sets)
+    full = np.ones((SIZE, CLASSES), np.bool_)
+    every = {
+        "ordinary": (ordinary, full),
+        "before any model, all classes equally probable": (_all_say(ordinary, even), full),
+        "every item surely of one class": (_all_say(ordinary, sure), full),
+        "the same four items again and again": (_take(ordinary, some), full),
+        "partial labels": (_all_say(ordinary, within), sets),
+        "two classes": (_arrays(rng, SIZE, 2, DIMENSIONS), full[:, :2]),
+        "one item": (_take(ordinary, np.arange(1)), full[:1]),
+        "nothing labelled yet": (
+            {**ordinary, "labelled_embeddings": ordinary["labelled_embeddings"][:0]},
+            full,
+        ),
+    }
+    return {name: _pool(arrays, sets, needs, read) for name, (arrays, sets) in every.items()}
+
+
+def _regression(needs: frozenset[Need], read: set[Need]) -> dict[str, Pool]:
+    rng = np.random.default_rng(1)
+    ordinary = _arrays(rng, SIZE, CLASSES, DIMENSIONS)
+    every: dict[str, dict[Need, FloatArray]] = {
+        "regression": ordinary,
+        "regression, before any model": {**ordinary, "std": np.ones(SIZE, np.float32)},
+        "regression, everything certain": {**ordinary, "std": np.zeros(SIZE, np.float32)},
+        "regression, the same four items again and again": _take(ordinary, rng.integers(0, 4, SIZE)),
+        "regression, one item": _take(ordinary, np.arange(1)),
+    }
+    return {name: _pool(arrays, None, needs, read) for name, arrays in every.items()}
+
+
+def _arrays(rng: np.random.Generator, size: int, classes: int, dimensions: int) -> dict[Need, FloatArray]:
+    return {
+        "probabilities": _normalised(rng.random((size, classes), np.float32) ** 4),
+        "embeddings": rng.standard_normal((size, dimensions), np.float32),
+        "labelled_embeddings": rng.standard_normal((LABELLED, dimensions), np.float32),
+        "samples": _normalised(rng.random((DRAWS, size, classes), np.float32) ** 2),
+        "std": rng.random(size, np.float32),
+    }
+
+
+def _all_say(arrays: dict[Need, FloatArray], probabilities: FloatArray) -> dict[Need, FloatArray]:
+    return {**arrays, "probabilities": probabilities, "samples": np.stack([probabilities] * DRAWS)}
+
+
+def _take(arrays: dict[Need, FloatArray], rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> dict[Need, FloatArray]:
+    taken = {need: array if need == "labelled_embeddings" else array[rows] for need, array in arrays.items()}
+    return {**taken, "samples": arrays["samples"][:, rows]} if len(rows) else taken
+
+
+def _normalised(weights: FloatArray) -> FloatArray:
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return weights
+
+
+def _pool(
+    arrays: Mapping[Need, FloatArray], candidates: BoolArray | None, needs: frozenset[Need], read: set[Need]
+) -> Pool:
+    size = len(arrays["std"] if candidates is None else candidates)
+    kept = {need: read_only(arrays[need]) for need in needs}
+    return Pool(size, Watched(kept, read), None if candidates is None else read_only(candidates))

@@ -1,0 +1,123 @@
+"""The checks of a strategy."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, get_args
+
+import numpy as np
+
+from nextlabel.contracts import Need, Pool, Selection, Strategy, StrategyPlugin
+from nextlabel.contracts.errors import PluginError
+from nextlabel.testing.pools import SIZE, large_pool, pools
+from nextlabel.testing.require import blamed, check_record, no_global_randomness, require
+
+R = TypeVar("R")
+SIZES = (0, 1, 7, SIZE, SIZE + 5)
+
+
+def check_strategy(
+    record: StrategyPlugin, parameters: Mapping[str, Any] | None = None, *, rows: int = 0, memory: int = 1 << 30
+) -> None:
+    """Check a strategy on small pools of every kind; with `rows`, on a pool of so many items too.
+
+    There it may take at most `memory` bytes beyond the pool itself.
+    """
+    make = check_record(record, parameters, Strategy)
+    require(not isinstance(record.needs, str), f"{record.name}: needs must be a list of names, not one text")
+    needs = frozenset(record.needs)
+    strangers = needs - set(get_args(Need))
+    require(
+        not strangers,
+        f"{record.name}: needs {sorted(strangers)}, which nothing computes; valid: {', '.join(get_args(Need))}",
+    )
+    read: set[Need] = set()
+    for name, pool in pools(needs, read).items():
+        with blamed(f"{record.name}, on the pool {name!r}"):
+            _check_scores(make(), pool)
+        for size in SIZES:
+            with blamed(f"{record.name}, asked for {size} of the pool {name!r} ({pool.size} items)"):
+                _check_pool(make, pool, size)
+    unread = sorted(needs - read)
+    require(not unread, f"{record.name}: declares {unread} and never reads it; it would be computed for nothing")
+    with blamed(f"{record.name}, on an empty pool"):
+        _check_selection(make().select(_empty(needs), 3, np.random.default_rng(0)), 0, 0)
+    if rows:
+        with blamed(f"{record.name}, on {rows:,} items"):
+            _check_large(make(), large_pool(rows, needs), memory)
+
+
+def _check_pool(make: Callable[[], Strategy[Any]], pool: Pool, size: int) -> None:
+    strategy = make()
+    with no_global_randomness():
+        selection = _select(strategy, pool, size)
+    _check_selection(selection, min(size, pool.size), pool.size)
+    for other, who in ((make(), "another instance"), (strategy, "the same instance again")):
+        again = _select(other, pool, size)
+        same = np.array_equal(selection.positions, again.positions) and np.array_equal(selection.scores, again.scores)
+        require(same, f"{who} chooses otherwise from the same pool and seed; it must depend on nothing else")
+
+
+def _select(strategy: Strategy[Any], pool: Pool, size: int) -> Selection:
+    return _call(strategy.select, pool, size, np.random.default_rng(5))
+
+
+def _call(method: Callable[..., R], *given: Any) -> R:
+    """Call a method of a strategy, and say what is wrong where it breaks a rule."""
+    try:
+        return method(*given)
+    except PluginError as error:
+        raise AssertionError(str(error)) from error
+    except ValueError as error:
+        if "read-only" in str(error):
+            raise AssertionError("it writes into the arrays it was given; copy them first") from error
+        raise
+
+
+def _check_selection(selection: Selection, count: int, size: int) -> None:
+    positions, scores = np.asarray(selection.positions), np.asarray(selection.scores)
+    require(positions.ndim == 1 and len(positions) == count, f"it chose {positions.shape} items instead of {count}")
+    require(
+        np.issubdtype(positions.dtype, np.integer),
+        f"positions must be whole numbers, not {positions.dtype}",
+    )
+    inside = (positions >= 0) & (positions < size)
+    require(inside.all(), f"positions {positions[~inside].tolist()} lie outside the pool")
+    require(len(np.unique(positions)) == count, f"it chose an item twice: {sorted(positions.tolist())}")
+    require(scores.shape == (count,), f"it gave scores of shape {scores.shape} for {count} items")
+    require(np.isfinite(scores).all(), f"its scores are not finite: {scores.tolist()}")
+
+
+def _check_scores(strategy: Strategy[Any], pool: Pool) -> None:
+    scores = np.asarray(_call(strategy.score, pool, np.random.default_rng(5)))
+    require(scores.shape == (pool.size,), f"score() gave shape {scores.shape} for {pool.size} items")
+    require(np.issubdtype(scores.dtype, np.floating), f"score() must give real numbers, not {scores.dtype}")
+    require(np.isfinite(scores).all(), "score() gave numbers that are not finite")
+
+
+def _check_large(strategy: Strategy[Any], pool: Pool, memory: int) -> None:
+    count = min(100, pool.size)
+    tracing = tracemalloc.is_tracing()
+    if not tracing:
+        tracemalloc.start()
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    selection = strategy.select(pool, count, np.random.default_rng(5))
+    taken = tracemalloc.get_traced_memory()[1] - before
+    if not tracing:
+        tracemalloc.stop()
+    _check_selection(selection, count, pool.size)
+    require(taken <= memory, f"it took {taken:,} bytes beside the pool; at most {memory:,} are allowed")
+
+
+def _empty(needs: frozenset[Need]) -> Pool:
+    shapes: dict[Need, tuple[int, ...]] = {
+        "probabilities": (0, 3),
+        "embeddings": (0, 2),
+        "labelled_embeddings": (4, 2),
+        "samples": (5, 0, 3),
+        "std": (0,),
+    }
+    arrays = {need: np.zeros(shapes[need], np.float32) for need in needs}
+    return Pool(0, arrays, None if "std" in needs else np.ones((0, 3), np.bool_))

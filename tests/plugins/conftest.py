@@ -1,0 +1,37 @@
+"""What the plugins' tests share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from nextlabel.engine.registry import Candidate, Registry, load
+
+TESTS = str(Path(__file__).parents[1])
+if TESTS not in sys.path:
+    sys.path.append(TESTS)  # tiny_plugins lies there, a package like a third party's
+
+ROLES = ("strategies", "learners", "datasets", "projects")
+TINY = ("regression", "graph", "spreading")
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """Our plugins and the tiny ones, and nobody else's."""
+    modules = [f"nextlabel_plugins.{role}" for role in ROLES] + [f"tiny_plugins.{name}" for name in TINY]
+    return load([Candidate(EntryPoint(name, name, "nextlabel"), "tests", "0") for name in modules])
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,0 +1,47 @@
+"""The loss of a candidate set, against its definition and against cross entropy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from nextlabel_plugins.networks.candidates import candidate_loss
+
+
+def test_by_hand() -> None:
+    logits = torch.tensor([[0.5, 0.3, 0.2]]).log()
+    sets = torch.tensor([[[True, False, False]], [[True, False, True]], [[True, True, True]]])
+    for rows, probability in zip(sets, (0.5, 0.7, 1.0), strict=True):
+        assert math.isclose(candidate_loss(logits, rows), -math.log(probability), abs_tol=1e-6)
+
+
+def test_a_full_label_is_cross_entropy() -> None:
+    logits, truth = torch.randn(20, 5, generator=torch.Generator().manual_seed(0)) * 5, torch.arange(20) % 5
+    sets = functional.one_hot(truth, 5).bool()
+    for smoothing in (0.0, 0.1):
+        expected = functional.cross_entropy(logits, truth, label_smoothing=smoothing)
+        torch.testing.assert_close(candidate_loss(logits, sets, smoothing), expected)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_set_is_the_sum_of_its_probabilities(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits, sets = rng.normal(0, 3, (6, 4)), rng.random((6, 4)) < 0.5
+    sets[np.arange(6), rng.integers(0, 4, 6)] = True
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = np.mean([-math.log(row[inside].sum()) for row, inside in zip(probabilities, sets, strict=True)])
+    assert math.isclose(candidate_loss(torch.from_numpy(logits), torch.from_numpy(sets)), expected, abs_tol=1e-9)
+
+
+def test_every_class_teaches_nothing_and_far_logits_stay_finite() -> None:
+    logits = torch.tensor([[1000.0, -1000.0], [3.0, 4.0]], requires_grad=True)
+    loss = candidate_loss(logits, torch.tensor([[False, True], [True, True]]))
+    loss.backward()
+    assert loss.item() == 1000
+    assert logits.grad is not None
+    torch.testing.assert_close(logits.grad, torch.tensor([[0.5, -0.5], [0.0, 0.0]]))

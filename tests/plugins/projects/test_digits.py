@@ -1,0 +1,19 @@
+"""The project `digits` is what the design says it is."""
+
+from __future__ import annotations
+
+from nextlabel.engine.parameters import validate
+from nextlabel.engine.projects import load_projects
+from nextlabel.engine.registry import Registry
+from nextlabel_plugins.learners.cnn import CNNParameters
+
+
+def test_digits(registry: Registry) -> None:
+    projects = load_projects(registry, None)
+    assert projects.faults == {}
+    digits = projects.get("digits")
+    assert (digits.seed, digits.labels.initial, digits.strategy.plugin) == (0, 10, "margin")
+    assert (digits.dataset.plugin, digits.learner.plugin) == ("digits", "cnn")
+    assert digits.stop.accuracy == 0.98
+    # what was tuned for it is the learner's own default
+    assert validate(CNNParameters, digits.learner.parameters, "[learner]") == CNNParameters()

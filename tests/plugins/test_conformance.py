@@ -1,0 +1,60 @@
+"""Our own plugins pass the checks that every plugin must pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nextlabel.engine.registry import Registry
+from nextlabel.testing import check_dataset, check_learner, check_light, check_project, check_strategy
+from nextlabel_plugins.strategies import nextlabel_strategies
+
+ROLES = ("strategies", "learners", "datasets", "projects")
+STRATEGIES = {record.name: record for record in nextlabel_strategies()}
+
+
+def test_the_box_holds_what_it_should(registry: Registry) -> None:
+    assert registry.faults == ()
+    assert {"random", "least-confidence", "margin", "entropy"} <= set(registry.strategies)
+    assert "cnn" in registry.learners
+    assert {"digits", "folder"} <= set(registry.datasets)
+    assert "digits" in registry.projects
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_hooks_load_nothing_heavy(role: str) -> None:
+    check_light(f"nextlabel_plugins.{role}")
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_strategy(name: str) -> None:
+    check_strategy(STRATEGIES[name])
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_strategy_on_a_million_items(name: str) -> None:
+    check_strategy(STRATEGIES[name], rows=1_000_000, memory=80 << 20)
+
+
+def test_digits(registry: Registry) -> None:
+    check_dataset(registry.dataset("digits"))
+
+
+def test_folder(registry: Registry, tmp_path: Path) -> None:
+    for number, name in enumerate(["a/0.jpg", "a/1.png", "b/2.webp", "3.jpg", "test/a/4.jpg", "test/b/5.jpg"]):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((9, 11, 3), number * 40, np.uint8)).save(tmp_path / name)
+    check_dataset(registry.dataset("folder"), tmp_path.parent, {"path": tmp_path.name})
+
+
+def test_cnn(registry: Registry, one_thread: None) -> None:
+    few = {"steps": 8, "epochs": 1, "filters": 4, "size": 0}
+    check_learner(registry.learner("cnn"), few, kinds=["images"], task="classification")
+
+
+@pytest.mark.parametrize("name", ["digits"])
+def test_project(registry: Registry, name: str) -> None:
+    check_project(registry.projects[name].record, registry)

@@ -1,0 +1,92 @@
+"""The checks of whole modules, on those of the contract's own examples and on broken ones."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import textwrap
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from nextlabel.contracts import hookspecs
+from nextlabel.testing import check_light, check_plugin
+
+HOOKS = ("nextlabel_strategies", "nextlabel_learners", "nextlabel_datasets")
+HEAD = "from nextlabel.contracts import *\nimport numpy as np\n"
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> object:
+    """Make a module of a text, as if it had been imported."""
+
+    def make(text: str, name: str = "odd_plugin") -> ModuleType:
+        made = ModuleType(name)
+        monkeypatch.setitem(sys.modules, name, made)
+        exec(compile(textwrap.dedent(text), f"{name}.py", "exec"), vars(made))
+        return made
+
+    return make
+
+
+def example(hook: str) -> str:
+    text = inspect.getdoc(getattr(hookspecs, hook))
+    assert text is not None
+    return text.split("Example", 1)[1].split("\n", 1)[1]
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_the_contracts_own_examples_pass(module, hook: str) -> None:
+    check_plugin(module(example(hook)), kinds={"prior": ["vectors"]})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "odd_plugin offers nothing; mark its hooks with @hookimpl"),
+        ("def nextlabel_strategies(): yield 1", "offers nothing; mark its hooks"),
+        ("@hookimpl\ndef nextlabel_strategy(): return ()", "has no hook 'nextlabel_strategy'; did you mean"),
+        ("@hookimpl\ndef nextlabel_learners(): yield 'cnn'", "nextlabel_learners yielded a str, not a LearnerPlugin"),
+        ("@hookimpl\ndef nextlabel_datasets(): 1 / 0", "its hook nextlabel_datasets failed: ZeroDivisionError"),
+        (
+            "@hookimpl\ndef nextlabel_strategies(): yield StrategyPlugin('a', 'b', 'gone:Gone')",
+            "a: raised PluginError: the plugin's class 'gone:Gone' cannot be loaded",
+        ),
+    ],
+)
+def test_what_is_broken_is_caught(module, text: str, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_plugin(module(HEAD + text))
+
+
+def test_a_project_file_is_read(module, tmp_path: Path) -> None:
+    file = tmp_path / "moons.toml"
+    text = f"""
+        {HEAD.splitlines()[0]}
+        from pathlib import Path
+        @hookimpl
+        def nextlabel_projects():
+            yield ProjectPlugin("moons", Path({str(file)!r}))
+    """
+    made = module(text)
+    with pytest.raises(AssertionError, match=r"moons.toml.* cannot be read"):
+        check_plugin(made)
+    file.write_text('dataset = {plugin = "gone"}\nlearner = {plugin = "gone"}\n')
+    with pytest.raises(AssertionError, match="no data set is called 'gone'"):
+        check_plugin(made)
+
+
+def test_what_hooks_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "torch.py").write_text("")
+    (tmp_path / "light_plugin.py").write_text("def nextlabel_learners(): return []\n")
+    (tmp_path / "heavy_plugin.py").write_text("import torch\n")
+    (tmp_path / "later_plugin.py").write_text("def nextlabel_learners():\n    import torch\n    return []\n")
+    (tmp_path / "broken_plugin.py").write_text("import nothing_of_that_name\n")
+    check_light("light_plugin")
+    for name in ("heavy_plugin", "later_plugin"):
+        with pytest.raises(AssertionError, match=f"{name}'s hooks import torch; name the class as 'module:Class'"):
+            check_light(name)
+    with pytest.raises(AssertionError, match=r"cannot be imported by itself: .*nothing_of_that_name"):
+        check_light("broken_plugin")
