@@ -1,0 +1,38 @@
+# Each target works on a machine with nothing but Python 3.11 or newer: it makes .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+CHECKED := $(shell grep -l -e '"--check"' benchmarks/*.py)
+
+.DEFAULT_GOAL := help
+.PHONY: help install serve test lint types bench check-bench
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
+
+serve: $(INSTALLED)  ## start the server and print its address
+	@$(BIN)/nextlabel serve
+
+test: $(INSTALLED)  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)  ## check style
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(INSTALLED)  ## check types
+	$(BIN)/mypy
+
+bench: $(INSTALLED)  ## run the benchmarks, which takes a while
+	for file in $(CHECKED); do $(BIN)/python $$file || exit 1; done
+
+check-bench: $(INSTALLED)  ## see that the benchmarks run, without measuring much
+	for file in $(CHECKED); do $(BIN)/python $$file --check || exit 1; done
+
+install: $(INSTALLED)  ## make .venv, or bring it up to date
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nextlabel needs Python 3.11 or newer; make PYTHON=<one>")'
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,5 @@
+"""`python -m nextlabel` is the command `nextlabel`."""
+
+from nextlabel.cli import main
+
+main()

@@ -1,0 +1,8 @@
+"""The same engine for a terminal."""
+
+
+def main() -> None:
+    """Run the command line."""
+    from nextlabel.cli.group import cli  # noqa: PLC0415 - importing this package costs nothing
+
+    cli(prog_name="nextlabel")

@@ -1,0 +1,33 @@
+"""nextlabel evaluate: how good the live checkpoint is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from nextlabel.cli.options import as_json, opened, project, with_settings
+from nextlabel.cli.screen import Screen, metrics_line
+from nextlabel.engine.evaluating import evaluate
+from nextlabel.engine.settings import Settings
+
+_SPLITS = {"test": "the data set's own test split", "holdout": "the hold-out"}
+
+
+@click.command("evaluate")
+@project
+@as_json
+@with_settings()
+def command(settings: Settings, project: str, as_json: bool) -> None:
+    """Measure PROJECT's live checkpoint on items it never trained on.
+
+    On the data set's own test split where it has one, else on the hold-out.
+    """
+    screen = Screen(as_json)
+    with opened(settings) as engine:
+        engine.loop(project)
+        with screen.progress(f"evaluating {project}") as advance:
+            found = evaluate(engine.context, project, lambda share: advance(share, ""))
+
+    where = f"{found.project}/{found.checkpoint} on {_SPLITS[found.split]} ({found.items} items)"
+    screen.answer(asdict(found), f"{where}\n{metrics_line(found.metrics)}")

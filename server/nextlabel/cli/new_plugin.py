@@ -1,0 +1,89 @@
+"""nextlabel new-plugin: a package of your own, complete, to change into what you want."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+import click
+
+from nextlabel.contracts.errors import Conflict, Unprocessable
+from nextlabel.engine.registry import load
+
+KINDS = ("strategy", "learner", "dataset")
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_LONGEST = 40
+_USAGE = {
+    "strategy": "Ask by it with `nextlabel query PROJECT --strategy $name`, or name it in a project file:\n\n"
+    '    [strategy]\n    plugin = "$name"\n    chance = 0.1',
+    "learner": 'Name it in a project file:\n\n    [learner]\n    plugin = "$name"\n    sharpness = 4.0',
+    "dataset": 'Name it in a project file:\n\n    [dataset]\n    plugin = "$name"\n    points = 200',
+}
+
+
+@click.command("new-plugin")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(KINDS), default="strategy", show_default=True, help="What it offers.")
+@click.option(
+    "--dir",
+    "parent",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=".",
+    show_default=True,
+    help="Where its folder is made.",
+)
+def command(name: str, kind: str, parent: Path) -> None:
+    """Write a package that offers the plugin NAME, with its test."""
+    folder = write(name, kind, parent)
+    click.echo(f"{folder} is ready: cd {folder} && pip install -e '.[test]' && pytest")
+
+
+def write(name: str, kind: str, parent: Path) -> Path:
+    """Write the package and return its folder; Unprocessable for a bad name, Conflict for a taken one."""
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
+        raise Unprocessable(
+            f"a plugin is named by lower-case letters, digits and single hyphens, {_LONGEST} at most, not {name!r}"
+        )
+    _refuse_taken(name, kind)
+    distribution = f"nextlabel-{name}"
+    module = distribution.replace("-", "_")
+    folder = parent / distribution
+    if folder.exists():
+        raise Conflict(f"{folder} is there already; remove it, or choose another name")
+    words = {
+        "name": name,
+        "kind": kind,
+        "distribution": distribution,
+        "module": module,
+        "class": "".join(part.capitalize() for part in name.split("-")),
+        "version": version("nextlabel"),
+    }
+    words["usage"] = Template(_USAGE[kind]).substitute(words)
+    package = f"src/{module}"
+    for template, target in (
+        ("common/pyproject.toml", "pyproject.toml"),
+        ("common/README.md", "README.md"),
+        ("common/gitignore", ".gitignore"),
+        ("common/test_plugin.py", "tests/test_plugin.py"),
+        (f"{kind}/__init__.py", f"{package}/__init__.py"),
+        (f"{kind}/{kind}.py", f"{package}/{kind}.py"),
+    ):
+        text = files("nextlabel.cli").joinpath(f"templates/{template}.in").read_text("utf-8")
+        path = folder / target
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(Template(text).substitute(words), "utf-8")
+    (folder / package / "py.typed").touch()
+    return folder
+
+
+def _refuse_taken(name: str, kind: str) -> None:
+    registry = load()
+    taken = {"strategy": registry.strategies, "learner": registry.learners, "dataset": registry.datasets}[kind]
+    if name in taken:
+        source = taken[name].source  # type: ignore[attr-defined] # the offers' union loses what they share
+        raise Conflict(
+            f"{source.distribution} {source.version} offers the {kind} {name!r} already; choose another name"
+        )

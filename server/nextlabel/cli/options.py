@@ -1,0 +1,62 @@
+"""The options that commands share, and the engine they open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from nextlabel.app import build_engine, prepare
+from nextlabel.engine.engine import Engine
+from nextlabel.engine.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+_SETTINGS: dict[str, dict[str, Any]] = {
+    "home": {"type": FOLDER},
+    "data": {"type": FOLDER},
+    "projects": {"type": FOLDER},
+    "host": {},
+    "port": {"type": click.IntRange(0, 65535)},
+}
+_COMMON = ("home", "data", "projects")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+project = click.argument("project")
+
+
+def with_settings(*further: str) -> Callable[[F], Callable[..., Any]]:
+    """Add --home, --data, --projects and `further` settings, and hand the command `settings`."""
+    names = (*_COMMON, *further)
+
+    def decorate(function: F) -> Callable[..., Any]:
+        @wraps(function)
+        def command(**given: Any) -> Any:
+            chosen = {name: given.pop(name) for name in names}
+            return function(settings=Settings.from_environment(**chosen), **given)
+
+        for name in reversed(names):
+            field = Settings.model_fields[name]
+            said = str(field.description)
+            default = "" if field.default is None else f"; default {field.default}"
+            text = f"{said[0].upper()}{said[1:]}. [NEXTLABEL_{name.upper()}{default}]"
+            command = click.option(f"--{name}", name, help=text, **_SETTINGS[name])(command)
+        return command
+
+    return decorate
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Engine]:
+    """Yield an engine on the home folder, which is made or brought up to date first."""
+    prepare(settings)
+    engine = build_engine(settings)
+    try:
+        yield engine
+    finally:
+        engine.context.database.dispose()

@@ -1,0 +1,40 @@
+"""nextlabel projects: all of them, and how far each has come."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from nextlabel.cli.options import as_json, opened, with_settings
+from nextlabel.cli.screen import Screen, metrics_line
+from nextlabel.engine.settings import Settings
+
+
+@click.command("projects")
+@as_json
+@with_settings()
+def command(settings: Settings, as_json: bool) -> None:
+    """List the projects and how far each has come."""
+    with opened(settings) as engine:
+        told = {entry["name"]: entry for entry in engine.info()["projects"]}
+        found = [{**asdict(engine.loop(name).status()), **entry} for name, entry in told.items()]
+        faults = list(engine.context.projects.faults.values())
+    for fault in faults:
+        click.echo(fault, err=True)
+    Screen(as_json).answer({"projects": found}, lambda console: _show(console, found))
+
+
+def _show(console: Console, found: list[dict[str, Any]]) -> None:
+    table = Table()
+    for heading in ("project", "title", "items", "labelled", "open", "live", "measured"):
+        table.add_column(heading)
+    for entry in found:
+        counts = [str(entry[name]) for name in ("items", "labelled", "open")]
+        shown = {name: value for name, value in entry["metrics"].items() if name in ("accuracy", "rmse")}
+        said = entry["missing"] or metrics_line(shown)
+        table.add_row(entry["name"], entry["title"], *counts, entry["live"] or "", said)
+    console.print(table)

@@ -1,0 +1,62 @@
+"""nextlabel serve: the web processes and the worker, kept alive."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+
+import click
+
+from nextlabel import app
+from nextlabel.cli.listening import address, answers, bind, check_host
+from nextlabel.cli.options import with_settings
+from nextlabel.cli.supervisor import Child, Supervisor
+from nextlabel.engine.settings import Settings
+
+
+@click.command("serve")
+@with_settings("host", "port")
+def command(settings: Settings) -> None:
+    """Answer over HTTP, and train in the background."""
+    check_host(settings)
+    with bind(settings.host, settings.port) as listener:
+        _serve(settings.model_copy(update={"port": listener.getsockname()[1]}), listener)
+
+
+def _serve(settings: Settings, listener: socket.socket) -> None:
+    app.prepare(settings)
+    _tell_faults(settings)
+    web = Child("web server", lambda: start(settings, "run-web", str(listener.fileno()), keep=listener))
+    worker = Child("worker", lambda: start(settings, "worker", "--parent"))
+    supervisor = Supervisor([web, worker], _say)
+    supervisor.watch_signals()
+    where = address(settings.host, settings.port)
+    supervisor.run(
+        ready=lambda: answers(settings.host, settings.port),
+        when_ready=lambda: click.echo(f"nextlabel serves at {where}"),
+    )
+
+
+def start(settings: Settings, name: str, *arguments: str, keep: socket.socket | None = None) -> subprocess.Popen[bytes]:
+    """Start one of our own commands as a child that ends with this process."""
+    return subprocess.Popen(  # noqa: S603 - our own command line
+        [sys.executable, "-m", "nextlabel", name, *arguments, str(os.getpid())],
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **settings.environment()},
+        pass_fds=() if keep is None else (keep.fileno(),),
+        # a Ctrl-C in the terminal reaches this process alone, which ends them in order
+        start_new_session=True,
+    )
+
+
+def _tell_faults(settings: Settings) -> None:
+    engine = app.build_engine(settings)  # refuses plugins that clash
+    for fault in engine.faults():
+        _say(fault)
+    engine.context.database.dispose()
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

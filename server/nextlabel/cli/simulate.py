@@ -1,0 +1,111 @@
+"""nextlabel simulate: learning curves of strategies, by a data set's own labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from nextlabel import app
+from nextlabel.cli.options import FOLDER, as_json, project, with_settings
+from nextlabel.cli.screen import Screen
+from nextlabel.cli.simulated_files import document, write
+from nextlabel.contracts.errors import ProjectError
+from nextlabel.engine.context import Context
+from nextlabel.engine.curves import LEVELS, Curve, curves
+from nextlabel.engine.projects import ProjectConfig, Projects, load_projects
+from nextlabel.engine.registry import Registry, load
+from nextlabel.engine.settings import Settings
+from nextlabel.engine.simulating import Plan, Point, simulate
+
+
+@click.command("simulate")
+@project
+@click.option("--strategy", "strategies", help="Names, separated by commas; by default the project's own.")
+@click.option("--start", type=click.IntRange(0), help="Labels at the start; by default as many as the project says.")
+@click.option("--size", type=click.IntRange(1), default=10, show_default=True, help="Labels a round.")
+@click.option("--rounds", type=click.IntRange(0), default=10, show_default=True, help="Rounds of asking and training.")
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Runs of each strategy.")
+@click.option("--out", type=FOLDER, help="Write curve.csv, curve.json and curve.svg to this folder.")
+@as_json
+@with_settings()
+def command(
+    settings: Settings,
+    project: str,
+    strategies: str | None,
+    start: int | None,
+    size: int,
+    rounds: int,
+    seeds: int,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Play the loop of PROJECT with its data set's own labels, through the engine that serves.
+
+    Nothing is kept but what --out asks for. A run ends early where the project's goal is reached.
+    """
+    registry = load(blocked=[name.strip() for name in settings.blocked_plugins.split(",") if name.strip()])
+    registry.check()
+    config = load_projects(registry, settings.projects).get(project)
+    names = [name.strip() for name in (strategies or config.strategy.plugin).split(",") if name.strip()]
+    for name in names:
+        registry.strategy(name)  # an unknown one is refused before an hour of work
+    plan = Plan(config, list(dict.fromkeys(names)), start, size, rounds, seeds)
+    screen = Screen(as_json)
+    points: list[Point] = []
+    with screen.progress(f"simulating {project}") as advance:
+        total = len(plan.strategies) * seeds * (rounds + 1)
+        for point in simulate(plan, _maker(settings, registry)):
+            points.append(point)
+            place = plan.strategies.index(point.strategy) * seeds + point.seed - config.seed
+            advance((place * (rounds + 1) + point.round + 1) / total, _words(point))
+    found = curves(points)
+    if not found:
+        raise ProjectError(f"project {project!r} has no hold-out with known labels to measure on")
+    if out is not None:
+        write(out, plan, points, found)
+    screen.answer(document(plan, points, found), lambda console: _show(console, found, out))
+
+
+def _maker(settings: Settings, registry: Registry) -> Callable[[Path, ProjectConfig], Context]:
+    def make(home: Path, config: ProjectConfig) -> Context:
+        own = settings.model_copy(update={"home": home, "database_url": None, "default_project": config.name})
+        app.prepare(own)
+        return app.build_context(own, registry, Projects({config.name: config}, {}))
+
+    return make
+
+
+def _words(point: Point) -> str:
+    measured = point.metrics.get("accuracy")
+    said = f" {measured:.1%}" if measured is not None else ""
+    return f"{point.strategy}, seed {point.seed}: {point.labels} labels{said}"
+
+
+def _show(console: Console, found: Sequence[Curve], out: Path | None) -> None:
+    metric = found[0].metric
+    levels = LEVELS if metric == "accuracy" else ()
+    table = Table("strategy", *(f"labels to {level:.0%}" for level in levels), f"final {metric}")
+    for curve in found:
+        table.add_row(curve.strategy, *(_needed(curve, level) for level in levels), _final(curve))
+    console.print(table)
+    if out is not None:
+        click.echo(f"curve.csv, curve.json and curve.svg are in {out}")
+
+
+def _needed(curve: Curve, level: float) -> str:
+    needed = curve.needed(level)
+    if needed.labels is not None:
+        return f"{needed.labels:.1f}"
+    if not needed.reached:
+        return "not reached"
+    return f"reached by {needed.reached} of {len(curve.runs)}"
+
+
+def _final(curve: Curve) -> str:
+    mean, sd = curve.final()
+    shown = ".1%" if curve.metric == "accuracy" else ".4g"
+    return f"{mean:{shown}}" + (f" ± {sd:{shown}}" if len(curve.runs) > 1 else "")

@@ -1,0 +1,69 @@
+"""A simulation as a table, as JSON and as a picture."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_json
+
+from nextlabel.engine.curves import LEVELS, Curve
+from nextlabel.engine.drawing import draw
+from nextlabel.engine.simulating import Plan, Point
+
+
+def write(folder: Path, plan: Plan, points: Sequence[Point], found: Sequence[Curve]) -> None:
+    """Write curve.csv, curve.json and curve.svg."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "curve.csv").write_text(table(points), "utf-8")
+    (folder / "curve.json").write_bytes(to_json(document(plan, points, found), indent=2, inf_nan_mode="null") + b"\n")
+    (folder / "curve.svg").write_text(draw(plan.project.title, found), "utf-8")
+
+
+def table(points: Sequence[Point]) -> str:
+    """Return a row for every point: strategy, seed, round, labels, then each metric."""
+    names = list(dict.fromkeys(name for point in points for name in point.metrics if name != "labels"))
+    out = StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(["strategy", "seed", "round", "labels", *names])
+    for point in points:
+        measured = [point.metrics.get(name, "") for name in names]
+        rows.writerow([point.strategy, point.seed, point.round, point.labels, *measured])
+    return out.getvalue()
+
+
+def document(plan: Plan, points: Sequence[Point], found: Sequence[Curve]) -> dict[str, Any]:
+    """Return what was simulated, every point, and the curves they make."""
+    return {
+        "project": plan.project.name,
+        "size": plan.size,
+        "rounds": plan.rounds,
+        "seeds": sorted({point.seed for point in points}),
+        "points": [
+            {
+                "strategy": point.strategy,
+                "seed": point.seed,
+                "round": point.round,
+                "labels": point.labels,
+                "metrics": point.metrics,
+            }
+            for point in points
+        ],
+        "curves": [_curve(curve) for curve in found],
+    }
+
+
+def _curve(curve: Curve) -> dict[str, Any]:
+    mean, sd = curve.final()
+    needed = [curve.needed(level) for level in LEVELS] if curve.metric == "accuracy" else []
+    return {
+        "strategy": curve.strategy,
+        "metric": curve.metric,
+        "runs": len(curve.runs),
+        "final": {"mean": mean, "sd": sd},
+        "needed": [{"accuracy": each.level, "labels": each.labels, "reached": each.reached} for each in needed],
+        "band": [{"labels": labels, "mean": mean, "sd": sd} for labels, mean, sd in curve.band()],
+    }

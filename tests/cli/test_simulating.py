@@ -1,0 +1,66 @@
+"""simulate: the files it writes, the table, and the very numbers the loop gives."""
+
+from __future__ import annotations
+
+import csv
+import json
+from io import StringIO
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from nextlabel.cli.following import train
+from nextlabel.engine.answers import LabelInput
+
+PLAN = ("--strategy", "margin,random", "--start", "15", "--size", "10", "--rounds", "2", "--seeds", "2")
+
+
+def test_the_files(shell, quick, tmp_path):
+    out = tmp_path / "curves"
+    said = shell.json("simulate", "quick", *PLAN, "--out", str(out))
+    assert json.loads((out / "curve.json").read_text()) == said
+    rows = list(csv.DictReader(StringIO((out / "curve.csv").read_text())))
+    assert [row["labels"] for row in rows] == ["15", "25", "35"] * 4
+    assert [row["strategy"] for row in rows] == ["margin"] * 6 + ["random"] * 6
+    assert [float(row["accuracy"]) for row in rows] == [point["metrics"]["accuracy"] for point in said["points"]]
+    assert ET.fromstring((out / "curve.svg").read_text()).tag.endswith("svg")
+    margin, random = said["curves"]
+    assert (margin["strategy"], random["strategy"]) == ("margin", "random")
+    assert [place["labels"] for place in margin["band"]] == [15, 25, 35]
+    assert [level["accuracy"] for level in margin["needed"]] == [0.9, 0.95, 0.98]
+
+
+def test_nothing_else_is_kept(shell, quick, tmp_path):
+    shell("simulate", "quick", "--rounds", "0")
+    assert not quick.home.exists()
+
+
+def test_the_table(shell, quick):
+    said = shell("simulate", "quick", "--rounds", "1", "--seeds", "2").stdout
+    assert "labels to 95%" in said
+    assert "not reached" in said
+    assert "±" in said
+
+
+def test_the_numbers_are_those_of_the_loop(shell, engine):
+    """A person who asks, labels by the truth and trains gets the simulation's curve."""
+    simulated = shell.json("simulate", "quick", "--strategy", "margin", "--size", "7", "--rounds", "3")["points"]
+    loop = engine.loop("quick")
+    points = [train(engine, "quick", lambda share, said: None).metrics]
+    truth = engine.context.pool("quick").truth
+    for _ in range(3):
+        asked = loop.query(7, annotator="a person")
+        loop.submit("a person", [LabelInput(item.id, candidates=(str(truth[int(item.id)]),)) for item in asked.items])
+        points.append(train(engine, "quick", lambda share, said: None).metrics)
+    assert [(p["labels"], p["accuracy"], p["loss"]) for p in points] == [
+        tuple(point["metrics"][name] for name in ("labels", "accuracy", "loss")) for point in simulated
+    ]
+
+
+@pytest.mark.parametrize(("option", "value"), [("--strategy", "marginn"), ("--strategy", "margin,nope")])
+def test_an_unknown_strategy_is_refused_at_once(shell, quick, option, value):
+    assert "no strategy is called" in shell.refused("simulate", "quick", option, value)
+
+
+def test_more_labels_than_the_data_set_knows(shell, quick):
+    assert "knows only 240 labels" in shell.refused("simulate", "quick", "--start", "500")

@@ -1,0 +1,119 @@
+"""What all tests share: settings of their own, and plugins that need no torch and no time."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from nextlabel.app import build_engine, prepare
+from nextlabel.cli.new_plugin import write
+from nextlabel.engine.engine import Engine
+from nextlabel.engine.settings import PREFIX, Settings
+
+QUICK = """
+title = "Quick digits"
+[dataset]
+plugin = "digits"
+limit = 300
+[learner]
+plugin = "nearest"
+[strategy]
+plugin = "margin"
+also = ["random"]
+[labels]
+initial = 20
+"""
+SLEEPY = """
+title = "Sleepy digits"
+[dataset]
+plugin = "digits"
+limit = 300
+[learner]
+plugin = "sleeper"
+[labels]
+initial = 20
+"""
+SLEEPER = '''
+"""A learner that takes its time."""
+import time
+from nextlabel.contracts import LearnerPlugin, hookimpl
+from nextlabel_nearest.learner import Nearest, Parameters
+
+class Sleeper(Nearest):
+    def fit(self, items, targets, training):
+        for step in range(400):
+            training.progress(step / 400, {"loss": 1 / (step + 1)})
+            time.sleep(0.05)
+        return super().fit(items, targets, training)
+
+@hookimpl
+def nextlabel_learners():
+    yield LearnerPlugin("sleeper", "learns nothing for 20 s", Sleeper, Parameters)
+'''
+
+
+@pytest.fixture(autouse=True)
+def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the settings of whoever runs the tests out, but for where the data sets are."""
+    for name in [name for name in os.environ if name.startswith(PREFIX) and name != "NEXTLABEL_DATA"]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NEXTLABEL_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(autouse=True)
+def one_torch_thread() -> None:
+    """Let several tests share a machine."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+def distribute(folder: Path, name: str, **entries: str) -> None:
+    """Make `folder`, once it is on the path, hold an installed distribution with plugins."""
+    about = folder / f"{name.replace('-', '_')}-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    lines = [f"{entry} = {module}" for entry, module in entries.items()]
+    (about / "entry_points.txt").write_text("\n".join(["[nextlabel]", *lines, ""]))
+
+
+@pytest.fixture(name="distribute")
+def distributor() -> Callable[..., None]:
+    return distribute
+
+
+@pytest.fixture(scope="session")
+def quick_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the path: a quick learner and a slow one; its `projects` use them."""
+    folder = tmp_path_factory.mktemp("quick")
+    made = write("nearest", "learner", tmp_path_factory.mktemp("made"))
+    (made / "src" / "nextlabel_nearest").rename(folder / "nextlabel_nearest")
+    (folder / "sleeper.py").write_text(SLEEPER)
+    distribute(folder, "quick-plugins", nearest="nextlabel_nearest", sleeper="sleeper")
+    (folder / "projects").mkdir()
+    (folder / "projects" / "quick.toml").write_text(QUICK)
+    (folder / "projects" / "sleepy.toml").write_text(SLEEPY)
+    return folder
+
+
+@pytest.fixture
+def quick(quick_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
+    """Settings in which the projects `quick` and `sleepy` run, here and in processes started from here."""
+    monkeypatch.syspath_prepend(quick_folder)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(quick_folder), os.environ.get("PYTHONPATH", "")]).strip(":"))
+    monkeypatch.setenv("NEXTLABEL_PROJECTS", str(quick_folder / "projects"))
+    monkeypatch.setenv("NEXTLABEL_DEFAULT_PROJECT", "quick")
+    monkeypatch.setenv("NEXTLABEL_BLOCKED_PLUGINS", "projects")  # those in the box train by themselves
+    return Settings.from_environment()
+
+
+@pytest.fixture
+def engine(quick: Settings) -> Iterator[Engine]:
+    """An engine on an empty home folder."""
+    prepare(quick)
+    engine = build_engine(quick)
+    yield engine
+    engine.context.database.dispose()

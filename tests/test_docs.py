@@ -1,0 +1,121 @@
+"""What the pages say holds: signatures, records, settings, routes, commands."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from importlib.metadata import version
+from typing import get_args
+
+import pytest
+from pages import PAGES, ROOT, as_module, blocks, code, page, signatures
+
+from nextlabel import app
+from nextlabel.cli.group import cli
+from nextlabel.contracts import Need, hookspecs, records, roles
+from nextlabel.contracts.items import Contents
+from nextlabel.engine.projects import Labels, ProjectConfig, Stop, Train
+from nextlabel.engine.settings import PREFIX, Settings
+from nextlabel.testing import check_plugin
+
+HOOKS = signatures(hookspecs)
+RECORDS = [records.StrategyPlugin, records.LearnerPlugin, records.DatasetPlugin, records.ProjectPlugin]
+USED_NOT_WRITTEN = {"select", "inductive"}
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_hooks_are_documented(name):
+    assert f"`{HOOKS[name]}`" in page("plugins.md")
+
+
+@pytest.mark.parametrize("role", [roles.Strategy, roles.Learner, roles.Dataset, roles.Model])
+def test_roles_are_documented(role):
+    written = {name: line for name, line in signatures(role).items() if name not in USED_NOT_WRITTEN}
+    assert written
+    assert [line for line in written.values() if f"\n{line}\n" not in page("plugins.md")] == []
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_records_are_documented(record):
+    fields = ", ".join(f"`{name}`" for name in record.__dataclass_fields__)
+    assert f"| `{record.__name__}` | {fields} |" in page("plugins.md")
+
+
+@pytest.mark.parametrize("name", Contents.__dataclass_fields__)
+def test_what_a_data_set_brings_is_documented(name):
+    assert f"`{name}`" in page("plugins.md")
+
+
+@pytest.mark.parametrize("need", get_args(Need))
+def test_needs_are_documented(need):
+    assert f"| `{need}` | `pool.{need}`" in page("plugins.md")
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_the_example_of_each_hook_works(name, tmp_path, monkeypatch):
+    example = inspect.getdoc(getattr(hookspecs, name)).partition("\n\n    ")[2]
+    (tmp_path / "moons.toml").write_text('dataset = {plugin = "digits"}\nlearner = {plugin = "cnn"}\n')
+    check_plugin(as_module(inspect.cleandoc(f"    {example}"), tmp_path, "an_example", monkeypatch))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_python_in_the_pages_runs(path, tmp_path, monkeypatch):
+    for number, source in enumerate(blocks(path.read_text("utf-8"), "python")):
+        as_module(source, tmp_path, f"block_{number}", monkeypatch)
+
+
+def shown(default: object) -> str:
+    return "" if default in (None, "") else f"{default} "
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_settings_are_documented(name):
+    field = Settings.model_fields[name]
+    assert f"| `{PREFIX}{name.upper()}` | {shown(field.default)}| {field.description} |\n" in page("settings.md")
+
+
+@pytest.mark.parametrize("table", [Labels, Train, Stop])
+def test_keys_of_project_files_are_documented(table):
+    for name, field in table.model_fields.items():
+        row = f"| `[{table.__name__.lower()}] {name}` | {shown(field.default)}| {field.description} |\n"
+        assert row in page("settings.md")
+
+
+def test_no_key_of_a_project_file_is_left_out():
+    rows = re.findall(r"^\| `(?:\[(\w+)\] )?([a-z_]+)(?: \w+)?` \|", page("settings.md"), re.MULTILINE)
+    assert {table or name for table, name in rows} == set(ProjectConfig.model_fields) - {"name"}
+
+
+def test_routes_are_documented(engine):
+    made = app.create_app(engine.settings, engine)
+    named = {re.sub(r"<[^>]*>", "<>", route) for route in re.findall(r"`(?:[A-Z]+ )?(/[^`?]*)`", page("http.md"))}
+    named |= {re.sub(r"<[^>]*>", "<>", route) for route in re.findall(r"[A-Z]{3,} (/[^`?\s]*)`", page("http.md"))}
+    paths = made.test_client().get("/openapi.json").json["paths"]
+    routes = {re.sub(r"\{[^}]*\}", "<>", path.removeprefix("/projects/{project}")) for path in paths}
+    assert routes - named == set()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_commands_are_there(path):
+    for piece in code(path.read_text("utf-8")):
+        for name in re.findall(r"(?:^|\n|&& |bin/)nextlabel ([a-z][a-z-]+)\b", piece):
+            assert cli.get_command(None, name) is not None, name
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_targets_of_make_are_there(path):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    for piece in code(path.read_text("utf-8")):
+        for named in re.findall(r"(?:^|\n)\s*make ([a-z -]+?)(?: {2,}#|\n|$)", piece):
+            assert set(named.split()) <= targets, named
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text("utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+def test_the_changelog_tells_of_this_version():
+    versions = re.findall(r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert versions[0] == version("nextlabel")

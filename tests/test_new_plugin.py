@@ -1,0 +1,98 @@
+"""A package that new-plugin writes: installed beside the product, it is a plugin like any other."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from nextlabel.cli.new_plugin import KINDS, write
+from nextlabel.contracts.errors import Conflict, Unprocessable
+
+
+def run(*command: str, cwd: Path | None = None, **environment: str) -> str:
+    done = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder with packages of all kinds, and one that pip has installed them to."""
+    made, target = tmp_path_factory.mktemp("made"), tmp_path_factory.mktemp("site")
+    folders = [str(write(f"my-{kind}", kind, made)) for kind in KINDS]
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-index")
+    run(*pip, "--no-deps", "--no-build-isolation", "--target", str(target), *folders)
+    return made, target
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_its_own_test_passes(installed, kind):
+    made, target = installed
+    said = run(sys.executable, "-m", "pytest", "-q", cwd=made / f"nextlabel-my-{kind}", PYTHONPATH=str(target))
+    assert "1 passed" in said
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_its_code_is_tidy(installed, kind):
+    folder = installed[0] / f"nextlabel-my-{kind}"
+    run(sys.executable, "-m", "ruff", "check", cwd=folder)
+    run(sys.executable, "-m", "ruff", "format", "--check", cwd=folder)
+
+
+def test_it_is_listed(installed):
+    _, target = installed
+    said = json.loads(run(sys.executable, "-m", "nextlabel", "plugins", "--json", PYTHONPATH=str(target)))["plugins"]
+    for part, kind in (("strategies", "strategy"), ("learners", "learner"), ("datasets", "dataset")):
+        offer = next(offer for offer in said[part] if offer["name"] == f"my-{kind}")
+        assert (offer["distribution"], offer["version"]) == (f"nextlabel-my-{kind}", "0.1.0")
+        assert offer["parameters"]["properties"]
+
+
+def test_a_round_with_nothing_but_them(installed, tmp_path):
+    """The data set, the learner and the strategy of the templates make a project that learns."""
+    (tmp_path / "rings.toml").write_text(
+        'dataset = {plugin = "my-dataset"}\nlearner = {plugin = "my-learner"}\nstrategy = {plugin = "my-strategy"}\n'
+        "labels = {initial = 10}\n"
+    )
+    options = {"PYTHONPATH": str(installed[1]), "NEXTLABEL_PROJECTS": str(tmp_path)}
+    command = (sys.executable, "-m", "nextlabel", "simulate", "rings", "--rounds", "1", "--json")
+    points = json.loads(run(*command, **options))["points"]
+    assert [point["labels"] for point in points] == [10, 20]
+
+
+@pytest.mark.parametrize("name", ["", "My", "my_plugin", "-a", "a-", "a--b", "1st", "a b", "../a", "ä", "a" * 41])
+def test_bad_names(name, tmp_path):
+    with pytest.raises(Unprocessable, match="lower-case"):
+        write(name, "strategy", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_there(tmp_path):
+    folder = write("mine", "strategy", tmp_path)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(Conflict, match="is there already"):
+        write("mine", "learner", tmp_path)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_name_that_is_taken(tmp_path):
+    with pytest.raises(Conflict, match="offers the strategy 'margin' already"):
+        write("margin", "strategy", tmp_path)
+    assert write("margin", "learner", tmp_path).is_dir()
+
+
+def test_names_of_the_standard_library_are_no_trouble(tmp_path):
+    assert (write("json", "strategy", tmp_path) / "src" / "nextlabel_json").is_dir()
+
+
+def test_every_template_is_used():
+    there = {path.parent.name: 0 for path in Path(str(files("nextlabel.cli"))).glob("templates/*/*.in")}
+    assert set(there) == {"common", *KINDS}

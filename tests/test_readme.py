@@ -1,0 +1,114 @@
+"""The README's first screen is true: its plugin works, its answers are the server's."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from io import BytesIO
+from itertools import pairwise
+
+import pytest
+from click.testing import CliRunner
+from flask.testing import FlaskClient
+from pages import README, ROOT, as_module, blocks
+
+from nextlabel import app
+from nextlabel.cli.group import cli
+from nextlabel.engine.settings import Settings
+from nextlabel.testing import check_plugin
+
+ADDRESS = "127.0.0.1:8000"
+DIGITS = (
+    'title="Digits"\ndataset={plugin="digits"}\nlearner={plugin="nearest"}\nstrategy={plugin="margin"}\n'
+    "labels={initial=10}\n"
+)
+SHOWN = [
+    (command, answer)
+    for block in blocks(README, "console")
+    for command, answer in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
+]
+"""Every command with what it printed."""
+
+
+@pytest.fixture
+def client(quick: Settings, tmp_path, monkeypatch) -> Iterator[FlaskClient]:
+    """A server whose default project is a `digits` that trains in no time."""
+    (tmp_path / "projects").mkdir()
+    (tmp_path / "projects" / "digits.toml").write_text(DIGITS)
+    monkeypatch.setenv("NEXTLABEL_PROJECTS", str(tmp_path / "projects"))
+    monkeypatch.delenv("NEXTLABEL_DEFAULT_PROJECT")
+    assert CliRunner().invoke(cli, ["train", "digits"]).exit_code == 0
+    made = app.create_app(Settings.from_environment())
+    yield made.test_client()
+    made.extensions["nextlabel"].context.database.dispose()
+
+
+def send(client: FlaskClient, command: str) -> bytes:
+    """Do what a curl does."""
+    words = shlex.split(command)
+    assert words[:2] == ["curl", "-s"]
+    path = next(word for word in words if word.startswith(ADDRESS)).removeprefix(ADDRESS)
+    given = dict(pairwise(words))
+    options: dict[str, object] = {}
+    if "-d" in given:
+        options["data"] = given["-d"]
+    if "-F" in given:
+        name, _, file = given["-F"].partition("=@")
+        saved = next(other for other, _ in SHOWN if other.endswith(f"-o {file}"))
+        options["data"] = {name: (BytesIO(send(client, saved)), file)}
+    if "-H" in given:
+        name, _, value = given["-H"].partition(": ")
+        options["headers"] = {name: value}
+    response = client.open(path, method=given.get("-X", "POST" if "data" in options else "GET"), **options)
+    assert response.status_code < 300, response.text
+    return bytes(response.data)
+
+
+def shape(value: object, key: str = "") -> object:
+    """The keys of a document, all the way down; those of `probabilities` are classes, so only how many."""
+    if key == "probabilities":
+        return len(value)
+    if isinstance(value, dict):
+        return {name: shape(inner, name) for name, inner in value.items()}
+    return [shape(inner) for inner in value] if isinstance(value, list) else type(value).__name__
+
+
+def test_the_answers_have_the_servers_keys(client):
+    answered = [(command, answer) for command, answer in SHOWN if answer]
+    assert len(answered) >= 4
+    for command, answer in answered:
+        assert shape(json.loads(send(client, command))) == shape(json.loads(answer)), command
+
+
+def test_what_is_saved_is_a_picture(client):
+    saved = [command for command, answer in SHOWN if not answer]
+    assert saved
+    for command in saved:
+        assert send(client, command).startswith(b"\x89PNG"), command
+
+
+def test_the_plugin_works(tmp_path, monkeypatch):
+    (source,) = blocks(README, "python")
+    assert len([line for line in source.splitlines() if line.strip()]) <= 10
+    check_plugin(as_module(source, tmp_path, "a_readme", monkeypatch))
+
+
+def test_the_help_is_the_real_one():
+    # click leaves two columns of a terminal of 80 free
+    said = CliRunner().invoke(cli, ["--help"], prog_name="nextlabel", terminal_width=78).stdout
+    assert f"```\n{said}```" in README
+
+
+def test_the_first_screen_is_the_two_commands_two_answers_and_a_plugin():
+    screen = README.partition("\n## ")[0]
+    for wanted in ("make serve", "make test", "/predict", "/query", "def nextlabel_strategies"):
+        assert wanted in screen
+    assert len(screen.splitlines()) < 50
+
+
+def test_rooms_are_there():
+    named = re.findall(r"`([\w.]+(?:/[\w.]+)*(?:/|\.py))`", README)
+    assert len(named) >= 9
+    assert [name for name in named if not (ROOT / name).exists()] == []
