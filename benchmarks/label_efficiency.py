@@ -1,0 +1,103 @@
+"""Labels to 95 % on the hold-out of `digits`: margin against random, played over HTTP.
+
+python benchmarks/label_efficiency.py            5 seeds, about 20 minutes on two cores
+python benchmarks/label_efficiency.py --check    1 seed, a few rounds: that it runs, and that
+                                                 `nextlabel simulate` gives the same curve
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from argparse import ArgumentParser
+from itertools import pairwise
+from pathlib import Path
+from statistics import mean, stdev
+from tempfile import TemporaryDirectory
+
+from person import play
+from serving import serving
+
+GOAL = 0.95
+SIZE = 10
+FILE = """title = "Digits"
+seed = {seed}
+[dataset]
+plugin = "digits"
+[learner]
+plugin = "cnn"
+[strategy]
+plugin = "margin"
+also = ["random"]
+[labels]
+initial = 10
+"""
+
+
+def curve(seed: int, strategy: str, until: int, goal: float | None) -> list[tuple[int, float]]:
+    """Return (labels, accuracy) of one person on a fresh server; stops two points past the goal."""
+    with TemporaryDirectory() as folder:
+        projects = Path(folder, "projects")
+        projects.mkdir()
+        (projects / "digits.toml").write_text(FILE.format(seed=seed))
+        points: list[tuple[int, float]] = []
+        with serving(Path(folder, "home"), NEXTLABEL_PROJECTS=str(projects)) as server:
+            for metrics in play(server.client(), strategy, SIZE, until):
+                points.append((int(metrics["labels"]), metrics["accuracy"]))
+                if goal is not None and sum(accuracy >= goal for _, accuracy in points) >= 3:
+                    break
+        return points
+
+
+def crossing(points: list[tuple[int, float]], goal: float = GOAL) -> float | None:
+    """Return the labels at which the curve first reaches the goal, between points by a straight line."""
+    for (before, low), (after, high) in pairwise(points):
+        if high >= goal:
+            return before if low >= goal else before + (after - before) * (goal - low) / (high - low)
+    return None
+
+
+def simulated(seed: int, strategy: str, rounds: int) -> list[tuple[int, float]]:
+    """Return the same curve by `nextlabel simulate`."""
+    with TemporaryDirectory() as folder:
+        Path(folder, "digits.toml").write_text(FILE.format(seed=seed))
+        command = [sys.executable, "-m", "nextlabel", "simulate", "digits", "--strategy", strategy, "--start", "10"]
+        command += ["--size", str(SIZE), "--rounds", str(rounds), "--seeds", "1", "--out", f"{folder}/out"]
+        subprocess.run([*command, "--projects", folder], check=True, stdout=subprocess.DEVNULL)
+        rows = json.loads(Path(folder, "out", "curve.json").read_text())["points"]
+        return [(row["labels"], row["metrics"]["accuracy"]) for row in rows]
+
+
+def check() -> None:
+    """Compare the two ways of playing on a short run."""
+    for strategy in ("margin", "random"):
+        over_http = curve(0, strategy, 40, None)
+        alone = simulated(0, strategy, len(over_http) - 1)
+        assert over_http == alone, (strategy, over_http, alone)
+        print(f"{strategy}: over HTTP and by simulate the same curve, {over_http}")
+
+
+def main() -> None:
+    """Play every seed and print the means."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--seeds", type=int, default=5)
+    given = parser.parse_args()
+    if given.check:
+        check()
+        return
+    reached: dict[str, list[float]] = {}
+    for strategy, most in (("margin", 150), ("random", 300)):
+        for seed in range(given.seeds):
+            points = curve(seed, strategy, most, GOAL)
+            found = crossing(points)
+            print(f"{strategy} seed {seed}: {found and round(found, 1)} labels  {points}", flush=True)
+            reached.setdefault(strategy, []).append(found if found is not None else float(most))
+        spread = stdev(reached[strategy]) if given.seeds > 1 else 0.0
+        print(f"{strategy}: {mean(reached[strategy]):.1f} labels to {GOAL:.0%} (sd {spread:.1f}, {given.seeds} seeds)")
+    print(f"ratio: random needs {mean(reached['random']) / mean(reached['margin']):.2f} times as many")
+
+
+if __name__ == "__main__":
+    main()

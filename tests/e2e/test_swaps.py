@@ -1,0 +1,86 @@
+"""Twenty swaps under load: no request fails, and each answer is that of the checkpoint it names."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from predict_while_training import picture
+from serving import Server, finished, serving, wait_ready
+
+SWAPS = 20
+CLIENTS = 4
+PROJECT = """title = "Digits"
+seed = 3
+[dataset]
+plugin = "digits"
+[learner]
+plugin = "cnn"
+epochs = 1
+steps = 20
+[strategy]
+plugin = "margin"
+[labels]
+initial = 50
+"""
+
+
+def answer(server: Server, image: bytes) -> dict[str, object]:
+    reply = server.client()("POST", "/predict", image, "image/jpeg")
+    assert reply.status == 200, reply.body
+    return reply.json()
+
+
+@pytest.mark.timeout(300)
+def test_swaps_under_load_fail_nothing_and_mix_nothing(tmp_path: Path) -> None:
+    projects = tmp_path / "projects"
+    projects.mkdir()
+    (projects / "digits.toml").write_text(PROJECT)
+    image = picture(7)
+    with serving(tmp_path / "home", NEXTLABEL_PROJECTS=str(projects)) as server:
+        client = server.client()
+        wait_ready(client)
+        while len(client("GET", "/checkpoints").json()["checkpoints"]) < 2:
+            job = client("POST", "/train").json()["job"]
+            assert finished(client, job)["state"] == "succeeded"
+        names = [c["checkpoint"] for c in client("GET", "/checkpoints").json()["checkpoints"]][:2]
+        expected = {}
+        for name in names:
+            assert client("POST", f"/checkpoints/{name}/promote").status == 200
+            time.sleep(1.2)  # noticed within a second
+            expected[name] = answer(server, image)
+            assert expected[name]["checkpoint"] == name
+        assert expected[names[0]] != expected[names[1]]
+
+        seen: Counter[str] = Counter()
+        faults: list[object] = []
+        over = threading.Event()
+
+        def load() -> None:
+            own = server.client()
+            while not over.is_set():
+                reply = own("POST", "/predict", image, "image/jpeg")
+                said = reply.json()
+                if reply.status != 200 or said["checkpoint"] not in expected:
+                    faults.append(said)
+                    continue
+                seen[said["checkpoint"]] += 1
+                wanted = expected[said["checkpoint"]]["probabilities"]
+                if not np.allclose([said["probabilities"][c] for c in wanted], list(wanted.values()), atol=1e-6):
+                    faults.append(said)
+
+        threads = [threading.Thread(target=load) for _ in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        for swap in range(SWAPS):
+            assert client("POST", f"/checkpoints/{names[swap % 2]}/promote").status == 200
+            time.sleep(0.7)
+        over.set()
+        for thread in threads:
+            thread.join()
+        assert faults == []
+        assert set(seen) == set(names)
