@@ -5,37 +5,25 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection
 
-from nextlabel.contracts.errors import Gone, NotReady, TooLarge, Unknown
+from nextlabel.contracts.errors import Gone, TooLarge, Unknown, Unprocessable
 from nextlabel.contracts.items import FloatArray
 from nextlabel.engine.answers import QueryAnswer, QueryItem, Suggestion
-from nextlabel.engine.choosing import Chooser, Request, askable_items, within
+from nextlabel.engine.choosing import Chooser, Request, askable_items, wanted, within
 from nextlabel.engine.context import Context
 from nextlabel.engine.parameters import build
 from nextlabel.engine.projects import ProjectConfig
-from nextlabel.engine.queueing import queue_once
-from nextlabel.engine.scoring import Arrays, needs_of, open_scores
+from nextlabel.engine.scored import scores_now, scores_then
+from nextlabel.engine.scoring import Arrays
 from nextlabel.engine.seeds import derive
 from nextlabel.engine.state import PoolState
-from nextlabel.store import checkpoints, labels, projects, queries
-from nextlabel.store.checkpoints import ScoringRow
-from nextlabel.store.projects import ProjectRow
+from nextlabel.store import checkpoints, items, labels, projects, queries
 from nextlabel.store.queries import Chosen, Lease, QueryRow
-
-
-@dataclass(frozen=True)
-class Scored:
-    """The live checkpoint's newest scores; all None before any model."""
-
-    row: ScoringRow | None
-    arrays: Arrays | None
-    last_label: int
 
 
 class Asking:
@@ -48,26 +36,33 @@ class Asking:
     def query(self, size: int, strategy: str | None, annotator: str | None) -> QueryAnswer:
         """Choose up to `size` items to ask; lease them where there is an annotator.
 
-        An annotator's live leases come back first.
+        An annotator's live leases come back first, and are leased anew with this query.
         """
         context, config = self._context, self._config
+        if size < 1:
+            raise Unprocessable(f"a query asks for one item or more, not {size}")
         if size > context.settings.max_query:
             raise TooLarge(f"at most {context.settings.max_query} items are asked at a time, not {size}")
         row = context.row(config.name)
         name = strategy or config.strategy.plugin
-        chooser, scored = self._chooser(row, name)
+        scored = scores_now(context, row, name)
+        given = config.strategy.parameters if name == config.strategy.plugin else {}
+        chooser = self._make(name, given, scored.arrays)
         with context.database.write() as connection:
             projects.lock(connection, config.name)
             now = time.time()
             leases = queries.leases(connection, config.name, now)
-            mine = [lease for lease in leases if annotator is not None and lease.annotator == annotator][:size]
             with context.keeper(row).at_present(connection) as state:
                 number = projects.next_query_number(connection, config.name)
+                rows = scored.row.rows if scored.row else len(state)
+                open_ = wanted(state, config, annotator, rows)
+                # what somebody else has closed meanwhile does not come back
+                mine = [one for one in leases if one.annotator == annotator and open_[one.position : one.position + 1]]
                 request = Request(
-                    size=size - len(mine),
+                    size=max(0, size - len(mine)),
                     annotator=annotator,
                     seed=derive(config.seed, "query", number),
-                    rows=scored.row.rows if scored.row else len(state.rows),
+                    rows=rows,
                     excluded=_excluded(leases, annotator, state, config),
                 )
                 chosen = chooser.choose(state, request)
@@ -77,72 +72,51 @@ class Asking:
                     strategy=name, parameters=asdict(chooser.strategy.parameters), seed=request.seed,
                     checkpoint=scored.row.checkpoint if scored.row else None,
                     scoring=scored.row.id if scored.row else None,
-                    rows=request.rows, last_label=state.labels.last, size=request.size,
+                    rows=rows, last_label=state.labels.last, size=request.size,
                     excluded=tuple(request.excluded), chosen=tuple(chosen),
                 )  # fmt: skip
-                answered = [Chosen(lease.position, lease.score, lease.reason) for lease in mine] + chosen
-                stale = _stale(connection, record, scored)
-                answer = self._answer(record, answered, state, scored, left, stale)
+                answered = [Chosen(lease.position, lease.score, lease.reason) for lease in mine[:size]] + chosen
+                answer = self._answer(connection, record, answered, state, scored.arrays, left)
             queries.insert(connection, record)
             if annotator is not None:
                 queries.drop_expired(connection, config.name, now)
                 expires = now + (config.labels.lease or context.settings.lease_seconds)
-                queries.grant(
-                    connection,
-                    [Lease(config.name, c.position, annotator, record.id, expires, c.score, c.reason) for c in chosen],
-                )
+                queries.grant(connection, [_lease(record, annotator, expires, one) for one in answered])
         return answer
 
     def stored(self, query: str) -> QueryAnswer:
         """Return a query as it was chosen (leases that came back with it are not part of it)."""
         record = self._record(query)
-        return self._again(record, record.chosen, self._state_then(record), self._scores_then(record))
+        return self._again(record, record.chosen, self._state_then(record), scores_then(self._context, record).arrays)
 
     def replay(self, query: str) -> QueryAnswer:
-        """Choose again from the record; Gone where the scores are no longer kept."""
+        """Choose again from the record: the same answer, or Gone where what it followed from is no longer so."""
         record = self._record(query)
-        scored = self._scores_then(record)
+        scored = scores_then(self._context, record)
         if record.scoring is not None and scored.arrays is None:
             raise Gone(f"the scores query {query!r} was chosen from are no longer kept")
         chooser = self._make(record.strategy, record.parameters, scored.arrays)
         state = self._state_then(record)
         request = Request(record.size, record.annotator, record.seed, record.rows, record.excluded)
-        return self._again(record, chooser.choose(state, request), state, scored)
+        chosen = tuple(chooser.choose(state, request))
+        if chosen != record.chosen:
+            raise Gone(f"query {query!r} would choose otherwise now: its project file or its strategy has changed")
+        return self._again(record, chosen, state, scored.arrays)
 
     def hand_back(self, query: str) -> int:
         """Free the items leased by a query and return how many there were."""
-        self._record(query)
+        record = self._record(query)
         with self._context.database.write() as connection:
-            return queries.release_query(connection, query)
-
-    def _chooser(self, row: ProjectRow, name: str) -> tuple[Chooser, Scored]:
-        record = self._context.registry.strategy(name)
-        scored = self._scores_now(row)
-        needs = needs_of([record.needs])
-        if scored.row is not None and not needs <= set(scored.row.arrays):
-            missing = sorted(needs - set(scored.row.arrays))
-            job = queue_once(self._context, row.name, "score", {"needs": missing})
-            raise NotReady(f"strategy {name!r} needs {', '.join(missing)}; job {job} computes it", 2)
-        given = self._config.strategy.parameters if name == self._config.strategy.plugin else {}
-        return self._make(name, given, scored.arrays), scored
+            released = queries.release_query(connection, query)
+            if record.annotator is not None:  # a later query may have brought them back
+                places = [chosen.position for chosen in record.chosen]
+                released += queries.release(connection, record.project, record.annotator, places)
+            return released
 
     def _make(self, name: str, parameters: Mapping[str, Any], scores: Arrays | None) -> Chooser:
         record = self._context.registry.strategy(name)
         strategy = build(record, parameters, f"strategy {name!r}")
         return Chooser(self._config, strategy, frozenset(record.needs), scores)
-
-    def _scores_now(self, row: ProjectRow) -> Scored:
-        with self._context.database.read() as connection:
-            current = projects.get(connection, row.name)
-            live = current.live if current else None
-            scoring = checkpoints.scoring(connection, row.name, live) if live else None
-        return _opened(scoring)
-
-    def _scores_then(self, record: QueryRow) -> Scored:
-        if record.scoring is None:
-            return Scored(None, None, 0)
-        with self._context.database.read() as connection:
-            return _opened(checkpoints.scoring_by_id(connection, record.scoring))
 
     def _state_then(self, record: QueryRow) -> PoolState:
         state = PoolState(self._context.row(self._config.name))
@@ -157,17 +131,24 @@ class Asking:
             raise Unknown(f"project {self._config.name!r} has no query {query!r}")
         return record
 
-    def _again(self, record: QueryRow, chosen: Sequence[Chosen], state: PoolState, scored: Scored) -> QueryAnswer:
+    def _again(
+        self, record: QueryRow, chosen: Sequence[Chosen], state: PoolState, scores: Arrays | None
+    ) -> QueryAnswer:
         request = Request(record.size, record.annotator, record.seed, record.rows, record.excluded)
         left = len(askable_items(state, self._config, request))
         with self._context.database.read() as connection:
-            stale = _stale(connection, record, scored)
-        return self._answer(record, chosen, state, scored, left, stale)
+            return self._answer(connection, record, chosen, state, scores, left)
 
     @staticmethod
     def _answer(
-        record: QueryRow, chosen: Sequence[Chosen], state: PoolState, scored: Scored, left: int, stale: int
+        connection: Connection,
+        record: QueryRow,
+        chosen: Sequence[Chosen],
+        state: PoolState,
+        scores: Arrays | None,
+        left: int,
     ) -> QueryAnswer:
+        rows = items.by_positions(connection, record.project, [c.position for c in chosen])
         return QueryAnswer(
             project=record.project,
             query=record.id,
@@ -176,31 +157,30 @@ class Asking:
             checkpoint=record.checkpoint,
             seed=record.seed,
             items=tuple(
-                QueryItem(state.rows[c.position].id, c.score, _suggestion(c.position, state, scored.arrays), c.reason)
+                QueryItem(rows[c.position].id, c.score, _suggestion(c.position, state, scores), c.reason)
                 for c in chosen
             ),
             remaining=left,
-            stale_labels=stale,
+            stale_labels=_stale(connection, record),
         )
 
 
-def _stale(connection: Connection, record: QueryRow, scored: Scored) -> int:
-    now = labels.count(connection, record.project, scored.last_label)
-    return now - labels.count(connection, record.project, record.last_label)
+def _lease(record: QueryRow, annotator: str, expires: float, one: Chosen) -> Lease:
+    return Lease(record.project, one.position, annotator, record.id, expires, one.score, one.reason)
+
+
+def _stale(connection: Connection, record: QueryRow) -> int:
+    found = checkpoints.get(connection, record.project, record.checkpoint) if record.checkpoint else None
+    unseen = labels.count(connection, record.project, found.card["last_label"] if found else 0)
+    return unseen - labels.count(connection, record.project, record.last_label)
 
 
 def _excluded(leases: Sequence[Lease], annotator: str | None, state: PoolState, config: ProjectConfig) -> list[int]:
     held = Counter(lease.position for lease in leases)
     mine = {lease.position for lease in leases if lease.annotator == annotator}
-    full = {p for p, count in held.items() if state.labels.answers[p] + count >= config.labels.answers}
+    # an item that is open although it has all its answers is asked of one at a time
+    full = {p for p, count in held.items() if count >= max(1, config.labels.answers - int(state.labels.answers[p]))}
     return sorted(mine | full)
-
-
-def _opened(scoring: ScoringRow | None) -> Scored:
-    if scoring is None:
-        return Scored(None, None, 0)
-    folder = Path(scoring.folder)
-    return Scored(scoring, open_scores(folder) if folder.is_dir() else None, scoring.last_label)
 
 
 def _suggestion(position: int, state: PoolState, scores: Arrays | None) -> Suggestion | None:

@@ -15,7 +15,7 @@ from nextlabel.engine.projects import Projects
 from nextlabel.engine.registry import Registry
 from nextlabel.engine.settings import Settings
 from nextlabel.engine.state import PoolState, StateKeeper
-from nextlabel.store import projects
+from nextlabel.store import items, projects
 from nextlabel.store.database import Database
 from nextlabel.store.files import Home
 from nextlabel.store.projects import ProjectRow
@@ -56,7 +56,10 @@ class Context:
 
     def items(self, state: PoolState) -> Items:
         """Return all items of the pool, undecoded."""
-        return self.pool(state.project.name).items(state.rows, self.settings.max_pixels)
+        name = state.project.name
+        with self.database.read() as connection:
+            rows = items.page(connection, name, -1, len(state))
+        return self.pool(name).items(rows, self.settings.max_pixels)
 
     def facts(self) -> Mapping[str, Any]:
         """Return the limits that `/info` tells."""

@@ -40,9 +40,12 @@ def draw(title: str, curves: Sequence[Curve]) -> str:
         colour, dash = f"c{number % len(_COLOURS)}", _DASHES[number // len(_COLOURS) % len(_DASHES)]
         parts.append(f'<g class="{colour}"><polygon class="band" points="{_path([*low, *reversed(high)])}"/>')
         parts.append(f'<polyline stroke-dasharray="{dash}" points="{_path(middle)}"/>')
-        parts.append(_legend(curve, HEIGHT - BOTTOM - 14 - 20 * (len(curves) - 1 - number), dash) + "</g>")
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
-    return "\n".join([head, f"<style>{_style()}</style>", '<rect class="paper" width="100%" height="100%"/>', *parts, "</svg>", ""])
+        # where the curves are not: they rise with accuracy and fall with an error
+        place = HEIGHT - BOTTOM - 14 - 20 * (len(curves) - 1 - number) if share else TOP + 18 + 20 * number
+        parts.append(_legend(curve, place, dash) + "</g>")
+    about = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}"'
+    paper = '<rect class="paper" width="100%" height="100%"/>'
+    return "\n".join([f"<svg {about}>", f"<style>{_style()}</style>", paper, *parts, "</svg>", ""])
 
 
 class _Axis:
@@ -69,9 +72,8 @@ def _round_step(span: float) -> float:
 
 
 def _grid(across: _Axis, up: _Axis, share: bool) -> str:
-    parts = []
-    for tick in across.ticks:
-        parts.append(f'<text class="tick" x="{across.at(tick):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{tick:g}</text>')
+    below = f'y="{HEIGHT - BOTTOM + 18}" text-anchor="middle"'
+    parts = [f'<text class="tick" x="{across.at(tick):.1f}" {below}>{tick:g}</text>' for tick in across.ticks]
     for tick in up.ticks:
         said, y = f"{tick * 100:.4g} %" if share else f"{tick:.4g}", f"{up.at(tick):.1f}"
         parts.append(f'<path class="rule" d="M{LEFT} {y}H{WIDTH - RIGHT}"/>')
@@ -91,7 +93,7 @@ def _titles(title: str, metric: str) -> str:
 
 
 def _legend(curve: Curve, y: float, dash: str) -> str:
-    x = WIDTH - RIGHT - 190
+    x = WIDTH - RIGHT - 230
     count = len(curve.runs)
     said = f"{escape(curve.strategy)} ({count} run{'s' if count > 1 else ''})"
     return f'<path d="M{x} {y - 4}h24" stroke-dasharray="{dash}"/><text x="{x + 32}" y="{y}">{said}</text>'

@@ -61,8 +61,7 @@ class Engine:
         return self._job(row)
 
     def cancel(self, number: int) -> Job:
-        """Ask a job to stop; one that waits is cancelled at once, one that has ended stays as it is."""
-        self.job(number)
+        """Ask a job to stop; one that waits is cancelled at once, one that has ended stays as it is. Unknown."""
         with self._context.database.write() as connection:
             row = jobs.request_cancel(connection, number, time.time())
         return self._job(row)

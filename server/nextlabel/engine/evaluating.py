@@ -15,7 +15,7 @@ from nextlabel.contracts.roles import Model
 from nextlabel.engine.context import Context
 from nextlabel.engine.judging import metrics
 from nextlabel.engine.models import read_model
-from nextlabel.engine.scoring import BATCH, checked, open_scores
+from nextlabel.engine.scoring import BATCH, checked, kept_scores
 from nextlabel.engine.state import PoolState
 from nextlabel.store import checkpoints
 
@@ -33,7 +33,7 @@ class Evaluation:
     """`accuracy` and `loss`, or `rmse` and `loss`."""
 
 
-def evaluate(context: Context, project: str, progress: Callable[[float], None] = lambda share: None) -> Evaluation:
+def evaluate(context: Context, project: str, progress: Callable[[float], None]) -> Evaluation:
     """Evaluate a project's live checkpoint; NotReady where there is none, or nothing to measure it on."""
     row = context.row(project)
     with context.database.read() as connection:
@@ -47,14 +47,15 @@ def evaluate(context: Context, project: str, progress: Callable[[float], None] =
         items, truth = test
         measured = metrics(_predict(model, items, progress), np.arange(len(items)), truth)
         return _evaluation(project, live.name, "test", measured)
-    if scoring is None:
+    arrays = kept_scores(scoring)
+    if scoring is None or arrays is None:
         raise NotReady(f"checkpoint {live.name} of project {project!r} has not scored the pool yet")
     state = PoolState(row)
     with context.database.read() as connection:
         state.catch_up(connection)
     positions, truth = state.holdout_truth(context.pool(project).truth)
     scored = positions < scoring.rows
-    measured = metrics(open_scores(Path(scoring.folder)), positions[scored], truth[scored])
+    measured = metrics(arrays, positions[scored], truth[scored])
     if not measured:
         raise NotReady(f"project {project!r} has no test split, and no held-out item has a full label yet")
     return _evaluation(project, live.name, "holdout", measured)

@@ -21,6 +21,8 @@ from nextlabel.contracts.errors import TooLarge, Unprocessable, Unsupported
 from nextlabel.contracts.items import ImageItems, IntArray, PixelArray
 
 FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+_MEDIA = {**FORMATS, "MPO": "image/jpeg"}
+"""By what Pillow says it opened: many telephones write a JPEG with a second picture behind it."""
 MAX_PIXELS = 50_000_000
 _THREADS_FROM = 16
 _ORIENTATION = 0x0112
@@ -32,7 +34,7 @@ def inspect(data: bytes, max_pixels: int = MAX_PIXELS) -> str:
     """Decode a picture whole and return its media type; raise as `prepare` does."""
     image = _open(BytesIO(data), max_pixels)
     _load(image)
-    return FORMATS[str(image.format)]
+    return _MEDIA[str(image.format)]
 
 
 def prepare(source: bytes | Path, size: tuple[int, int], channels: int, max_pixels: int = MAX_PIXELS) -> PixelArray:
@@ -46,8 +48,7 @@ def prepare(source: bytes | Path, size: tuple[int, int], channels: int, max_pixe
         image = _open(stream, max_pixels)
         if image.format == "JPEG":
             # libjpeg decodes straight to 1/2, 1/4 or 1/8; never below what is needed
-            turned = image.getexif().get(_ORIENTATION, 1) in _TURNED
-            height, width = size if not turned else (size[1], size[0])
+            height, width = size if not _turned(image) else (size[1], size[0])
             image.draft(None, _covering(image.size, (width, height)))
         return fit(_flat(_upright(_load(image)), channels), size)
 
@@ -57,7 +58,8 @@ def fit(image: Image.Image, size: tuple[int, int]) -> PixelArray:
     height, width = size
     if image.size != (width, height):
         scale = max(width / image.width, height / image.height)
-        box_width, box_height = width / scale, height / scale
+        # not more than there is, which rounding could make it
+        box_width, box_height = min(width / scale, image.width), min(height / scale, image.height)
         left, top = (image.width - box_width) / 2, (image.height - box_height) / 2
         image = image.resize(
             (width, height), Image.Resampling.BILINEAR, box=(left, top, left + box_width, top + box_height)
@@ -187,7 +189,7 @@ def _open(stream: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
         image = Image.open(stream, formats=list(FORMATS))
     except UnidentifiedImageError:
         raise Unsupported(f"not a picture of a kind read here ({', '.join(FORMATS)})") from None
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TooLarge(f"{error}; at most {max_pixels} pixels are read") from None
     except Exception as error:  # noqa: BLE001 - a broken header can raise anything from a decoder
         raise Unprocessable(f"the picture does not decode: {error}") from None
@@ -204,6 +206,13 @@ def _load(image: ImageFile.ImageFile) -> ImageFile.ImageFile:
     return image
 
 
+def _turned(image: Image.Image) -> bool:
+    try:
+        return image.getexif().get(_ORIENTATION, 1) in _TURNED
+    except Exception:  # noqa: BLE001 - metadata that cannot be read turns nothing
+        return False
+
+
 def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
@@ -215,11 +224,9 @@ def _flat(image: Image.Image, channels: int) -> Image.Image:
     mode = "L" if channels == 1 else "RGB"
     if image.mode == mode:
         return image
-    if image.mode.startswith("I") or image.mode == "F":
+    if image.mode.startswith("I"):
         # 16 bits: Pillow's own conversion clips at 255 instead of scaling
-        levels = np.asarray(image, dtype=np.float64)
-        top = 65535.0 if levels.max(initial=0) > 255 else 255.0  # noqa: PLR2004
-        image = Image.fromarray((np.clip(levels / top, 0, 1) * 255).round().astype(np.uint8))
+        image = Image.fromarray((np.asarray(image, np.float64) / 257).round().astype(np.uint8))
     elif image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
         colour = image.convert("RGBA")
         white = Image.new("RGBA", colour.size, "white")

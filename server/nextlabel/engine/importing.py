@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nextlabel.contracts.errors import PluginError, ProjectError
+from nextlabel.contracts.errors import ProjectError
 from nextlabel.contracts.items import BoolArray, Contents, Files, FloatArray, IntArray
 from nextlabel.contracts.roles import Dataset
+from nextlabel.engine.checking import check_contents, known_truth
 from nextlabel.engine.parameters import build
 from nextlabel.engine.pool import write_pool
 from nextlabel.engine.process import alone
@@ -47,7 +48,7 @@ def _import(config: ProjectConfig, registry: Registry, settings: Settings, datab
     record = registry.dataset(config.dataset.plugin)
     dataset: Dataset[object] = build(record, config.dataset.parameters, "[dataset]")
     contents = dataset.read(settings.data, config.seed)
-    _check(contents, config)
+    check_contents(contents, f"data set {config.dataset.plugin!r}")
     holdout = _holdout(contents, config)
     folder = home.pool(config.name)
     if folder.exists():  # written by an import that died before it reached the database
@@ -94,13 +95,6 @@ def _rows(contents: Contents, holdout: BoolArray) -> list[NewItem]:
     ]
 
 
-def _known(contents: Contents) -> BoolArray:
-    if contents.truth is None:
-        return np.zeros(len(contents.ids), np.bool_)
-    truth = np.asarray(contents.truth)
-    return truth >= 0 if contents.classes else ~np.isnan(truth)
-
-
 def _holdout(contents: Contents, config: ProjectConfig) -> BoolArray:
     mask = np.zeros(len(contents.ids), np.bool_)
     if contents.holdout is not None:
@@ -108,16 +102,16 @@ def _holdout(contents: Contents, config: ProjectConfig) -> BoolArray:
     elif contents.truth is None:
         mask[:] = [held_out(config, identity) for identity in contents.ids]
     else:
-        known = np.flatnonzero(_known(contents))
+        known = np.flatnonzero(known_truth(contents))
         drawn = generator(config.seed, "holdout").permutation(known)
         mask[drawn[: int(config.labels.holdout * len(known))]] = True
     return mask
 
 
 def _initial(contents: Contents, config: ProjectConfig, holdout: BoolArray) -> list[NewLabel]:
-    known = np.flatnonzero(_known(contents) & ~holdout)
+    known = np.flatnonzero(known_truth(contents) & ~holdout)
     if contents.initial is not None:
-        chosen: IntArray = np.asarray(contents.initial, np.int64)
+        chosen: IntArray = np.setdiff1d(np.asarray(contents.initial, np.int64), np.flatnonzero(holdout))
     elif config.labels.initial > len(known):
         raise ProjectError(
             f"project {config.name!r}: [labels] initial = {config.labels.initial}, "
@@ -143,19 +137,3 @@ def _given_sets(contents: Contents, holdout: BoolArray) -> list[NewLabel]:
     says = np.flatnonzero(~contents.candidates.all(axis=1) & ~holdout)
     names = np.asarray(contents.classes, dtype=object)
     return [NewLabel(int(p), "candidates", candidates=tuple(names[contents.candidates[p]])) for p in says]
-
-
-def _check(contents: Contents, config: ProjectConfig) -> None:
-    where = f"data set {config.dataset.plugin!r}"
-    size = len(contents.ids)
-    content = contents.content
-    length = len(content.paths) if isinstance(content, Files) else len(getattr(content, "array", content))  # type: ignore[arg-type]
-    if length != size:
-        raise PluginError(f"{where}: {size} ids for {length} items")
-    if len(set(contents.ids)) != size:
-        raise PluginError(f"{where}: ids repeat")
-    if len(set(contents.classes)) != len(contents.classes) or len(contents.classes) == 1:
-        raise PluginError(f"{where}: a classification needs two or more distinct classes, got {contents.classes}")
-    for name, array in (("truth", contents.truth), ("candidates", contents.candidates)):
-        if array is not None and len(array) != size:
-            raise PluginError(f"{where}: {name} has {len(array)} rows for {size} items")

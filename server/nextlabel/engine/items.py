@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 from sqlalchemy import Connection
 
-from nextlabel.contracts.errors import NextlabelError, Unknown, Unprocessable
+from nextlabel.contracts.errors import Gone, NextlabelError, Unknown, Unprocessable
 from nextlabel.contracts.items import BoolArray
 from nextlabel.engine.answers import HistoryRow, ItemDetail, ItemPage, ItemState, ItemSummary, Voice
 from nextlabel.engine.context import Context
@@ -29,7 +29,7 @@ class PoolView:
     def counts(self, connection: Connection) -> tuple[int, int, int]:
         """Return how many items there are, are labelled, and are open."""
         with self._context.keeper(self._row).at_present(connection) as state:
-            return len(state.rows), int(state.labelled.sum()), int((state.labels.opened & ~state.holdout).sum())
+            return len(state), int(state.labelled.sum()), int((state.labels.opened & ~state.holdout).sum())
 
     def page(self, wanted: str | None, after: str | None, limit: int) -> ItemPage:
         """Return at most `limit` items in `wanted` state behind the item `after`."""
@@ -39,7 +39,8 @@ class PoolView:
             start = self._find(connection, after).position + 1 if after else 0
             with self._context.keeper(self._row).at_present(connection) as state:
                 matching = np.flatnonzero(_in_state(state, wanted)[start:])[: limit + 1] + start
-                found = tuple(summary(state, int(position)) for position in matching[:limit])
+                rows = items.by_positions(connection, self._row.name, matching[:limit])
+                found = tuple(summary(state, rows[int(position)]) for position in matching[:limit])
         return ItemPage(found, found[-1].id if len(matching) > limit else None)
 
     def detail(self, identity: str, predicting: Predicting) -> ItemDetail:
@@ -49,7 +50,7 @@ class PoolView:
             history = labels.of_item(connection, self._row.name, row.position)
             with self._context.keeper(self._row).at_present(connection) as state:
                 voices = state.labels.voices(row.position)
-                found = summary(state, row.position)
+                found = summary(state, row)
         said = tuple(
             Voice(who, what if isinstance(what, tuple) else None, what if isinstance(what, float) else None)
             for who, what in sorted(voices.items())
@@ -66,7 +67,10 @@ class PoolView:
             row = self._find(connection, identity)
         if row.media_type is None:
             raise Unknown(f"item {identity!r} is no picture")
-        return self._context.pool(self._row.name).picture(row)
+        try:
+            return self._context.pool(self._row.name).picture(row)
+        except FileNotFoundError:
+            raise Gone(f"the file of item {identity!r} is no longer there: {row.path}") from None
 
     def _find(self, connection: Connection, identity: str) -> ItemRow:
         found = items.by_ids(connection, self._row.name, [identity])
@@ -75,9 +79,9 @@ class PoolView:
         return found[identity]
 
 
-def summary(state: PoolState, position: int) -> ItemSummary:
+def summary(state: PoolState, row: ItemRow) -> ItemSummary:
     """Return an item of the pool as it stands."""
-    row = state.rows[position]
+    position = row.position
     sets, values = state.labels.candidates, state.labels.values
     spoken = sets is not None and not sets[position].all()
     value = None if values is None or np.isnan(values[position]) else float(values[position])
@@ -102,7 +106,7 @@ def history_row(row: LabelRow) -> HistoryRow:
 def _in_state(state: PoolState, wanted: str | None) -> BoolArray:
     opened, skipped = state.labels.opened, state.labels.skipped
     if wanted is None:
-        return np.ones(len(state.rows), np.bool_)
+        return np.ones(len(state), np.bool_)
     return {"labelled": ~opened, "skipped": opened & skipped, "open": opened & ~skipped}[wanted]
 
 

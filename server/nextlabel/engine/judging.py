@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import comb
+from math import exp, fsum, lgamma, log
 
 import numpy as np
 
@@ -44,7 +44,7 @@ def metrics(arrays: Arrays, positions: IntArray, truth: IntArray | FloatArray) -
 
 
 def judge(new: Arrays, live: Arrays | None, positions: IntArray, truth: IntArray | FloatArray) -> Verdict:
-    """Compare two checkpoints on the hold-out both have scored.
+    """Compare two checkpoints on the hold-out both have scored; `live` is None where there is none yet.
 
     One-sided exact sign test on the items where just one is right (McNemar 1947), or on which
     is nearer for regression: the new one waits if it would lose so often by chance less than
@@ -52,16 +52,22 @@ def judge(new: Arrays, live: Arrays | None, positions: IntArray, truth: IntArray
     """
     if live is None:
         return Verdict(True, "the first checkpoint of this project")
-    scored = len(live["probabilities" if "probabilities" in live else "mean"])
+    scored = len(live.get("probabilities", live.get("mean", ())))
     common = positions < scored
     if not common.any():
         return Verdict(False, "there is no common hold-out to compare with the live checkpoint; promote it by hand")
     won, lost = _compare(new, live, positions[common], truth[common])
-    likely = sum(comb(won + lost, k) for k in range(won + 1)) / 2 ** (won + lost)
+    likely = _so_few(won, won + lost)
     numbers = f"better on {won} and worse on {lost} of {int(common.sum())} held-out items"
     if won < lost and likely < CHANCE:
         return Verdict(False, f"worse than the live checkpoint beyond chance: {numbers} (p = {likely:.2g})")
     return Verdict(True, f"not worse than the live checkpoint: {numbers}")
+
+
+def _so_few(won: int, decided: int) -> float:
+    """Return how probable at most `won` heads in `decided` throws of a fair coin are."""
+    whole = lgamma(decided + 1) - decided * log(2)
+    return fsum(exp(whole - lgamma(k + 1) - lgamma(decided - k + 1)) for k in range(won + 1))
 
 
 def _compare(new: Arrays, live: Arrays, positions: IntArray, truth: IntArray | FloatArray) -> tuple[int, int]:

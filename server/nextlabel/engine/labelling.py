@@ -4,15 +4,53 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-from nextlabel.contracts.errors import Unprocessable, suggest
+from nextlabel.contracts.errors import Conflict, Unprocessable, suggest
 from nextlabel.engine.answers import LabelInput
+from nextlabel.engine.context import Context
+from nextlabel.engine.projects import ProjectConfig
+from nextlabel.engine.queueing import queue_training_when_due
 from nextlabel.engine.state import PoolState
+from nextlabel.store import items, labels, projects, queries
 from nextlabel.store.items import ItemRow
 from nextlabel.store.labels import NewLabel
+from nextlabel.store.projects import ProjectRow
 from nextlabel.store.targets import DATASET
+
+
+def store_labels(
+    context: Context,
+    config: ProjectConfig,
+    row: ProjectRow,
+    annotator: str,
+    given: Sequence[LabelInput],
+    key: str | None,
+) -> int:
+    """Store labels, all or none, and return how many; the same `key` with the same labels stores nothing again."""
+    name, body = config.name, digest(annotator, given)
+    with context.database.write() as connection:
+        projects.lock(connection, name)
+        before = labels.submission(connection, name, key) if key is not None else None
+        if before is not None:
+            if before.digest != body:
+                raise Conflict(
+                    f"the key {key!r} was used before with other labels; use a fresh key for each submission"
+                )
+            return before.accepted
+        known = items.by_ids(connection, name, [label.id for label in given])
+        with context.keeper(row).at_present(connection) as state:
+            accepted = check_labels(annotator, given, known, state)
+        now = time.time()
+        if accepted:
+            labels.append(connection, name, annotator, accepted, now, key)
+            queries.release(connection, name, annotator, [label.position for label in accepted])
+            queue_training_when_due(connection, name, config.train.every)
+        if key is not None:
+            labels.record_submission(connection, name, key, body, len(accepted), now)
+    return len(accepted)
 
 
 def check_labels(
@@ -20,7 +58,7 @@ def check_labels(
 ) -> list[NewLabel]:
     """Return the labels to store; Unprocessable lists every fault."""
     faults = [f"the annotator {DATASET!r} is the data set itself; choose another name"] if annotator == DATASET else []
-    spoken = {row.position for row in known.values() if annotator in state.labels.voices(row.position)}
+    spoken = state.labels.spoken(annotator)
     accepted = []
     for number, label in enumerate(given):
         reasons = _faults(label, known, state, spoken)
@@ -45,25 +83,28 @@ def check_labels(
     return accepted
 
 
-def digest(annotator: str, labels: Sequence[LabelInput]) -> str:
+def digest(annotator: str, given: Sequence[LabelInput]) -> str:
     """Return what tells one submission's body from another's."""
-    body = [annotator, [[v.id, v.candidates, v.value, v.skip, v.retract] for v in labels]]
+    body = [annotator, [[v.id, v.candidates, v.value, v.skip, v.retract] for v in given]]
     return sha256(json.dumps(body).encode()).hexdigest()
 
 
 def _faults(label: LabelInput, known: Mapping[str, ItemRow], state: PoolState, spoken: set[int]) -> list[str]:
     if label.id not in known:
         return [f"there is no item {label.id!r}"]
+    if (label.candidates is not None) + (label.value is not None) + label.skip + label.retract != 1:
+        return ["say one of candidates, value, skip and retract"]
     if label.retract and known[label.id].position not in spoken:
         return [f"there is no label of yours on item {label.id!r} to retract"]
-    classes = state.project.classes
     if label.candidates is not None:
-        return _set_faults(label.candidates, classes)
-    if label.value is not None and classes:
+        return _set_faults(label.candidates, state.project.classes)
+    return [] if label.value is None else _value_faults(label.value, state.project.classes)
+
+
+def _value_faults(value: float, classes: Sequence[str]) -> list[str]:
+    if classes:
         return ["this project takes candidates, not values"]
-    if label.value is not None and not math.isfinite(label.value):
-        return ["a value must be finite"]
-    return []
+    return [] if math.isfinite(value) else ["a value must be finite"]
 
 
 def _set_faults(candidates: Sequence[str], classes: Sequence[str]) -> list[str]:

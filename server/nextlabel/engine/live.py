@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from nextlabel.contracts.errors import NotReady, Unprocessable
+from nextlabel.contracts.errors import NotReady, TooLarge, Unprocessable, Unsupported
 from nextlabel.contracts.items import FloatArray, VectorItems
 from nextlabel.contracts.roles import ImageInput, Model, VectorInput
 from nextlabel.engine.images import PixelItems, prepare
@@ -42,12 +42,18 @@ class Served:
     registry: Registry
 
     def images(self, blobs: Sequence[bytes], max_pixels: int) -> Answer:
-        """Predict pictures; raises as `images.prepare` does, naming which of many."""
+        """Predict pictures; raises as `images.prepare` does, naming which of many (counted from 0)."""
         spec = model_input(self.card)
         if not isinstance(spec, ImageInput):
             raise self._refusal("pictures")
         size = (spec.height, spec.width)
-        return self._predict(np.stack([prepare(blob, size, spec.channels, max_pixels) for blob in blobs]))
+        prepared = []
+        for number, blob in enumerate(blobs):
+            try:
+                prepared.append(prepare(blob, size, spec.channels, max_pixels))
+            except (Unsupported, Unprocessable, TooLarge) as error:
+                raise (type(error)(f"picture {number}: {error}") if len(blobs) > 1 else error) from None
+        return self._predict(np.stack(prepared))
 
     def vectors(self, rows: Sequence[Sequence[float]]) -> Answer:
         """Predict vectors."""
@@ -57,7 +63,8 @@ class Served:
         wrong = [number for number, row in enumerate(rows) if len(row) != spec.dimensions]
         if wrong:
             raise Unprocessable(f"a vector here has {spec.dimensions} numbers; vectors {wrong} have not")
-        array = np.asarray(rows, np.float32)
+        with np.errstate(over="ignore"):  # it is told below
+            array = np.asarray(rows, np.float32)
         if not np.isfinite(array).all():
             raise Unprocessable("the numbers of a vector must be finite in single precision")
         return self._predict(array)
@@ -78,7 +85,8 @@ class Served:
             names, session = self._session
             answers = [session.run(names, {"input": array[row : row + 1]}) for row in range(len(array))]
             return {name: np.concatenate(parts) for name, parts in zip(names, zip(*answers, strict=True), strict=True)}
-        items = PixelItems(array) if array.dtype == np.uint8 else VectorItems(array)
+        grey = array.ndim == 4 and array.shape[3] == 1  # noqa: PLR2004
+        items = PixelItems(array[..., 0] if grey else array) if array.dtype == np.uint8 else VectorItems(array)
         outputs = self._model.predict(items, frozenset(), np.random.default_rng(0))
         return {name: value for name, value in vars(outputs).items() if value is not None}
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from sqlalchemy import Connection
 
-from nextlabel.contracts.errors import Conflict, NotReady, Unknown, Unprocessable
+from nextlabel.contracts.errors import NextlabelError, NotReady, Unknown, Unprocessable
 from nextlabel.engine.answers import (
     Checkpoint,
     HistoryRow,
@@ -23,11 +24,12 @@ from nextlabel.engine.context import Context
 from nextlabel.engine.images import inspect
 from nextlabel.engine.importing import held_out
 from nextlabel.engine.items import PoolView, history_row
-from nextlabel.engine.labelling import check_labels, digest
+from nextlabel.engine.labelling import store_labels
 from nextlabel.engine.predicting import Predicting
 from nextlabel.engine.projects import ProjectConfig
-from nextlabel.engine.queueing import queue_once
-from nextlabel.store import checkpoints, items, jobs, labels, projects, queries
+from nextlabel.engine.queueing import queue_once, queue_scoring
+from nextlabel.store import checkpoints, items, jobs, labels, projects
+from nextlabel.store.checkpoint_files import read_card
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.items import NewItem
 from nextlabel.store.projects import ProjectRow
@@ -87,35 +89,13 @@ class Loop:
         The same `key` with the same labels again stores nothing and returns the same;
         with others: Conflict.
         """
-        row = self._imported()
-        context, name = self._context, self.config.name
-        body = digest(annotator, given)
-        with context.database.write() as connection:
-            projects.lock(connection, name)
-            before = labels.submission(connection, name, key) if key is not None else None
-            if before is not None:
-                if before.digest != body:
-                    raise Conflict(
-                        f"the key {key!r} was used before with other labels; use a fresh key for each submission"
-                    )
-                return before.accepted
-            known = items.by_ids(connection, name, [label.id for label in given])
-            with context.keeper(row).at_present(connection) as state:
-                accepted = check_labels(annotator, given, known, state)
-            now = time.time()
-            if accepted:
-                labels.append(connection, name, annotator, accepted, now, key)
-                queries.release(connection, name, annotator, [label.position for label in accepted])
-            if key is not None:
-                labels.record_submission(connection, name, key, body, len(accepted), now)
-        self._train_when_due()
-        return len(accepted)
+        return store_labels(self._context, self.config, self._imported(), annotator, given, key)
 
     def history(self) -> Iterator[HistoryRow]:
-        """Yield every label ever stored, oldest first, reading a page at a time."""
+        """Return every label ever stored, oldest first, read a page at a time."""
         self._imported()
-        for page in labels.pages(self._context.database, self.config.name):
-            yield from map(history_row, page)
+        pages = labels.pages(self._context.database, self.config.name)
+        return (history_row(row) for page in pages for row in page)
 
     # -------------------------------------------------------------------------- items
 
@@ -136,9 +116,7 @@ class Loop:
         ]  # fmt: skip
         with context.database.write() as connection:
             items.add(connection, name, rows, time.time())
-            live = projects.get(connection, name)
-        if live is not None and live.live is not None:
-            queue_once(context, name, "score")
+            queue_scoring(connection, name)
         return ids
 
     def items(self, state: str | None = None, after: str | None = None, limit: int = 100) -> ItemPage:
@@ -168,17 +146,15 @@ class Loop:
         return [_checkpoint(c, row.live if row else None) for c in found]
 
     def promote(self, name: str) -> Checkpoint:
-        """Make a checkpoint the live one, forward or back."""
+        """Make a checkpoint the live one, forward or back; Gone where its files are."""
         with self._context.database.write() as connection:
             found = checkpoints.get(connection, self.config.name, name)
             if found is None:
                 valid = [c.name for c in checkpoints.all(connection, self.config.name)]
                 raise Unknown.name("checkpoint", name, valid)
+            read_card(Path(found.folder))
             projects.set_live(connection, self.config.name, name)
-            scoring = checkpoints.scoring(connection, self.config.name, name)
-            count = items.count(connection, self.config.name)
-        if scoring is None or scoring.rows < count:
-            queue_once(self._context, self.config.name, "score")
+            queue_scoring(connection, self.config.name)
         return _checkpoint(found, name)
 
     # ------------------------------------------------------------------------- status
@@ -187,7 +163,7 @@ class Loop:
         """Whether the project can predict."""
         try:
             self._context.live.current(self.config.name)
-        except NotReady:
+        except NextlabelError:
             return False
         return True
 
@@ -232,18 +208,6 @@ class Loop:
     def _missing(self, connection: Connection, since: float = 0.0) -> str | None:
         last = jobs.page(connection, self.config.name, 1)
         return last[0].error if last and last[0].state == "failed" and last[0].created > since else None
-
-    def _train_when_due(self) -> None:
-        every = self.config.train.every
-        if not every:
-            return
-        name = self.config.name
-        with self._context.database.read() as connection:
-            newest = checkpoints.all(connection, name)
-            learnt = newest[-1].card["last_label"] if newest else 0
-            due = labels.count(connection, name, learnt) >= every and jobs.active(connection, name, "train") is None
-        if due:
-            queue_once(self._context, name, "train")
 
 
 def _checkpoint(row: CheckpointRow, live: str | None) -> Checkpoint:

@@ -103,7 +103,12 @@ def _check_onnx(path: Path, model: Model, items: Items) -> None:
     given: dict[str, FloatArray] = dict(
         zip(names, session.run(names, {"input": input_array(model.input, sample)}), strict=True)
     )
+    if set(names) not in ({"probabilities"}, {"mean", "std"}):
+        raise PluginError(f"the ONNX form must give probabilities, or mean and std, not {', '.join(names)}")
     for name, array in given.items():
-        difference = float(np.abs(array - getattr(expected, name)).max())
-        if difference > _TOLERANCE:
+        wanted = getattr(expected, name)
+        if wanted is None or array.shape != wanted.shape:
+            raise PluginError(f"the ONNX form gives {name} of shape {array.shape}, which the model does not")
+        difference = float(np.abs(array - wanted).max())
+        if not difference <= _TOLERANCE:
             raise PluginError(f"the ONNX form answers differently: {name} by {difference:.2g}")

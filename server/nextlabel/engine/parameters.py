@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -18,7 +19,9 @@ def validate(parameters: type, given: Mapping[str, Any], where: str) -> Any:
     names = [field.name for field in fields(parameters)]
     faults = [f"{where} has no parameter {name!r}; {suggest(name, names)}" for name in given if name not in names]
     try:
-        checked = _model(parameters).model_validate({name: value for name, value in given.items() if name in names})
+        # as JSON, where a list is as good as a tuple: TOML and the store have no other
+        text = json.dumps({name: value for name, value in given.items() if name in names}, default=str)
+        checked = _model(parameters).model_validate_json(text)
     except ValidationError as error:
         for fault in error.errors():
             name = ".".join(str(part) for part in fault["loc"])
@@ -41,7 +44,10 @@ def describe(parameters: type) -> dict[str, Any]:
 
 
 def _model(parameters: type) -> Any:
-    hints = get_type_hints(parameters, include_extras=True)
+    try:
+        hints = get_type_hints(parameters, include_extras=True)
+    except Exception as error:  # a stranger's annotations may name anything
+        raise PluginError(f"the parameters {parameters.__name__} cannot be read: {error}") from error
     shape: dict[str, Any] = {}
     for field in fields(parameters):
         hint, limits, help_line = hints[field.name], {}, None

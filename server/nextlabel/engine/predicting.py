@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from nextlabel.contracts.items import FloatArray
 from nextlabel.engine.answers import Prediction, Predictions
 from nextlabel.engine.context import Context
 from nextlabel.engine.live import Served
-from nextlabel.engine.scoring import Arrays, open_scores
+from nextlabel.engine.scoring import Arrays, kept_scores
 from nextlabel.store import checkpoints, items
 from nextlabel.store.items import ItemRow
 
@@ -48,7 +47,7 @@ class Predicting:
             raise Unknown(
                 f"project {self._project!r} has no item " + ", ".join(repr(identity) for identity in unknown[:5])
             )
-        arrays = open_scores(Path(scoring.folder)) if scoring else {}
+        arrays = kept_scores(scoring) or {}
         predictions = [self._one(served, known[identity], arrays) for identity in ids]
         return Predictions(self._project, served.checkpoint, tuple(predictions))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nextlabel.contracts.errors import ProjectError, Unknown, suggest
+from nextlabel.contracts.errors import PluginError, ProjectError, Unknown, suggest
 from nextlabel.engine.parameters import validate
 from nextlabel.engine.registry import Registry
 
@@ -132,8 +133,8 @@ def read_project(name: str, path: Path, registry: Registry) -> ProjectConfig:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ProjectError(f"{where} cannot be read: {error}") from None
     try:
-        # strict mode wants tuples where TOML has lists
-        config = ProjectConfig.model_validate({"title": name, **table, "name": name}, strict=False)
+        # as JSON, where a list is as good as a tuple: TOML has no other
+        config = ProjectConfig.model_validate_json(json.dumps({"title": name, **table, "name": name}, default=str))
     except ValidationError as error:
         raise ProjectError(f"{where}: " + "; ".join(_fault(fault) for fault in error.errors())) from None
     check_plugins(config, registry, where)
@@ -150,8 +151,8 @@ def check_plugins(config: ProjectConfig, registry: Registry, where: str) -> None
     ):
         try:
             validate(get(choice.plugin).parameters, choice.parameters, f"[{part}]")
-        except (Unknown, ProjectError) as error:
-            faults.append(f"[{part}]: {error}" if isinstance(error, Unknown) else str(error))
+        except (Unknown, ProjectError, PluginError) as error:
+            faults.append(str(error) if isinstance(error, ProjectError) else f"[{part}]: {error}")
     for name in config.strategy.also:
         try:
             registry.strategy(name)
@@ -159,11 +160,6 @@ def check_plugins(config: ProjectConfig, registry: Registry, where: str) -> None
             faults.append(f"[strategy] also: {error}")
     if faults:
         raise ProjectError(f"{where}: " + "; ".join(faults))
-
-
-def with_seed(config: ProjectConfig, seed: int) -> ProjectConfig:
-    """Return the project with another seed."""
-    return config.model_copy(update={"seed": seed})
 
 
 def _fault(fault: Any) -> str:
@@ -176,4 +172,4 @@ def _fault(fault: Any) -> str:
     return f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]}, not {fault['input']!r}"
 
 
-__all__ = ["Choice", "Labels", "ProjectConfig", "Projects", "load_projects", "read_project", "with_seed"]
+__all__ = ["Choice", "Labels", "ProjectConfig", "Projects", "load_projects", "read_project"]

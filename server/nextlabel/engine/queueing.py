@@ -6,20 +6,45 @@ import time
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from sqlalchemy import Connection
+
 from nextlabel.engine.context import Context
-from nextlabel.store import checkpoints, items, jobs, projects
+from nextlabel.store import checkpoints, items, jobs, labels, projects
+from nextlabel.store.jobs import JobRow
 
 Kind = Literal["import", "train", "score"]
+_RECENT = 100
 
 
 def queue_once(context: Context, project: str, kind: Kind, parameters: Mapping[str, Any] | None = None) -> int:
     """Return the job of this kind that is queued or running for the project, else a new one."""
     given = dict(parameters or {})
     with context.database.write() as connection:
-        active = jobs.active(connection, project, kind)
-        if active is not None and set(given.get("needs", ())) <= set(active.parameters.get("needs", ())):
-            return active.id
+        for job in _unfinished(connection, project, kind):
+            if set(given.get("needs", ())) <= set(job.parameters.get("needs", ())):
+                return job.id
         return jobs.queue(connection, project, kind, given, time.time())
+
+
+def queue_scoring(connection: Connection, project: str) -> None:
+    """Queue a scoring where the live checkpoint lacks scores of some items, unless one waits already."""
+    row = projects.get(connection, project)
+    live = checkpoints.get(connection, project, row.live) if row and row.live else None
+    if live is None or any(job.state == "queued" for job in _unfinished(connection, project, "score")):
+        return
+    scoring = checkpoints.scoring(connection, project, live.name)
+    # a model that knows only its pool has no answer for what came since
+    if scoring is None or (live.card["input"] is not None and scoring.rows < items.count(connection, project)):
+        jobs.queue(connection, project, "score", {}, time.time())
+
+
+def queue_training_when_due(connection: Connection, project: str, every: int) -> None:
+    """Queue a training once people gave `every` labels that no checkpoint has learnt from (0: never)."""
+    if not every or jobs.active(connection, project, "train") is not None:
+        return
+    newest = checkpoints.all(connection, project)
+    if labels.count(connection, project, newest[-1].card["last_label"] if newest else 0) >= every:
+        jobs.queue(connection, project, "train", {}, time.time())
 
 
 def catch_up(context: Context) -> None:
@@ -29,13 +54,16 @@ def catch_up(context: Context) -> None:
     items without scores are scored.
     """
     for name, config in context.projects.configs.items():
-        with context.database.read() as connection:
-            row = projects.get(connection, name)
-            live = checkpoints.get(connection, name, row.live) if row and row.live else None
-            scoring = checkpoints.scoring(connection, name, live.name) if live else None
-            count = items.count(connection, name)
+        with context.database.write() as connection:
+            queue_scoring(connection, name)
             trained = bool(checkpoints.all(connection, name))
         if not trained and (config.automatic or name == context.settings.default_project):
             queue_once(context, name, "train")
-        elif live is not None and (scoring is None or scoring.rows < count):
-            queue_once(context, name, "score")
+
+
+def _unfinished(connection: Connection, project: str, kind: Kind) -> list[JobRow]:
+    oldest = jobs.active(connection, project, kind)
+    if oldest is None:
+        return []
+    recent = jobs.page(connection, project, _RECENT)
+    return [oldest, *(job for job in recent if job.kind == kind and job.state in {"queued", "running"})]

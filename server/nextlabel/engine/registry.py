@@ -7,16 +7,24 @@ to import, and ignores unknown hooks until asked. This one keeps going and says 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, distributions
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
 import pluggy
 
 from nextlabel.contracts import hookspecs
 from nextlabel.contracts.errors import PluginError, Unknown, suggest
-from nextlabel.contracts.records import DatasetPlugin, LearnerPlugin, ProjectPlugin, Reference, StrategyPlugin
+from nextlabel.contracts.items import Need
+from nextlabel.contracts.records import (
+    DatasetPlugin,
+    LearnerPlugin,
+    ProjectPlugin,
+    Record,
+    Reference,
+    StrategyPlugin,
+)
 
 R = TypeVar("R")
 T = TypeVar("T", StrategyPlugin, LearnerPlugin, DatasetPlugin, ProjectPlugin)
@@ -60,11 +68,17 @@ class Candidate:
 def installed() -> list[Candidate]:
     """Return the entry points of the group on this machine, sorted by distribution and name."""
     found: dict[tuple[str, str], Candidate] = {}
+    seen: set[str] = set()
     for distribution in distributions():
-        for entry in distribution.entry_points.select(group=hookspecs.GROUP):
-            name = distribution.metadata["Name"]
-            # the first on sys.path wins, as it does for import
-            found.setdefault((name, entry.name), Candidate(entry, name, distribution.version))
+        try:
+            name, version, entries = distribution.metadata["Name"], distribution.version, distribution.entry_points
+        except Exception:  # noqa: BLE001, S112 - metadata that cannot be read, of whatever distribution, is not ours
+            continue
+        if not name or name in seen:  # the first on sys.path wins, as it does for import
+            continue
+        seen.add(name)
+        for entry in entries.select(group=hookspecs.GROUP):
+            found[name, entry.name] = Candidate(entry, name, version)
     return [found[key] for key in sorted(found)]
 
 
@@ -143,7 +157,7 @@ def _load_one(candidate: Candidate, parts: dict[str, list[Offer[Any]]], faults: 
         named = f"has no hook {wrong[0]!r}; " if wrong else "breaks the hook contract: "
         faults.append(Fault(f"{where} was left out: nextlabel {named}{hint}"))
         return
-    except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything at import
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's module may raise anything at import
         faults.append(Fault(f"{where} was left out: importing {entry.value!r} failed: {_line(error)}"))
         return
     source = Source(candidate.distribution, candidate.version, entry.value)
@@ -160,12 +174,26 @@ def _load_one(candidate: Candidate, parts: dict[str, list[Offer[Any]]], faults: 
             faults.append(Fault(f"{where}: its hook nextlabel_{part} failed: {_line(error)}"))
             continue
         for record in records:
-            if isinstance(record, kind):
+            unfit = _unfit(record, kind)
+            if unfit is None:
                 parts[part].append(Offer(record, source))
             else:
-                faults.append(
-                    Fault(f"{where}: nextlabel_{part} yielded a {type(record).__name__}, not a {kind.__name__}")
-                )
+                faults.append(Fault(f"{where}: nextlabel_{part} yielded {unfit}"))
+
+
+def _unfit(record: Any, kind: type[Any]) -> str | None:
+    """Return what is wrong with a record, or None."""
+    if not isinstance(record, kind):
+        return f"a {type(record).__name__}, not a {kind.__name__}"
+    if not isinstance(record.name, str) or not record.name:
+        return f"a {kind.__name__} whose name is {record.name!r}"
+    if isinstance(record, Record) and not is_dataclass(record.parameters):
+        return f"{record.name!r}, whose parameters are {record.parameters!r}, not a dataclass"
+    if isinstance(record, StrategyPlugin):
+        unknown = [need for need in record.needs if need not in get_args(Need)]
+        if unknown:
+            return f"{record.name!r}, which needs {unknown[0]!r}; {suggest(str(unknown[0]), get_args(Need))}"
+    return None
 
 
 def _by_name(kind: str, offers: Sequence[Offer[T]], faults: list[Fault]) -> dict[str, Offer[T]]:
@@ -186,5 +214,5 @@ def _get(kind: str, name: str, offers: dict[str, Offer[T]]) -> T:
     return offers[name].record
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

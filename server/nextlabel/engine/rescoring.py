@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import get_args
+
+import numpy as np
 
 from nextlabel.contracts.errors import Unprocessable
-from nextlabel.contracts.items import Need
+from nextlabel.contracts.items import GraphItems, Need
 from nextlabel.engine.context import Context
 from nextlabel.engine.models import read_model
-from nextlabel.engine.retention import drop_old_scores
-from nextlabel.engine.scoring import score_pool
+from nextlabel.engine.queueing import queue_scoring
+from nextlabel.engine.retention import drop_old_scores, removed_on_failure
+from nextlabel.engine.scoring import kept_scores, project_needs, score_pool
 from nextlabel.engine.state import PoolState
-from nextlabel.engine.training import Interrupted, Report, project_needs
-from nextlabel.store import checkpoints, jobs
+from nextlabel.engine.training import Report, succeed
+from nextlabel.store import checkpoints
+from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.jobs import JobRow
 
 
@@ -28,35 +33,43 @@ def rescore(context: Context, job: JobRow, report: Report) -> None:
         last = checkpoints.scoring(connection, config.name, row.live) if row.live else None
     if live is None:
         raise Unprocessable(f"project {config.name!r} has no live checkpoint to score with")
-    asked: set[Need] = set(job.parameters.get("needs", ()))
-    needs = project_needs(context, config) | asked
+    # what was asked for once is kept, so that the arrays stay of one length
+    asked: set[Need] = {*job.parameters.get("needs", ()), *(last.arrays if last else ())} & set(get_args(Need))
+    needs = project_needs(context.registry, config) | asked
     items = context.items(state)
     model = read_model(Path(live.folder), context.registry)[0]
+    if not model.inductive and last is not None and not isinstance(items, GraphItems):
+        items = items.take(np.arange(last.rows))  # it knows no others
     # only rows are missing: the rest is copied
-    reusable = last is not None and needs <= {*last.arrays, "labelled_embeddings"} and last.rows <= len(items)
+    reusable = last is not None and kept_scores(last) is not None and needs <= set(last.arrays)
     target = context.home.scores(config.name, f"{live.name}-{job.id}")
-    with context.home.new_directory(target) as partial:
-        names = score_pool(
-            model,
-            items,
-            needs,
-            partial,
-            live.card["seed"],
-            lambda done: report(done * 0.95, {}),
-            Path(last.folder) if reusable and last else None,
-        )
+    with removed_on_failure(target):
+        with context.home.new_directory(target) as partial:
+            names = score_pool(
+                model,
+                items,
+                needs,
+                partial,
+                live.card["seed"],
+                lambda done: report(done * 0.95, {}),
+                Path(last.folder) if reusable and last else None,
+            )
+        _keep(context, job, live, len(items), names, target)
+    drop_old_scores(context, config.name)
+
+
+def _keep(context: Context, job: JobRow, live: CheckpointRow, rows: int, names: tuple[str, ...], folder: Path) -> None:
     now = time.time()
     with context.database.write() as connection:
-        if not jobs.finish(connection, job.id, str(job.owner), "succeeded", now, {"items": float(len(items))}):
-            raise Interrupted(f"job {job.id} was stopped before its scores were kept")
+        succeed(connection, job, {"items": float(rows)}, now)
         checkpoints.insert_scoring(
             connection,
-            project=config.name,
+            project=live.project,
             checkpoint=live.name,
-            rows=len(items),
+            rows=rows,
             arrays=names,
-            folder=str(target),
+            folder=str(folder),
             created=now,
             last_label=live.card["last_label"],
         )
-    drop_old_scores(context, config.name)
+        queue_scoring(connection, live.project)  # more items came, or another checkpoint is live

@@ -11,10 +11,15 @@ import numpy as np
 from nextlabel.contracts.errors import PluginError
 from nextlabel.contracts.items import FloatArray, GraphItems, Items, Need, Outputs
 from nextlabel.contracts.roles import Model
+from nextlabel.engine.projects import ProjectConfig
+from nextlabel.engine.registry import Registry
 from nextlabel.engine.seeds import generator
+from nextlabel.store.checkpoints import ScoringRow
 
 BATCH = 2048
 _ROWS_AXIS = {"samples": 1}
+_ALWAYS = ("probabilities", "mean", "std")
+_DIMENSIONS = {"probabilities": 2, "embeddings": 2, "samples": 3, "mean": 1, "std": 1}
 _DTYPE = np.float32
 
 Arrays = Mapping[str, FloatArray]
@@ -26,6 +31,11 @@ def needs_of(strategies: Iterable[Iterable[Need]]) -> frozenset[Need]:
     if "labelled_embeddings" in wanted:
         wanted = (wanted - {"labelled_embeddings"}) | {"embeddings"}
     return frozenset(wanted)
+
+
+def project_needs(registry: Registry, config: ProjectConfig) -> frozenset[Need]:
+    """Return what the project's own list of strategies needs of a model."""
+    return needs_of(registry.strategy(name).needs for name in (config.strategy.plugin, *config.strategy.also))
 
 
 def score_pool(
@@ -71,20 +81,32 @@ def open_scores(folder: Path) -> Arrays:
     return {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
 
 
+def kept_scores(found: ScoringRow | None) -> Arrays | None:
+    """Return the arrays of a scored round as its row names them, or None where they are no longer kept."""
+    if found is None:
+        return None
+    try:
+        return {name: np.load(Path(found.folder) / f"{name}.npy", mmap_mode="r") for name in found.arrays}
+    except FileNotFoundError:
+        return None
+
+
 def checked(outputs: Outputs, needs: frozenset[Need], rows: int) -> dict[str, FloatArray]:
-    """Return what a model said by name; PluginError where it says less, or of other shapes, than asked."""
+    """Return what a model said of what was asked; PluginError where it says less, or of other shapes."""
     said = {name: array for name, array in vars(outputs).items() if array is not None}
     missing = sorted(need for need in needs if need not in said)
     if missing:
         raise PluginError(
             f"the model was asked for {', '.join(missing)} and gave {', '.join(sorted(said)) or 'nothing'}"
         )
-    if "probabilities" not in said and "mean" not in said:
+    if "probabilities" not in said and not {"mean", "std"} <= set(said):
         raise PluginError("a model must say probabilities, or mean and std")
-    for name, array in said.items():
-        if array.shape[_rows_axis(name)] != rows or not np.isfinite(array).all():
+    asked = {name: array for name, array in said.items() if name in needs or name in _ALWAYS}
+    for name, array in asked.items():
+        right = array.ndim == _DIMENSIONS[name] and array.shape[_rows_axis(name)] == rows
+        if not right or not np.isfinite(array).all():
             raise PluginError(f"the model's {name} are {array.shape} for {rows} items, or not finite")
-    return said
+    return asked
 
 
 def _rows_axis(name: str) -> int:

@@ -11,13 +11,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from nextlabel.contracts.errors import NextlabelError, ProjectError
-from nextlabel.contracts.items import FloatArray, IntArray
 from nextlabel.engine.answers import LabelInput
 from nextlabel.engine.context import Context
 from nextlabel.engine.loop import Loop
-from nextlabel.engine.projects import ProjectConfig
+from nextlabel.engine.projects import ProjectConfig, StrategyChoice
 from nextlabel.engine.running import run_job
-from nextlabel.store import jobs
+from nextlabel.store import items, jobs
 
 ANNOTATOR = "simulated"
 
@@ -56,7 +55,7 @@ def simulate(plan: Plan, make: Callable[[Path, ProjectConfig], Context]) -> Iter
     for strategy in plan.strategies:
         for seed in range(plan.project.seed, plan.project.seed + plan.seeds):
             with TemporaryDirectory(prefix="nextlabel-simulate-") as folder:
-                context = make(Path(folder), _variant(plan, seed))
+                context = make(Path(folder), _variant(plan, strategy, seed))
                 try:
                     yield from _run(plan, context, strategy, seed)
                 finally:
@@ -95,24 +94,28 @@ def train_here(context: Context, loop: Loop) -> None:
         raise NextlabelError(ended.error or f"the training was {ended.state}" if ended else "the training vanished")
 
 
-def _variant(plan: Plan, seed: int) -> ProjectConfig:
-    labels = plan.project.labels
+def _variant(plan: Plan, strategy: str, seed: int) -> ProjectConfig:
+    labels, own = plan.project.labels, plan.project.strategy
     if plan.start is not None:
         labels = labels.model_copy(update={"initial": plan.start})
-    return plan.project.model_copy(update={"seed": seed, "labels": labels})
+    if strategy != own.plugin:  # the trainings are to compute what this one needs
+        own = StrategyChoice(plugin=strategy)
+    return plan.project.model_copy(update={"seed": seed, "labels": labels, "strategy": own})
 
 
 def _answers(context: Context, loop: Loop, ids: Sequence[str]) -> list[LabelInput]:
     truth = context.pool(loop.config.name).truth
     if truth is None:
         raise ProjectError(f"the data set of project {loop.config.name!r} knows no labels to simulate with")
-    row = context.row(loop.config.name)
-    with context.database.read() as connection, context.keeper(row).at_present(connection) as state:
-        places = {found.id: found.position for found in state.rows}
-    return [_answer(identity, row.classes, truth, places[identity]) for identity in ids]
+    classes = context.row(loop.config.name).classes
+    with context.database.read() as connection:
+        found = items.by_ids(connection, loop.config.name, ids)
+    return [_answer(identity, classes, truth[found[identity].position]) for identity in ids]
 
 
-def _answer(identity: str, classes: Sequence[str], truth: IntArray | FloatArray, position: int) -> LabelInput:
+def _answer(identity: str, classes: Sequence[str], truth: float) -> LabelInput:
+    if (classes and truth < 0) or np.isnan(truth):
+        return LabelInput(identity, skip=True)  # the data set does not know it
     if classes:
-        return LabelInput(identity, candidates=(classes[int(truth[position])],))
-    return LabelInput(identity, value=float(np.float64(truth[position])))
+        return LabelInput(identity, candidates=(classes[int(truth)],))
+    return LabelInput(identity, value=float(truth))

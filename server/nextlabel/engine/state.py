@@ -14,35 +14,42 @@ from sqlalchemy import Connection
 
 from nextlabel.contracts.items import BoolArray, FloatArray, IntArray, Targets
 from nextlabel.store import items, labels
-from nextlabel.store.items import ItemRow
 from nextlabel.store.projects import ProjectRow
 from nextlabel.store.targets import LabelState
 
-_ALL = 2**31 - 1
+_PAGE = 20_000
 
 
 class PoolState:
-    """A project's items and standing labels, at one label of the history."""
+    """A project's pool and its standing labels, at one label of the history; `len` is the number of items."""
 
     def __init__(self, project: ProjectRow) -> None:
         self.project = project
-        self.rows: list[ItemRow] = []
         self.holdout: BoolArray = np.zeros(0, np.bool_)
         self.labels = LabelState(project.classes, 0)
 
+    def __len__(self) -> int:
+        return len(self.holdout)
+
     def catch_up(self, connection: Connection, until: int | None = None) -> None:
-        """Read the items and labels stored since; labels only to the id `until`."""
-        new = items.page(connection, self.project.name, len(self.rows) - 1, _ALL)
-        if new:
-            self.rows.extend(new)
+        """Read the items and labels stored since; labels only to the id `until`.
+
+        A transaction that writes labels or items calls this before it does: what is read here
+        stays, even where the transaction is rolled back.
+        """
+        name = self.project.name
+        while new := items.page(connection, name, len(self) - 1, _PAGE):
             self.holdout = np.concatenate([self.holdout, np.array([row.holdout for row in new], np.bool_)])
-            self.labels.grow(len(self.rows))
-        self.labels.apply(labels.since(connection, self.project.name, self.labels.last, until))
+        self.labels.grow(len(self))
+        while said := labels.since(connection, name, self.labels.last, until, _PAGE):
+            self.labels.apply(said)
 
     @property
     def labelled(self) -> BoolArray:
         """(n,): somebody's standing label says something of the item."""
-        return self.labels.targets().labelled
+        if self.labels.candidates is not None:
+            return np.asarray(~self.labels.candidates.all(axis=1))
+        return ~self.labels.opened
 
     def training_targets(self) -> Targets:
         """Return the targets with the hold-out unlabelled."""
@@ -83,7 +90,11 @@ class StateKeeper:
 
     @contextmanager
     def at_present(self, connection: Connection) -> Iterator[PoolState]:
-        """Yield the state brought up to date; no other thread changes it meanwhile."""
+        """Yield the state brought up to date; no other thread changes it meanwhile.
+
+        Whoever waits here may hold the turn at writing, so the block must not wait for that:
+        it uses `connection`, and opens no other.
+        """
         with self._lock:
             self._state.catch_up(connection)
             yield self._state

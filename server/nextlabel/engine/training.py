@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import Connection
 
-from nextlabel.contracts.errors import NextlabelError, ProjectError, Unprocessable
-from nextlabel.contracts.items import FloatArray, GraphItems, Items, Need
+from nextlabel.contracts.errors import NextlabelError, PluginError, ProjectError, Unprocessable
+from nextlabel.contracts.items import FloatArray, GraphItems, IntArray, Items
 from nextlabel.contracts.roles import Learner, Model, Training
 from nextlabel.engine.context import Context
 from nextlabel.engine.importing import import_dataset
-from nextlabel.engine.judging import judge, metrics
+from nextlabel.engine.judging import Verdict, judge, metrics
 from nextlabel.engine.models import Trained, read_model, write_model
 from nextlabel.engine.parameters import build
 from nextlabel.engine.projects import ProjectConfig
-from nextlabel.engine.retention import drop_old_scores
-from nextlabel.engine.scoring import needs_of, open_scores, score_pool
+from nextlabel.engine.queueing import queue_scoring
+from nextlabel.engine.retention import drop_old_scores, removed_on_failure
+from nextlabel.engine.scoring import Arrays, kept_scores, open_scores, project_needs, score_pool
 from nextlabel.engine.seeds import derive
 from nextlabel.engine.state import PoolState
 from nextlabel.store import checkpoints, jobs, projects
@@ -44,57 +47,91 @@ def train(context: Context, job: JobRow, report: Report) -> None:
         state.catch_up(connection)
         number = checkpoints.next_number(connection, config.name)
         live = checkpoints.get(connection, config.name, row.live) if row.live else None
-        scoring = checkpoints.scoring(connection, config.name, row.live) if row.live else None
     name = f"r{number}"
     seed = derive(config.seed, "train", number)
     items = context.items(state)
-    start = read_model(Path(live.folder), context.registry)[0] if live else None
+    start = _start(context, live)
     model = fit(context, config, state, items, seed, start, lambda done, said: report(done * _FIT, said))
     scores = context.home.scores(config.name, f"{name}-{job.id}")
-    with context.home.new_directory(scores) as partial:
-        names = score_pool(
-            model,
-            items,
-            project_needs(context, config),
-            partial,
-            seed,
-            lambda done: report(_FIT + done * (1 - _FIT) * 0.9, {}),
-        )
-    arrays = open_scores(scores)
-    positions, truth = state.holdout_truth(context.pool(config.name).truth)
-    measured = {"labels": float((state.labelled & ~state.holdout).sum()), **metrics(arrays, positions, truth)}
-    verdict = judge(arrays, open_scores(Path(scoring.folder)) if scoring else None, positions, truth)
-    measured["seconds"] = round(time.time() - began, 3)
-    how = Trained(name, seed, state.labels.last, measured)
     folder = context.home.checkpoint(config.name, name)
-    with context.home.new_directory(folder) as partial:
-        card = write_model(partial, model, items, config, row, how)
-    now = time.time()
-    with context.database.write() as connection:
-        # fenced: a job that was cancelled or taken for dead meanwhile leaves nothing visible
-        if not jobs.finish(connection, job.id, str(job.owner), "succeeded", now, measured):
-            raise Interrupted(f"job {job.id} was stopped before its checkpoint was judged")
-        checkpoints.insert(
-            connection,
-            CheckpointRow(config.name, name, number, job.id, now, measured, card, verdict.reason, str(folder)),
-        )
-        checkpoints.insert_scoring(
-            connection,
-            project=config.name,
-            checkpoint=name,
-            rows=len(items),
-            arrays=names,
-            folder=str(scores),
-            created=now,
-            last_label=state.labels.last,
-        )
-        if verdict.promote:
-            projects.set_live(connection, config.name, name)
+    if folder.exists():  # written by a job that died before it reached the database
+        shutil.rmtree(folder)
+    with removed_on_failure(scores, folder):
+        with context.home.new_directory(scores) as partial:
+            names = score_pool(
+                model,
+                items,
+                project_needs(context.registry, config),
+                partial,
+                seed,
+                lambda done: report(_FIT + done * (1 - _FIT) * 0.9, {}),
+            )
+        arrays = open_scores(scores)
+        width = arrays["probabilities"].shape[1] if "probabilities" in arrays else 0
+        if width != len(row.classes):
+            raise PluginError(f"the model says probabilities of {width} classes; the project has {len(row.classes)}")
+        positions, truth = state.holdout_truth(context.pool(config.name).truth)
+        measured = {"labels": float((state.labelled & ~state.holdout).sum()), **metrics(arrays, positions, truth)}
+        measured["seconds"] = round(time.time() - began, 3)
+        how = Trained(name, seed, state.labels.last, measured)
+        with context.home.new_directory(folder) as partial:
+            card = write_model(partial, model, items, config, row, how)
+        now = time.time()
+        with context.database.write() as connection:
+            succeed(connection, job, measured, now)
+            # here, because what is live may have changed during the training
+            verdict = _judge(connection, config.name, arrays, positions, truth)
+            checkpoints.insert(
+                connection,
+                CheckpointRow(config.name, name, number, job.id, now, measured, card, verdict.reason, str(folder)),
+            )
+            checkpoints.insert_scoring(
+                connection,
+                project=config.name,
+                checkpoint=name,
+                rows=len(items),
+                arrays=names,
+                folder=str(scores),
+                created=now,
+                last_label=state.labels.last,
+            )
+            if verdict.promote:
+                projects.set_live(connection, config.name, name)
+            queue_scoring(connection, config.name)  # items may have come during the training
     drop_old_scores(context, config.name)
+
+
+def _start(context: Context, live: CheckpointRow | None) -> Model | None:
+    """Return the live model to start from, or None where there is none that can be read."""
+    try:
+        return read_model(Path(live.folder), context.registry)[0] if live else None
+    except NextlabelError as error:  # its learner is no longer installed, or its files are damaged
+        print(f"training starts afresh, the live checkpoint cannot be read: {error}", flush=True)  # noqa: T201 - the job's log
+        return None
+
+
+def _judge(
+    connection: Connection, project: str, arrays: Arrays, positions: IntArray, truth: IntArray | FloatArray
+) -> Verdict:
+    row = projects.get(connection, project)
+    if row is None or row.live is None:
+        return judge(arrays, None, positions, truth)
+    return judge(arrays, kept_scores(checkpoints.scoring(connection, project, row.live)) or {}, positions, truth)
 
 
 class Interrupted(NextlabelError):
     """The job is no longer this process's to finish."""
+
+
+def succeed(connection: Connection, job: JobRow, measured: Mapping[str, float], now: float) -> None:
+    """Write that a job is done; Interrupted where it was cancelled, or taken for dead, meanwhile.
+
+    In the transaction that makes its results visible, so that such a job leaves none.
+    """
+    owner = str(job.owner)
+    wanted = jobs.report(connection, job.id, owner, 1.0, measured)
+    if not wanted or not jobs.finish(connection, job.id, owner, "succeeded", now):
+        raise Interrupted(f"job {job.id} was stopped before its results were kept")
 
 
 def fit(
@@ -152,9 +189,3 @@ def feature_source(context: Context, config: ProjectConfig, items: Items) -> Cal
         return outputs.embeddings
 
     return read
-
-
-def project_needs(context: Context, config: ProjectConfig) -> frozenset[Need]:
-    """Return what the project's own list of strategies needs of a model."""
-    names = (config.strategy.plugin, *config.strategy.also)
-    return needs_of(context.registry.strategy(name).needs for name in names)

@@ -8,11 +8,12 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from nextlabel.contracts.errors import NotReady
 from nextlabel.engine.context import Context
 from nextlabel.engine.process import alone
 from nextlabel.engine.queueing import catch_up
@@ -23,6 +24,8 @@ from nextlabel.store.jobs import JobRow, Kind, State
 LOOK_EVERY = 0.1
 GRACE = 5.0
 """Seconds a job has to end after it was asked to, before it is killed."""
+
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 SLOTS: tuple[tuple[Kind, ...], ...] = (("train",), ("score", "import"))
 """One job a slot at a time: new pictures are scored while a training runs."""
@@ -54,7 +57,8 @@ class Worker:
         with only_worker(self._context.home.root):
             self._recover()
             while not self._stopping:
-                self._look()
+                with suppress(NotReady):  # the database is busy: look again, the jobs go on meanwhile
+                    self._look()
                 time.sleep(LOOK_EVERY)
             self._end_children()
 
@@ -110,7 +114,7 @@ class Worker:
     def _ended(self, child: Child) -> None:
         code = child.process.returncode
         # a signal from outside, such as the kernel's when memory runs out, says nothing against the job
-        state: State = "failed" if code > 0 else "interrupted"
+        state: State = "interrupted" if -code in _FROM_OUTSIDE else "failed"
         error: str | None = f"the job's process ended with {_said(code)} before it was done"
         if child.asked_to_stop is not None:
             state, error = ("interrupted" if self._stopping else "cancelled"), None

@@ -1,0 +1,57 @@
+"""What a data set holds, checked before anything is stored of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from nextlabel.contracts.errors import PluginError
+from nextlabel.contracts.items import BoolArray, Contents, Files
+
+
+def check_contents(contents: Contents, where: str) -> None:
+    """Raise PluginError with all that does not fit together; `where` names the data set."""
+    faults = [*_sizes(contents)] or [*_labels(contents), *_places(contents)]
+    if faults:
+        raise PluginError(f"{where}: {'; '.join(faults)}")
+
+
+def known_truth(contents: Contents) -> BoolArray:
+    """Return (n,) whether an item's right label is known to the data set."""
+    if contents.truth is None:
+        return np.zeros(len(contents.ids), np.bool_)
+    truth = np.asarray(contents.truth)
+    return truth >= 0 if contents.classes else ~np.isnan(truth)
+
+
+def _sizes(contents: Contents) -> Iterator[str]:
+    size, content = len(contents.ids), contents.content
+    length = len(content.paths) if isinstance(content, Files) else len(getattr(content, "array", content))  # type: ignore[arg-type]
+    if length != size:
+        yield f"{size} ids for {length} items"
+    if len(set(contents.ids)) != size:
+        yield "ids repeat"
+    for name, array in (("truth", contents.truth), ("candidates", contents.candidates)):
+        if array is not None and len(array) != size:
+            yield f"{name} has {len(array)} rows for {size} items"
+
+
+def _labels(contents: Contents) -> Iterator[str]:
+    count = len(contents.classes)
+    if len(set(contents.classes)) != count or count == 1:
+        yield f"a classification needs two or more distinct classes, got {contents.classes}"
+    if count and contents.truth is not None and not np.isin(contents.truth, np.arange(-1, count)).all():
+        yield f"truth must be class numbers up to {count - 1}, or -1 where it is not known"
+    sets = contents.candidates
+    if sets is not None and (sets.shape != (len(contents.ids), count) or not sets.any(axis=1).all()):
+        yield f"candidates must be rows of {count}, each with one class or more"
+
+
+def _places(contents: Contents) -> Iterator[str]:
+    size = len(contents.ids)
+    for name, places in (("initial", contents.initial), ("holdout", contents.holdout)):
+        if places is not None and not np.isin(places, np.arange(size)).all():
+            yield f"{name} must be positions from 0 to {size - 1}"
+        elif name == "initial" and places is not None and not known_truth(contents)[places].all():
+            yield "initial names items whose truth is not known"

@@ -1,0 +1,130 @@
+"""Engines on toy projects: each test has a home folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from sqlalchemy import Pool, event
+
+from nextlabel.app import build_context
+from nextlabel.engine.context import Context
+from nextlabel.engine.loop import Loop
+from nextlabel.engine.projects import ProjectConfig, Projects, check_plugins
+from nextlabel.engine.registry import Registry, load
+from nextlabel.engine.settings import Settings
+from nextlabel.store.database import Database
+
+for folder in (Path(__file__).parent, Path(__file__).parents[1]):
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))  # engine_toys and tiny_plugins lie there
+
+from engine_help import BLOBS, MODULES, Project, candidates  # noqa: E402 - found by what stands above
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """Our plugins, the tiny ones and the toys, and nobody else's."""
+    found = load(candidates(*MODULES))
+    assert not found.faults
+    return found
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder with nothing but a migrated database."""
+    home = tmp_path_factory.mktemp("empty")
+    database = Database(f"sqlite:///{home / 'nextlabel.db'}")
+    database.migrate()
+    database.dispose()
+    return home
+
+
+@pytest.fixture(autouse=True)
+def _threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job tells how many threads there are through the environment."""
+    monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
+
+
+@pytest.fixture(autouse=True)
+def _hasty() -> Iterator[None]:
+    """Wait for no disk: what survives a crash is the store's to test."""
+
+    def hurry(connection: Any, *_: Any) -> None:
+        connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Pool, "checkout", hurry)
+    yield
+    event.remove(Pool, "checkout", hurry)
+
+
+@pytest.fixture
+def make(registry: Registry, empty: Path, tmp_path: Path) -> Iterator[Callable[..., Project]]:
+    """Make a project of a table like that of a project file; tables given by name are merged in."""
+    contexts: list[Context] = []
+
+    def made(
+        base: Mapping[str, Any] = BLOBS,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        plugins: Registry | None = None,
+        name: str = "toy",
+        **tables: Any,
+    ) -> Project:
+        whole = {
+            key: {**base.get(key, {}), **table} if isinstance(table, dict) else table for key, table in tables.items()
+        }
+        config = ProjectConfig.model_validate({**base, **whole, "name": name})
+        check_plugins(config, plugins or registry, "the test's project")
+        home = tmp_path / f"home{len(contexts)}"
+        shutil.copytree(empty, home)
+        given = Settings(**{"home": home, "default_project": name, "train_threads": 1, **(settings or {})})
+        context = build_context(given, plugins or registry, Projects({name: config}, {}))
+        contexts.append(context)
+        return Project(context, Loop(context, config))
+
+    yield made
+    for context in contexts:
+        context.database.dispose()
+
+
+@pytest.fixture
+def another() -> Iterator[Callable[[Project], Project]]:
+    """Open a project as another process has it."""
+    contexts: list[Context] = []
+
+    def opened(project: Project) -> Project:
+        context = build_context(project.context.settings, project.context.registry, project.context.projects)
+        contexts.append(context)
+        return Project(context, Loop(context, project.loop.config))
+
+    yield opened
+    for context in contexts:
+        context.database.dispose()
+
+
+@pytest.fixture
+def blobs(make: Callable[..., Project]) -> Project:
+    """The toy project, its data set read."""
+    return make().bring()
+
+
+@pytest.fixture
+def picture() -> Callable[..., bytes]:
+    """Make a picture of noise, each seed another."""
+
+    def made(seed: int, width: int = 4, height: int = 4, kind: str = "PNG") -> bytes:
+        out = BytesIO()
+        pixels = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
+        Image.fromarray(pixels).save(out, kind)
+        return out.getvalue()
+
+    return made

@@ -1,0 +1,72 @@
+"""The live checkpoint is measured on the test split where there is one, else on the hold-out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nextlabel.cli.following import train
+from nextlabel.contracts.errors import NotReady
+from nextlabel.engine.evaluating import evaluate
+from nextlabel.engine.models import read_model
+
+SPLIT = '''
+"""Points on a line, with a test split."""
+import numpy as np
+from nextlabel.contracts import Contents, Dataset, DatasetPlugin, TestSplit, VectorItems, hookimpl
+
+class Line(Dataset):
+    def read(self, root, seed):
+        points = np.linspace(-1, 1, 40, dtype=np.float32)[:, None]
+        truth = (points[:, 0] > 0).astype(np.int64)
+        odd = truth[::4].copy()
+        odd[:2] = 1
+        test = TestSplit(VectorItems(points[::4]), odd)
+        return Contents(ids=[str(i) for i in range(40)], content=VectorItems(points), classes=("low", "high"),
+                        truth=truth, test=test)
+
+@hookimpl
+def nextlabel_datasets():
+    yield DatasetPlugin("line", "points on a line", Line)
+'''
+PROJECT = '[dataset]\nplugin = "line"\n[learner]\nplugin = "nearest"\n[labels]\ninitial = 10\n'
+
+
+@pytest.fixture
+def line(quick_folder, tmp_path, monkeypatch, distribute):
+    (tmp_path / "line_plugin.py").write_text(SPLIT)
+    distribute(tmp_path, "line-plugins", line="line_plugin")
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "projects").mkdir()
+    (tmp_path / "projects" / "line.toml").write_text(PROJECT)
+    monkeypatch.setenv("NEXTLABEL_PROJECTS", str(tmp_path / "projects"))
+
+
+@pytest.fixture
+def quick(quick, line):
+    """The same settings, with the project `line` in place of the others."""
+    from nextlabel.engine.settings import Settings
+
+    return Settings.from_environment()
+
+
+def ignore(*_said):
+    pass
+
+
+def test_the_test_split(engine):
+    train(engine, "line", ignore)
+    progress = []
+    found = evaluate(engine.context, "line", progress.append)
+    assert (found.project, found.checkpoint, found.split, found.items) == ("line", "r1", "test", 10)
+    model = read_model(engine.context.home.checkpoint("line", "r1"), engine.context.registry)[0]
+    items, truth = engine.context.pool("line").test(1)
+    said = model.predict(items, frozenset(), np.random.default_rng(0)).probabilities
+    assert found.metrics["accuracy"] == (said.argmax(axis=1) == truth).mean() <= 0.8
+    assert found.metrics["loss"] > 0
+    assert progress == [1.0]
+
+
+def test_before_any_training(engine):
+    with pytest.raises(NotReady):
+        evaluate(engine.context, "line", ignore)

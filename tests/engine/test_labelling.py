@@ -1,0 +1,189 @@
+"""Labels: all or nothing, once for each key, never forgotten."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+from engine_help import WAVE, Project, full
+
+from nextlabel.contracts.errors import Conflict, NotReady, Unprocessable
+from nextlabel.engine.answers import HistoryRow, LabelInput
+from nextlabel.store import labels
+
+Make = Callable[..., Project]
+
+
+@pytest.fixture
+def open_item(blobs: Project) -> str:
+    """An item nobody spoke of."""
+    return blobs.loop.query(1, "toy-first").items[0].id
+
+
+def said(project: Project, annotator: str = "ann") -> list[HistoryRow]:
+    return [row for row in project.loop.history() if row.annotator == annotator]
+
+
+def test_labels_are_stored_in_the_order_given(blobs: Project, open_item: str) -> None:
+    assert blobs.loop.submit("ann", [full(open_item, "blue", "red"), LabelInput(open_item, skip=True)], "key") == 2
+    first, second = said(blobs)
+    assert (first.id, first.candidates, first.skip, first.retract, first.key) == (
+        open_item,
+        ("red", "blue"),
+        False,
+        False,
+        "key",
+    )
+    assert (second.candidates, second.skip) == (None, True)
+    assert blobs.loop.item(open_item).item.state == "skipped"
+
+
+def test_every_fault_is_listed_and_nothing_is_stored(blobs: Project, open_item: str) -> None:
+    given = [
+        full(open_item, "red"),
+        full("p999", "red"),
+        full(open_item, "rde"),
+        full(open_item),
+        full(open_item, "red", "red"),
+        LabelInput(open_item, value=1.0),
+        LabelInput(open_item),
+        LabelInput(open_item, candidates=("red",), skip=True),
+    ]
+    before = len(list(blobs.loop.history()))
+    with pytest.raises(Unprocessable) as caught:
+        blobs.loop.submit("ann", given, "key")
+    assert [fault.partition(":")[0] for fault in caught.value.faults] == [f"labels[{n}]" for n in range(1, 8)]
+    assert "no item 'p999'" in caught.value.faults[0]
+    assert "did you mean 'red'? valid: red, green, blue" in caught.value.faults[1]
+    assert "needs at least one class" in caught.value.faults[2]
+    assert "stands twice" in caught.value.faults[3]
+    assert "takes candidates, not values" in caught.value.faults[4]
+    assert "say one of" in caught.value.faults[5]
+    assert "say one of" in caught.value.faults[6]
+    assert "7 of the labels" in str(caught.value)
+    assert len(list(blobs.loop.history())) == before
+    # and the key is free
+    assert blobs.loop.submit("ann", [full(open_item, "red")], "key") == 1
+
+
+def test_values_must_be_finite_and_alone(make: Make) -> None:
+    wave = make(WAVE, name="wave").bring()
+    for value in (math.nan, math.inf):
+        with pytest.raises(Unprocessable, match="finite"):
+            wave.loop.submit("ann", [LabelInput("x1", value=value)])
+    with pytest.raises(Unprocessable, match="takes values, not candidates"):
+        wave.loop.submit("ann", [full("x1", "red")])
+    assert wave.loop.submit("ann", [LabelInput("x1", value=2.0)]) == 1
+    assert wave.loop.submit("bob", [LabelInput("x1", value=4.0)]) == 1
+    assert wave.loop.item("x1").item.value == 3.0
+
+
+def test_the_data_sets_own_name_is_not_for_people(blobs: Project, open_item: str) -> None:
+    with pytest.raises(Unprocessable, match="the data set itself"):
+        blobs.loop.submit("dataset", [full(open_item, "red")])
+
+
+def test_the_same_key_and_labels_are_stored_once(blobs: Project, open_item: str) -> None:
+    for _ in range(2):
+        assert blobs.loop.submit("ann", [full(open_item, "red")], "key") == 1
+    assert len(said(blobs)) == 1
+
+
+def test_the_same_key_with_other_labels_is_a_conflict(blobs: Project, open_item: str) -> None:
+    blobs.loop.submit("ann", [full(open_item, "red")], "key")
+    for annotator, label in (("ann", full(open_item, "blue")), ("bob", full(open_item, "red"))):
+        with pytest.raises(Conflict, match="'key' was used before"):
+            blobs.loop.submit(annotator, [label], "key")
+    assert len(said(blobs)) == 1
+    assert blobs.loop.submit("bob", [full(open_item, "red")], "another") == 1
+
+
+def test_without_a_key_the_same_labels_are_stored_again(blobs: Project, open_item: str) -> None:
+    for _ in range(2):
+        blobs.loop.submit("ann", [full(open_item, "red")])
+    assert len(said(blobs)) == 2
+
+
+def test_nothing_at_all_may_be_said(blobs: Project) -> None:
+    assert blobs.loop.submit("ann", [], "key") == 0
+    assert blobs.loop.submit("ann", [], "key") == 0
+
+
+def test_a_retracted_label_is_gone_from_the_targets_and_still_in_the_history(blobs: Project, open_item: str) -> None:
+    blobs.loop.submit("ann", [full(open_item, "red")])
+    blobs.loop.submit("ann", [LabelInput(open_item, retract=True)])
+    detail = blobs.loop.item(open_item)
+    assert (detail.item.state, detail.item.candidates, detail.voices) == ("open", None, ())
+    assert [(row.candidates, row.retract) for row in detail.history] == [(("red",), False), (None, True)]
+    assert [(row.candidates, row.retract) for row in said(blobs)] == [(("red",), False), (None, True)]
+
+
+def test_only_ones_own_standing_label_is_retracted(blobs: Project, open_item: str) -> None:
+    retract = LabelInput(open_item, retract=True)
+    with pytest.raises(Unprocessable, match="no label of yours"):
+        blobs.loop.submit("ann", [retract])
+    blobs.loop.submit("ann", [full(open_item, "red")])
+    with pytest.raises(Unprocessable, match="no label of yours"):
+        blobs.loop.submit("bob", [retract])
+    with pytest.raises(Unprocessable, match=r"labels\[1\]"):
+        blobs.loop.submit("ann", [retract, retract])
+    assert blobs.loop.submit("ann", [retract, full(open_item, "blue"), retract]) == 3
+    assert blobs.loop.item(open_item).voices == ()
+
+
+def test_voices_are_resolved(blobs: Project, open_item: str) -> None:
+    blobs.loop.submit("ann", [full(open_item, "red", "green")])
+    blobs.loop.submit("bob", [full(open_item, "green", "blue")])
+    assert blobs.loop.item(open_item).item.candidates == ("green",)
+    blobs.loop.submit("bob", [full(open_item, "blue")])
+    assert blobs.loop.item(open_item).item.candidates is None  # the union: anything
+    assert {voice.annotator: voice.candidates for voice in blobs.loop.item(open_item).voices} == {
+        "ann": ("red", "green"),
+        "bob": ("blue",),
+    }
+
+
+def test_labels_that_are_rolled_back_leave_no_trace_in_memory(
+    blobs: Project, open_item: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(labels, "record_submission", broken)
+        with pytest.raises(OSError, match="full"):
+            blobs.loop.submit("ann", [full(open_item, "red")], "key")
+    assert blobs.loop.item(open_item).item.state == "open"
+    blobs.loop.submit("bob", [full(open_item, "blue")])  # gets the number the other had
+    assert blobs.loop.item(open_item).item.candidates == ("blue",)
+    assert said(blobs) == []
+
+
+def test_two_processes_see_each_others_labels(
+    blobs: Project, open_item: str, another: Callable[[Project], Project]
+) -> None:
+    other = another(blobs)
+    assert other.loop.item(open_item).item.state == "open"
+    blobs.loop.submit("ann", [full(open_item, "red")])
+    assert other.loop.item(open_item).item.candidates == ("red",)
+    other.loop.submit("ann", [full(open_item, "blue")])
+    assert blobs.loop.item(open_item).item.candidates == ("blue",)
+
+
+def test_so_many_labels_queue_a_training(make: Make) -> None:
+    project = make(train={"every": 3}).bring()
+    project.answer(project.loop.query(2, None, "ann"), "ann")
+    assert project.loop.status().training is None
+    project.answer(project.loop.query(2, None, "ann"), "ann")
+    job = project.loop.status().training
+    assert job is not None
+    project.answer(project.loop.query(4, None, "ann"), "ann")
+    assert [(one.job, one.kind, one.state) for one in project.work()] == [(job, "train", "succeeded")]
+    project.answer(project.loop.query(2, None, "ann"), "ann")
+    assert project.loop.status().training is None
+
+
+def test_the_history_is_refused_before_it_is_read(make: Make) -> None:
+    with pytest.raises(NotReady):
+        make().loop.history()
