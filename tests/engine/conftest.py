@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from nextlabel.app import build_context
 from nextlabel.engine.context import Context
 from nextlabel.engine.loop import Loop
 from nextlabel.engine.projects import ProjectConfig, Projects, check_plugins
-from nextlabel.engine.registry import Registry, load
+from nextlabel.engine.registry import Offer, Registry, load
 from nextlabel.engine.settings import Settings
 from nextlabel.store.database import Database
 
@@ -27,7 +28,8 @@ for folder in (Path(__file__).parent, Path(__file__).parents[1]):
     if str(folder) not in sys.path:
         sys.path.append(str(folder))  # engine_toys and tiny_plugins lie there
 
-from engine_help import BLOBS, MODULES, Project, candidates  # noqa: E402 - found by what stands above
+from engine_help import BLOBS, MODULES, SQUARES, Project, candidates  # noqa: E402 - found by what stands above
+from engine_learners import Meddler  # noqa: E402 - as above
 
 
 @pytest.fixture(scope="session")
@@ -126,5 +128,33 @@ def picture() -> Callable[..., bytes]:
         pixels = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
         Image.fromarray(pixels).save(out, kind)
         return out.getvalue()
+
+    return made
+
+
+@pytest.fixture
+def plugged() -> Callable[..., Registry]:
+    """Our plugins with a learner in the place of `toy-ridge`."""
+
+    def made(learner: Callable[[Any], Any], **changes: Any) -> Registry:
+        found = load(candidates(*MODULES))
+        offer = found.learners["toy-ridge"]
+        found.learners["toy-ridge"] = Offer(replace(offer.record, target=learner, **changes), offer.source)
+        return found
+
+    return made
+
+
+@pytest.fixture
+def meddled(make: Callable[..., Project], plugged: Callable[..., Registry]) -> Callable[..., Any]:
+    """A project in whose next training something happens."""
+
+    def made(base: Mapping[str, Any] = SQUARES, **tables: Any) -> tuple[Project, list[Callable[[], None]]]:
+        happens: list[Callable[[], None]] = []
+
+        def learner(parameters: Any) -> Meddler:
+            return Meddler(parameters, lambda: happens.pop()() if happens else None)
+
+        return make(base, plugins=plugged(learner), **tables).bring(), happens
 
     return made

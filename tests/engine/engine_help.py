@@ -21,6 +21,7 @@ MODULES = (
     *(f"nextlabel_plugins.{role}" for role in ("strategies", "learners", "datasets", "projects")),
     *(f"tiny_plugins.{name}" for name in ("regression", "graph", "spreading")),
     "engine_toys",
+    "engine_learners",
 )
 BLOBS: Mapping[str, Any] = {
     "title": "Blobs",
@@ -99,3 +100,9 @@ def full(identity: str, *classes: str) -> LabelInput:
 
 def ids(query: QueryAnswer) -> list[str]:
     return [item.id for item in query.items]
+
+
+def folders(project: Project) -> set[str]:
+    """What lies on disk of checkpoints and scores."""
+    home = project.context.home.root
+    return {str(path.relative_to(home)) for area in ("checkpoints", "scores") for path in home.glob(f"{area}/*/*")}

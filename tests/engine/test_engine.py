@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import pytest
 from engine_help import Project
+from engine_learners import Ridge
 
-from nextlabel.contracts.errors import NotReady, Unknown
+from nextlabel.contracts.errors import NotReady, ProjectError, Unknown
+from nextlabel.engine.registry import Registry
 
 Make = Callable[..., Project]
 
@@ -71,3 +74,18 @@ def test_the_information(make: Make) -> None:
     project.bring().train()
     (known,) = project.engine.info()["projects"]
     assert (known["classes"], known["checkpoint"], known["kind"]) == (["red", "green", "blue"], "r1", "vector")
+
+
+def test_one_plugin_whose_parameters_cannot_be_read_hides_no_other(
+    make: Make, plugged: Callable[..., Registry]
+) -> None:
+    @dataclass(frozen=True)
+    class Strange:
+        size: NoSuchName = 1  # type: ignore[name-defined]  # noqa: F821
+
+    registry = plugged(Ridge, parameters=Strange)
+    with pytest.raises(ProjectError, match=r"\[learner\]: the parameters Strange cannot be read"):
+        make(plugins=registry)
+    told = make(plugins=registry, learner={"plugin": "toy-whole"}).engine.info()["plugins"]["learners"]
+    assert "NoSuchName" in next(one for one in told if one["name"] == "toy-ridge")["parameters"]["error"]
+    assert "sharpness" not in str(told)

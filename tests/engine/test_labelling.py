@@ -184,6 +184,14 @@ def test_so_many_labels_queue_a_training(make: Make) -> None:
     assert project.loop.status().training is None
 
 
+def test_a_training_that_failed_is_not_queued_again_at_every_label(make: Make) -> None:
+    project = make(train={"every": 2}, learner={"plugin": "toy-failing"}).bring()
+    for _ in range(4):
+        project.answer(project.loop.query(2, None, "ann"), "ann")
+        project.work()
+    assert [job.state for job in project.engine.jobs() if job.kind == "train"] == ["failed"]
+
+
 def test_the_history_is_refused_before_it_is_read(make: Make) -> None:
     with pytest.raises(NotReady):
         make().loop.history()

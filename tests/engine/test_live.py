@@ -15,6 +15,7 @@ import pytest
 from engine_help import SQUARES, Project, full
 
 from nextlabel.contracts.errors import Gone, NotReady, TooLarge, Unprocessable, Unsupported
+from nextlabel.engine.live import Served
 
 Make = Callable[..., Project]
 
@@ -82,6 +83,27 @@ def test_swaps_under_load_mix_no_answer(make: Make) -> None:
         thread.join()
     assert faults == []
     assert seen == {"r1", "r2"}
+
+
+def test_while_one_request_loads_a_model_the_others_go_on(blobs: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    blobs.train()
+    blobs.loop.predict_vectors([[0, 0]])
+    blobs.train()
+    time.sleep(0.55)
+    loading, go_on = threading.Event(), threading.Event()
+
+    def slow(served: Served) -> None:
+        loading.set()
+        assert go_on.wait(10)
+
+    monkeypatch.setattr(Served, "warm", slow)
+    thread = threading.Thread(target=lambda: blobs.loop.predict_vectors([[0, 0]]))
+    thread.start()
+    assert loading.wait(10)
+    assert blobs.loop.predict_vectors([[0, 0]]).checkpoint == "r1"
+    go_on.set()
+    thread.join()
+    assert blobs.loop.predict_vectors([[0, 0]]).checkpoint == "r2"
 
 
 def test_a_model_without_onnx_answers_through_its_own_class(make: Make) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from engine_help import Project
-from engine_toys import Linear
+from engine_learners import Linear
 
 from nextlabel.contracts import GraphItems, ImageInput, Items, Outputs, VectorInput, VectorItems
 from nextlabel.contracts.errors import Gone, PluginError, Unknown

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from engine_help import Project
 
-from nextlabel.contracts.errors import NextlabelError
+from nextlabel.contracts.errors import NextlabelError, NotReady
 from nextlabel.engine import running
 from nextlabel.engine.running import JobReport, run_job, use_threads
 from nextlabel.engine.training import Interrupted
@@ -48,6 +48,18 @@ def test_progress_never_goes_back(blobs: Project, monkeypatch: pytest.MonkeyPatc
     for share in (0.5, 0.2, 7.0):
         report(share, {})
     assert blobs.engine.job(job.id).progress == 1.0
+
+
+def test_a_busy_database_ends_no_job(blobs: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: Any) -> None:
+        raise NotReady("the database was busy")
+
+    job = claimed(blobs)
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "report", busy)
+        JobReport(blobs.context, job)(0.5, {})
+    JobReport(blobs.context, job)(0.6, {})
+    assert blobs.engine.job(job.id).progress == 0.6
 
 
 def test_a_job_that_was_cancelled_stops_at_its_next_word(blobs: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_toys import Linear
+from engine_learners import Linear
 
 from nextlabel.contracts import GraphItems, Items, Model, Outputs, VectorInput, VectorItems
 from nextlabel.contracts.errors import PluginError

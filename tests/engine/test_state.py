@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -82,6 +83,39 @@ def test_the_data_sets_truth_comes_before_what_people_say(blobs: Project) -> Non
     positions, truth = state_of(blobs).holdout_truth(blobs.context.pool("toy").truth)
     assert len(positions) == 12
     assert (truth == positions % 3).all()
+
+
+def test_readers_and_writers_at_once(make: Make, another: Callable[[Project], Project]) -> None:
+    """Nobody waits for ever, and both processes end at the same state."""
+    project = make(dataset={"size": 400}, labels={"initial": 3}).bring()
+    other = another(project)
+    faults: list[Exception] = []
+
+    def write(side: Project, name: str) -> None:
+        for _ in range(15):
+            side.answer(side.loop.query(3, None, name), name)
+
+    def read(side: Project, name: str) -> None:
+        for _ in range(40):
+            side.loop.items("labelled")
+            side.loop.status()
+            side.loop.item(name)
+
+    def safely(task: Callable[[Project, str], None], side: Project, name: str) -> None:
+        try:
+            task(side, name)
+        except Exception as error:  # noqa: BLE001 - told by the test
+            faults.append(error)
+
+    tasks = [(write, project, "ann"), (write, other, "bob"), (read, project, "p1"), (read, other, "p2")]
+    threads = [threading.Thread(target=safely, args=task) for task in tasks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert faults == []
+    assert project.loop.status().labelled == other.loop.status().labelled == 3 + 2 * 15 * 3
 
 
 def test_an_older_snapshot_changes_nothing(blobs: Project) -> None:

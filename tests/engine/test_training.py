@@ -1,50 +1,23 @@
-"""Trainings: what the learner sees, what is kept, who goes live."""
+"""Trainings: what the learner sees, and what is kept."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from engine_help import MODULES, SQUARES, WAVE, Project, candidates, full
-from engine_toys import Linear, Ridge
+from engine_help import SQUARES, Project, folders, full
+from engine_learners import Linear, Ridge
 
 from nextlabel.contracts import Items, Model, Targets, Training, VectorItems
-from nextlabel.contracts.errors import Conflict, NextlabelError
-from nextlabel.engine.answers import LabelInput
-from nextlabel.engine.registry import Offer, Registry, load
-from nextlabel.engine.retention import sweep
-from nextlabel.engine.running import run_job
-from nextlabel.store import checkpoints, jobs, projects
+from nextlabel.contracts.errors import NextlabelError
+from nextlabel.engine.registry import Registry
+from nextlabel.store import projects
 from nextlabel.store.checkpoint_files import read_weights
 
 Make = Callable[..., Project]
-
-
-@pytest.fixture
-def plugged() -> Callable[..., Registry]:
-    """Our plugins with a learner in the place of `toy-ridge`."""
-
-    def made(learner: Callable[[Any], Any], **changes: Any) -> Registry:
-        found = load(candidates(*MODULES))
-        offer = found.learners["toy-ridge"]
-        found.learners["toy-ridge"] = Offer(replace(offer.record, target=learner, **changes), offer.source)
-        return found
-
-    return made
-
-
-def folders(project: Project) -> set[str]:
-    """What lies on disk of checkpoints and scores."""
-    home = project.context.home.root
-    return {str(path.relative_to(home)) for area in ("checkpoints", "scores") for path in home.glob(f"{area}/*/*")}
-
-
-# ------------------------------------------------------------------- what the learner sees
 
 
 class Spy(Ridge):
@@ -126,9 +99,6 @@ def test_the_same_seed_gives_the_same_weights(make: Make) -> None:
         project = make().bring().train()
         weights.append((project.context.home.checkpoint("toy", "r1") / "weights.safetensors").read_bytes())
     assert weights[0] == weights[1]
-
-
-# -------------------------------------------------------------------------- what is kept
 
 
 def test_a_training_ends_with_a_checkpoint_judged_and_live(blobs: Project) -> None:
@@ -218,185 +188,6 @@ def test_a_model_that_breaks_its_contract_leaves_nothing(
     assert error in str(job.error)
     assert folders(project) == set()
     assert project.loop.checkpoints() == []
-
-
-# ---------------------------------------------------------------------------- the fence
-
-
-class Meddler(Ridge):
-    """Has something happen while it trains."""
-
-    def __init__(self, parameters: Any, happens: Callable[[], None]) -> None:
-        super().__init__(parameters)
-        self.happens = happens
-
-    def fit(self, items: Items, targets: Targets, training: Training) -> Model:
-        model = super().fit(items, targets, training)
-        self.happens()
-        return model
-
-
-@pytest.fixture
-def meddled(make: Make, plugged: Callable[..., Registry]) -> Callable[..., tuple[Project, list[Callable[[], None]]]]:
-    """A project in whose next training something happens."""
-
-    def made(base: Mapping[str, Any] = SQUARES, **tables: Any) -> tuple[Project, list[Callable[[], None]]]:
-        happens: list[Callable[[], None]] = []
-
-        def learner(parameters: Any) -> Meddler:
-            return Meddler(parameters, lambda: happens.pop()() if happens else None)
-
-        return make(base, plugins=plugged(learner), **tables).bring(), happens
-
-    return made
-
-
-def test_a_cancelled_training_leaves_nothing_visible(meddled: Callable[..., Any]) -> None:
-    project, happens = meddled()
-    number = project.loop.train()
-    happens.append(lambda: project.engine.cancel(number) and None)
-    (job,) = project.work()
-    assert job.state == "cancelled"
-    assert (project.loop.checkpoints(), folders(project)) == ([], set())
-    project.train()
-    assert [found.checkpoint for found in project.loop.checkpoints()] == ["r1"]
-
-
-@pytest.mark.parametrize("ended", ["cancelled", "interrupted"])
-def test_a_training_taken_for_dead_leaves_nothing_visible(meddled: Callable[..., Any], ended: Any) -> None:
-    """It lost its row between its last report and its end: the fence holds."""
-    project, happens = meddled()
-    number = project.loop.train()
-
-    def take() -> None:
-        with project.context.database.write() as connection:
-            jobs.finish(connection, number, "worker", ended, time.time())
-
-    happens.append(take)
-    assert [job.state for job in project.work()] == [ended]
-    assert (project.loop.checkpoints(), folders(project)) == ([], set())
-
-
-def test_what_a_killed_job_wrote_is_in_nobodys_way(blobs: Project) -> None:
-    """A kill -9 between the folder and its row: the next training takes the same name."""
-    left = blobs.context.home.checkpoint("toy", "r1")
-    left.mkdir(parents=True)
-    (left / "card.json").write_text("{}")
-    blobs.train()
-    assert [found.checkpoint for found in blobs.loop.checkpoints()] == ["r1"]
-    assert (left / "weights.safetensors").exists()
-    stale = blobs.context.home.scores("toy", "r9-9")
-    stale.mkdir(parents=True)
-    sweep(blobs.context)
-    assert folders(blobs) == {"checkpoints/toy/r1", "scores/toy/r1-2"}
-
-
-# ------------------------------------------------------------------------------ judging
-
-
-def test_a_worse_checkpoint_waits_and_can_be_promoted(make: Make) -> None:
-    project = make(dataset={"size": 150}).bring().train()
-    wrong = {"red": "green", "green": "blue", "blue": "red"}
-    query = project.loop.query(100, None, "ann")
-    project.loop.submit("ann", [full(item.id, wrong[project.truth(item.id)]) for item in query.items])
-    project.train()
-    first, second = project.loop.checkpoints()
-    assert (first.live, second.live) == (True, False)
-    assert second.verdict.startswith("worse than the live checkpoint beyond chance")
-    assert project.loop.query(1).checkpoint == "r1"
-    assert project.loop.promote("r2").live
-    assert [found.live for found in project.loop.checkpoints()] == [False, True]
-    assert project.loop.query(1).checkpoint == "r2"
-
-
-def test_one_as_good_goes_live(blobs: Project) -> None:
-    blobs.train().train()
-    first, second = blobs.loop.checkpoints()
-    assert (first.live, second.live) == (False, True)
-    assert second.verdict.startswith("not worse than the live checkpoint")
-
-
-def test_without_a_common_hold_out_it_waits(make: Make) -> None:
-    project = make(dataset={"known": False}, labels={"initial": 0}).bring()
-    pool = [item.id for item in project.loop.items(limit=60).items if not item.holdout]
-    project.loop.submit("ann", [full(item, ("red", "green")[place % 2]) for place, item in enumerate(pool)])
-    project.train().train()
-    first, second = project.loop.checkpoints()
-    assert (first.live, second.live) == (True, False)
-    assert "promote it by hand" in second.verdict
-    assert "accuracy" not in second.metrics
-
-
-def test_it_is_judged_against_what_is_live_at_its_end(meddled: Callable[..., Any]) -> None:
-    project, happens = meddled({**SQUARES, "dataset": {"plugin": "toy-blobs", "size": 150}})
-    wrong = {"red": "green", "green": "blue", "blue": "red"}
-    items = [item.id for item in project.loop.query(100, None, "ann").items]
-    project.loop.submit("ann", [full(item, wrong[project.truth(item)]) for item in items])
-    project.train()
-    project.loop.submit("ann", [full(item, project.truth(item)) for item in items])
-    project.train()
-    project.loop.promote("r1")  # the bad one
-    project.loop.submit("ann", [full(item, wrong[project.truth(item)]) for item in items])
-    happens.append(lambda: project.loop.promote("r2") and None)
-    project.train()
-    assert [found.live for found in project.loop.checkpoints()] == [False, True, False]
-    assert project.loop.checkpoints()[-1].verdict.startswith("worse than the live checkpoint")
-
-
-def test_a_live_checkpoint_without_scores_is_not_taken_for_none(blobs: Project) -> None:
-    blobs.train()
-    with blobs.context.database.write() as connection:
-        (scoring,) = checkpoints.scorings(connection, "toy")
-        checkpoints.delete_scoring(connection, scoring.id)
-    blobs.train()
-    assert "no common hold-out" in blobs.loop.checkpoints()[-1].verdict
-
-
-def test_a_regression_is_judged_too(make: Make) -> None:
-    project = make(WAVE, name="wave").bring().train()
-    assert project.loop.checkpoints()[0].metrics["rmse"] > 0
-    query = project.loop.query(30, None, "ann")
-    truth = project.context.pool("wave").truth
-    assert truth is not None
-    project.loop.submit("ann", [LabelInput(item.id, value=float(truth[int(item.id[1:])])) for item in query.items])
-    project.train()
-    before, after = project.loop.checkpoints()
-    assert after.live
-    assert after.metrics["rmse"] < before.metrics["rmse"]
-
-
-# ---------------------------------------------------- what happens to the pool meanwhile
-
-
-def test_items_that_came_during_a_training_are_scored_after_it(
-    meddled: Callable[..., Any], picture: Callable[[int], bytes]
-) -> None:
-    project, happens = meddled()
-    happens.append(lambda: project.loop.add_images([picture(1)]) and None)
-    project.loop.train()
-    done = project.work()
-    assert [(job.kind, job.state) for job in done] == [("train", "succeeded"), ("score", "succeeded")]
-    assert project.loop.query(100, "random").remaining == 24 - 6 + 1
-
-
-def test_one_training_at_a_time(blobs: Project) -> None:
-    number = blobs.loop.train()
-    with pytest.raises(Conflict, match=f"job {number} is queued"):
-        blobs.loop.train()
-
-
-def test_a_job_that_is_not_ours_any_more_says_nothing(blobs: Project) -> None:
-    number = blobs.loop.train()
-    with blobs.context.database.write() as connection:
-        job = jobs.claim(connection, "one", ("train",), time.time())
-        assert job is not None
-        jobs.interrupt_orphans(connection, "two", time.time())
-    run_job(blobs.context, job)
-    assert blobs.engine.job(number).state == "interrupted"
-    assert blobs.loop.checkpoints() == []
-
-
-# ------------------------------------------------------------------------------ features
 
 
 class Fed(Ridge):

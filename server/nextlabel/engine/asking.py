@@ -48,11 +48,12 @@ class Asking:
         scored = scores_now(context, row, name)
         given = config.strategy.parameters if name == config.strategy.plugin else {}
         chooser = self._make(name, given, scored.arrays)
+        keeper = context.keeper(row)
         with context.database.write() as connection:
             projects.lock(connection, config.name)
             now = time.time()
             leases = queries.leases(connection, config.name, now)
-            with context.keeper(row).at_present(connection) as state:
+            with keeper.at_present(connection) as state:
                 number = projects.next_query_number(connection, config.name)
                 rows = scored.row.rows if scored.row else len(state)
                 open_ = wanted(state, config, annotator, rows)

@@ -44,9 +44,17 @@ class Context:
         return row
 
     def keeper(self, row: ProjectRow) -> StateKeeper:
-        """Return the label state of an imported project, kept by this process."""
+        """Return the label state of an imported project, kept by this process.
+
+        Ask for it before a transaction that writes: the first time it reads the whole project.
+        """
         with self._lock:
-            return self._keepers.setdefault(row.name, StateKeeper(row))
+            new = row.name not in self._keepers
+            keeper = self._keepers.setdefault(row.name, StateKeeper(row))
+        if new:
+            with self.database.read() as connection, keeper.at_present(connection):
+                pass
+        return keeper
 
     def pool(self, project: str) -> PoolFolder:
         """Return the pool folder of an imported project."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from nextlabel.contracts.errors import Unknown
+from nextlabel.contracts.errors import PluginError, Unknown
 from nextlabel.engine.answers import Job
 from nextlabel.engine.context import Context
 from nextlabel.engine.loop import Loop
@@ -128,11 +128,15 @@ class Engine:
 
 
 def _offer(offer: Offer[Any], **more: Any) -> dict[str, Any]:
+    try:
+        parameters = describe(offer.record.parameters)
+    except PluginError as error:  # one plugin's fault is not to hide the others
+        parameters = {"properties": {}, "required": [], "error": str(error)}
     return {
         "name": offer.record.name,
         "summary": offer.record.summary,
         "distribution": offer.source.distribution,
         "version": offer.source.version,
-        "parameters": describe(offer.record.parameters),
+        "parameters": parameters,
         **more,
     }

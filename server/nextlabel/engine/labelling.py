@@ -30,7 +30,7 @@ def store_labels(
     key: str | None,
 ) -> int:
     """Store labels, all or none, and return how many; the same `key` with the same labels stores nothing again."""
-    name, body = config.name, digest(annotator, given)
+    name, body, keeper = config.name, digest(annotator, given), context.keeper(row)
     with context.database.write() as connection:
         projects.lock(connection, name)
         before = labels.submission(connection, name, key) if key is not None else None
@@ -41,7 +41,7 @@ def store_labels(
                 )
             return before.accepted
         known = items.by_ids(connection, name, [label.id for label in given])
-        with context.keeper(row).at_present(connection) as state:
+        with keeper.at_present(connection) as state:
             accepted = check_labels(annotator, given, known, state)
         now = time.time()
         if accepted:

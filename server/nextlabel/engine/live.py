@@ -122,27 +122,31 @@ class LiveModels:
     def current(self, project: str) -> Served:
         """Return the live checkpoint; NotReady where there is none yet."""
         seen, served = self._known.get(project, (-NOTICED, None))
-        if served is None or time.monotonic() - seen > NOTICED:
-            served = self._look(project)
+        stale = served is None or time.monotonic() - seen > NOTICED
+        # while one thread loads a new model, the others go on with the one they know
+        if stale and self._lock.acquire(blocking=served is None):
+            try:
+                served = self._look(project)
+            finally:
+                self._lock.release()
         if served is None:
             raise NotReady(f"project {project!r} has no trained model yet; train it, or wait while it trains", 5)
         return served
 
     def _look(self, project: str) -> Served | None:
-        with self._lock:
-            seen, served = self._known.get(project, (-NOTICED, None))
-            now = time.monotonic()
-            if served is not None and now - seen <= NOTICED:
-                return served  # another thread looked while this one waited
-            with self.database.read() as connection:
-                row = projects.get(connection, project)
-                live = row.live if row else None
-                found = checkpoints.get(connection, project, live) if live else None
-            if found is None:
-                served = None
-            elif served is None or served.checkpoint != found.name:
-                folder = Path(found.folder)
-                served = Served(found.name, read_card(folder), folder, self.registry)
-                served.warm()
-            self._known[project] = (now, served)
-            return served
+        seen, served = self._known.get(project, (-NOTICED, None))
+        now = time.monotonic()
+        if served is not None and now - seen <= NOTICED:
+            return served  # another thread looked while this one waited
+        with self.database.read() as connection:
+            row = projects.get(connection, project)
+            live = row.live if row else None
+            found = checkpoints.get(connection, project, live) if live else None
+        if found is None:
+            served = None
+        elif served is None or served.checkpoint != found.name:
+            folder = Path(found.folder)
+            served = Served(found.name, read_card(folder), folder, self.registry)
+            served.warm()
+        self._known[project] = (now, served)
+        return served

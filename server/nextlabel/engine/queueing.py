@@ -14,6 +14,8 @@ from nextlabel.store.jobs import JobRow
 
 Kind = Literal["import", "train", "score"]
 _RECENT = 100
+_TRY_AGAIN = 60.0
+"""Seconds after which a training that failed is tried again, as the labels come in."""
 
 
 def queue_once(context: Context, project: str, kind: Kind, parameters: Mapping[str, Any] | None = None) -> int:
@@ -41,6 +43,9 @@ def queue_scoring(connection: Connection, project: str) -> None:
 def queue_training_when_due(connection: Connection, project: str, every: int) -> None:
     """Queue a training once people gave `every` labels that no checkpoint has learnt from (0: never)."""
     if not every or jobs.active(connection, project, "train") is not None:
+        return
+    last = next((job for job in jobs.page(connection, project, _RECENT) if job.kind == "train"), None)
+    if last is not None and last.state == "failed" and (last.finished or 0.0) > time.time() - _TRY_AGAIN:
         return
     newest = checkpoints.all(connection, project)
     if labels.count(connection, project, newest[-1].card["last_label"] if newest else 0) >= every:

@@ -7,8 +7,9 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 
-from nextlabel.contracts.errors import NextlabelError
+from nextlabel.contracts.errors import NextlabelError, NotReady
 from nextlabel.engine.context import Context
 from nextlabel.engine.importing import import_dataset
 from nextlabel.engine.rescoring import rescore
@@ -37,7 +38,8 @@ class JobReport:
         if now - self._written < _REPORT_EVERY and progress < 1:
             return
         self._written = now
-        with self._context.database.write() as connection:
+        alive = True
+        with suppress(NotReady), self._context.database.write() as connection:  # busy: it is told the next time
             alive = jobs.report(connection, self._job.id, str(self._job.owner), self._progress, self._metrics)
         said = " ".join(f"{name}={value:.4g}" for name, value in self._metrics.items())
         print(f"{self._progress:6.1%} {said}", flush=True)  # noqa: T201 - standard output is the job's log

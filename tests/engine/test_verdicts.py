@@ -1,0 +1,84 @@
+"""Who goes live after a training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine_help import SQUARES, WAVE, Project, full
+
+from nextlabel.engine.answers import LabelInput
+from nextlabel.store import checkpoints
+
+Make = Callable[..., Project]
+
+
+def test_a_worse_checkpoint_waits_and_can_be_promoted(make: Make) -> None:
+    project = make(dataset={"size": 150}).bring().train()
+    wrong = {"red": "green", "green": "blue", "blue": "red"}
+    query = project.loop.query(100, None, "ann")
+    project.loop.submit("ann", [full(item.id, wrong[project.truth(item.id)]) for item in query.items])
+    project.train()
+    first, second = project.loop.checkpoints()
+    assert (first.live, second.live) == (True, False)
+    assert second.verdict.startswith("worse than the live checkpoint beyond chance")
+    assert project.loop.query(1).checkpoint == "r1"
+    assert project.loop.promote("r2").live
+    assert [found.live for found in project.loop.checkpoints()] == [False, True]
+    assert project.loop.query(1).checkpoint == "r2"
+
+
+def test_one_as_good_goes_live(blobs: Project) -> None:
+    blobs.train().train()
+    first, second = blobs.loop.checkpoints()
+    assert (first.live, second.live) == (False, True)
+    assert second.verdict.startswith("not worse than the live checkpoint")
+
+
+def test_without_a_common_hold_out_it_waits(make: Make) -> None:
+    project = make(dataset={"known": False}, labels={"initial": 0}).bring()
+    pool = [item.id for item in project.loop.items(limit=60).items if not item.holdout]
+    project.loop.submit("ann", [full(item, ("red", "green")[place % 2]) for place, item in enumerate(pool)])
+    project.train().train()
+    first, second = project.loop.checkpoints()
+    assert (first.live, second.live) == (True, False)
+    assert "promote it by hand" in second.verdict
+    assert "accuracy" not in second.metrics
+
+
+def test_it_is_judged_against_what_is_live_at_its_end(meddled: Callable[..., Any]) -> None:
+    project, happens = meddled({**SQUARES, "dataset": {"plugin": "toy-blobs", "size": 150}})
+    wrong = {"red": "green", "green": "blue", "blue": "red"}
+    items = [item.id for item in project.loop.query(100, None, "ann").items]
+    project.loop.submit("ann", [full(item, wrong[project.truth(item)]) for item in items])
+    project.train()
+    project.loop.submit("ann", [full(item, project.truth(item)) for item in items])
+    project.train()
+    project.loop.promote("r1")  # the bad one
+    project.loop.submit("ann", [full(item, wrong[project.truth(item)]) for item in items])
+    happens.append(lambda: project.loop.promote("r2") and None)
+    project.train()
+    assert [found.live for found in project.loop.checkpoints()] == [False, True, False]
+    assert project.loop.checkpoints()[-1].verdict.startswith("worse than the live checkpoint")
+
+
+def test_a_live_checkpoint_without_scores_is_not_taken_for_none(blobs: Project) -> None:
+    blobs.train()
+    with blobs.context.database.write() as connection:
+        (scoring,) = checkpoints.scorings(connection, "toy")
+        checkpoints.delete_scoring(connection, scoring.id)
+    blobs.train()
+    assert "no common hold-out" in blobs.loop.checkpoints()[-1].verdict
+
+
+def test_a_regression_is_judged_too(make: Make) -> None:
+    project = make(WAVE, name="wave").bring().train()
+    assert project.loop.checkpoints()[0].metrics["rmse"] > 0
+    query = project.loop.query(30, None, "ann")
+    truth = project.context.pool("wave").truth
+    assert truth is not None
+    project.loop.submit("ann", [LabelInput(item.id, value=float(truth[int(item.id[1:])])) for item in query.items])
+    project.train()
+    before, after = project.loop.checkpoints()
+    assert after.live
+    assert after.metrics["rmse"] < before.metrics["rmse"]
