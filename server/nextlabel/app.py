@@ -27,14 +27,14 @@ def build_context(settings: Settings, registry: Registry | None = None, projects
     if registry is None:
         registry = load(blocked=[name.strip() for name in settings.blocked_plugins.split(",") if name.strip()])
         registry.check()
-    database = Database(settings.url)
+    database, home = Database(settings.url), Home(settings.home)
     return Context(
         settings=settings,
         registry=registry,
         projects=load_projects(registry, settings.projects) if projects is None else projects,
         database=database,
-        home=Home(settings.home),
-        live=LiveModels(database, registry),
+        home=home,
+        live=LiveModels(database, home, registry),
     )
 
 

@@ -11,6 +11,7 @@ from nextlabel.contracts import Contents, Files, GraphItems, Pixels, TestSplit, 
 from nextlabel.contracts.errors import PluginError
 from nextlabel.engine.images import FileItems, JoinedItems, PixelItems
 from nextlabel.engine.pool import PoolFolder, write_pool
+from nextlabel.store.files import Home
 from nextlabel.store.items import ItemRow
 
 RNG = np.random.default_rng(0)
@@ -22,8 +23,10 @@ def row(position: int, path: Path | None = None) -> ItemRow:
 
 
 def opened(folder: Path, contents: Contents) -> PoolFolder:
-    write_pool(folder, contents)
-    return PoolFolder.open(folder)
+    home = Home(folder)
+    home.pool("toy").mkdir(parents=True)
+    write_pool(home.pool("toy"), contents)
+    return PoolFolder.open(home, "toy")
 
 
 @pytest.mark.parametrize("shape", [(5, 4, 4), (5, 4, 4, 3)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +27,9 @@ def scorings(project: Project) -> list[ScoringRow]:
 
 def arrays(project: Project) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the newest scores."""
-    return {name: array.shape for name, array in open_scores(Path(scorings(project)[-1].folder)).items()}
+    return {
+        name: array.shape for name, array in open_scores(project.context.home.at(scorings(project)[-1].folder)).items()
+    }
 
 
 @pytest.fixture
@@ -37,12 +38,12 @@ def squares(make: Make) -> Project:
 
 
 def test_new_items_are_scored_and_the_rest_copied(squares: Project, picture: Callable[[int], bytes]) -> None:
-    before = open_scores(Path(scorings(squares)[0].folder))["probabilities"].copy()
+    before = open_scores(squares.context.home.at(scorings(squares)[0].folder))["probabilities"].copy()
     squares.loop.add_images([picture(1), picture(2), picture(1)])
     assert [(job.kind, job.state, job.metrics) for job in squares.work()] == [("score", "succeeded", {"items": 32.0})]
     (scoring,) = scorings(squares)
     assert (scoring.checkpoint, scoring.rows) == ("r1", 32)
-    after = open_scores(Path(scoring.folder))["probabilities"]
+    after = open_scores(squares.context.home.at(scoring.folder))["probabilities"]
     np.testing.assert_array_equal(after[:30], before)
     np.testing.assert_allclose(after[30:].sum(axis=1), 1, atol=1e-5)
     assert len(list(squares.context.home.root.glob("scores/toy/*"))) == 1
@@ -55,7 +56,7 @@ def test_what_was_asked_for_once_is_kept_for_all_items(squares: Project, picture
     squares.loop.add_images([picture(1)])
     squares.work()
     assert arrays(squares) == {"embeddings": (31, 2), "probabilities": (31, 2)}
-    embeddings = open_scores(Path(scorings(squares)[-1].folder))["embeddings"]
+    embeddings = open_scores(squares.context.home.at(scorings(squares)[-1].folder))["embeddings"]
     assert (embeddings[30] != 0).all()
     assert len(ids(squares.loop.query(2, "toy-embedded"))) == 2
 
@@ -124,7 +125,7 @@ def test_without_a_live_checkpoint_there_is_nothing_to_score_with(blobs: Project
 
 
 def test_scores_that_vanished_are_computed_again(squares: Project) -> None:
-    shutil.rmtree(scorings(squares)[0].folder)
+    shutil.rmtree(squares.context.home.at(scorings(squares)[0].folder))
     with pytest.raises(NotReady):
         squares.loop.query(1)
     assert [job.state for job in squares.work()] == ["succeeded"]
@@ -155,7 +156,7 @@ def test_scores_of_the_newest_checkpoints_and_the_live_one_are_kept(make: Make) 
         project.loop.promote("r1")
         project.work()
     assert {scoring.checkpoint for scoring in scorings(project)} == {"r1", "r3", "r4"}
-    kept = {Path(scoring.folder) for scoring in scorings(project)}
+    kept = {project.context.home.at(scoring.folder) for scoring in scorings(project)}
     assert set(project.context.home.root.glob("scores/toy/*")) == kept
     assert len(project.loop.checkpoints()) == 4
 

@@ -15,6 +15,7 @@ from nextlabel.engine import scoring
 from nextlabel.engine.registry import Registry
 from nextlabel.engine.scoring import checked, kept_scores, needs_of, open_scores, score_pool
 from nextlabel.store.checkpoints import ScoringRow
+from nextlabel.store.files import Home
 
 ITEMS = VectorItems(np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32))
 MODEL = Linear(np.random.default_rng(1).normal(size=(3, 3)), VectorInput(2))
@@ -133,10 +134,10 @@ def test_needs_of_strategies(registry: Registry) -> None:
 
 def test_scores_that_are_gone_are_none(tmp_path: Path) -> None:
     score(MODEL, ITEMS, tmp_path / "a", "embeddings")
-    row = ScoringRow(1, "p", "r1", 50, ("embeddings", "probabilities"), str(tmp_path / "a"), 0.0, 0)
-    found = kept_scores(row)
+    row = ScoringRow(1, "p", "r1", 50, ("embeddings", "probabilities"), "a", 0.0, 0)
+    found = kept_scores(Home(tmp_path), row)
     assert found is not None
     assert set(found) == {"embeddings", "probabilities"}
     (tmp_path / "a" / "embeddings.npy").unlink()
-    assert kept_scores(row) is None
-    assert kept_scores(None) is None
+    assert kept_scores(Home(tmp_path), row) is None
+    assert kept_scores(Home(tmp_path), None) is None

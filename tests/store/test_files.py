@@ -216,3 +216,9 @@ def test_a_folder_taken_for_abandoned_before_it_was_locked_is_made_again(home, m
     with locks.partial(home.root) as folder:
         assert folder != removed[0]
         assert folder.is_dir()
+
+
+def test_names_move_with_the_home(tmp_path):
+    inside, outside = Home(tmp_path).checkpoint("p", "r1"), tmp_path.parent / "shipped"
+    assert Home(tmp_path / "moved").at(Home(tmp_path).name(inside)) == tmp_path / "moved/checkpoints/p/r1"
+    assert Home(tmp_path / "moved").at(Home(tmp_path).name(outside)) == outside

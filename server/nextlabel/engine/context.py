@@ -59,7 +59,7 @@ class Context:
     def pool(self, project: str) -> PoolFolder:
         """Return the pool folder of an imported project."""
         if project not in self._pools:
-            self._pools[project] = PoolFolder.open(self.home.pool(project))
+            self._pools[project] = PoolFolder.open(self.home, project)
         return self._pools[project]
 
     def items(self, state: PoolState) -> Items:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -41,13 +40,13 @@ def evaluate(context: Context, project: str, progress: Callable[[float], None]) 
         scoring = checkpoints.scoring(connection, project, row.live) if row.live else None
     if live is None:
         raise NotReady(f"project {project!r} has no trained model yet; train it first")
-    model = read_model(Path(live.folder), context.registry)[0]
+    model = read_model(context.home.at(live.folder), context.registry)[0]
     test = context.pool(project).test(context.settings.max_pixels) if row.has_test and model.inductive else None
     if test is not None:
         items, truth = test
         measured = metrics(_predict(model, items, progress), np.arange(len(items)), truth)
         return _evaluation(project, live.name, "test", measured)
-    arrays = kept_scores(scoring)
+    arrays = kept_scores(context.home, scoring)
     if scoring is None or arrays is None:
         raise NotReady(f"checkpoint {live.name} of project {project!r} has not scored the pool yet")
     state = PoolState(row)

@@ -25,6 +25,7 @@ from nextlabel.engine.registry import Registry
 from nextlabel.store import checkpoints, projects
 from nextlabel.store.checkpoint_files import ONNX, checked, read_card
 from nextlabel.store.database import Database
+from nextlabel.store.files import Home
 
 NOTICED = 0.5
 """Seconds until a change of the live pointer is seen."""
@@ -115,6 +116,7 @@ class LiveModels:
     """The live checkpoint of every project, as this process knows them."""
 
     database: Database
+    home: Home
     registry: Registry
     _known: dict[str, tuple[float, Served | None]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
@@ -145,7 +147,7 @@ class LiveModels:
         if found is None:
             served = None
         elif served is None or served.checkpoint != found.name:
-            folder = Path(found.folder)
+            folder = self.home.at(found.folder)
             served = Served(found.name, read_card(folder), folder, self.registry)
             served.warm()
         self._known[project] = (now, served)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -109,7 +108,7 @@ class Loop:
         ids = [context.home.save_upload(blob) for blob in blobs]
         rows = [
             NewItem(
-                identity, "upload", str(context.home.upload_path(identity)), kind,
+                identity, "upload", context.home.name(context.home.upload_path(identity)), kind,
                 not row.known_truth and held_out(self.config, identity),
             )
             for identity, kind in zip(ids, kinds, strict=True)
@@ -152,7 +151,7 @@ class Loop:
             if found is None:
                 valid = [c.name for c in checkpoints.all(connection, self.config.name)]
                 raise Unknown.name("checkpoint", name, valid)
-            read_card(Path(found.folder))
+            read_card(self._context.home.at(found.folder))
             projects.set_live(connection, self.config.name, name)
             queue_scoring(connection, self.config.name)
         return _checkpoint(found, name)

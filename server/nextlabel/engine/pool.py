@@ -28,6 +28,7 @@ from nextlabel.contracts.items import (
     VectorItems,
 )
 from nextlabel.engine.images import FileItems, JoinedItems, PixelItems, encode
+from nextlabel.store.files import Home
 from nextlabel.store.items import ItemRow
 
 Kind = Literal["image", "vector", "node"]
@@ -57,15 +58,16 @@ def kind_of(content: Content) -> Kind:
 class PoolFolder:
     """The written pool, memory-mapped on demand."""
 
+    home: Home
     folder: Path
     kind: Kind
     about: dict[str, Any]
 
     @classmethod
-    def open(cls, folder: Path) -> PoolFolder:
-        """Open what `write_pool` wrote."""
-        about = json.loads((folder / _ABOUT).read_text())
-        return cls(folder, about["kind"], about)
+    def open(cls, home: Home, project: str) -> PoolFolder:
+        """Open what `write_pool` wrote for a project."""
+        about = json.loads((home.pool(project) / _ABOUT).read_text())
+        return cls(home, home.pool(project), about["kind"], about)
 
     @property
     def truth(self) -> IntArray | FloatArray | None:
@@ -85,7 +87,7 @@ class PoolFolder:
             parts.append(PixelItems(pixels[: len(rows)]))
         files = [row for row in rows if row.source != "array"]
         if files:
-            paths = [Path(str(row.path)) for row in files]
+            paths = [self.home.at(str(row.path)) for row in files]
             parts.append(FileItems(paths, self.about["channels"] or 3, max_pixels))
         return parts[0] if len(parts) == 1 else JoinedItems(parts)
 
@@ -93,7 +95,7 @@ class PoolFolder:
         """Return the picture of one item with its media type."""
         if row.source == "array":
             return encode(np.asarray(self._array("pool-pixels")[row.position])), "image/png"
-        return Path(str(row.path)).read_bytes(), row.media_type or "application/octet-stream"
+        return self.home.at(str(row.path)).read_bytes(), row.media_type or "application/octet-stream"
 
     def test(self, max_pixels: int) -> tuple[Items, IntArray | FloatArray] | None:
         """Return the data set's own test items with their truth, or None where it has none."""

@@ -47,7 +47,7 @@ class Predicting:
             raise Unknown(
                 f"project {self._project!r} has no item " + ", ".join(repr(identity) for identity in unknown[:5])
             )
-        arrays = kept_scores(scoring) or {}
+        arrays = kept_scores(self._context.home, scoring) or {}
         predictions = [self._one(served, known[identity], arrays) for identity in ids]
         return Predictions(self._project, served.checkpoint, tuple(predictions))
 

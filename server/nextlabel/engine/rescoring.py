@@ -37,11 +37,11 @@ def rescore(context: Context, job: JobRow, report: Report) -> None:
     asked: set[Need] = {*job.parameters.get("needs", ()), *(last.arrays if last else ())} & set(get_args(Need))
     needs = project_needs(context.registry, config) | asked
     items = context.items(state)
-    model = read_model(Path(live.folder), context.registry)[0]
+    model = read_model(context.home.at(live.folder), context.registry)[0]
     if not model.inductive and last is not None and not isinstance(items, GraphItems):
         items = items.take(np.arange(last.rows))  # it knows no others
     # only rows are missing: the rest is copied
-    reusable = last is not None and kept_scores(last) is not None and needs <= set(last.arrays)
+    reusable = last is not None and kept_scores(context.home, last) is not None and needs <= set(last.arrays)
     target = context.home.scores(config.name, f"{live.name}-{job.id}")
     with removed_on_failure(target):
         with context.home.new_directory(target) as partial:
@@ -52,7 +52,7 @@ def rescore(context: Context, job: JobRow, report: Report) -> None:
                 partial,
                 live.card["seed"],
                 lambda done: report(done * 0.95, {}),
-                Path(last.folder) if reusable and last else None,
+                context.home.at(last.folder) if reusable and last else None,
             )
         _keep(context, job, live, len(items), names, target)
     drop_old_scores(context, config.name)
@@ -68,7 +68,7 @@ def _keep(context: Context, job: JobRow, live: CheckpointRow, rows: int, names: 
             checkpoint=live.name,
             rows=rows,
             arrays=names,
-            folder=str(folder),
+            folder=context.home.name(folder),
             created=now,
             last_label=live.card["last_label"],
         )

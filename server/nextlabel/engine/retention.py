@@ -27,7 +27,7 @@ def drop_old_scores(context: Context, project: str) -> None:
             checkpoints.delete_scoring(connection, scoring.id)
     for scoring in dropped:
         # processes that still have the arrays mapped keep reading them
-        shutil.rmtree(Path(scoring.folder), ignore_errors=True)
+        shutil.rmtree(context.home.at(scoring.folder), ignore_errors=True)
 
 
 @contextmanager
@@ -46,6 +46,6 @@ def sweep(context: Context) -> None:
     with context.database.read() as connection:
         keep = set()
         for row in projects.all(connection):
-            keep |= {Path(found.folder) for found in checkpoints.all(connection, row.name)}
-            keep |= {Path(found.folder) for found in checkpoints.scorings(connection, row.name)}
+            keep |= {context.home.at(found.folder) for found in checkpoints.all(connection, row.name)}
+            keep |= {context.home.at(found.folder) for found in checkpoints.scorings(connection, row.name)}
     context.home.sweep(keep)

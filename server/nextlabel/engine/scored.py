@@ -58,7 +58,7 @@ def scores_then(context: Context, record: QueryRow) -> Scored:
     with context.database.read() as connection:
         # the newest of a checkpoint hold what the older ones did, and the items that came since
         found = checkpoints.scoring(connection, record.project, record.checkpoint)
-    return Scored(found, kept_scores(found))
+    return Scored(found, kept_scores(context.home, found))
 
 
 def _newest(context: Context, project: str) -> tuple[str | None, Scored]:
@@ -67,7 +67,7 @@ def _newest(context: Context, project: str) -> tuple[str | None, Scored]:
             row = projects.get(connection, project)
             live = row.live if row else None
             found = checkpoints.scoring(connection, project, live) if live else None
-        arrays = kept_scores(found)
+        arrays = kept_scores(context.home, found)
         if found is None or arrays is not None:
             return live, Scored(found, arrays)
     return live, Scored()

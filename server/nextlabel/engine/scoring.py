@@ -15,6 +15,7 @@ from nextlabel.engine.projects import ProjectConfig
 from nextlabel.engine.registry import Registry
 from nextlabel.engine.seeds import generator
 from nextlabel.store.checkpoints import ScoringRow
+from nextlabel.store.files import Home
 
 BATCH = 2048
 _ROWS_AXIS = {"samples": 1}
@@ -81,12 +82,12 @@ def open_scores(folder: Path) -> Arrays:
     return {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
 
 
-def kept_scores(found: ScoringRow | None) -> Arrays | None:
+def kept_scores(home: Home, found: ScoringRow | None) -> Arrays | None:
     """Return the arrays of a scored round as its row names them, or None where they are no longer kept."""
     if found is None:
         return None
     try:
-        return {name: np.load(Path(found.folder) / f"{name}.npy", mmap_mode="r") for name in found.arrays}
+        return {name: np.load(home.at(found.folder) / f"{name}.npy", mmap_mode="r") for name in found.arrays}
     except FileNotFoundError:
         return None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
 from sqlalchemy import Connection
@@ -26,6 +25,7 @@ from nextlabel.engine.seeds import derive
 from nextlabel.engine.state import PoolState
 from nextlabel.store import checkpoints, jobs, projects
 from nextlabel.store.checkpoints import CheckpointRow
+from nextlabel.store.files import Home
 from nextlabel.store.jobs import JobRow
 
 Report = Callable[[float, Mapping[str, float]], None]
@@ -80,10 +80,10 @@ def train(context: Context, job: JobRow, report: Report) -> None:
         with context.database.write() as connection:
             succeed(connection, job, measured, now)
             # here, because what is live may have changed during the training
-            verdict = _judge(connection, config.name, arrays, positions, truth)
+            verdict = _judge(context.home, connection, config.name, arrays, positions, truth)
+            kept = context.home.name(folder)
             checkpoints.insert(
-                connection,
-                CheckpointRow(config.name, name, number, job.id, now, measured, card, verdict.reason, str(folder)),
+                connection, CheckpointRow(config.name, name, number, job.id, now, measured, card, verdict.reason, kept)
             )
             checkpoints.insert_scoring(
                 connection,
@@ -91,7 +91,7 @@ def train(context: Context, job: JobRow, report: Report) -> None:
                 checkpoint=name,
                 rows=len(items),
                 arrays=names,
-                folder=str(scores),
+                folder=context.home.name(scores),
                 created=now,
                 last_label=state.labels.last,
             )
@@ -104,19 +104,20 @@ def train(context: Context, job: JobRow, report: Report) -> None:
 def _start(context: Context, live: CheckpointRow | None) -> Model | None:
     """Return the live model to start from, or None where there is none that can be read."""
     try:
-        return read_model(Path(live.folder), context.registry)[0] if live else None
+        return read_model(context.home.at(live.folder), context.registry)[0] if live else None
     except NextlabelError as error:  # its learner is no longer installed, or its files are damaged
         print(f"training starts afresh, the live checkpoint cannot be read: {error}", flush=True)  # noqa: T201 - the job's log
         return None
 
 
 def _judge(
-    connection: Connection, project: str, arrays: Arrays, positions: IntArray, truth: IntArray | FloatArray
+    home: Home, connection: Connection, project: str, arrays: Arrays, positions: IntArray, truth: IntArray | FloatArray
 ) -> Verdict:
     row = projects.get(connection, project)
     if row is None or row.live is None:
         return judge(arrays, None, positions, truth)
-    return judge(arrays, kept_scores(checkpoints.scoring(connection, project, row.live)) or {}, positions, truth)
+    live = kept_scores(home, checkpoints.scoring(connection, project, row.live))
+    return judge(arrays, live or {}, positions, truth)
 
 
 class Interrupted(NextlabelError):
@@ -182,7 +183,7 @@ def feature_source(context: Context, config: ProjectConfig, items: Items) -> Cal
             live = checkpoints.get(connection, project, row.live) if row.live else None
         if live is None:
             raise ProjectError(f"[learner] features = {named!r}: project {project!r} has no live checkpoint")
-        model = read_model(Path(live.folder), context.registry)[0]
+        model = read_model(context.home.at(live.folder), context.registry)[0]
         outputs = model.predict(items, frozenset({"embeddings"}), np.random.default_rng(0))
         if outputs.embeddings is None:
             raise ProjectError(f"[learner] features = {named!r}: its model gives no embeddings")

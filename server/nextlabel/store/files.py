@@ -28,6 +28,14 @@ class Home:
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", self.root.absolute())
 
+    def name(self, path: Path) -> str:
+        """Return how `path` is named in the database: below this folder by the rest, so that it can move."""
+        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path.absolute())
+
+    def at(self, name: str) -> Path:
+        """Return the path that `name` named."""
+        return self.root / name
+
     def upload_path(self, sha256: str) -> Path:
         """Return where the upload of that content lies. Malformed if `sha256` is not one."""
         if not _SHA256.fullmatch(sha256):
