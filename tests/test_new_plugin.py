@@ -10,7 +10,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from nextlabel.cli.group import cli
 from nextlabel.cli.new_plugin import KINDS, write
 from nextlabel.contracts.errors import Conflict, Unprocessable
 
@@ -91,6 +93,13 @@ def test_a_name_that_is_taken(tmp_path):
 
 def test_names_of_the_standard_library_are_no_trouble(tmp_path):
     assert (write("json", "strategy", tmp_path) / "src" / "nextlabel_json").is_dir()
+
+
+def test_the_command(tmp_path):
+    done = CliRunner().invoke(cli, ["new-plugin", "mine", "--kind", "dataset", "--dir", str(tmp_path), "--json"])
+    folder = tmp_path / "nextlabel-mine"
+    assert json.loads(done.stdout) == {"name": "mine", "kind": "dataset", "folder": str(folder)}
+    assert (folder / "src" / "nextlabel_mine" / "dataset.py").is_file()
 
 
 def test_every_template_is_used():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ def trained(shell: Shell, quick: Settings) -> Settings:
 def start() -> Any:
     """Start a command as a process; what still runs at the end is killed."""
     processes: list[subprocess.Popen[str]] = []
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script; children would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def run(*arguments: str, **options: Any) -> subprocess.Popen[str]:
         process = subprocess.Popen(

@@ -38,6 +38,13 @@ def test_query_says_what_http_says(shell, http):
     assert answered["query"] == "quick-2"
 
 
+def test_before_any_training_the_data_set_is_read_first(shell, quick):
+    said = shell.json("query", "quick", "--size", "2")
+    assert said["checkpoint"] is None
+    assert said["remaining"] == 220
+    assert [item["suggestion"] for item in said["items"]] == [None, None]
+
+
 def test_a_query_is_replayed(shell, trained):
     first = shell.json("query", "quick", "--size", "4", "--strategy", "random")
     shell("label", "quick", first["items"][0]["id"], "3", "--annotator", "ann")

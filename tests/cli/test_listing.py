@@ -80,3 +80,14 @@ def test_a_wrong_setting_is_one_line(shell, quick, monkeypatch):
     monkeypatch.delenv("NEXTLABEL_PROT")
     monkeypatch.setenv("NEXTLABEL_PORT", "many")
     assert "NEXTLABEL_PORT" in shell.refused("projects")
+
+
+def test_what_is_no_database_is_one_line(shell, quick):
+    quick.home.mkdir()
+    (quick.home / "nextlabel.db").write_text("this is no database, and long enough to look like one")
+    assert "the database cannot be used" in shell.refused("projects")
+
+
+def test_a_home_that_cannot_be_made_is_one_line(shell, quick, tmp_path):
+    (tmp_path / "file").touch()
+    assert "file" in shell.refused("projects", "--home", str(tmp_path / "file" / "home"))

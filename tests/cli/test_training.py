@@ -73,7 +73,7 @@ def test_evaluate_on_the_hold_out(shell, trained):
 
 
 def test_evaluate_before_any_training(shell, quick):
-    assert "quick" in shell.refused("evaluate", "quick")
+    assert "train it first" in shell.refused("evaluate", "quick")
 
 
 def test_ctrl_c_cancels_the_training(start, engine, jobs):

@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -75,71 +76,83 @@ def victims(server: Server, target: str) -> list[psutil.Process]:
     return jobs[:1] if target == "job" else server.processes("worker")[:1]
 
 
-def history(client: Client) -> Counter[str]:
-    lines = client("GET", "/labels?format=jsonl").body.splitlines()
-    return Counter(row["key"] for row in map(json.loads, lines) if row["key"])
-
-
-@pytest.mark.timeout(60 + 60 * ROUNDS)
-def test_what_was_stored_survives_a_kill(tmp_path: Path) -> None:
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
     projects = tmp_path / "projects"
     projects.mkdir()
     (projects / "digits.toml").write_text(PROJECT)
+    running = Server(tmp_path / "home", {"NEXTLABEL_PROJECTS": str(projects)}).start()
+    wait_ready(running.client())
+    yield running
+    if running.process.poll() is None:
+        running.stop()
+
+
+@pytest.fixture
+def annotators(server: Server) -> Iterator[list[Annotator]]:
+    people = [Annotator(server.port, number) for number in range(2)]
+    for person in people:
+        person.start()
+    yield people
+    for person in people:
+        person.over.set()
+    for person in people:
+        person.join(20)
+        person.client.close()
+
+
+@pytest.mark.timeout(60 + 60 * ROUNDS)
+def test_what_was_stored_survives_a_kill(server: Server, annotators: list[Annotator]) -> None:
     draw = random.Random(20)
-    image = picture(7)
-    server = Server(tmp_path / "home", {"NEXTLABEL_PROJECTS": str(projects)}).start()
     client = server.client()
-    wait_ready(client)
-    annotators = [Annotator(server.port, number) for number in range(2)]
-    for annotator in annotators:
-        annotator.start()
     killed: Counter[str] = Counter()
-    newest = "r1"
-    try:
-        for number in range(ROUNDS):
-            target = TARGETS[number % len(TARGETS)]
-            job = until(lambda: started_training(client), 60)
-            time.sleep(draw.uniform(0.0, 2.5))
-            for process in victims(server, target):
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
-                    killed[target] += 1
-            if target == "all":
-                server.process.wait()
-                server.start()
-            wait_ready(client, 60)
-            ended = finished(client, job, 120)
-            assert ended["state"] in {"succeeded", "interrupted"}, (target, ended)
-            checkpoints = client("GET", "/checkpoints").json()["checkpoints"]
-            assert (ended["state"] == "succeeded") == any(c["job"] == job for c in checkpoints)
-            live = [c["checkpoint"] for c in checkpoints if c["live"]]
-            assert len(live) == 1
-            assert int(live[0][1:]) >= int(newest[1:]) or ended["state"] == "succeeded"
-            newest = live[0]
-            said = until(lambda: named(client, image, live[0]), 10)
-            assert abs(sum(said["probabilities"].values()) - 1) < 1e-4
-            held = history(client)
-            known = set().union(*(annotator.stored.copy() for annotator in annotators))
-            assert not known - set(history(client)), "a label that got its 201 is gone"
-            assert not [key for key, count in held.items() if count > 1], "a label stands twice"
-        # the last job, whatever became of it, can be run again
-        again = until(lambda: started_training(client), 60)
-        assert finished(client, again, 120)["state"] == "succeeded"
-    finally:
-        for annotator in annotators:
-            annotator.over.set()
-        for annotator in annotators:
-            annotator.join(20)
-            annotator.client.close()
-        if server.process.poll() is None:
-            server.stop()
-    assert [annotator.fault for annotator in annotators] == [None, None]
-    assert sum(len(annotator.stored) for annotator in annotators) > ROUNDS
+    for number in range(ROUNDS):
+        target = TARGETS[number % len(TARGETS)]
+        job = until(lambda: started_training(client), 60)
+        time.sleep(draw.uniform(0.0, 2.5))
+        killed[target] += kill(server, target)
+        wait_ready(client, 60)
+        ended = finished(client, job, 120)
+        assert ended["state"] in {"succeeded", "interrupted"}, (target, ended)
+        the_live_checkpoint_answers(client, ended)
+        nothing_is_lost_or_doubled(client, annotators)
+    # the last job, whatever became of it, can be run again
+    again = until(lambda: started_training(client), 60)
+    assert finished(client, again, 120)["state"] == "succeeded"
+    assert [person.fault for person in annotators] == [None, None]
+    assert sum(len(person.stored) for person in annotators) > ROUNDS
     assert set(killed) >= {"web", "web master", "worker", "all"}
-    # every folder left is one the store names: nothing half-written remains visible
-    checkpoints = tmp_path / "home" / "checkpoints" / "digits"
-    for folder in checkpoints.iterdir():
+    # nothing half-written remains visible
+    for folder in (server.home / "checkpoints" / "digits").iterdir():
         assert (folder / "card.json").exists() or folder.name.startswith(".")
+
+
+def kill(server: Server, target: str) -> int:
+    count = 0
+    for process in victims(server, target):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+            count += 1
+    if target == "all":
+        server.process.wait()
+        server.start()
+    return count
+
+
+def the_live_checkpoint_answers(client: Client, job: dict[str, object]) -> None:
+    checkpoints = client("GET", "/checkpoints").json()["checkpoints"]
+    assert (job["state"] == "succeeded") == any(c["job"] == job["job"] for c in checkpoints)
+    (live,) = [c["checkpoint"] for c in checkpoints if c["live"]]
+    said = until(lambda: named(client, picture(7), live), 10)
+    assert abs(sum(said["probabilities"].values()) - 1) < 1e-4
+
+
+def nothing_is_lost_or_doubled(client: Client, annotators: list[Annotator]) -> None:
+    known = set().union(*(person.stored.copy() for person in annotators))
+    lines = client("GET", "/labels?format=jsonl").body.splitlines()
+    held = Counter(row["key"] for row in map(json.loads, lines) if row["key"])
+    assert not known - set(held), "a label that got its 201 is gone"
+    assert not [key for key, count in held.items() if count > 1], "a label stands twice"
 
 
 def started_training(client: Client) -> int | None:

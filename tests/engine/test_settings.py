@@ -26,7 +26,7 @@ def test_the_environment_is_read_and_what_is_given_comes_first() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("NEXTLABEL_PROT", "80", "there is no setting NEXTLABEL_PROT; did you mean 'port'"),
+        ("NEXTLABEL_PROT", "80", "there is no setting NEXTLABEL_PROT; did you mean 'NEXTLABEL_PORT'"),
         ("NEXTLABEL_PORT", "http", "NEXTLABEL_PORT: Input should be a valid integer"),
         ("NEXTLABEL_PORT", "70000", "NEXTLABEL_PORT: Input should be less than or equal to 65535"),
         ("NEXTLABEL_LEASE_SECONDS", "0", "NEXTLABEL_LEASE_SECONDS: Input should be greater than 0"),

@@ -26,15 +26,15 @@ class CNNParameters:
 
     epochs: Annotated[int, Bounds(ge=1), "passes over the labelled items"] = 30
     steps: Annotated[int, Bounds(ge=1), "fewest updates, however few the labels"] = 300
-    batch: Annotated[int, Bounds(ge=2), "pictures an update"] = 64
+    batch: Annotated[int, Bounds(ge=2), "pictures an update"] = 32
     size: Annotated[int, Bounds(ge=0), "side the pictures are resized to; 0: their own, or 64 where they differ"] = 0
     filters: Annotated[int, Bounds(ge=1), "of the first convolution; doubled at each halving"] = 32
     dropout: Annotated[float, Bounds(ge=0, lt=1), "share of the embedding left out in training"] = 0.3
     rate: Annotated[float, Bounds(gt=0), "highest learning rate"] = 0.003
     decay: Annotated[float, Bounds(ge=0), "weight decay"] = 0.01
-    smoothing: Annotated[float, Bounds(ge=0, lt=1), "label smoothing"] = 0.05
+    smoothing: Annotated[float, Bounds(ge=0, lt=1), "label smoothing"] = 0.0
     average: Annotated[float, Bounds(ge=0, le=1), "share of the last updates whose weights are averaged"] = 0.2
-    shift: Annotated[float, Bounds(ge=0, le=1), "views: moved by up to this share of the side"] = 0.1
+    shift: Annotated[float, Bounds(ge=0, le=1), "views: moved by up to this share of the side"] = 0.2
     turn: Annotated[float, Bounds(ge=0, le=180), "views: turned by up to so many degrees"] = 10.0
     scale: Annotated[float, Bounds(ge=0, lt=1), "views: grown or shrunk by up to this share"] = 0.1
     shear: Annotated[float, Bounds(ge=0, le=1), "views: slanted by up to this share of the height"] = 0.0

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-LARGEST, SMALLEST = 32, 4
+LARGEST, SMALLEST = 16, 4
 """Sides between which every halving comes with a convolution; above, pictures are halved alone."""
 
 

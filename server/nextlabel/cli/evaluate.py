@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from nextlabel.cli.options import as_json, opened, project, with_settings
+from nextlabel.cli.options import as_json, imported, opened, project, with_settings
 from nextlabel.cli.screen import Screen, metrics_line
 from nextlabel.engine.evaluating import evaluate
 from nextlabel.engine.settings import Settings
@@ -25,7 +25,7 @@ def command(settings: Settings, project: str, as_json: bool) -> None:
     """
     screen = Screen(as_json)
     with opened(settings) as engine:
-        engine.loop(project)
+        imported(engine, project)
         with screen.progress(f"evaluating {project}") as advance:
             found = evaluate(engine.context, project, lambda share: advance(share, ""))
 

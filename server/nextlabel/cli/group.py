@@ -23,6 +23,7 @@ SHOWN = {
 }
 HIDDEN = {"run-job": "run_job", "run-web": "run_web"}
 """What our own processes start."""
+_DATABASES = {"sqlite3", "sqlalchemy", "psycopg"}
 
 
 class Commands(click.Group):
@@ -49,22 +50,24 @@ class Commands(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except OSError as error:
-            if isinstance(error, BrokenPipeError):
-                raise
-            raise click.ClickException(str(error)) from None
         except Exception as error:
-            if not _ours(error):
+            line = _line(error)
+            if line is None:
                 raise
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(line) from None
 
 
-def _ours(error: Exception) -> bool:
+def _line(error: Exception) -> str | None:
+    """Return what to tell a person; None for a fault of ours, whose traceback is worth seeing."""
     from nextlabel.contracts.errors import NextlabelError  # noqa: PLC0415 - imports numpy, which --help does not need
 
-    return isinstance(error, NextlabelError)
+    if isinstance(error, (NextlabelError, OSError)):
+        return str(error)
+    if any(base.__module__.partition(".")[0] in _DATABASES for base in type(error).__mro__):
+        return f"the database cannot be used: {str(error).splitlines()[0]}"
+    return None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

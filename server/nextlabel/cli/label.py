@@ -6,7 +6,7 @@ import getpass
 
 import click
 
-from nextlabel.cli.options import as_json, opened, project, with_settings
+from nextlabel.cli.options import as_json, imported, opened, project, with_settings
 from nextlabel.cli.screen import Screen
 from nextlabel.engine.answers import LabelInput
 from nextlabel.engine.settings import Settings
@@ -41,6 +41,6 @@ def command(
         raise click.UsageError("name classes, or give --value, --skip or --retract: one of the four")
     given = LabelInput(item, candidates=classes or None, value=value, skip=skip, retract=retract)
     with opened(settings) as engine:
-        accepted = engine.loop(project).submit(annotator or getpass.getuser(), [given], key)
+        accepted = imported(engine, project).submit(annotator or getpass.getuser(), [given], key)
     said = " or ".join(classes) or (f"{value:g}" if value is not None else "skipped" if skip else "retracted")
     Screen(as_json).answer(AcceptedReply(accepted=accepted), f"{item}: {said}")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import click
 
+from nextlabel.cli.options import as_json
+from nextlabel.cli.screen import Screen
 from nextlabel.contracts.errors import Conflict, Unprocessable
-from nextlabel.engine.registry import load
+from nextlabel.engine.registry import Offer, load
 
 KINDS = ("strategy", "learner", "dataset")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -35,10 +39,12 @@ _USAGE = {
     show_default=True,
     help="Where its folder is made.",
 )
-def command(name: str, kind: str, parent: Path) -> None:
+@as_json
+def command(name: str, kind: str, parent: Path, as_json: bool) -> None:
     """Write a package that offers the plugin NAME, with its test."""
     folder = write(name, kind, parent)
-    click.echo(f"{folder} is ready: cd {folder} && pip install -e '.[test]' && pytest")
+    line = f"{folder} is ready: cd {folder} && pip install -e '.[test]' && pytest"
+    Screen(as_json).answer({"name": name, "kind": kind, "folder": str(folder)}, line)
 
 
 def write(name: str, kind: str, parent: Path) -> Path:
@@ -81,9 +87,13 @@ def write(name: str, kind: str, parent: Path) -> Path:
 
 def _refuse_taken(name: str, kind: str) -> None:
     registry = load()
-    taken = {"strategy": registry.strategies, "learner": registry.learners, "dataset": registry.datasets}[kind]
-    if name in taken:
-        source = taken[name].source  # type: ignore[attr-defined] # the offers' union loses what they share
+    offers: dict[str, Mapping[str, Offer[Any]]] = {
+        "strategy": registry.strategies,
+        "learner": registry.learners,
+        "dataset": registry.datasets,
+    }
+    if name in offers[kind]:
+        source = offers[kind][name].source
         raise Conflict(
             f"{source.distribution} {source.version} offers the {kind} {name!r} already; choose another name"
         )

@@ -12,6 +12,8 @@ import click
 
 from nextlabel.app import build_engine, prepare
 from nextlabel.engine.engine import Engine
+from nextlabel.engine.importing import import_dataset
+from nextlabel.engine.loop import Loop
 from nextlabel.engine.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -49,6 +51,13 @@ def with_settings(*further: str) -> Callable[[F], Callable[..., Any]]:
         return command
 
     return decorate
+
+
+def imported(engine: Engine, project: str) -> Loop:
+    """Return a project's loop; its data set is read first where that was not done yet."""
+    loop, context = engine.loop(project), engine.context
+    import_dataset(loop.config, context.registry, context.settings, context.database, context.home)
+    return loop
 
 
 @contextmanager

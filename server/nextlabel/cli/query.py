@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from nextlabel.cli.options import as_json, opened, project, with_settings
+from nextlabel.cli.options import as_json, imported, opened, project, with_settings
 from nextlabel.cli.screen import Screen
 from nextlabel.engine.answers import QueryAnswer
 from nextlabel.engine.loop import Loop
@@ -36,7 +36,7 @@ def command(
 ) -> None:
     """Ask which items of PROJECT to label next."""
     with opened(settings) as engine:
-        loop = engine.loop(project)
+        loop = imported(engine, project)
         found = loop.replay(replay) if replay else loop.query(size, strategy, annotator)
         answer = reply(found, _addresses(loop))
     Screen(as_json).answer(answer, lambda console: _show(console, found))

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import click
 
@@ -13,7 +14,12 @@ from nextlabel import app
 from nextlabel.cli.listening import address, answers, bind, check_host
 from nextlabel.cli.options import with_settings
 from nextlabel.cli.supervisor import Child, Supervisor
+from nextlabel.contracts.errors import Conflict
 from nextlabel.engine.settings import Settings
+from nextlabel.engine.worker import only_worker
+
+_LAST_WORKER = 10.0
+"""Seconds the worker of an earlier server has to end: a job it runs gets half of them."""
 
 
 @click.command("serve")
@@ -27,7 +33,7 @@ def command(settings: Settings) -> None:
 
 def _serve(settings: Settings, listener: socket.socket) -> None:
     app.prepare(settings)
-    _tell_faults(settings)
+    _check(settings)
     web = Child("web server", lambda: start(settings, "run-web", str(listener.fileno()), keep=listener))
     worker = Child("worker", lambda: start(settings, "worker", "--parent"))
     supervisor = Supervisor([web, worker], _say)
@@ -51,11 +57,23 @@ def start(settings: Settings, name: str, *arguments: str, keep: socket.socket | 
     )
 
 
-def _tell_faults(settings: Settings) -> None:
-    engine = app.build_engine(settings)  # refuses plugins that clash
+def _check(settings: Settings) -> None:
+    """Refuse plugins that clash, an unknown default project, a home that another server works on; tell the rest."""
+    engine = app.build_engine(settings)
     for fault in engine.faults():
         _say(fault)
+    if settings.default_project not in engine.context.projects.faults:
+        engine.loop()
     engine.context.database.dispose()
+    deadline = time.monotonic() + _LAST_WORKER
+    while True:
+        try:
+            with only_worker(settings.home):
+                return
+        except Conflict:  # the worker of a server that was killed just now takes a moment to notice
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def _say(line: str) -> None:

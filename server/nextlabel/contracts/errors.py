@@ -103,6 +103,6 @@ def suggest(name: str, valid: Sequence[str]) -> str:
     """Return "did you mean ...? valid: ..." for a `name` that is not among `valid`."""
     if not valid:
         return "there are none"
-    near = get_close_matches(name, valid, n=1, cutoff=0.5)
+    near = get_close_matches(name, valid, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}valid: {', '.join(valid)}"

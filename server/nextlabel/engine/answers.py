@@ -179,7 +179,9 @@ class ProjectStatus:
     kind: Literal["image", "vector", "node"] | None
     items: int
     labelled: int
+    """Items whose set is one class."""
     open: int
+    """Items outside the hold-out whose set is not."""
     live: str | None
     metrics: Mapping[str, float]
     """Of the live checkpoint."""

@@ -29,7 +29,7 @@ class PoolView:
     def counts(self, connection: Connection) -> tuple[int, int, int]:
         """Return how many items there are, are labelled, and are open."""
         with self._context.keeper(self._row).at_present(connection) as state:
-            return len(state), int(state.labelled.sum()), int((state.labels.opened & ~state.holdout).sum())
+            return len(state), int((~state.labels.opened).sum()), int((state.labels.opened & ~state.holdout).sum())
 
     def page(self, wanted: str | None, after: str | None, limit: int) -> ItemPage:
         """Return at most `limit` items in `wanted` state behind the item `after`."""

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from nextlabel.contracts.errors import NotReady, TooLarge, Unprocessable, Unsupported
+from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.contracts.items import FloatArray, VectorItems
 from nextlabel.contracts.roles import ImageInput, Model, VectorInput
-from nextlabel.engine.images import PixelItems, prepare
+from nextlabel.engine.decoding import of_each, prepare
+from nextlabel.engine.images import PixelItems
 from nextlabel.engine.models import model_input, read_model
 from nextlabel.engine.registry import Registry
 from nextlabel.store import checkpoints, projects
@@ -43,18 +44,13 @@ class Served:
     registry: Registry
 
     def images(self, blobs: Sequence[bytes], max_pixels: int) -> Answer:
-        """Predict pictures; raises as `images.prepare` does, naming which of many (counted from 0)."""
+        """Predict pictures; raises as `decoding.prepare` does, naming which of many (counted from 0)."""
         spec = model_input(self.card)
         if not isinstance(spec, ImageInput):
             raise self._refusal("pictures")
         size = (spec.height, spec.width)
-        prepared = []
-        for number, blob in enumerate(blobs):
-            try:
-                prepared.append(prepare(blob, size, spec.channels, max_pixels))
-            except (Unsupported, Unprocessable, TooLarge) as error:
-                raise (type(error)(f"picture {number}: {error}") if len(blobs) > 1 else error) from None
-        return self._predict(np.stack(prepared))
+        channels = spec.channels
+        return self._predict(np.stack(of_each(blobs, lambda blob: prepare(blob, size, channels, max_pixels))))
 
     def vectors(self, rows: Sequence[Sequence[float]]) -> Answer:
         """Predict vectors."""

@@ -20,7 +20,7 @@ from nextlabel.engine.answers import (
 )
 from nextlabel.engine.asking import Asking
 from nextlabel.engine.context import Context
-from nextlabel.engine.images import inspect
+from nextlabel.engine.decoding import inspect, of_each
 from nextlabel.engine.importing import held_out
 from nextlabel.engine.items import PoolView, history_row
 from nextlabel.engine.labelling import store_labels
@@ -31,6 +31,7 @@ from nextlabel.store import checkpoints, items, jobs, labels, projects
 from nextlabel.store.checkpoint_files import read_card
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.items import NewItem
+from nextlabel.store.jobs import JobRow
 from nextlabel.store.projects import ProjectRow
 
 _TRY_AGAIN = 60
@@ -104,7 +105,7 @@ class Loop:
         context, name = self._context, self.config.name
         if context.pool(name).kind != "image":
             raise Unprocessable(f"project {name!r} holds {context.pool(name).kind}s, not pictures")
-        kinds = [inspect(blob, context.settings.max_pixels) for blob in blobs]
+        kinds = of_each(blobs, lambda blob: inspect(blob, context.settings.max_pixels))
         ids = [context.home.save_upload(blob) for blob in blobs]
         rows = [
             NewItem(
@@ -172,7 +173,7 @@ class Loop:
             row = projects.get(connection, self.config.name)
             job = jobs.active(connection, self.config.name, "train")
             live = checkpoints.get(connection, self.config.name, row.live) if row and row.live else None
-            missing = None if row else self._missing(connection)
+            failed = None if row else self._failed(connection)
             counts = PoolView(self._context, row).counts(connection) if row else (0, 0, 0)
         metrics = live.metrics if live else {}
         stop = {name: float(goal) for name, goal in self.config.stop.model_dump().items() if goal is not None}
@@ -190,7 +191,7 @@ class Loop:
             stop=stop,
             reached=any(metrics.get(name, 0.0) >= goal for name, goal in stop.items()),
             training=job.id if job else None,
-            missing=missing,
+            missing=failed.error if failed else None,
         )
 
     def _imported(self) -> ProjectRow:
@@ -198,15 +199,17 @@ class Loop:
             return self._context.row(self.config.name)
         except NotReady:
             with self._context.database.read() as connection:
-                missing = self._missing(connection, time.time() - _TRY_AGAIN)
-            if missing is not None:
-                raise NotReady(missing, _TRY_AGAIN) from None
-            queue_once(self._context, self.config.name, "import")
-            raise
+                last = self._failed(connection)
+            if last is None or last.created < time.time() - _TRY_AGAIN:
+                queue_once(self._context, self.config.name, "import")
+            if last is None:
+                raise
+            raise NotReady(str(last.error), _TRY_AGAIN) from None
 
-    def _missing(self, connection: Connection, since: float = 0.0) -> str | None:
-        last = jobs.page(connection, self.config.name, 1)
-        return last[0].error if last and last[0].state == "failed" and last[0].created > since else None
+    def _failed(self, connection: Connection) -> JobRow | None:
+        """Return the last job that ended, if it failed: why there is no pool yet."""
+        ended = [job for job in jobs.page(connection, self.config.name, 5) if job.finished is not None]
+        return ended[0] if ended and ended[0].state == "failed" else None
 
 
 def _checkpoint(row: CheckpointRow, live: str | None) -> Checkpoint:

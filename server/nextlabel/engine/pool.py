@@ -27,7 +27,8 @@ from nextlabel.contracts.items import (
     Pixels,
     VectorItems,
 )
-from nextlabel.engine.images import FileItems, JoinedItems, PixelItems, encode
+from nextlabel.engine.decoding import encode
+from nextlabel.engine.images import FileItems, JoinedItems, PixelItems
 from nextlabel.store.files import Home
 from nextlabel.store.items import ItemRow
 

@@ -169,7 +169,8 @@ def _fault(fault: Any) -> str:
         tables: dict[str, type[BaseModel]] = {"labels": Labels, "train": Train, "stop": Stop}
         known = tables.get(parents[0], ProjectConfig) if parents else ProjectConfig
         return f"{where}: not a key here; {suggest(last, [key for key in known.model_fields if key != 'name'])}"
-    return f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]}, not {fault['input']!r}"
+    got = "" if fault["type"] == "missing" else f", not {fault['input']!r}"
+    return f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]}{got}"
 
 
 __all__ = ["Choice", "Labels", "ProjectConfig", "Projects", "load_projects", "read_project"]

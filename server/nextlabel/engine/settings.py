@@ -50,8 +50,9 @@ class Settings(BaseModel):
         names = {key[len(PREFIX) :].lower(): value for key, value in source.items() if key.startswith(PREFIX)}
         for name in names:
             if name not in cls.model_fields:
+                known = [PREFIX + field.upper() for field in cls.model_fields]
                 raise SettingsError(
-                    f"there is no setting {PREFIX}{name.upper()}; {suggest(name, list(cls.model_fields))}"
+                    f"there is no setting {PREFIX}{name.upper()}; {suggest(PREFIX + name.upper(), known)}"
                 )
         values: dict[str, Any] = {key: value for key, value in names.items() if value != ""}
         values.update({key: value for key, value in given.items() if value is not None})

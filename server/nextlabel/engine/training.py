@@ -116,6 +116,9 @@ def _judge(
     row = projects.get(connection, project)
     if row is None or row.live is None:
         return judge(arrays, None, positions, truth)
+    found = checkpoints.get(connection, project, row.live)
+    if found is None or not home.at(found.folder).is_dir():
+        return Verdict(True, "the files of the live checkpoint are gone")
     live = kept_scores(home, checkpoints.scoring(connection, project, row.live))
     return judge(arrays, live or {}, positions, truth)
 

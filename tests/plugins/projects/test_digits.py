@@ -15,5 +15,6 @@ def test_digits(registry: Registry) -> None:
     assert (digits.seed, digits.labels.initial, digits.strategy.plugin) == (0, 10, "margin")
     assert (digits.dataset.plugin, digits.learner.plugin) == ("digits", "cnn")
     assert digits.stop.accuracy == 0.98
+    assert digits.automatic
     # what was tuned for it is the learner's own default
     assert validate(CNNParameters, digits.learner.parameters, "[learner]") == CNNParameters()
