@@ -74,6 +74,8 @@ def run_job(context: Context, job: JobRow) -> None:
 def use_threads(count: int) -> None:
     """Let torch, and what else counts threads by OpenMP, use `count` of them."""
     os.environ["OMP_NUM_THREADS"] = str(count)
+    # waiting threads sleep: spinning, they starve one another where something else runs too (6 s became 93)
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     if "torch" in sys.modules:  # read from the environment when it is imported later
         sys.modules["torch"].set_num_threads(count)
 
