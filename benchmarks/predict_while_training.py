@@ -62,9 +62,10 @@ def while_training(server: Server, image: bytes, seconds: float) -> list[float]:
     """Return latencies taken only while a training job runs."""
     client, looker = server.client(), server.client()
     taken: list[float] = []
-    while sum(taken) < seconds:
+    while sum(taken) < 0.9 * seconds:  # not once more for what lies between the requests
         running = Running(looker, looker("POST", "/train").json()["job"])
         until(lambda running=running: running.state() != "queued")
+        client.close()  # the server closes what was idle for long
         taken += latencies(client, image, seconds - sum(taken), running)
         until(lambda running=running: running.state() not in ("queued", "running"))
     return taken

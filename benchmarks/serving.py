@@ -21,6 +21,10 @@ import psutil
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
+IDLE = 5.0
+"""Seconds after which a connection is opened anew: the server closes idle ones."""
+
+
 @dataclass
 class Answer:
     """What a request got."""
@@ -40,11 +44,15 @@ class Client:
     def __init__(self, port: int, timeout: float = 60.0) -> None:
         self._port, self._timeout = port, timeout
         self._connection: HTTPConnection | None = None
+        self._used = 0.0
 
     def __call__(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Answer:
         """Send a request; `body` is bytes, or anything JSON can say. Raises OSError where nobody answers."""
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         headers = {"Content-Type": kind} if data is not None else {}
+        if time.monotonic() - self._used > IDLE:
+            self.close()
+        self._used = time.monotonic()
         for fresh in (False, True):
             try:
                 if self._connection is None:

@@ -76,7 +76,7 @@ def test_a_broken_project_is_one_line(shell, quick, tmp_path, monkeypatch):
 
 def test_a_wrong_setting_is_one_line(shell, quick, monkeypatch):
     monkeypatch.setenv("NEXTLABEL_PROT", "1")
-    assert "did you mean 'port'" in shell.refused("projects")
+    assert "did you mean 'NEXTLABEL_PORT'" in shell.refused("projects")
     monkeypatch.delenv("NEXTLABEL_PROT")
     monkeypatch.setenv("NEXTLABEL_PORT", "many")
     assert "NEXTLABEL_PORT" in shell.refused("projects")
