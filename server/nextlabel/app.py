@@ -25,7 +25,7 @@ def build_context(settings: Settings, registry: Registry | None = None, projects
     PluginError where two plugins clash; ProjectError where the folder of projects is missing.
     """
     if registry is None:
-        registry = load(blocked=[name.strip() for name in settings.blocked_plugins.split(",") if name.strip()])
+        registry = load(blocked=settings.blocked)
         registry.check()
     database, home = Database(settings.url), Home(settings.home)
     return Context(

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from nextlabel.cli.options import as_json, with_settings
 from nextlabel.cli.screen import Screen
-from nextlabel.engine.parameters import describe
-from nextlabel.engine.registry import Offer, load
+from nextlabel.engine.parameters import describe_plugins
+from nextlabel.engine.registry import load
 from nextlabel.engine.settings import Settings
 
 
@@ -19,26 +19,11 @@ from nextlabel.engine.settings import Settings
 @with_settings()
 def command(settings: Settings, as_json: bool) -> None:
     """List strategies, learners and data sets with their parameters."""
-    registry = load(blocked=[name.strip() for name in settings.blocked_plugins.split(",") if name.strip()])
-    found = {
-        "strategies": [_offer(o, needs=sorted(o.record.needs)) for o in registry.strategies.values()],
-        "learners": [_offer(o, transductive=o.record.transductive) for o in registry.learners.values()],
-        "datasets": [_offer(o) for o in registry.datasets.values()],
-    }
+    registry = load(blocked=settings.blocked)
+    found = describe_plugins(registry)
     for fault in registry.faults:
         click.echo(fault.message, err=True)
     Screen(as_json).answer({"plugins": found}, lambda console: _show(console, found))
-
-
-def _offer(offer: Offer[Any], **more: Any) -> dict[str, Any]:
-    return {
-        "name": offer.record.name,
-        "summary": offer.record.summary,
-        "distribution": offer.source.distribution,
-        "version": offer.source.version,
-        "parameters": describe(offer.record.parameters),
-        **more,
-    }
 
 
 def _show(console: Console, found: dict[str, list[dict[str, Any]]]) -> None:

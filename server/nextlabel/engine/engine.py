@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from nextlabel.contracts.errors import PluginError, Unknown
+from nextlabel.contracts.errors import Unknown
 from nextlabel.engine.answers import Job
 from nextlabel.engine.context import Context
 from nextlabel.engine.loop import Loop
-from nextlabel.engine.parameters import describe
+from nextlabel.engine.parameters import describe_plugins
 from nextlabel.engine.projects import ProjectConfig
-from nextlabel.engine.registry import Offer
 from nextlabel.engine.settings import Settings
 from nextlabel.store import jobs
 from nextlabel.store.jobs import JobRow
@@ -72,16 +71,11 @@ class Engine:
 
     def info(self) -> dict[str, Any]:
         """Return projects, plugins with versions and parameters, and limits."""
-        registry = self._context.registry
         return {
             "version": version("nextlabel"),
             "default_project": self.settings.default_project,
             "projects": [self._project_info(name) for name in self.projects()],
-            "plugins": {
-                "strategies": [_offer(o, needs=sorted(o.record.needs)) for o in registry.strategies.values()],
-                "learners": [_offer(o, transductive=o.record.transductive) for o in registry.learners.values()],
-                "datasets": [_offer(o) for o in registry.datasets.values()],
-            },
+            "plugins": describe_plugins(self._context.registry),
             "faults": self.faults(),
             "limits": dict(self._context.facts()),
         }
@@ -125,18 +119,3 @@ class Engine:
             file.seek(max(0, file.tell() - _LOG_BYTES))
             text = file.read().decode("utf-8", "replace")
         return tuple(text.splitlines()[-_LOG_LINES:])
-
-
-def _offer(offer: Offer[Any], **more: Any) -> dict[str, Any]:
-    try:
-        parameters = describe(offer.record.parameters)
-    except PluginError as error:  # one plugin's fault is not to hide the others
-        parameters = {"properties": {}, "required": [], "error": str(error)}
-    return {
-        "name": offer.record.name,
-        "summary": offer.record.summary,
-        "distribution": offer.source.distribution,
-        "version": offer.source.version,
-        "parameters": parameters,
-        **more,
-    }

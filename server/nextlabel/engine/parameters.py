@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_mod
 
 from nextlabel.contracts.errors import PluginError, ProjectError, suggest
 from nextlabel.contracts.records import Bounds, Record
-from nextlabel.engine.registry import resolve
+from nextlabel.engine.registry import Offer, Registry, resolve
 
 
 def validate(parameters: type, given: Mapping[str, Any], where: str) -> Any:
@@ -41,6 +41,30 @@ def describe(parameters: type) -> dict[str, Any]:
     """Return the JSON schema of the parameters, with defaults, bounds and help."""
     schema = TypeAdapter(_model(parameters)).json_schema()
     return {"properties": schema.get("properties", {}), "required": schema.get("required", [])}
+
+
+def describe_plugins(registry: Registry) -> dict[str, list[dict[str, Any]]]:
+    """Return every strategy, learner and data set with version and parameters."""
+    return {
+        "strategies": [_offer(o, needs=sorted(o.record.needs)) for o in registry.strategies.values()],
+        "learners": [_offer(o, transductive=o.record.transductive) for o in registry.learners.values()],
+        "datasets": [_offer(o) for o in registry.datasets.values()],
+    }
+
+
+def _offer(offer: Offer[Any], **more: Any) -> dict[str, Any]:
+    try:
+        parameters = describe(offer.record.parameters)
+    except PluginError as error:  # one plugin's fault is not to hide the others
+        parameters = {"properties": {}, "required": [], "error": str(error)}
+    return {
+        "name": offer.record.name,
+        "summary": offer.record.summary,
+        "distribution": offer.source.distribution,
+        "version": offer.source.version,
+        "parameters": parameters,
+        **more,
+    }
 
 
 def _model(parameters: type) -> Any:

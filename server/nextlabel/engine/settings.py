@@ -68,6 +68,11 @@ class Settings(BaseModel):
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
     @property
+    def blocked(self) -> tuple[str, ...]:
+        """Entry points not to load."""
+        return tuple(name.strip() for name in self.blocked_plugins.split(",") if name.strip())
+
+    @property
     def url(self) -> str:
         """The database's URL."""
         return self.database_url or f"sqlite:///{self.home.absolute() / 'nextlabel.db'}"
