@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nextlabel.contracts import DatasetPlugin, hookimpl
+from nextlabel_plugins.datasets.candidate_sets import PartialParameters
 from nextlabel_plugins.datasets.digits import DigitsParameters
 from nextlabel_plugins.datasets.folder import FolderParameters
 
@@ -25,4 +26,29 @@ def nextlabel_datasets() -> Iterator[DatasetPlugin]:
         "your own pictures: a folder a class, or a flat folder nobody has labelled yet",
         f"{HERE}.folder:Folder",
         FolderParameters,
+    )
+    yield DatasetPlugin(
+        "cifar10",
+        "CIFAR-10: 50,000 photographs of 10 kinds of animals and vehicles, 32 x 32",
+        f"{HERE}.cifar10:Cifar10",
+        PartialParameters,
+    )
+    yield DatasetPlugin(
+        "cifar100",
+        "CIFAR-100: 50,000 photographs of 100 kinds of things, 32 x 32",
+        f"{HERE}.cifar100:Cifar100",
+        PartialParameters,
+    )
+    yield DatasetPlugin("mnist", "MNIST: 60,000 handwritten digits, 28 x 28", f"{HERE}.mnist:Mnist", PartialParameters)
+    yield DatasetPlugin(
+        "fashion-mnist",
+        "Fashion-MNIST: 60,000 pictures of 10 kinds of clothes, 28 x 28",
+        f"{HERE}.fashion_mnist:FashionMnist",
+        PartialParameters,
+    )
+    yield DatasetPlugin(
+        "kmnist",
+        "KMNIST: 60,000 handwritten characters of old Japanese, 10 of them, 28 x 28",
+        f"{HERE}.kmnist:Kmnist",
+        PartialParameters,
     )
