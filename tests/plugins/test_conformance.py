@@ -55,6 +55,12 @@ def test_cnn(registry: Registry, one_thread: None) -> None:
     check_learner(registry.learner("cnn"), few, kinds=["images"], task="classification")
 
 
+@pytest.mark.parametrize("network", ["fast", "mlp", "convnet12", "resnet18"])
+def test_proden(registry: Registry, one_thread: None, network: str) -> None:
+    few = {"network": network, "steps": 8, "epochs": 1, "filters": 4, "size": 0}
+    check_learner(registry.learner("proden"), few, kinds=["images"], task="classification")
+
+
 @pytest.mark.parametrize("name", ["digits"])
 def test_project(registry: Registry, name: str) -> None:
     check_project(registry.projects[name].record, registry)

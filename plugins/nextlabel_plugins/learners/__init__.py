@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from nextlabel.contracts import LearnerPlugin, hookimpl
 from nextlabel_plugins.learners.cnn import CNNParameters
+from nextlabel_plugins.learners.proden import ProdenParameters
 
 HERE = "nextlabel_plugins.learners"
 
@@ -18,4 +19,10 @@ def nextlabel_learners() -> Iterator[LearnerPlugin]:
         "a small convolutional network trained from scratch on candidate sets",
         f"{HERE}.cnn:CNN",
         CNNParameters,
+    )
+    yield LearnerPlugin(
+        "proden",
+        "progressive identification of the true label among candidates, with networks small and large",
+        f"{HERE}.proden:Proden",
+        ProdenParameters,
     )

@@ -55,8 +55,8 @@ class CNN(Learner[CNNParameters]):
         import torch  # noqa: PLC0415 - loaded when it is used, not when plugins are listed
 
         from nextlabel_plugins.networks.augment import Views  # noqa: PLC0415 - as above
-        from nextlabel_plugins.networks.convnet import Shape  # noqa: PLC0415
         from nextlabel_plugins.networks.fitting import Schedule, train  # noqa: PLC0415
+        from nextlabel_plugins.networks.network import Shape  # noqa: PLC0415
         from nextlabel_plugins.networks.picture_model import PictureModel  # noqa: PLC0415
 
         own = self.parameters

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from nextlabel_plugins.networks.augment import Views
+from nextlabel_plugins.networks.batches import batches
 from nextlabel_plugins.networks.candidates import candidate_loss
-from nextlabel_plugins.networks.convnet import ConvNet, Shape
+from nextlabel_plugins.networks.convnet import ConvNet
+from nextlabel_plugins.networks.network import Shape
 from nextlabel_plugins.networks.precision import training_precision
 
 REPORTS = 20
@@ -78,7 +80,7 @@ def _train(
     averaged = Average(network)
     first_averaged = updates - max(1, int(schedule.average * updates))
     total = torch.zeros(())
-    for step, rows in enumerate(_batches(len(pictures), schedule.batch, updates), start=1):
+    for step, rows in enumerate(batches(len(pictures), schedule.batch, updates), start=1):
         batch = views(pictures[rows].float()).contiguous(memory_format=torch.channels_last)
         with training_precision():
             logits = network(batch)
@@ -117,18 +119,3 @@ def _rate(done: float) -> float:
     """Return the share of the highest rate after the share `done` of the updates."""
     warm = 0.1
     return (done + 1e-3) / warm if done < warm else 0.5 + 0.5 * math.cos(math.pi * (done - warm) / (1 - warm))
-
-
-def _batches(rows: int, size: int, count: int) -> Iterator[Tensor]:
-    """Yield `count` batches of at most `size`, from shuffled passes over all `rows`.
-
-    Fewer rows than a batch are repeated in it: each time they are another view.
-    """
-    repeated = max(1, size // rows)
-    queue = torch.empty(0, dtype=torch.int64)
-    size = min(size, rows * repeated)
-    for _ in range(count):
-        if len(queue) < size:
-            queue = torch.cat([queue, *(torch.randperm(rows) for _ in range(repeated))])
-        yield queue[:size]
-        queue = queue[size:]

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from nextlabel.contracts import FloatArray, ImageInput, ImageItems, Items, Model, Need, Outputs
 from nextlabel.contracts.errors import Unprocessable
-from nextlabel_plugins.networks.convnet import ConvNet, Shape
+from nextlabel_plugins.networks.averaging import Averaging, views
+from nextlabel_plugins.networks.kinds import make
+from nextlabel_plugins.networks.network import PictureNetwork, Shape
 from nextlabel_plugins.networks.onnx_graph import write_onnx
 
 CELLS = 1 << 21
@@ -20,17 +22,19 @@ CELLS = 1 << 21
 
 
 class PictureModel(Model):
-    """Predicts pictures with a `ConvNet`; `draws` posterior samples by dropout of the embedding.
+    """Predicts pictures with a network; `draws` posterior samples by dropout of the embedding.
 
     The draws come from `seed` and not from the generator given with each piece of the pool:
     a draw is one network, and has to be the same one for every item for a strategy to see
-    how their answers hang together.
+    how their answers hang together. Embeddings are averaged over the views `averaging` names,
+    which averages the logits too: they are linear in the embedding.
     """
 
-    def __init__(self, network: ConvNet, draws: int, seed: int) -> None:
+    def __init__(self, network: PictureNetwork, draws: int, seed: int, averaging: Averaging = "none") -> None:
         self.network = network
         self.draws = draws
         self.seed = seed
+        self.averaging = averaging
         self.input = ImageInput(network.shape.height, network.shape.width, network.shape.channels)
         self._folded = network.folded()
 
@@ -47,7 +51,7 @@ class PictureModel(Model):
         masks = self._masks()
         with torch.inference_mode():
             for rows, pictures in self._batches(items):
-                embeddings = self._folded.embed(pictures)
+                embeddings = self._embed(pictures)
                 out["probabilities"][rows] = self._folded.head(embeddings).softmax(dim=1).numpy()
                 if "embeddings" in out:
                     out["embeddings"][rows] = embeddings.numpy()
@@ -66,20 +70,32 @@ class PictureModel(Model):
 
     def description(self) -> Mapping[str, Any]:
         """Return what `rebuild` needs beside the weights."""
-        return {"network": self.network.shape.to_json(), "draws": self.draws, "seed": self.seed}
+        return {
+            "network": self.network.shape.to_json(),
+            "draws": self.draws,
+            "seed": self.seed,
+            "averaging": self.averaging,
+        }
 
     @classmethod
     def rebuild(cls, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray[Any, Any]]) -> PictureModel:
         """Return the model that gave these."""
-        network = ConvNet(Shape.from_json(description["network"]))
+        network = make(Shape.from_json(description["network"]))
         weights = {name: torch.from_numpy(np.array(array)) for name, array in tensors.items()}
         network.load_state_dict(network.state_dict() | weights)
-        return cls(network.eval(), description["draws"], description["seed"])
+        return cls(network.eval(), description["draws"], description["seed"], description["averaging"])
 
     def write_onnx(self, path: Path) -> bool:
-        """Write the network with batch normalisation folded into its convolutions."""
-        write_onnx(self._folded, path)
+        """Write the network, its views and what averages them, batch normalisation folded away."""
+        write_onnx(self._folded, views(self.averaging), path)
         return True
+
+    def _embed(self, pictures: Tensor) -> Tensor:
+        chosen = views(self.averaging)
+        embeddings = self._folded.embed(chosen[0](pictures)) * chosen[0].weight
+        for view in chosen[1:]:
+            embeddings += self._folded.embed(view(pictures)) * view.weight
+        return embeddings
 
     def _batches(self, items: ImageItems) -> Iterator[tuple[slice, Tensor]]:
         shape = self.network.shape

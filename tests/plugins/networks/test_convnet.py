@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from nextlabel_plugins.networks.convnet import ConvNet, Shape
+from nextlabel_plugins.networks.convnet import ConvNet
+from nextlabel_plugins.networks.network import Shape
 
 
 def network(height: int, width: int, channels: int = 1, filters: int = 4) -> ConvNet:

@@ -7,8 +7,10 @@ import torch
 
 from nextlabel_plugins.networks import fitting
 from nextlabel_plugins.networks.augment import Views
-from nextlabel_plugins.networks.convnet import ConvNet, Shape
+from nextlabel_plugins.networks.batches import batches
+from nextlabel_plugins.networks.convnet import ConvNet
 from nextlabel_plugins.networks.fitting import Average, Schedule, train
+from nextlabel_plugins.networks.network import Shape
 
 SHAPE = Shape(4, 4, 1, 2, 2, 0.0)
 SCHEDULE = Schedule(epochs=3, steps=10, batch=8, rate=0.01, decay=0.0, smoothing=0.0, average=0.5)
@@ -28,10 +30,10 @@ def test_updates_are_passes_but_not_too_few(rows: int, updates: int) -> None:
 
 @pytest.mark.parametrize("rows", [1, 3, 8, 9, 50])
 def test_batches_take_every_row_as_often(rows: int) -> None:
-    batches = list(fitting._batches(rows, 8, 100))
-    sizes = {len(batch) for batch in batches}
+    drawn = list(batches(rows, 8, 100))
+    sizes = {len(batch) for batch in drawn}
     assert sizes == {8 // rows * rows if rows <= 8 else 8}
-    counts = torch.cat(batches).bincount(minlength=rows)
+    counts = torch.cat(drawn).bincount(minlength=rows)
     assert counts.max() - counts.min() <= max(1, 8 // rows)
 
 

@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from nextlabel_plugins.networks.convnet import ConvNet, Shape
+from nextlabel_plugins.networks.averaging import views
+from nextlabel_plugins.networks.convnet import ConvNet
+from nextlabel_plugins.networks.network import Shape
 from nextlabel_plugins.networks.onnx_graph import Graph, write_onnx
 
 
@@ -20,7 +22,7 @@ def test_pixels_to_probabilities(tmp_path: Path, size: tuple[int, int, int]) -> 
     network = ConvNet(Shape(*size, classes=4, filters=4, dropout=0.3)).eval()
     network.standardise(torch.randint(0, 256, (20, size[2], *size[:2])))
     folded = network.folded()
-    write_onnx(folded, tmp_path / "model.onnx")
+    write_onnx(folded, views("none"), tmp_path / "model.onnx")
     pixels = np.random.default_rng(0).integers(0, 256, (7, *size), np.uint8)
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     (said,) = session.run(["probabilities"], {"input": pixels})
@@ -29,5 +31,5 @@ def test_pixels_to_probabilities(tmp_path: Path, size: tuple[int, int, int]) -> 
 
 
 def test_a_layer_it_does_not_know_is_refused() -> None:
-    with pytest.raises(TypeError, match="GELU has no ONNX node here"):
-        Graph().add_layer(nn.GELU())
+    with pytest.raises(TypeError, match="Tanh has no ONNX node here"):
+        Graph().add_layer(nn.Tanh())

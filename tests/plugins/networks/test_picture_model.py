@@ -10,7 +10,8 @@ from nextlabel.contracts import VectorItems
 from nextlabel.contracts.errors import Unprocessable
 from nextlabel.engine.images import PixelItems
 from nextlabel_plugins.networks import picture_model
-from nextlabel_plugins.networks.convnet import ConvNet, Shape
+from nextlabel_plugins.networks.convnet import ConvNet
+from nextlabel_plugins.networks.network import Shape
 from nextlabel_plugins.networks.picture_model import PictureModel
 
 EVERYTHING = frozenset({"probabilities", "embeddings", "samples"})

@@ -1,0 +1,134 @@
+"""Test accuracy of `proden` trained from candidate sets only, beside the published figures.
+
+python benchmarks/partial_labels.py --settings photos-0.1 --seeds 0 1 2     about 15 minutes a run on two cores
+python benchmarks/partial_labels.py --settings mnist-mlp-0.5 --seeds 0 1 2 3 4
+python benchmarks/partial_labels.py --show                                  the table of what was run
+python benchmarks/partial_labels.py --check                                 three epochs, that it runs
+
+Needs CIFAR-10 or MNIST under NEXTLABEL_DATA. Each run is one `nextlabel train` on an empty home
+folder and one `nextlabel evaluate`, which measures the checkpoint as it is served, on the data
+set's own test split; each adds a line to benchmarks/results/partial_labels.jsonl.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from pathlib import Path
+from statistics import mean, stdev
+from tempfile import TemporaryDirectory
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results" / "partial_labels.jsonl"
+PLAIN = 'network = "fast"\nepochs = 24\nflip = true\ngrowth = true\naveraging = "flip-shift"'
+STRONGER = PLAIN + "\nconsistency = true"
+PAPER = 'network = "mlp"\nshift = 0.0'
+FILE = """title = "Partial labels"
+seed = {seed}
+[dataset]
+plugin = "{dataset}"
+partial_rate = {rate}
+[learner]
+plugin = "proden"
+{learner}
+[labels]
+holdout = {holdout}
+"""
+PICO = "PiCO"
+PUBLISHED = {
+    "photos-0.1": {"PRODEN": 90.24, PICO: 94.39},
+    "photos-0.3": {"PRODEN": 89.38, PICO: 94.18},
+    "photos-0.5": {"PRODEN": 87.78, PICO: 93.58},
+    "mnist-mlp-0.5": {"PRODEN": 97.97},
+}
+"""Test accuracy in per cent. PRODEN and PiCO on CIFAR-10 with ResNet-18: Wang et al., ICLR 2022, table 1;
+PRODEN on MNIST with the same MLP and rate: Xu et al., NeurIPS 2021, table 2."""
+
+
+def project(setting: str, seed: int, more: str = "") -> str:
+    """Return the project file of a setting: `photos-RATE`, `photos-stronger-RATE` or `mnist-mlp-RATE`."""
+    kind, _, rate = setting.rpartition("-")
+    dataset, learner, holdout = {
+        "photos": ("cifar10", PLAIN, 0.02),
+        "photos-stronger": ("cifar10", STRONGER, 0.02),
+        "mnist-mlp": ("mnist", PAPER, 0.0),
+    }[kind]
+    return FILE.format(seed=seed, dataset=dataset, rate=float(rate), learner=learner + more, holdout=holdout)
+
+
+def run(setting: str, seed: int, more: str = "") -> dict[str, Any]:
+    """Train and evaluate once."""
+    with TemporaryDirectory() as folder:
+        Path(folder, "partial.toml").write_text(project(setting, seed, more))
+        home = str(Path(folder, "home"))
+        environment = os.environ | {"NEXTLABEL_HOME": home, "NEXTLABEL_PROJECTS": folder}
+        began = time.monotonic()
+        told("train", environment)
+        seconds = time.monotonic() - began
+        measured = told("evaluate", environment)
+    if measured["split"] != "test":
+        raise RuntimeError(f"evaluated on {measured['split']}, not on the test split")
+    result = {
+        "setting": setting,
+        "seed": seed,
+        "accuracy": measured["metrics"]["accuracy"],
+        "items": measured["items"],
+        "seconds": round(seconds),
+        "learner": project(setting, seed, more).partition("[learner]\n")[2].partition("[labels]")[0].split("\n")[1:-1],
+    }
+    print(json.dumps(result), flush=True)
+    return result
+
+
+def told(command: str, environment: dict[str, str]) -> Any:
+    """Run a command of nextlabel on the project and return its JSON."""
+    words = [sys.executable, "-m", "nextlabel", command, "partial", "--json"]
+    done = subprocess.run(words, env=environment, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def show(results: list[dict[str, Any]]) -> None:
+    """Print mean and spread over seeds, beside the published figures."""
+    print(f"{'setting':24} {'seeds':>5} {'accuracy %':>16} {'minutes':>8}   published")
+    for setting in sorted({result["setting"] for result in results}):  # the last run of each seed
+        runs = {result["seed"]: result for result in results if result["setting"] == setting}.values()
+        scores = [100 * result["accuracy"] for result in runs]
+        spread = f"± {stdev(scores):.2f}" if len(scores) > 1 else ""
+        minutes = max(result["seconds"] for result in runs) / 60
+        published = PUBLISHED.get(setting.replace("stronger-", ""), {})
+        beside = ", ".join(f"{name} {figure} ({mean(scores) - figure:+.2f})" for name, figure in published.items())
+        print(f"{setting:24} {len(scores):5} {mean(scores):9.2f} {spread:6} {minutes:8.1f}   {beside}")
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("--settings", nargs="+", default=[])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--show", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    given = parser.parse_args()
+    if given.check:
+        if "NEXTLABEL_DATA" not in os.environ:
+            print("skipped: NEXTLABEL_DATA names no folder with MNIST")
+            return
+        result = run("mnist-mlp-0.5", 0, "\nepochs = 3")
+        if not result["accuracy"] > 0.8:
+            raise SystemExit("three epochs over partial labels learnt next to nothing")
+        return
+    for setting in given.settings:
+        for seed in given.seeds:
+            result = run(setting, seed)
+            RESULTS.parent.mkdir(exist_ok=True)
+            with RESULTS.open("a") as file:
+                file.write(json.dumps(result) + "\n")
+    if RESULTS.exists():
+        show([json.loads(line) for line in RESULTS.read_text().splitlines()])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Training a network on candidate sets by progressive identification, from memory, without per-item work."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nextlabel_plugins.networks.batches import batches
+from nextlabel_plugins.networks.descent import descent
+from nextlabel_plugins.networks.kinds import make
+from nextlabel_plugins.networks.memory import keep_memory
+from nextlabel_plugins.networks.network import PictureNetwork, Shape
+from nextlabel_plugins.networks.precision import training_precision
+from nextlabel_plugins.networks.resident import Resident
+from nextlabel_plugins.networks.soft_targets import SoftTargets
+
+REPORTS = 50
+"""How often progress is told."""
+OPENING = 3
+"""Epochs in which the whitening's bias is trained."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained."""
+
+    epochs: int
+    """Passes over the data."""
+    steps: int
+    """Fewest updates, however little data there is."""
+    batch: int
+    rate: float
+    decay: float
+    """Weight decay, where SGD trains all."""
+    shift: int
+    """Views: pixels, either way."""
+    flip: bool
+    """Views: mirrored every other epoch."""
+    growth: bool
+    """Views start at three quarters of the side and grow: early epochs cost half."""
+    momentum: float
+    """Share of an item's old targets that is kept when they are re-estimated."""
+    delay: bool
+    """Learn from the targets of an item's last visit, and re-estimate them for the next."""
+    consistency: bool
+    """Two views of each item in an update, whose targets are what both say together."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is learnt from: `pictures` (n, h, w, c) uint8 and `candidates` (n, C) bool."""
+
+    pictures: Tensor
+    candidates: Tensor
+
+
+def train(
+    shape: Shape,
+    data: Data,
+    recipe: Recipe,
+    seed: int,
+    progress: Callable[[float, Mapping[str, float]], None],
+    start: PictureNetwork | None = None,
+) -> PictureNetwork:
+    """Train a new network, or a copy of `start`, on `data`.
+
+    The same seed and thread count give the same weights, and torch's own generator is left
+    as it was.
+    """
+    keep_memory()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if start is None:
+            network = make(shape)
+            network.standardise(data.pictures.permute(0, 3, 1, 2))
+        else:
+            network = copy.deepcopy(start).requires_grad_()
+        return _train(network, data, recipe, progress)
+
+
+def _train(
+    network: PictureNetwork, data: Data, recipe: Recipe, progress: Callable[[float, Mapping[str, float]], None]
+) -> PictureNetwork:
+    rows = len(data.pictures)
+    size = min(recipe.batch, max(64, rows // 4))  # few labels: smaller batches, not the same items over and over
+    seen = 2 if recipe.consistency else 1
+    size = max(1, size // seen)
+    updates = max(recipe.steps, recipe.epochs * max(1, rows // size))
+    network = network.to(memory_format=torch.channels_last).train()
+    resident = Resident(data.pictures, recipe.shift, flip=recipe.flip)
+    targets = SoftTargets(data.candidates, recipe.momentum)
+    updater = descent(network, recipe.rate, recipe.decay, size * seen, min(1.0, OPENING * rows / size / updates))
+    total = torch.zeros(())
+    for step, chosen in enumerate(batches(rows, size, updates)):
+        done = step / updates
+        side = _grown(network.shape, done) if recipe.growth else None
+        epoch = step * size // rows
+        # views of neighbouring epochs are mirrored differently
+        views = torch.cat([resident.views(chosen, epoch + view, side) for view in range(seen)])
+        with training_precision():
+            logits = network(views.float().contiguous(memory_format=torch.channels_last))
+        logits = logits.float().unflatten(0, (seen, -1))
+        if recipe.delay:
+            loss = targets.loss(chosen, logits)
+            targets.update(chosen, logits.detach())
+        else:
+            targets.update(chosen, logits.detach())
+            loss = targets.loss(chosen, logits)
+        network.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        updater.step(done)
+        total += loss.detach()
+        if (step + 1) * REPORTS // updates > step * REPORTS // updates:
+            progress((step + 1) / updates, {"loss": float(total) / (step + 1)})
+    return network.eval()
+
+
+def _grown(shape: Shape, done: float) -> tuple[int, int]:
+    """Return the (height, width) of the views after the share `done` of the training."""
+    share = 0.75 if done < 0.5 else 0.875 if done < 0.8 else 1.0  # noqa: PLR2004 - half at 9/16 of the work, and so on
+    return math.ceil(shape.height * share), math.ceil(shape.width * share)

@@ -1,0 +1,115 @@
+"""The training: plain cross entropy where labels are full, the same by the same seed, nothing broken by odd sets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nextlabel_plugins.networks import proden_fitting
+from nextlabel_plugins.networks.network import PictureNetwork, Shape
+from nextlabel_plugins.networks.proden_fitting import Data, Recipe, train
+
+SHAPE = Shape(8, 8, 1, 4, 4, 0.0, "fast")
+RECIPE = Recipe(
+    epochs=2,
+    steps=4,
+    batch=32,
+    rate=0.1,
+    decay=1e-3,
+    shift=1,
+    flip=True,
+    growth=False,
+    momentum=0.0,
+    delay=False,
+    consistency=False,
+)
+
+
+def data(rows: int = 100, more: float = 0.0) -> Data:
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.arange(rows) % 4
+    pictures = torch.randint(0, 100, (rows, 8, 8, 1), generator=generator, dtype=torch.uint8)
+    pictures[torch.arange(rows), 2 * truth] += 150  # a bright line says the class
+    sets = torch.rand(rows, 4, generator=generator) < more
+    return Data(pictures, sets | functional.one_hot(truth, 4).bool())
+
+
+def fitted(given: Data, recipe: Recipe = RECIPE, kind: str = "fast", start: PictureNetwork | None = None) -> Tensor:
+    """All weights in one row."""
+    told: list[float] = []
+    network = train(replace(SHAPE, kind=kind), given, recipe, 3, lambda share, _: told.append(share), start)
+    assert not network.training
+    assert told == sorted(told)
+    assert told[-1] == 1
+    return torch.cat([tensor.flatten().double() for tensor in network.state_dict().values()])
+
+
+class CrossEntropy:
+    """What stands in for the targets: cross entropy with the true class."""
+
+    def __init__(self, candidates: Tensor, momentum: float) -> None:
+        self.truth = candidates.int().argmax(dim=1)
+        assert momentum == 0
+
+    def loss(self, rows: Tensor, logits: Tensor) -> Tensor:
+        return functional.cross_entropy(logits[0], self.truth[rows])
+
+    def update(self, rows: Tensor, logits: Tensor) -> None:
+        pass
+
+
+@pytest.mark.parametrize("kind", ["fast", "mlp", "resnet18"])
+def test_full_labels_are_plain_cross_entropy_to_the_bit(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = fitted(data(), kind=kind)
+    monkeypatch.setattr(proden_fitting, "SoftTargets", CrossEntropy)
+    assert torch.equal(ours, fitted(data(), kind=kind))
+    monkeypatch.undo()
+    assert not torch.equal(ours, fitted(data(more=0.3), kind=kind))
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, replace(RECIPE, consistency=True, growth=True, momentum=0.5)])
+def test_the_same_seed_gives_the_same_weights_and_leaves_the_generator(recipe: Recipe) -> None:
+    torch.manual_seed(11)
+    expected = torch.rand(1, generator=torch.Generator().manual_seed(11))
+    one = fitted(data(more=0.3), recipe)
+    assert torch.equal(torch.rand(1), expected)
+    assert torch.equal(one, fitted(data(more=0.3), recipe))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 100])
+@pytest.mark.parametrize("recipe", [RECIPE, replace(RECIPE, consistency=True, growth=True)])
+def test_an_unlabelled_item_and_few_items_break_nothing(rows: int, recipe: Recipe) -> None:
+    given = data(rows, more=0.3)
+    given.candidates[0] = True
+    assert fitted(given, recipe).isfinite().all()
+
+
+@pytest.mark.parametrize("more", [{}, {"consistency": True}, {"delay": True}, {"momentum": 0.5}])
+def test_it_finds_the_true_class_among_candidates(more: dict[str, Any]) -> None:
+    given = data(400, more=0.4)
+    shape = replace(SHAPE, kind="mlp", filters=32)  # the others do not mind where the line is
+    recipe = replace(RECIPE, steps=200, rate=0.05, shift=0, flip=False, **more)
+    network = train(shape, given, recipe, 0, lambda *_: None)
+    said = network(given.pictures.permute(0, 3, 1, 2).float()).argmax(dim=1)
+    assert (said == torch.arange(400) % 4).float().mean() > 0.95
+
+
+def test_it_starts_from_a_network_and_leaves_that_as_it_was() -> None:
+    start = train(SHAPE, data(), RECIPE, 5, lambda *_: None)
+    before = {name: tensor.clone() for name, tensor in start.state_dict().items()}
+    still = replace(RECIPE, rate=1e-9, steps=1, epochs=1)
+    after = fitted(data(), still, start=start)
+    for name, tensor in start.state_dict().items():
+        assert torch.equal(tensor, before[name])
+    weights = torch.cat([w.flatten().double() for n, w in start.named_parameters() if n.startswith("head")])
+    torch.testing.assert_close(after[-len(weights) :], weights, atol=1e-4, rtol=0)
+
+
+def test_views_grow_to_the_whole_picture() -> None:
+    sizes = [proden_fitting._grown(SHAPE, done) for done in (0.0, 0.49, 0.5, 0.79, 0.8, 0.99)]
+    assert sizes == [(6, 6), (6, 6), (7, 7), (7, 7), (8, 8), (8, 8)]
