@@ -30,7 +30,7 @@ def test_files_are_decoded_in_order(files: FileItems) -> None:
 
 def test_a_file_that_does_not_decode_is_named(files: FileItems) -> None:
     Path(files.paths[17]).write_bytes(b"rot")
-    with pytest.raises(Unprocessable, match=r"17\.png: not a picture"):
+    with pytest.raises(Unprocessable, match=r"17\.png: this is text"):
         files.pixels((4, 4), 3)
     Path(files.paths[17]).unlink()
     with pytest.raises(Unprocessable, match=r"17\.png"):

@@ -46,7 +46,7 @@ from nextlabel.engine.running import run_job
 from nextlabel.engine.settings import Settings
 from nextlabel.store import jobs
 
-settings = Settings(home=Path(sys.argv[1]), projects=Path(sys.argv[2]), train_threads=1)
+settings = Settings(home=Path(sys.argv[1]), projects=Path(sys.argv[2]), default_project="digits", train_threads=1)
 prepare(settings)
 context = build_context(settings)
 queue_once(context, "digits", "train")
@@ -80,7 +80,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def settings(trained: Path, tmp_path: Path) -> Settings:
     shutil.copytree(trained / "home", tmp_path / "home")
-    return Settings(home=tmp_path / "home", projects=trained / "projects", max_upload_bytes=50_000, max_batch=4)
+    return Settings(
+        home=tmp_path / "home",
+        projects=trained / "projects",
+        default_project="digits",
+        max_upload_bytes=50_000,
+        max_batch=4,
+    )
 
 
 @pytest.fixture

@@ -138,6 +138,15 @@ def test_the_history_is_read_while_it_is_sent(client, fake, kind):
     assert len(client.get("/labels").get_json()["labels"]) == 5000
 
 
+def test_the_page_of_an_item_that_is_no_picture(client):
+    text = client.get("/projects/sine/pool/a%20b/%C3%BC").get_data(as_text=True)
+    assert "This is what ann says." in text
+    assert '<h2 id="set">1.5</h2>' in text
+    assert "no model has scored this item" in text
+    assert "<img" not in text
+    assert 'href="/projects/sine/items/a%20b/%C3%BC"' in text
+
+
 @pytest.mark.parametrize(("kind", "told"), [("vector", "vectors"), ("node", "ids")])
 def test_the_page_says_what_a_project_takes(client, fake, kind, told):
     fake.status_now = replace(STATUS, kind=kind)

@@ -5,7 +5,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 def test_info_tells_projects_plugins_and_limits(client, settings):
     body = client.get("/info").get_json()
-    assert [project["name"] for project in body["projects"]] == ["digits"]
+    checkpoints = {project["name"]: project["checkpoint"] for project in body["projects"]}
+    assert checkpoints["digits"] == "r1"
+    assert body["default_project"] == "digits"
     assert {"strategies", "learners", "datasets"} <= set(body["plugins"])
     assert body["limits"]["max_upload_bytes"] == settings.max_upload_bytes
 

@@ -23,7 +23,10 @@ from nextlabel.engine.settings import Settings
 from nextlabel.web.server import run
 
 home, projects, port = sys.argv[1:]
-run(Settings(home=Path(home), projects=Path(projects), port=int(port), web_workers=2, web_threads=2), create_app)
+settings = Settings(
+    home=Path(home), projects=Path(projects), default_project="digits", port=int(port), web_workers=2, web_threads=2
+)
+run(settings, create_app)
 """
 
 SCHEMATHESIS = """

@@ -9,7 +9,8 @@ from pathlib import Path
 from nextlabel.app import build_engine, create_app
 from nextlabel.engine.settings import Settings
 
-client = create_app(Settings(home=Path(sys.argv[1]), projects=Path(sys.argv[2]))).test_client()
+settings = Settings(home=Path(sys.argv[1]), projects=Path(sys.argv[2]), default_project="digits")
+client = create_app(settings).test_client()
 picture = client.get("/items/0/image")
 answers = [
     client.post("/predict", data=picture.data, content_type=picture.content_type),

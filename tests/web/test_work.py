@@ -56,7 +56,7 @@ def test_a_project_that_was_never_trained_is_not_ready(tmp_path, trained, proble
     from nextlabel.app import build_engine, create_app, prepare
     from nextlabel.engine.settings import Settings
 
-    settings = Settings(home=tmp_path / "fresh", projects=trained / "projects")
+    settings = Settings(home=tmp_path / "fresh", projects=trained / "projects", default_project="digits")
     prepare(settings)
     engine = build_engine(settings)
     client = create_app(settings, engine).test_client()

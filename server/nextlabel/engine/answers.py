@@ -125,6 +125,10 @@ class ItemDetail:
     history: tuple[HistoryRow, ...]
     prediction: Prediction | None
     """By the live checkpoint, if it has scored the item."""
+    agreed: bool | None = None
+    """Whether the annotators' sets share a class: the item's set is then what they share, else all they named.
+
+    None where nobody gave a set."""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,9 @@ class PoolView:
             prediction = predicting.ids([identity]).predictions[0]
         except NextlabelError:  # no model yet, or it has not scored the item: the rest is still worth showing
             prediction = None
-        return ItemDetail(found, said, tuple(map(history_row, history)), prediction)
+        sets = [set(voice.candidates) for voice in said if voice.candidates is not None]
+        agreed = bool(set.intersection(*sets)) if sets else None
+        return ItemDetail(found, said, tuple(map(history_row, history)), prediction, agreed)
 
     def picture(self, identity: str) -> tuple[bytes, str]:
         """Return an item's picture with its media type."""

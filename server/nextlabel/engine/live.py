@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from nextlabel.contracts.errors import NotReady, Unprocessable
-from nextlabel.contracts.items import FloatArray, VectorItems
+from nextlabel.contracts.items import FloatArray, PixelArray, VectorItems
 from nextlabel.contracts.roles import ImageInput, Model, VectorInput
 from nextlabel.engine.decoding import of_each, prepare
 from nextlabel.engine.images import PixelItems
@@ -44,13 +44,20 @@ class Served:
     registry: Registry
 
     def images(self, blobs: Sequence[bytes], max_pixels: int) -> Answer:
-        """Predict pictures; raises as `decoding.prepare` does, naming which of many (counted from 0)."""
+        """Predict pictures; raises as `see` does."""
+        return self.answer(self.see(blobs, max_pixels))
+
+    def see(self, blobs: Sequence[bytes], max_pixels: int) -> PixelArray:
+        """Return pictures as the model is given them, (n, height, width, channels).
+
+        Raises as `decoding.prepare` does, naming which of many (counted from 0).
+        """
         spec = model_input(self.card)
         if not isinstance(spec, ImageInput):
             raise self._refusal("pictures")
         size = (spec.height, spec.width)
         channels = spec.channels
-        return self._predict(np.stack(of_each(blobs, lambda blob: prepare(blob, size, channels, max_pixels))))
+        return np.stack(of_each(blobs, lambda blob: prepare(blob, size, channels, max_pixels)))
 
     def vectors(self, rows: Sequence[Sequence[float]]) -> Answer:
         """Predict vectors."""
@@ -64,7 +71,7 @@ class Served:
             array = np.asarray(rows, np.float32)
         if not np.isfinite(array).all():
             raise Unprocessable("the numbers of a vector must be finite in single precision")
-        return self._predict(array)
+        return self.answer(array)
 
     def _refusal(self, what: str) -> Unprocessable:
         spec = model_input(self.card)
@@ -76,7 +83,8 @@ class Served:
         takes = "pictures" if isinstance(spec, ImageInput) else f"vectors of {spec.dimensions} numbers"
         return Unprocessable(f"project {self.card['project']!r} takes {takes}, not {what}")
 
-    def _predict(self, array: Any) -> Answer:
+    def answer(self, array: Any) -> Answer:
+        """Predict what is prepared: uint8 (n, height, width, channels), or float32 (n, dimensions)."""
         if self.card["onnx"]:
             # one at a time: beats batching on cores, and one request cannot delay another for long
             names, session = self._session

@@ -24,6 +24,7 @@ from nextlabel.engine.decoding import inspect, of_each
 from nextlabel.engine.importing import held_out
 from nextlabel.engine.items import PoolView, history_row
 from nextlabel.engine.labelling import store_labels
+from nextlabel.engine.looking import Look, look
 from nextlabel.engine.predicting import Predicting
 from nextlabel.engine.projects import ProjectConfig
 from nextlabel.engine.queueing import queue_once, queue_scoring
@@ -52,6 +53,11 @@ class Loop:
     def predict_images(self, blobs: Sequence[bytes]) -> Predictions:
         """Predict encoded pictures; Unsupported, Unprocessable or TooLarge where one cannot be read."""
         return self._predicting.images(blobs)
+
+    def look(self, picture: bytes) -> Look:
+        """Predict one encoded picture, and show what the model was given; raises as `predict_images` does."""
+        served = self._context.live.current(self.config.name)
+        return look(served, self.config.name, picture, self._context.settings.max_pixels)
 
     def predict_vectors(self, rows: Sequence[Sequence[float]]) -> Predictions:
         """Predict vectors of the model's dimension."""
@@ -105,6 +111,8 @@ class Loop:
         context, name = self._context, self.config.name
         if context.pool(name).kind != "image":
             raise Unprocessable(f"project {name!r} holds {context.pool(name).kind}s, not pictures")
+        if not row.imported and self._looks_for_data():
+            raise NotReady(f"the data set of project {name!r} is being looked for; add pictures when that is done", 2)
         kinds = of_each(blobs, lambda blob: inspect(blob, context.settings.max_pixels))
         ids = [context.home.save_upload(blob) for blob in blobs]
         rows = [
@@ -133,10 +141,14 @@ class Loop:
 
     # -------------------------------------------------------------------------- train
 
-    def train(self) -> int:
-        """Queue a training and return its job; Conflict where one is queued or runs."""
+    def train(self, *, afresh: bool = False) -> int:
+        """Queue a training and return its job; Conflict where one is queued or runs.
+
+        `afresh`: it does not start from the live checkpoint.
+        """
         with self._context.database.write() as connection:
-            return jobs.queue(connection, self.config.name, "train", {}, time.time())
+            given = {"afresh": True} if afresh else {}
+            return jobs.queue(connection, self.config.name, "train", given, time.time())
 
     def checkpoints(self) -> list[Checkpoint]:
         """Return every checkpoint, oldest first."""
@@ -205,6 +217,12 @@ class Loop:
             if last is None:
                 raise
             raise NotReady(str(last.error), _TRY_AGAIN) from None
+
+    def _looks_for_data(self) -> bool:
+        """Whether a data set may still fill the empty pool; what people add first would keep it out."""
+        with self._context.database.read() as connection:
+            looking = jobs.active(connection, self.config.name, "import") is not None
+            return looking and items.count(connection, self.config.name) == 0
 
     def _failed(self, connection: Connection) -> JobRow | None:
         """Return the last job that ended, if it failed: why there is no pool yet."""

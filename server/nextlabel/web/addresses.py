@@ -1,4 +1,4 @@
-"""The addresses of pictures."""
+"""The addresses of items and their pictures."""
 
 from __future__ import annotations
 
@@ -16,8 +16,14 @@ def picture_address(project: str) -> Callable[[str], str | None]:
     """Return what gives an item's picture its address; None for what is no picture."""
     if kind_of(project) != "image":
         return lambda _item: None
+    start = item_address(project)
+    return lambda item: f"{start(item)}/image"
+
+
+def item_address(project: str) -> Callable[[str], str]:
+    """Return what gives an item its address in the API."""
     start = f"/projects/{quote(project, safe='')}/items/"
-    return lambda item: f"{start}{quote(item)}/image"
+    return lambda item: f"{start}{quote(item)}"
 
 
 def kind_of(project: str) -> str | None:

@@ -108,7 +108,7 @@ def checker(guard: Guard) -> Callable[[], BaseResponse | None]:
             raise Refused(f"a page of {origin[:100]!r} may not change anything here")
         if request.endpoint in OPEN or guard.bears_token(request):
             return None
-        if request.blueprint == "pages" and request.method in _SAFE:
+        if request.blueprint == "pages":
             return redirect(f"/login?next={quote(request.path)}", 303)
         raise Unauthorized("this server needs its access token: send the header `Authorization: Bearer <token>`")
 

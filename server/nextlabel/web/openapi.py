@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import request
 from flask_openapi3.blueprint import APIBlueprint
@@ -29,6 +29,8 @@ from nextlabel.web.replies.base import Problem
 PROJECT = "/projects/<project>"
 OPEN = "x-open"
 """Marks an operation that needs no token; it does not stand in the document."""
+
+M = TypeVar("M", bound=BaseModel)
 
 _DESCRIPTION = (
     "Predict, ask for the labels that matter, take answers, train. Routes at the root address the default project. "
@@ -61,7 +63,7 @@ class Routes(APIBlueprint):
         def view(**named: Any) -> Any:
             arguments: dict[str, BaseModel] = {}
             if path is not None:
-                arguments["path"] = _path(path, named)
+                arguments["path"] = address_of(path, named)
             if query is not None:
                 arguments["query"] = validated(query, request.args.to_dict())
             if body is not None:
@@ -102,7 +104,8 @@ class Routes(APIBlueprint):
         return {"requestBody": {"required": True, "content": content}}
 
 
-def _path(model: type[BaseModel], named: Mapping[str, Any]) -> BaseModel:
+def address_of(model: type[M], named: Mapping[str, Any]) -> M:
+    """Return what an address names as `model`; Unknown where it cannot name anything."""
     try:
         return model.model_validate(named)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Every error in one shape: application/problem+json (RFC 9457).
+"""Every error in one shape: application/problem+json (RFC 9457), or a page for who looks at pages.
 
 The one place where errors meet HTTP statuses.
 """
@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
-from flask import Flask, Response
+from flask import Flask, Response, has_request_context, make_response, render_template, request
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from pydantic_core import to_json
 from werkzeug.exceptions import HTTPException
@@ -50,7 +50,7 @@ def problem(status: int, detail: str, faults: Sequence[str] = (), headers: Mappi
 
 
 def answer_to(error: errors.NextlabelError) -> Response:
-    """Return the problem document of one of our own errors."""
+    """Return one of our own errors as a problem document, or as a page."""
     status = status_of(error)
     faults: Sequence[str] = ()
     headers: dict[str, str] = {}
@@ -60,9 +60,14 @@ def answer_to(error: errors.NextlabelError) -> Response:
         headers["Retry-After"] = str(error.retry_after)
     elif isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="nextlabel"'
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, errors.NotReady):
+    log_fault(error)
+    return _answer(status, str(error), faults, headers)
+
+
+def log_fault(error: errors.NextlabelError) -> None:
+    """Log an error that is the server's own."""
+    if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, errors.NotReady):
         log.error("%s: %s", type(error).__name__, error)
-    return problem(status, str(error), faults, headers)
 
 
 def register(app: Flask) -> None:
@@ -77,7 +82,21 @@ def _answer_http(error: HTTPException) -> Response:
     """Reshape Flask's own errors; 405 keeps Allow. What nobody expected is logged by Flask, once."""
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     kept = {key: value for key, value in error.get_headers() if key.lower() not in {"content-type", "content-length"}}
-    return problem(int(status), error.description or "", headers=kept)
+    return _answer(int(status), error.description or "", (), kept)
+
+
+def _answer(status: int, detail: str, faults: Sequence[str], headers: Mapping[str, str]) -> Response:
+    if not _on_a_page():
+        return problem(status, detail, faults, headers)
+    page = render_template("problem.html", title=_phrase(status), detail=detail, faults=faults)
+    return make_response(page, status, {**headers, "Vary": "Accept"})
+
+
+def _on_a_page() -> bool:
+    """Tell whether a browser asked for a page, or for what is not there; the API answers in JSON whoever asks."""
+    if not has_request_context() or (request.blueprint != "pages" and request.url_rule is not None):
+        return False
+    return request.accept_mimetypes.best_match([MEDIA_TYPE, "application/json", "text/html"]) == "text/html"
 
 
 def _phrase(status: int) -> str:

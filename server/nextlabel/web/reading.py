@@ -116,11 +116,13 @@ def _form_pictures(limit: int, most: int) -> list[bytes]:
     request.max_form_parts = most
     request.max_form_memory_size = _ENVELOPE
     cast("Request", request).picture_limit = limit
-    with _bounded(whole, f"a request has at most {most} pictures, and {whole:,} bytes"):
+    several = f"a request has at most {most} pictures, and {whole:,} bytes"
+    with _bounded(whole, several if most > 1 else str(_too_large(limit))):
         sent = request.files.getlist("image")
     if not sent:
         raise Malformed("there is no picture: send files in the field `image`, as in `curl -F image=@picture.jpg`")
-    return [_not_empty(file.stream.read(), f"picture {number}") for number, file in enumerate(sent)]
+    names = ["the picture"] if len(sent) == 1 else [f"picture {number}" for number in range(len(sent))]
+    return [_not_empty(file.stream.read(), name) for file, name in zip(sent, names, strict=True)]
 
 
 def _not_empty(data: bytes, what: str) -> bytes:

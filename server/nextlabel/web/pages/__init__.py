@@ -8,7 +8,7 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 
 from nextlabel.web.context import take_project
-from nextlabel.web.pages import docs, home, login, predict
+from nextlabel.web.pages import docs, home, item, login, predict
 
 PROJECT_PAGES = (("pages.predict", "Try it"),)
 """Endpoint and name of each page a project has, in order."""
@@ -19,6 +19,6 @@ def register(app: Flask) -> None:
     pages = Blueprint("pages", __name__)
     pages.url_value_preprocessor(take_project)
     pages.context_processor(lambda: {"project_pages": PROJECT_PAGES})
-    for page in (home, predict, docs, login):
+    for page in (home, predict, item, docs, login):
         page.add(pages)
     app.register_blueprint(pages)

@@ -15,7 +15,9 @@ def readyz() -> Response:
     """Tell whether the project can predict."""
     found = loop()
     if not found.ready():
-        raise NotReady(f"project {found.config.name!r} cannot predict yet", 5)
+        missing = found.status().missing
+        why = "" if missing is None else f": {missing}"
+        raise NotReady(f"project {found.config.name!r} cannot predict yet{why}", 5)
     return render(ReadyReply(ready=True, project=found.config.name))
 
 

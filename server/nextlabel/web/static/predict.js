@@ -1,13 +1,11 @@
-// Sends a picture as soon as it is chosen, dropped or pasted, and shows the answer.
-// Without this file the form still works: it answers with the JSON.
+// Sends a picture as soon as it is chosen, dropped or pasted, and puts the answer, which the
+// server wrote, into this page. Without this file the form sends itself and gets the same page.
 "use strict";
 
 const form = document.getElementById("try");
 const input = document.getElementById("image");
-const answer = document.getElementById("answer");
-const fault = document.getElementById("fault");
 const button = form.querySelector("button");
-const SHOWN = 10;
+const here = (id) => document.getElementById(id);
 let newest = 0;
 
 document.body.classList.add("lively");
@@ -40,84 +38,42 @@ function take(event, data) {
 
 async function send(file) {
   const mine = ++newest;
-  say("");
-  if (file.size > Number(form.dataset.limit)) {
-    say(`${file.name} has ${file.size.toLocaleString("en")} bytes; a picture has at most ${Number(form.dataset.limit).toLocaleString("en")}.`);
+  const limit = Number(form.dataset.limit);
+  if (file.size > limit) {
+    refuse(`A picture has at most ${limit.toLocaleString("en")} bytes here; ${file.name} has ${file.size.toLocaleString("en")}.`);
     return;
   }
   const body = new FormData();
   body.append("image", file);
   button.disabled = true;
   try {
-    const response = await fetch(form.action, { method: "POST", body });
-    const said = await response.json();
+    const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
     if (mine !== newest) return;  // another picture was sent meanwhile
-    if (!response.ok) {
-      say(said.detail || said.title);
-      return;
-    }
-    await draw(file);
-    show(said);
+    show(page);
   } catch {
-    if (mine === newest) say("The server did not answer. Is it running?");
+    if (mine === newest) refuse("The server did not answer. Is it running?");
   } finally {
     if (mine === newest) button.disabled = false;
   }
 }
 
-// drawn on a canvas: no address of the picture is made, so the page's policy needs no exception
-async function draw(file) {
-  const canvas = document.getElementById("picture");
-  const picture = await createImageBitmap(file).catch(() => null);
-  canvas.hidden = !picture;
-  if (!picture) return;
-  canvas.width = picture.width;
-  canvas.height = picture.height;
-  canvas.classList.toggle("small", picture.width < 100);
-  canvas.getContext("2d").drawImage(picture, 0, 0);
-  canvas.setAttribute("aria-label", `The picture sent: ${file.name}`);
-}
-
-function show(said) {
-  const rows = document.querySelector("#bars tbody");
-  rows.replaceChildren();
-  if (said.label === undefined) {
-    document.getElementById("label").textContent = number(said.mean);
-    document.getElementById("said").textContent = said.std === null ? `by ${said.checkpoint}` : `± ${number(said.std)}, by ${said.checkpoint}`;
-  } else {
-    // sorted again: an object keeps names that look like numbers in their own order
-    const classes = Object.entries(said.probabilities).sort((one, other) => other[1] - one[1]);
-    document.getElementById("label").textContent = said.label;
-    document.getElementById("said").textContent = `${percent(said.probability)}, by ${said.checkpoint}` +
-      (classes.length > SHOWN ? `; the ${SHOWN} most probable of ${classes.length} classes` : "");
-    for (const [name, probability] of classes.slice(0, SHOWN)) rows.append(bar(name, probability, name === said.label));
+function show(page) {
+  const answer = page.getElementById("answer");
+  if (!answer) {  // the page of another error, or the one that asks for the token
+    const fault = page.querySelector("[role=alert]");
+    if (fault) refuse(fault.textContent);
+    else location.reload();
+    return;
   }
-  answer.hidden = false;
+  here("answer").replaceChildren(...answer.childNodes);
+  here("fault").textContent = page.getElementById("fault").textContent;
+  const told = [here("said"), here("answer").querySelector("figcaption strong")];
+  here("status").textContent = told.filter(Boolean).map((part) => part.innerText).join(". ");
 }
 
-function bar(name, probability, best) {
-  const row = document.createElement("tr");
-  row.classList.toggle("best", best);
-  const head = document.createElement("th");
-  head.scope = "row";
-  head.textContent = name;
-  const length = document.createElement("progress");
-  length.max = 1;
-  length.value = probability;
-  length.setAttribute("aria-hidden", "true");  // the number beside it says the same
-  const middle = document.createElement("td");
-  middle.append(length);
-  const end = document.createElement("td");
-  end.textContent = percent(probability);
-  row.append(head, middle, end);
-  return row;
+function refuse(text) {
+  here("answer").replaceChildren();
+  here("status").textContent = "";
+  here("fault").textContent = text;
 }
-
-function say(text) {
-  fault.textContent = text;
-  fault.hidden = !text;
-  if (text) answer.hidden = true;
-}
-
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
-const number = (value) => Number(value).toPrecision(4);

@@ -1,0 +1,121 @@
+"""One item, two annotators who disagree: what each place makes of it is the same set."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from nextlabel.app import create_app
+from nextlabel.cli.group import cli
+from nextlabel.engine.settings import Settings
+
+RECORDER = '''
+"""A learner that keeps what it was given."""
+import os
+import numpy as np
+from nextlabel.contracts import LearnerPlugin, hookimpl
+from nextlabel_nearest.learner import Nearest, Parameters
+
+class Recorder(Nearest):
+    def fit(self, items, targets, training):
+        np.savez(os.environ["RECORDED"], pixels=items.pixels(items.size, 1), candidates=targets.candidates)
+        return super().fit(items, targets, training)
+
+@hookimpl
+def nextlabel_learners():
+    yield LearnerPlugin("recorder", "keeps what it was given", Recorder, Parameters)
+'''
+PROJECT = """
+title = "Recorded digits"
+dataset = {plugin = "digits", limit = 300}
+learner = {plugin = "recorder"}
+labels = {initial = 20}
+"""
+
+
+@pytest.fixture
+def recorded(quick: Settings, distribute, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the learner of the default project writes what it is given."""
+    plugins, projects = tmp_path / "plugins", tmp_path / "projects"
+    projects.mkdir()
+    distribute(plugins, "recorder-plugin", recorder="recorder")
+    (plugins / "recorder.py").write_text(RECORDER)
+    (projects / "recorded.toml").write_text(PROJECT)
+    monkeypatch.syspath_prepend(plugins)
+    monkeypatch.setenv("NEXTLABEL_PROJECTS", str(projects))
+    monkeypatch.setenv("NEXTLABEL_DEFAULT_PROJECT", "recorded")
+    monkeypatch.setenv("RECORDED", str(tmp_path / "given.npz"))
+    return tmp_path / "given.npz"
+
+
+def train() -> None:
+    done = CliRunner().invoke(cli, ["train", "recorded"])
+    assert done.exit_code == 0, done.output
+
+
+DISAGREEING = [
+    ("apart", {"ann": ["1"], "bob": ["7"]}, ["1", "7"], "union"),
+    ("in part", {"ann": ["1", "7"], "bob": ["4", "7", "9"]}, ["7"], "intersection"),
+    ("two each", {"ann": ["1", "7"], "bob": ["4", "9"]}, ["1", "4", "7", "9"], "union"),
+]
+
+
+@pytest.mark.parametrize(
+    ("said", "resolved", "how"), [case[1:] for case in DISAGREEING], ids=[c[0] for c in DISAGREEING]
+)
+def test_what_two_say_of_an_item_is_what_training_sees(recorded, said, resolved, how):
+    import torch
+
+    from nextlabel_plugins.networks.candidates import candidate_loss
+
+    train()
+    app = create_app(Settings.from_environment())
+    client = app.test_client()
+    (item,) = client.get("/query?size=1").get_json()["items"]
+    address = f"/items/{item['id']}"
+    for annotator, names in said.items():
+        label = {"id": item["id"], "candidates": names}
+        assert client.post("/labels", json={"annotator": annotator, "labels": [label]}).status_code == 201
+
+    # the store, resolved
+    shown = client.get(address).get_json()
+    assert shown["candidates"] == resolved
+    assert {voice["annotator"]: voice["candidates"] for voice in shown["voices"]} == said
+
+    # the targets the learner is given
+    train()
+    given = np.load(recorded)
+    picture = np.asarray(Image.open(io.BytesIO(client.get(f"{address}/image").data)))
+    (row,) = np.flatnonzero((given["pixels"][..., 0] == picture).all(axis=(1, 2)))
+    classes = client.get("/info").get_json()["projects"][0]["classes"]
+    assert [name for name, could in zip(classes, given["candidates"][row], strict=True) if could] == resolved
+
+    # the loss: minus the logarithm of the probability in the set
+    logits = np.linspace(-1, 2, len(classes))
+    shares = np.exp(logits) / np.exp(logits).sum()
+    by_hand = -math.log(sum(shares[classes.index(name)] for name in resolved))
+    sets = torch.from_numpy(given["candidates"][row : row + 1])
+    assert candidate_loss(torch.from_numpy(logits)[None], sets).item() == pytest.approx(by_hand, abs=1e-9)
+
+    # its page
+    page = client.get(f"/projects/recorded/pool/{item['id']}").get_data(as_text=True)
+    words = re.search(r'<h2 id="set">([^<]*)</h2>\s*<p>([^<]*)</p>', page)
+    assert words is not None
+    assert re.split(r", | or ", words[1]) == resolved
+    assert how in words[2]
+
+    # what is exported
+    lines = [json.loads(line) for line in client.get("/labels?format=jsonl").get_data(as_text=True).splitlines()]
+    assert {row["annotator"]: row["candidates"] for row in lines if row["id"] == item["id"]} == said
+    table = csv.DictReader(io.StringIO(client.get("/labels?format=csv").get_data(as_text=True)))
+    assert {row["annotator"]: json.loads(row["candidates"]) for row in table if row["id"] == item["id"]} == said
+    app.extensions["nextlabel"].context.database.dispose()

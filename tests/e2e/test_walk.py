@@ -1,0 +1,94 @@
+"""The first walk of a new user: a picture sent to a real server, and files that are none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from odd_pictures import saved, smooth
+from PIL import Image
+from serving import Answer, Server, serving, wait_ready
+
+from nextlabel.cli.group import cli
+from nextlabel.engine.settings import Settings
+
+TRAINED = Path(__file__).parents[2] / "trained" / "photos"
+
+
+def upload(server: Server, data: bytes, path: str = "/predict") -> Answer:
+    """Send a file as `curl -F image=@picture.jpg` does."""
+    head = b'--walk\r\nContent-Disposition: form-data; name="image"; filename="picture.jpg"\r\n'
+    body = head + b"Content-Type: image/jpeg\r\n\r\n" + data + b"\r\n--walk--\r\n"
+    return server.client()("POST", path, body, "multipart/form-data; boundary=walk")
+
+
+@pytest.fixture
+def server(quick: Settings, quick_folder: Path) -> Iterator[Server]:
+    """A server whose default project answers pictures."""
+    assert CliRunner().invoke(cli, ["train", "quick"]).exit_code == 0
+    named = {name: os.environ[name] for name in os.environ if name.startswith("NEXTLABEL_") and "HOME" not in name}
+    with serving(quick.home, **named) as running:
+        wait_ready(running.client())
+        yield running
+
+
+REFUSED = {
+    "a picture of 2 MB": (saved(smooth(64, 64), "JPEG") + bytes(2_000_000), {413}, "1,000,000 bytes"),
+    "a GIF under another name": (saved(smooth(64, 64), "GIF"), {415}, "GIF"),
+    "a JPEG cut off": (saved(smooth(200, 200), "JPEG")[:1500], {422}, "cut off"),
+    "a text file": (b"a shopping list\n", {415}, "text"),
+}
+
+
+def test_a_picture_is_answered_and_what_is_none_is_refused_with_the_reason(server):
+    picture = saved(smooth(640, 480), "JPEG")
+    assert len(picture) < 1_000_000
+    said = upload(server, picture)
+    assert said.status == 200, said.body
+    assert list(said.json()) == ["project", "checkpoint", "label", "probability", "probabilities"]
+    page = upload(server, picture, "/projects/quick/")
+    assert page.status == 200
+    assert f"<h2>{said.json()['label']}</h2>".encode() in page.body
+    for name, (data, statuses, reason) in REFUSED.items():
+        answer = upload(server, data)
+        assert answer.status in statuses, name
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert reason in answer.json()["detail"], name
+        page = upload(server, data, "/projects/quick/")
+        assert page.status in statuses, name
+        assert page.headers["Content-Type"].startswith("text/html")
+        assert reason.encode() in page.body, name
+
+
+def ships() -> list[bytes] | None:
+    """The first ten ships of CIFAR-10's test set, as JPG; None where the data set is not on this machine."""
+    root = Path(os.environ.get("NEXTLABEL_DATA") or "/nowhere")
+    if not (root / "cifar-10-batches-py").is_dir():
+        return None
+    from torchvision.datasets import CIFAR10
+
+    found = CIFAR10(root, train=False)
+    ship = found.classes.index("ship")
+    first = [place for place, label in enumerate(found.targets) if label == ship][:10]
+    return [saved(Image.fromarray(found.data[place]), "JPEG", quality=95) for place in first]
+
+
+@pytest.mark.skipif(not any(TRAINED.glob("*/card.json")), reason="no checkpoint of photos lies in trained/")
+def test_the_shipped_checkpoint_answers_photographs(tmp_path):
+    with serving(tmp_path / "home", NEXTLABEL_DEFAULT_PROJECT="photos") as server:
+        wait_ready(server.client())
+        pictures = ships()
+        if pictures is None:
+            (answer,) = [upload(server, saved(smooth(300, 200), "JPEG"))]
+            assert answer.status == 200, answer.body
+            assert len(answer.json()["probabilities"]) == 10
+            assert answer.json()["project"] == "photos"
+            return
+        answers = [upload(server, picture).json()["label"] for picture in pictures]
+        assert answers.count("ship") >= 8, answers
+        large = Image.open(BytesIO(pictures[0])).resize((1200, 1200), Image.Resampling.BICUBIC)
+        assert upload(server, saved(large, "JPEG")).json()["label"] == answers[0]

@@ -1,0 +1,36 @@
+"""readyz: whether a project predicts, and in one line why it does not."""
+
+from __future__ import annotations
+
+import time
+
+from nextlabel.app import build_engine, create_app
+from nextlabel.engine.running import run_job
+from nextlabel.store import jobs
+
+ABSENT = """
+[dataset]
+plugin = "folder"
+path = "nowhere"
+[learner]
+plugin = "cnn"
+"""
+
+
+def test_a_project_without_data_or_checkpoint_says_so_and_the_others_answer(settings, tmp_path, trained, problem):
+    (tmp_path / "projects").mkdir()
+    (tmp_path / "projects" / "absent.toml").write_text(ABSENT)
+    (tmp_path / "projects" / "digits.toml").write_text((trained / "projects" / "digits.toml").read_text())
+    engine = build_engine(settings.model_copy(update={"projects": tmp_path / "projects", "default_project": "absent"}))
+    client = create_app(engine.settings, engine).test_client()
+    assert problem(client.get("/readyz"), 503)["detail"] == "project 'absent' cannot predict yet"
+    engine.loop().train()
+    with engine.context.database.write() as connection:
+        job = jobs.claim(connection, "test", ("train",), time.time())
+    run_job(engine.context, job)
+    told = problem(client.get("/readyz"), 503)["detail"]
+    assert told == f"project 'absent' cannot predict yet: {engine.job(job.id).error}"
+    assert "nowhere" in told
+    assert len(told.splitlines()) == 1
+    assert client.get("/projects/digits/readyz").json == {"ready": True, "project": "digits"}
+    engine.context.database.dispose()
