@@ -76,7 +76,7 @@ class Client:
 
 @dataclass
 class Server:
-    """`nextlabel serve` in a process group of its own."""
+    """`nextlabel serve` in a process group of its own; the default project is `digits` unless given."""
 
     home: Path
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -88,7 +88,12 @@ class Server:
     def start(self, wait: float = 120.0) -> Server:
         """Start, and wait until it says where it serves."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("NEXTLABEL_")}
-        environment |= {"NEXTLABEL_HOME": str(self.home), "NEXTLABEL_PORT": str(self.port), **self.environment}
+        environment |= {
+            "NEXTLABEL_HOME": str(self.home),
+            "NEXTLABEL_PORT": str(self.port),
+            "NEXTLABEL_DEFAULT_PROJECT": "digits",
+            **self.environment,
+        }
         self.home.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
         log = self.home / "serve.log"

@@ -38,7 +38,7 @@ def client(quick: Settings, tmp_path, monkeypatch) -> Iterator[FlaskClient]:
     (tmp_path / "projects").mkdir()
     (tmp_path / "projects" / "digits.toml").write_text(DIGITS)
     monkeypatch.setenv("NEXTLABEL_PROJECTS", str(tmp_path / "projects"))
-    monkeypatch.delenv("NEXTLABEL_DEFAULT_PROJECT")
+    monkeypatch.setenv("NEXTLABEL_DEFAULT_PROJECT", "digits")
     assert CliRunner().invoke(cli, ["train", "digits"]).exit_code == 0
     made = app.create_app(Settings.from_environment())
     yield made.test_client()

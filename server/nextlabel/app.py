@@ -10,6 +10,7 @@ from nextlabel.engine.live import LiveModels
 from nextlabel.engine.projects import Projects, load_projects
 from nextlabel.engine.registry import load
 from nextlabel.engine.settings import Settings
+from nextlabel.engine.shipping import find, register, trained_folder
 from nextlabel.store.database import Database
 from nextlabel.store.files import Home
 
@@ -27,7 +28,7 @@ def build_context(settings: Settings, registry: Registry | None = None, projects
     if registry is None:
         registry = load(blocked=settings.blocked)
         registry.check()
-    database, home = Database(settings.url), Home(settings.home)
+    database, home = Database(settings.url), Home(settings.home, trained_folder(settings))
     return Context(
         settings=settings,
         registry=registry,
@@ -43,14 +44,25 @@ def build_engine(settings: Settings) -> Engine:
     return Engine(build_context(settings))
 
 
-def prepare(settings: Settings) -> None:
-    """Make the home folder and bring the database to this version. Once, before anything serves."""
+def prepare(settings: Settings, *, shipped: bool = True) -> list[str]:
+    """Make the home folder and bring the database to this version. Once, before anything serves.
+
+    Checkpoints that ship with the product are registered, unless `shipped` is False; returned
+    is what is wrong with them, a line each.
+    """
     settings.home.mkdir(parents=True, exist_ok=True)
     database = Database(settings.url)
     try:
         database.migrate()
     finally:
         database.dispose()
+    if not shipped or find(trained_folder(settings)) == ([], []):
+        return []
+    context = build_context(settings)
+    try:
+        return register(context)
+    finally:
+        context.database.dispose()
 
 
 def create_app(settings: Settings, engine: Engine | None = None) -> Flask:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from engine_help import SQUARES
+from engine_learners import Linear
 
 from nextlabel.cli.following import train
+from nextlabel.contracts import ImageInput
 from nextlabel.contracts.errors import NotReady
 from nextlabel.engine.evaluating import evaluate
 from nextlabel.engine.models import read_model
+from nextlabel.store.checkpoint_files import ONNX, read_card, write_card
 
 SPLIT = '''
 """Points on a line, with a test split."""
@@ -64,7 +68,29 @@ def test_the_test_split(engine):
     said = model.predict(items, frozenset(), np.random.default_rng(0)).probabilities
     assert found.metrics["accuracy"] == (said.argmax(axis=1) == truth).mean() <= 0.8
     assert found.metrics["loss"] > 0
+    assert found.form == "model"
     assert progress == [1.0]
+
+
+def test_it_is_the_onnx_form_that_is_measured(make):
+    project = make(SQUARES).bring().train()
+    before = evaluate(project.context, "toy", ignore)
+    stored = project.loop.checkpoints()[0].metrics
+    assert (before.split, before.items, before.form, before.metrics["accuracy"]) == ("holdout", 6, "onnx", 1)
+    assert before.metrics == {name: pytest.approx(stored[name], abs=1e-4) for name in ("accuracy", "loss")}
+    folder = project.context.home.checkpoint("toy", "r1")
+    Linear(np.zeros((17, 2)), ImageInput(4, 4, 1)).write_onnx(folder / ONNX)
+    write_card(folder, read_card(folder))
+    after = evaluate(project.context, "toy", ignore)
+    assert after.metrics["loss"] == pytest.approx(np.log(2))
+
+
+def test_a_model_of_its_pool_is_measured_by_its_scores(make):
+    project = make(name="tiny", dataset={"plugin": "tiny-moons"}, learner={"plugin": "tiny-spreading"}).bring().train()
+    found = evaluate(project.context, "tiny", ignore)
+    stored = project.loop.checkpoints()[0].metrics
+    assert (found.split, found.form) == ("holdout", "model")
+    assert found.metrics == {name: stored[name] for name in ("accuracy", "loss")}
 
 
 def test_before_any_training(engine):

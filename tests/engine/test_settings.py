@@ -12,7 +12,7 @@ from nextlabel.engine.settings import Settings
 
 def test_defaults() -> None:
     settings = Settings.from_environment({})
-    assert (settings.home, settings.port, settings.default_project) == (Path("var"), 8000, "digits")
+    assert (settings.home, settings.port, settings.default_project) == (Path("var"), 8000, "photos")
     assert settings.url == f"sqlite:///{Path('var').absolute()}/nextlabel.db"
     assert settings.cores >= 1
 

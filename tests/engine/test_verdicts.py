@@ -62,13 +62,30 @@ def test_it_is_judged_against_what_is_live_at_its_end(meddled: Callable[..., Any
     assert project.loop.checkpoints()[-1].verdict.startswith("worse than the live checkpoint")
 
 
-def test_a_live_checkpoint_without_scores_is_not_taken_for_none(blobs: Project) -> None:
-    blobs.train()
-    with blobs.context.database.write() as connection:
-        (scoring,) = checkpoints.scorings(connection, "toy")
-        checkpoints.delete_scoring(connection, scoring.id)
-    blobs.train()
-    assert "no common hold-out" in blobs.loop.checkpoints()[-1].verdict
+def forget_scores(project: Project) -> None:
+    with project.context.database.write() as connection:
+        for scoring in checkpoints.scorings(connection, project.name):
+            checkpoints.delete_scoring(connection, scoring.id)
+
+
+def test_a_live_checkpoint_without_scores_is_asked_of_the_hold_out(make: Make) -> None:
+    project = make(dataset={"size": 150}).bring().train()
+    forget_scores(project)
+    wrong = {"red": "green", "green": "blue", "blue": "red"}
+    items = [item.id for item in project.loop.items(limit=150).items if not item.holdout]
+    project.loop.submit("ann", [full(item, wrong[project.truth(item)]) for item in items])
+    project.train()
+    first, second = project.loop.checkpoints()
+    assert (first.live, second.live) == (True, False)
+    assert "worse on 30 of 30 held-out items" in second.verdict
+
+
+def test_a_live_checkpoint_that_can_neither_be_asked_nor_has_scores_is_not_taken_for_none(make: Make) -> None:
+    project = make(name="tiny", dataset={"plugin": "tiny-moons"}, learner={"plugin": "tiny-spreading"}).bring().train()
+    forget_scores(project)
+    project.train()
+    assert "no common hold-out" in project.loop.checkpoints()[-1].verdict
+    assert [found.live for found in project.loop.checkpoints()] == [True, False]
 
 
 def test_a_regression_is_judged_too(make: Make) -> None:

@@ -46,11 +46,20 @@ def test_writing_the_card_returns_what_is_read(tmp_path):
     files.write_weights(tmp_path, {})
     assert files.write_card(tmp_path, {"a": (1, 2)}) == files.read_card(tmp_path)
     assert files.read_weights(tmp_path) == {}
-    assert files.onnx_path(tmp_path) is None
+    assert files.checked(tmp_path, files.ONNX) is None
+
+
+def test_weights_kept_in_half_precision_are_read_in_single(tmp_path):
+    half = {"w": np.array([0.1, 65504.0, -6e-8], np.float16), "n": np.array([2]), "d": np.array([0.1])}
+    files.write_weights(tmp_path, half)
+    files.write_card(tmp_path, {"precision": files.HALF})
+    back = files.read_weights(tmp_path)
+    assert {name: array.dtype.name for name, array in back.items()} == {"w": "float32", "n": "int64", "d": "float64"}
+    np.testing.assert_array_equal(back["w"], half["w"].astype(np.float32))
 
 
 def test_the_onnx_is_named_once_it_was_checked(folder):
-    assert files.onnx_path(folder) == folder / "model.onnx"
+    assert files.checked(folder, files.ONNX) == folder / "model.onnx"
 
 
 def _flip(path):
@@ -73,7 +82,7 @@ def test_files_other_than_the_card_was_written_for_are_not_read(folder, harm):
     with pytest.raises(Gone, match="damaged"):
         files.read_weights(folder)
     with pytest.raises(Gone, match="damaged"):
-        files.onnx_path(folder)
+        files.checked(folder, files.ONNX)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"sha256": 1}', "\udcff"])

@@ -222,3 +222,11 @@ def test_names_move_with_the_home(tmp_path):
     inside, outside = Home(tmp_path).checkpoint("p", "r1"), tmp_path.parent / "shipped"
     assert Home(tmp_path / "moved").at(Home(tmp_path).name(inside)) == tmp_path / "moved/checkpoints/p/r1"
     assert Home(tmp_path / "moved").at(Home(tmp_path).name(outside)) == outside
+
+
+def test_what_ships_is_found_where_the_product_lies_now(tmp_path):
+    here, there = (Home(tmp_path / "home", tmp_path / place / "trained") for place in ("here", "there"))
+    name = here.name(here.trained / "photos" / "fast")
+    assert str(tmp_path) not in name
+    assert there.at(name) == tmp_path / "there" / "trained" / "photos" / "fast"
+    assert here.at(here.name(here.checkpoint("p", "r1"))) == here.checkpoint("p", "r1")

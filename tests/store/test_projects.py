@@ -50,6 +50,17 @@ def test_the_live_checkpoint_can_be_set_and_taken_away(database):
             projects.set_live(c, "nobody", "x")
 
 
+def test_a_data_set_that_comes_later_leaves_what_happened_before(database):
+    with database.write() as c:
+        projects.create(c, replace(ROW, known_truth=False, imported=0.0))
+        projects.set_live(c, "digits", "first")
+        projects.next_query_number(c, "digits")
+        projects.read_in(c, replace(ROW, has_test=True))
+        assert projects.get(c, "digits") == replace(ROW, has_test=True, live="first", queries=1)
+        with pytest.raises(Unknown, match="nobody"):
+            projects.read_in(c, replace(ROW, name="nobody"))
+
+
 def test_lock_goes_with_the_transaction(database):
     for _ in range(2):
         with database.write() as c:

@@ -11,6 +11,7 @@ from nextlabel.cli.screen import Screen, metrics_line
 from nextlabel.engine.evaluating import evaluate
 from nextlabel.engine.settings import Settings
 
+_FORMS = {"onnx": "through its ONNX form", "model": "through the model's own class"}
 _SPLITS = {"test": "the data set's own test split", "holdout": "the hold-out"}
 
 
@@ -21,7 +22,8 @@ _SPLITS = {"test": "the data set's own test split", "holdout": "the hold-out"}
 def command(settings: Settings, project: str, as_json: bool) -> None:
     """Measure PROJECT's live checkpoint on items it never trained on.
 
-    On the data set's own test split where it has one, else on the hold-out.
+    On the data set's own test split where it has one, else on the hold-out; as it is served:
+    through its ONNX form where it has one, else through the model's own class.
     """
     screen = Screen(as_json)
     with opened(settings) as engine:
@@ -30,4 +32,5 @@ def command(settings: Settings, project: str, as_json: bool) -> None:
             found = evaluate(engine.context, project, lambda share: advance(share, ""))
 
     where = f"{found.project}/{found.checkpoint} on {_SPLITS[found.split]} ({found.items} items)"
+    where += f", as served: {_FORMS[found.form]}"
     screen.answer(asdict(found), f"{where}\n{metrics_line(found.metrics)}")

@@ -22,9 +22,10 @@ LOOK_EVERY = 0.2
 _ENDED = ("succeeded", "failed", "cancelled", "interrupted")
 
 
-def train(engine: Engine, project: str, advance: Advance) -> Checkpoint:
+def train(engine: Engine, project: str, advance: Advance, *, afresh: bool = False) -> Checkpoint:
     """Train and return the checkpoint; NextlabelError where it ended otherwise.
 
+    `afresh`: not from the live checkpoint; Conflict then where another training waits or runs.
     A KeyboardInterrupt cancels the training first.
     """
     loop = engine.loop(project)
@@ -32,22 +33,22 @@ def train(engine: Engine, project: str, advance: Advance) -> Checkpoint:
         try:
             held.enter_context(only_worker(engine.context.home.root))
         except Conflict:  # a worker runs: it trains, we look on
-            job = _follow(engine, loop.train(), advance)
+            job = _follow(engine, loop.train(afresh=afresh), advance)
         else:
-            job = _run_here(engine, project, advance)
+            job = _run_here(engine, project, advance, afresh=afresh)
     if job.state != "succeeded":
         raise NextlabelError(job.error or f"training {job.job} was {job.state}")
     return next(found for found in loop.checkpoints() if found.job == job.job)
 
 
-def _run_here(engine: Engine, project: str, advance: Advance) -> Job:
+def _run_here(engine: Engine, project: str, advance: Advance, *, afresh: bool) -> Job:
     """Run what is queued, in order, until the project's own training has run."""
     context = engine.context
     owner = f"train-{os.getpid()}-{uuid4().hex[:8]}"
     with context.database.write() as connection:
         # we hold the worker's lock, so whatever the table says still runs died with its worker
         jobs.interrupt_orphans(connection, owner, time.time())
-    wanted = queue_once(context, project, "train")
+    wanted = engine.loop(project).train(afresh=True) if afresh else queue_once(context, project, "train")
     while True:
         with context.database.write() as connection:
             job = jobs.claim(connection, owner, ("train",), time.time())

@@ -32,7 +32,8 @@ def command(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, listener: socket.socket) -> None:
-    app.prepare(settings)
+    for fault in app.prepare(settings):
+        _say(fault)
     _check(settings)
     web = Child("web server", lambda: start(settings, "run-web", str(listener.fileno()), keep=listener))
     worker = Child("worker", lambda: start(settings, "worker", "--parent"))

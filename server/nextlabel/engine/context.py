@@ -31,7 +31,7 @@ class Context:
     database: Database
     home: Home
     live: LiveModels
-    _keepers: dict[str, StateKeeper] = field(default_factory=dict)
+    _keepers: dict[tuple[str, float], StateKeeper] = field(default_factory=dict)
     _pools: dict[str, PoolFolder] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -49,8 +49,9 @@ class Context:
         Ask for it before a transaction that writes: the first time it reads the whole project.
         """
         with self._lock:
-            new = row.name not in self._keepers
-            keeper = self._keepers.setdefault(row.name, StateKeeper(row))
+            # a data set may come after the project, and what is known of the project changes then
+            new = (row.name, row.imported) not in self._keepers
+            keeper = self._keepers.setdefault((row.name, row.imported), StateKeeper(row))
         if new:
             with self.database.read() as connection, keeper.at_present(connection):
                 pass
@@ -59,7 +60,11 @@ class Context:
     def pool(self, project: str) -> PoolFolder:
         """Return the pool folder of an imported project."""
         if project not in self._pools:
-            self._pools[project] = PoolFolder.open(self.home, project)
+            brought = self.row(project).imported > 0
+            pool = PoolFolder.open(self.home, project, brought=brought)
+            if not brought:  # its data set may still come
+                return pool
+            self._pools[project] = pool
         return self._pools[project]
 
     def items(self, state: PoolState) -> Items:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nextlabel.contracts.errors import ProjectError
+from nextlabel.contracts.errors import DatasetMissing, ProjectError
 from nextlabel.contracts.items import BoolArray, Contents, Files, FloatArray, IntArray
 from nextlabel.contracts.roles import Dataset
 from nextlabel.engine.checking import check_contents, known_truth
@@ -16,6 +16,7 @@ from nextlabel.engine.parameters import build
 from nextlabel.engine.pool import write_pool
 from nextlabel.engine.process import alone
 from nextlabel.engine.projects import ProjectConfig
+from nextlabel.engine.queueing import queue_scoring
 from nextlabel.engine.registry import Registry
 from nextlabel.engine.seeds import generator, share_hash
 from nextlabel.engine.settings import Settings
@@ -32,23 +33,49 @@ _MEDIA = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".we
 
 def import_dataset(
     config: ProjectConfig, registry: Registry, settings: Settings, database: Database, home: Home
-) -> None:
+) -> str | None:
     """Read the project's data set into the store; does nothing where that was done before.
 
-    DatasetMissing: it is not on this machine.
+    A project with a shipped checkpoint runs without: returned is then, in a line, why its pool
+    is what people add. DatasetMissing: the data set is not on this machine, and nothing ships.
     """
     with alone(home.root / f"import-{config.name}.lock"):  # a training may import too
         with database.read() as connection:
-            if projects.get(connection, config.name) is not None:
-                return
-        _import(config, registry, settings, database, home)
+            row = projects.get(connection, config.name)
+            filled = items.count(connection, config.name) > 0
+        if row is not None and row.imported:
+            return None
+        if filled:
+            return _stays(config)
+        try:
+            return _import(config, registry, settings, database, home, row)
+        except DatasetMissing as missing:
+            if row is None:
+                raise
+            return f"{missing}; the pool of project {config.name!r} is what people add to it"
 
 
-def _import(config: ProjectConfig, registry: Registry, settings: Settings, database: Database, home: Home) -> None:
+def _stays(config: ProjectConfig) -> str:
+    return f"the pool of project {config.name!r} stays what people have added to it; no data set is read into it"
+
+
+def _import(
+    config: ProjectConfig,
+    registry: Registry,
+    settings: Settings,
+    database: Database,
+    home: Home,
+    before: ProjectRow | None,
+) -> str | None:
     record = registry.dataset(config.dataset.plugin)
     dataset: Dataset[object] = build(record, config.dataset.parameters, "[dataset]")
     contents = dataset.read(settings.data, config.seed)
     check_contents(contents, f"data set {config.dataset.plugin!r}")
+    if before is not None and (before.task, before.classes) != (contents.task, tuple(contents.classes)):
+        raise ProjectError(
+            f"project {config.name!r}: the data set's classes are {', '.join(contents.classes)}, "
+            f"those of the shipped checkpoint {', '.join(before.classes)}"
+        )
     holdout = _holdout(contents, config)
     folder = home.pool(config.name)
     if folder.exists():  # written by an import that died before it reached the database
@@ -56,24 +83,27 @@ def _import(config: ProjectConfig, registry: Registry, settings: Settings, datab
     with home.new_directory(folder) as partial:
         write_pool(partial, contents)
     now = time.time()
+    row = ProjectRow(
+        name=config.name,
+        task=contents.task,
+        classes=contents.classes,
+        known_truth=contents.truth is not None,
+        has_test=contents.test is not None,
+        imported=now,
+    )
     with database.write() as connection:
-        projects.create(
-            connection,
-            ProjectRow(
-                name=config.name,
-                task=contents.task,
-                classes=contents.classes,
-                known_truth=contents.truth is not None,
-                has_test=contents.test is not None,
-                imported=now,
-                live=None,
-                queries=0,
-            ),
-        )
+        if items.count(connection, config.name):  # people were quicker
+            return _stays(config)
+        if projects.get(connection, config.name) is None:
+            projects.create(connection, row)
+        else:
+            projects.read_in(connection, row)
         items.add(connection, config.name, _rows(contents, holdout), now)
         first = _given_sets(contents, holdout) + _initial(contents, config, holdout)
         if first:
             labels.append(connection, config.name, DATASET, first, now)
+        queue_scoring(connection, config.name)
+    return None
 
 
 def held_out(config: ProjectConfig, identity: str) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from nextlabel.contracts.errors import PluginError
 from nextlabel.contracts.items import FloatArray, GraphItems, Items
-from nextlabel.contracts.roles import ImageInput, Model, ModelInput, VectorInput
+from nextlabel.contracts.roles import ImageInput, Learner, Model, ModelInput, VectorInput
 from nextlabel.engine.parameters import build
 from nextlabel.engine.projects import ProjectConfig
 from nextlabel.engine.registry import Registry
@@ -31,6 +31,8 @@ class Trained:
     seed: int
     last_label: int
     metrics: Mapping[str, float]
+    start: str | None = None
+    """The checkpoint it started from."""
 
 
 def write_model(
@@ -40,7 +42,7 @@ def write_model(
     write_weights(folder, {name: np.ascontiguousarray(array) for name, array in model.tensors().items()})
     onnx = model.inductive and model.write_onnx(folder / ONNX)
     if onnx:
-        _check_onnx(folder / ONNX, model, items)
+        check_onnx(folder / ONNX, model, items)
     card = {
         "project": config.name,
         "checkpoint": how.checkpoint,
@@ -53,6 +55,7 @@ def write_model(
         "onnx": onnx,
         "description": dict(model.description()),
         "seed": how.seed,
+        "start": how.start,
         "last_label": how.last_label,
         "metrics": dict(how.metrics),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -63,9 +66,14 @@ def write_model(
 def read_model(folder: Path, registry: Registry) -> tuple[Model, dict[str, Any]]:
     """Rebuild a checkpoint's model through its learner; returns it with its card."""
     card = read_card(folder)
+    return learner_of(card, registry).rebuild(card["description"], read_weights(folder)), card
+
+
+def learner_of(card: Mapping[str, Any], registry: Registry) -> Learner[object]:
+    """Make the learner that a card names; Unknown where it is not installed."""
     learner = card["learner"]
-    made = build(registry.learner(learner["plugin"]), learner["parameters"], "the card's learner")
-    return made.rebuild(card["description"], read_weights(folder)), card
+    made: Learner[object] = build(registry.learner(learner["plugin"]), learner["parameters"], "the card's learner")
+    return made
 
 
 def input_card(spec: ModelInput) -> dict[str, Any] | None:
@@ -91,7 +99,8 @@ def input_array(spec: ModelInput, items: Items) -> Any:
     return np.asarray(items.vectors, np.float32)  # type: ignore[union-attr]
 
 
-def _check_onnx(path: Path, model: Model, items: Items) -> None:
+def check_onnx(path: Path, model: Model, items: Items) -> None:
+    """Raise PluginError where the ONNX form answers some of `items` otherwise than the model, or in another shape."""
     from onnxruntime import InferenceSession  # noqa: PLC0415 - 50 MB that a listing of projects need not load
 
     if isinstance(items, GraphItems) or not len(items):

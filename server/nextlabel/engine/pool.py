@@ -65,10 +65,11 @@ class PoolFolder:
     about: dict[str, Any]
 
     @classmethod
-    def open(cls, home: Home, project: str) -> PoolFolder:
-        """Open what `write_pool` wrote for a project."""
-        about = json.loads((home.pool(project) / _ABOUT).read_text())
-        return cls(home, home.pool(project), about["kind"], about)
+    def open(cls, home: Home, project: str, *, brought: bool = True) -> PoolFolder:
+        """Open what `write_pool` wrote for a project; `brought`: by its data set, else for people to fill."""
+        folder = home.pool(project) if brought else home.empty_pool(project)
+        about = json.loads((folder / _ABOUT).read_text())
+        return cls(home, folder, about["kind"], about)
 
     @property
     def truth(self) -> IntArray | FloatArray | None:

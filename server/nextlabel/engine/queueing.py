@@ -56,12 +56,15 @@ def catch_up(context: Context) -> None:
     """Queue what a start, or a crash, left to do.
 
     The default project and those marked `automatic` train their first checkpoint unasked;
-    items without scores are scored.
+    items without scores are scored; a data set that was not there before is looked for again.
     """
     for name, config in context.projects.configs.items():
         with context.database.write() as connection:
             queue_scoring(connection, name)
+            row = projects.get(connection, name)
             trained = bool(checkpoints.all(connection, name))
+        if row is not None and not row.imported:
+            queue_once(context, name, "import")
         if not trained and (config.automatic or name == context.settings.default_project):
             queue_once(context, name, "train")
 

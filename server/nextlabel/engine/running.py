@@ -58,7 +58,9 @@ def run_job(context: Context, job: JobRow) -> None:
             rescore(context, job, report)
         else:
             config = context.projects.get(job.project)
-            import_dataset(config, context.registry, context.settings, context.database, context.home)
+            said = import_dataset(config, context.registry, context.settings, context.database, context.home)
+            if said is not None:
+                print(said, flush=True)  # noqa: T201 - as above
             _finish(context, job, "succeeded")
     except Interrupted as stopped:
         print(stopped, flush=True)  # noqa: T201 - as above

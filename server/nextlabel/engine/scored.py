@@ -11,7 +11,7 @@ from nextlabel.contracts.items import Need
 from nextlabel.engine.context import Context
 from nextlabel.engine.queueing import queue_once
 from nextlabel.engine.scoring import Arrays, kept_scores, needs_of, project_needs
-from nextlabel.store import checkpoints, jobs, projects
+from nextlabel.store import checkpoints, items, jobs, projects
 from nextlabel.store.checkpoints import ScoringRow
 from nextlabel.store.projects import ProjectRow
 from nextlabel.store.queries import QueryRow
@@ -35,7 +35,7 @@ class Scored:
 
 
 def scores_now(context: Context, project: ProjectRow, strategy: str) -> Scored:
-    """Return the live checkpoint's newest scores, with all that the strategy needs.
+    """Return the live checkpoint's newest scores, with all that the strategy needs (of an empty pool: nothing).
 
     NotReady where they are still to be computed, which is queued; Unprocessable where they
     cannot be.
@@ -46,7 +46,7 @@ def scores_now(context: Context, project: ProjectRow, strategy: str) -> Scored:
         raise Unprocessable(f"strategy {strategy!r} needs {told}, which no model of a {project.task} says")
     live, scored = _newest(context, project.name)
     missing = sorted(needs - set(scored.arrays or ()))
-    if live is not None and missing:
+    if live is not None and missing and not _empty(context, project.name):
         raise _to_be_computed(context, project.name, strategy, live, missing)
     return scored
 
@@ -59,6 +59,11 @@ def scores_then(context: Context, record: QueryRow) -> Scored:
         # the newest of a checkpoint hold what the older ones did, and the items that came since
         found = checkpoints.scoring(connection, record.project, record.checkpoint)
     return Scored(found, kept_scores(context.home, found))
+
+
+def _empty(context: Context, project: str) -> bool:
+    with context.database.read() as connection:
+        return items.count(connection, project) == 0
 
 
 def _newest(context: Context, project: str) -> tuple[str | None, Scored]:

@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 
 from nextlabel.contracts.errors import PluginError
-from nextlabel.contracts.items import FloatArray, GraphItems, Items, Need, Outputs
+from nextlabel.contracts.items import (
+    FloatArray,
+    GraphItems,
+    ImageItems,
+    IntArray,
+    Items,
+    Need,
+    Outputs,
+    VectorItems,
+)
 from nextlabel.contracts.roles import Model
 from nextlabel.engine.projects import ProjectConfig
 from nextlabel.engine.registry import Registry
@@ -58,7 +67,8 @@ def score_pool(
     done = 0
     if previous is not None and model.inductive:
         old = open_scores(previous)
-        done = next(iter(old.values())).shape[_rows_axis(next(iter(old)))]
+        # an empty pool has been scored without any array
+        done = max((array.shape[_rows_axis(name)] for name, array in old.items()), default=0)
         for name, array in old.items():
             arrays[name] = _create(folder, name, array, size)
             _rows(name, arrays[name], 0, done)[...] = array
@@ -75,6 +85,16 @@ def score_pool(
     for array in arrays.values():
         array.flush()
     return tuple(sorted(arrays))
+
+
+def answers(model: Model, items: ImageItems | VectorItems) -> Arrays:
+    """Return what an inductive model says of each of these items: probabilities, or mean and std."""
+    parts = []
+    for start in range(0, len(items), BATCH):
+        places: IntArray = np.arange(start, min(start + BATCH, len(items)))
+        outputs = model.predict(items.take(places), frozenset(), np.random.default_rng(0))
+        parts.append(checked(outputs, frozenset(), len(places)))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def open_scores(folder: Path) -> Arrays:

@@ -10,22 +10,22 @@ import numpy as np
 from sqlalchemy import Connection
 
 from nextlabel.contracts.errors import NextlabelError, PluginError, ProjectError, Unprocessable
-from nextlabel.contracts.items import FloatArray, GraphItems, IntArray, Items
+from nextlabel.contracts.items import FloatArray, GraphItems, Items
 from nextlabel.contracts.roles import Learner, Model, Training
 from nextlabel.engine.context import Context
 from nextlabel.engine.importing import import_dataset
-from nextlabel.engine.judging import Verdict, judge, metrics
+from nextlabel.engine.judging import metrics
 from nextlabel.engine.models import Trained, read_model, write_model
 from nextlabel.engine.parameters import build
 from nextlabel.engine.projects import ProjectConfig
 from nextlabel.engine.queueing import queue_scoring
 from nextlabel.engine.retention import drop_old_scores, removed_on_failure
-from nextlabel.engine.scoring import Arrays, kept_scores, open_scores, project_needs, score_pool
+from nextlabel.engine.scoring import open_scores, project_needs, score_pool
 from nextlabel.engine.seeds import derive
 from nextlabel.engine.state import PoolState
+from nextlabel.engine.verdicts import said_of_holdout, verdict_on
 from nextlabel.store import checkpoints, jobs, projects
 from nextlabel.store.checkpoints import CheckpointRow
-from nextlabel.store.files import Home
 from nextlabel.store.jobs import JobRow
 
 Report = Callable[[float, Mapping[str, float]], None]
@@ -40,7 +40,9 @@ def train(context: Context, job: JobRow, report: Report) -> None:
     """
     began = time.time()
     config = context.projects.get(job.project)
-    import_dataset(config, context.registry, context.settings, context.database, context.home)
+    said = import_dataset(config, context.registry, context.settings, context.database, context.home)
+    if said is not None:
+        print(said, flush=True)  # noqa: T201 - the job's log
     row = context.row(config.name)
     state = PoolState(row)
     with context.database.read() as connection:
@@ -50,7 +52,7 @@ def train(context: Context, job: JobRow, report: Report) -> None:
     name = f"r{number}"
     seed = derive(config.seed, "train", number)
     items = context.items(state)
-    start = _start(context, live)
+    start = None if job.parameters.get("afresh") else _start(context, live)
     model = fit(context, config, state, items, seed, start, lambda done, said: report(done * _FIT, said))
     scores = context.home.scores(config.name, f"{name}-{job.id}")
     folder = context.home.checkpoint(config.name, name)
@@ -73,14 +75,15 @@ def train(context: Context, job: JobRow, report: Report) -> None:
         positions, truth = state.holdout_truth(context.pool(config.name).truth)
         measured = {"labels": float((state.labelled & ~state.holdout).sum()), **metrics(arrays, positions, truth)}
         measured["seconds"] = round(time.time() - began, 3)
-        how = Trained(name, seed, state.labels.last, measured)
+        how = Trained(name, seed, state.labels.last, measured, live.name if live and start else None)
         with context.home.new_directory(folder) as partial:
             card = write_model(partial, model, items, config, row, how)
+        rival = said_of_holdout(context, config.name, items, positions)
         now = time.time()
         with context.database.write() as connection:
             succeed(connection, job, measured, now)
             # here, because what is live may have changed during the training
-            verdict = _judge(context.home, connection, config.name, arrays, positions, truth)
+            verdict = verdict_on(context.home, connection, config.name, arrays, positions, truth, rival)
             kept = context.home.name(folder)
             checkpoints.insert(
                 connection, CheckpointRow(config.name, name, number, job.id, now, measured, card, verdict.reason, kept)
@@ -108,19 +111,6 @@ def _start(context: Context, live: CheckpointRow | None) -> Model | None:
     except NextlabelError as error:  # its learner is no longer installed, or its files are damaged
         print(f"training starts afresh, the live checkpoint cannot be read: {error}", flush=True)  # noqa: T201 - the job's log
         return None
-
-
-def _judge(
-    home: Home, connection: Connection, project: str, arrays: Arrays, positions: IntArray, truth: IntArray | FloatArray
-) -> Verdict:
-    row = projects.get(connection, project)
-    if row is None or row.live is None:
-        return judge(arrays, None, positions, truth)
-    found = checkpoints.get(connection, project, row.live)
-    if found is None or not home.at(found.folder).is_dir():
-        return Verdict(True, "the files of the live checkpoint are gone")
-    live = kept_scores(home, checkpoints.scoring(connection, project, row.live))
-    return judge(arrays, live or {}, positions, truth)
 
 
 class Interrupted(NextlabelError):

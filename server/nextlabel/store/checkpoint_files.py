@@ -1,6 +1,7 @@
 """A checkpoint's folder: `weights.safetensors`, `model.onnx` where there is one, and `card.json`.
 
-The card holds the SHA-256 of the other two, and nothing is read whose sum is another.
+The card holds the SHA-256 of the other two, and nothing is read whose sum is another. Where it
+says `"precision": "float16"`, the weights were float32 and are kept in half of it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from nextlabel.store import plain
 WEIGHTS = "weights.safetensors"
 ONNX = "model.onnx"
 CARD = "card.json"
+HALF = "float16"
+"""What a card says of `precision` where the weights are kept in half of it."""
 
 
 def write_weights(folder: Path, tensors: Mapping[str, np.ndarray[Any, Any]]) -> None:
@@ -50,19 +53,20 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def read_weights(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the tensors. Gone if they are not there or not those the card was written for."""
+    """Return the tensors, those kept in half precision in single. Gone if they are not the card's, or not there."""
     path = checked(folder, WEIGHTS)
     if path is None:
         raise Gone(f"the checkpoint in {folder} has no {WEIGHTS}")
     try:
-        return load_file(path)
+        tensors = load_file(path)
     except SafetensorError as error:
         raise Gone(f"the checkpoint in {folder} is damaged: {error}") from error
+    return single(tensors) if read_card(folder).get("precision") == HALF else tensors
 
 
-def onnx_path(folder: Path) -> Path | None:
-    """Return where the model's ONNX lies, None if it has none. Gone if it is not the card's."""
-    return checked(folder, ONNX)
+def single(tensors: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the tensors, the float16 ones as float32."""
+    return {name: array.astype(np.float32) if array.dtype == np.float16 else array for name, array in tensors.items()}
 
 
 def checked(folder: Path, name: str) -> Path | None:

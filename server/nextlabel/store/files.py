@@ -17,6 +17,7 @@ from nextlabel.store import locks
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHIPPED = "trained:"
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,26 @@ class Home:
     """The folder NEXTLABEL_HOME; its methods say where things lie and make nothing unless they say so."""
 
     root: Path
+    trained: Path | None = None
+    """The folder of the checkpoints that ship with the product; only ever read."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", self.root.absolute())
+        if self.trained is not None:
+            object.__setattr__(self, "trained", self.trained.absolute())
 
     def name(self, path: Path) -> str:
-        """Return how `path` is named in the database: below this folder by the rest, so that it can move."""
-        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path.absolute())
+        """Return how `path` is named in the database: below either folder by the rest, so that both can move."""
+        if path.is_relative_to(self.root):
+            return str(path.relative_to(self.root))
+        if self.trained is not None and path.is_relative_to(self.trained):
+            return _SHIPPED + str(path.relative_to(self.trained))
+        return str(path.absolute())
 
     def at(self, name: str) -> Path:
         """Return the path that `name` named."""
+        if self.trained is not None and name.startswith(_SHIPPED):
+            return self.trained / name.removeprefix(_SHIPPED)
         return self.root / name
 
     def upload_path(self, sha256: str) -> Path:
@@ -45,6 +56,10 @@ class Home:
     def pool(self, project: str) -> Path:
         """Return the folder of what a project's data set was turned into."""
         return self.root / "pools" / _checked(project)
+
+    def empty_pool(self, project: str) -> Path:
+        """Return the folder that describes a pool people fill; no project has a dot in its name."""
+        return self.root / "pools" / f"{_checked(project)}.people"
 
     def checkpoint(self, project: str, name: str) -> Path:
         """Return the folder of a checkpoint."""

@@ -24,7 +24,7 @@ class ProjectRow:
     has_test: bool
     """Whether the data set has its own test split."""
     imported: float
-    """Seconds since the epoch."""
+    """Seconds since the epoch; 0 while the pool is what people add, since no data set has been read."""
     live: str | None = None
     """The checkpoint that answers."""
     queries: int = 0
@@ -51,6 +51,13 @@ def create(c: Connection, row: ProjectRow) -> None:
         c.execute(insert(projects), asdict(row))
     except IntegrityError as error:
         raise Conflict(f"there already is a project {row.name!r}") from error
+
+
+def read_in(c: Connection, row: ProjectRow) -> None:
+    """Write what was found out of a data set that came after the project; `live` and `queries` stay."""
+    found = {name: value for name, value in asdict(row).items() if name not in {"name", "live", "queries"}}
+    if c.execute(update(projects).where(projects.c.name == row.name).values(found)).rowcount == 0:
+        raise Unknown(f"no project is called {row.name!r}")
 
 
 def next_query_number(c: Connection, name: str) -> int:
