@@ -46,7 +46,7 @@ PUBLISHED = {
     "mnist-mlp-0.5": {"PRODEN": 97.97},
 }
 """Test accuracy in per cent. PRODEN and PiCO on CIFAR-10 with ResNet-18: Wang et al., ICLR 2022, table 1;
-PRODEN on MNIST with the same MLP and rate: Xu et al., NeurIPS 2021, table 2."""
+PRODEN on MNIST with a multilayer perceptron, at the same rate: Xu et al., NeurIPS 2021, table 2."""
 
 
 def project(setting: str, seed: int, more: str = "") -> str:

@@ -8,11 +8,13 @@ import shlex
 from collections.abc import Iterator
 from io import BytesIO
 from itertools import pairwise
+from shutil import copy
 
 import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 from pages import README, ROOT, as_module, blocks
+from PIL import Image
 
 from nextlabel import app
 from nextlabel.cli.group import cli
@@ -34,11 +36,12 @@ SHOWN = [
 
 @pytest.fixture
 def client(quick: Settings, tmp_path, monkeypatch) -> Iterator[FlaskClient]:
-    """A server whose default project is a `digits` that trains in no time."""
+    """A server of what ships, and of a `digits` that trains in no time."""
     (tmp_path / "projects").mkdir()
     (tmp_path / "projects" / "digits.toml").write_text(DIGITS)
+    copy(ROOT / "plugins" / "nextlabel_plugins" / "projects" / "photos.toml", tmp_path / "projects")
     monkeypatch.setenv("NEXTLABEL_PROJECTS", str(tmp_path / "projects"))
-    monkeypatch.setenv("NEXTLABEL_DEFAULT_PROJECT", "digits")
+    monkeypatch.setenv("NEXTLABEL_DEFAULT_PROJECT", "photos")
     assert CliRunner().invoke(cli, ["train", "digits"]).exit_code == 0
     made = app.create_app(Settings.from_environment())
     yield made.test_client()
@@ -56,14 +59,20 @@ def send(client: FlaskClient, command: str) -> bytes:
         options["data"] = given["-d"]
     if "-F" in given:
         name, _, file = given["-F"].partition("=@")
-        saved = next(other for other, _ in SHOWN if other.endswith(f"-o {file}"))
-        options["data"] = {name: (BytesIO(send(client, saved)), file)}
+        options["data"] = {name: (BytesIO(photo()), file)}
     if "-H" in given:
         name, _, value = given["-H"].partition(": ")
         options["headers"] = {name: value}
     response = client.open(path, method=given.get("-X", "POST" if "data" in options else "GET"), **options)
     assert response.status_code < 300, response.text
     return bytes(response.data)
+
+
+def photo() -> bytes:
+    """What stands in for a reader's own photograph."""
+    out = BytesIO()
+    Image.effect_noise((640, 480), 60).convert("RGB").save(out, "JPEG")
+    return out.getvalue()
 
 
 def shape(value: object, key: str = "") -> object:
@@ -80,13 +89,6 @@ def test_the_answers_have_the_servers_keys(client):
     assert len(answered) >= 4
     for command, answer in answered:
         assert shape(json.loads(send(client, command))) == shape(json.loads(answer)), command
-
-
-def test_what_is_saved_is_a_picture(client):
-    saved = [command for command, answer in SHOWN if not answer]
-    assert saved
-    for command in saved:
-        assert send(client, command).startswith(b"\x89PNG"), command
 
 
 def test_the_plugin_works(tmp_path, monkeypatch):
