@@ -25,7 +25,7 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results" / "partial_labels.jsonl"
 PLAIN = 'network = "fast"\nepochs = 24\nflip = true\ngrowth = true\naveraging = "flip-shift"'
-STRONGER = PLAIN + "\nconsistency = true"
+STRONGER = PLAIN.replace("epochs = 24", "epochs = 16") + "\nconsistency = true"
 PAPER = 'network = "mlp"\nshift = 0.0'
 FILE = """title = "Partial labels"
 seed = {seed}
