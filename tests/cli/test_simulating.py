@@ -64,3 +64,43 @@ def test_an_unknown_strategy_is_refused_at_once(shell, quick, option, value):
 
 def test_more_labels_than_the_data_set_knows(shell, quick):
     assert "knows only 240 labels" in shell.refused("simulate", "quick", "--start", "500")
+
+
+def test_annotators_have_a_column_of_their_own(shell, quick, tmp_path):
+    out = tmp_path / "curves"
+    who = ("--annotators", "forced,sets", "--confusion", "0.5", "--look-alikes", "9:4,3:5:8")
+    said = shell.json("simulate", "quick", "--size", "20", "--rounds", "1", "--seeds", "2", *who, "--out", str(out))
+    rows = list(csv.DictReader(StringIO((out / "curve.csv").read_text())))
+    assert [row["annotator"] for row in rows] == ["forced"] * 4 + ["sets"] * 4
+    assert [row["annotator"] for row in rows] == [point["annotator"] for point in said["points"]]
+    assert [row["labels"] for row in rows] == ["20", "40"] * 4
+    assert (said["annotators"], said["confusion"]) == (["forced", "sets"], 0.5)
+    assert said["look_alikes"] == {seed: [["4", "9"], ["3", "5", "8"]] for seed in ("0", "1")}
+    assert [curve["annotator"] for curve in said["curves"]] == ["forced", "sets"]
+    assert "margin, sets (2 runs)" in (out / "curve.svg").read_text()
+
+
+def test_of_exact_annotators_nothing_is_said(shell, quick, tmp_path):
+    said = shell.json("simulate", "quick", "--rounds", "1", "--out", str(tmp_path))
+    assert set(said) == {"project", "size", "rounds", "seeds", "points", "curves"}
+    assert set(said["points"][0]) == {"strategy", "seed", "round", "labels", "metrics"}
+    assert set(said["curves"][0]) == {"strategy", "metric", "runs", "final", "needed", "band"}
+    header = (tmp_path / "curve.csv").read_text().splitlines()[0]
+    assert header == ",".join(["strategy", "seed", "round", "labels", *list(said["points"][0]["metrics"])[1:]])
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--annotators", "forced,set", "no annotator"),
+        ("--look-alikes", "4:9,3:x", "no class"),
+        ("--look-alikes", "4:9,9:3", "stands twice"),
+    ],
+)
+def test_annotators_and_look_alikes_that_are_not_there(shell, quick, option, value, words):
+    who = () if option == "--annotators" else ("--annotators", "sets")
+    assert words in shell.refused("simulate", "quick", *who, option, value)
+
+
+def test_no_name_at_all(shell, quick):
+    assert "no name" in shell.refused("simulate", "quick", "--annotators", ",", status=2)

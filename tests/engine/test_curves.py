@@ -64,3 +64,9 @@ def test_regression_is_measured_by_its_error():
 
 def test_no_metric_no_curve():
     assert curves([Point("s", 0, 0, 5, {})]) == []
+
+
+def test_curves_are_told_apart_by_annotator_where_there_are_several():
+    points = [Point("s", 0, 0, 5, {"accuracy": 0.5}, who) for who in ("exact", "sets")]
+    assert [curve.name for curve in curves(points)] == ["s, exact", "s, sets"]
+    assert [curve.name for curve in curves(points[:1])] == ["s"]

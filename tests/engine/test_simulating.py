@@ -11,6 +11,7 @@ from engine_help import WAVE, Project
 
 from nextlabel.app import build_context, prepare
 from nextlabel.contracts.errors import NextlabelError, ProjectError
+from nextlabel.engine.annotating import KINDS, Annotator
 from nextlabel.engine.context import Context
 from nextlabel.engine.projects import ProjectConfig, Projects
 from nextlabel.engine.registry import Registry
@@ -32,8 +33,9 @@ def play(make: Make, registry: Registry) -> Callable[..., list[Point]]:
 
     def played(strategies: list[str], *table: Any, rounds: int = 2, seeds: int = 1, **tables: Any) -> list[Point]:
         start = tables.pop("start", None)
+        who = {name: tables.pop(name) for name in ("annotators", "confusion", "look_alikes") if name in tables}
         config = make(*table, **tables).loop.config
-        found = list(simulate(Plan(config, strategies, start, 4, rounds, seeds), wired))
+        found = list(simulate(Plan(config, strategies, start, 4, rounds, seeds, **who), wired))
         assert not any(home.exists() for home in homes)
         return found
 
@@ -95,6 +97,67 @@ def test_what_the_data_set_does_not_know_is_skipped(make: Make, tmp_path: Path, 
         "learner": {"plugin": "toy-ridge"},
     }
     project = make(table).bring()
-    said = _answers(project.context, project.loop, ["unknown.png", "cat/1.png"])
+    said, worth = _answers(project.context, project.loop, ["unknown.png", "cat/1.png"], Annotator())
+    assert worth == ["full"]
     assert said[0].skip
     assert said[1].candidates == ("cat",)
+
+
+def test_annotators_are_asked_the_same_and_pay_for_every_answer(play: Callable[..., list[Point]]) -> None:
+    points = play(["random"], annotators=list(KINDS), confusion=0.7, rounds=3, seeds=2)
+    assert [(p.annotator, p.seed) for p in points[::4]] == [(kind, seed) for kind in KINDS for seed in range(2)]
+    assert [p.labels for p in points] == [6, 10, 14, 18] * 10
+    end = {(p.annotator, p.seed): p.metrics for p in points if p.round == 3}
+    for seed in range(2):
+        doubts = end["sets", seed]["partial"]
+        # the random order is the same for everyone, so the doubts must be
+        assert end["skips", seed]["blank"] == doubts > 0
+        assert 0 < end["forced", seed]["wrong"] < doubts
+        assert end["habit", seed]["wrong"] <= doubts
+        for kind in ("exact", "skips", "sets"):
+            assert end[kind, seed]["wrong"] == 0
+        assert end["skips", seed]["labels"] == 18 - doubts  # what was learnt from; what was asked is 18
+
+
+def test_confused_annotators_are_as_repeatable(play: Callable[..., list[Point]]) -> None:
+    one, other = (play(["margin"], annotators=["forced", "sets"], confusion=0.5) for _ in range(2))
+    assert [(p.annotator, p.round, p.labels, p.metrics["accuracy"], p.metrics["wrong"]) for p in one] == [
+        (p.annotator, p.round, p.labels, p.metrics["accuracy"], p.metrics["wrong"]) for p in other
+    ]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "exact"])
+def test_without_doubts_everyone_is_exact(play: Callable[..., list[Point]], kind: str) -> None:
+    assert curve(play(["margin"], annotators=[kind], confusion=0.0)) == curve(play(["margin"]))
+
+
+def test_an_exact_simulation_counts_no_answers(play: Callable[..., list[Point]]) -> None:
+    assert not {"wrong", "partial", "blank"} & play(["random"], rounds=0)[0].metrics.keys()
+
+
+def test_nobody_is_asked_twice_whatever_was_said(play: Callable[..., list[Point]]) -> None:
+    """In doubt of everything, with sets that leave every item open: the pool still ends."""
+    points = play(["margin"], dataset={"size": 15}, annotators=["sets"], confusion=1.0, rounds=9)
+    assert points[-1].labels == 12
+    assert points[-1].metrics["partial"] > 0
+
+
+def test_a_set_of_every_class_costs_a_label_and_says_nothing(play: Callable[..., list[Point]]) -> None:
+    every = [["red", "green", "blue"]]
+    points = play(["random"], annotators=["sets"], confusion=1.0, look_alikes=every, rounds=1)
+    assert [(p.labels, p.metrics["labels"], p.metrics["blank"]) for p in points] == [(6, 6, 0), (10, 6, 4)]
+
+
+def test_look_alikes_are_those_said_or_the_nearest(play: Callable[..., list[Point]]) -> None:
+    said = play(["random"], annotators=["sets"], look_alikes=[["green", "blue"]], rounds=0)
+    assert said[0].look_alikes == (("green", "blue"),)
+    # red lies at the corner, 3 from the others, which are 4.2 apart
+    found = play(["random"], annotators=["exact", "sets"], rounds=0)
+    assert found[0].look_alikes == ()
+    assert len(found[1].look_alikes) == 1
+    assert "red" in found[1].look_alikes[0]
+
+
+def test_values_cannot_be_confused(play: Callable[..., list[Point]]) -> None:
+    with pytest.raises(ProjectError, match="no classes to confuse"):
+        play(["tiny-largest-std"], WAVE, name="wave", annotators=["forced"])

@@ -14,6 +14,7 @@ from nextlabel.cli.options import FOLDER, as_json, project, with_settings
 from nextlabel.cli.screen import Screen
 from nextlabel.cli.simulated_files import document, write
 from nextlabel.contracts.errors import ProjectError
+from nextlabel.engine.annotating import EXACT, KINDS, Annotator
 from nextlabel.engine.context import Context
 from nextlabel.engine.curves import LEVELS, Curve, curves
 from nextlabel.engine.projects import ProjectConfig, Projects, load_projects
@@ -29,6 +30,25 @@ from nextlabel.engine.simulating import Plan, Point, simulate
 @click.option("--size", type=click.IntRange(1), default=10, show_default=True, help="Labels a round.")
 @click.option("--rounds", type=click.IntRange(0), default=10, show_default=True, help="Rounds of asking and training.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Runs of each strategy.")
+@click.option(
+    "--annotators",
+    default=EXACT,
+    show_default=True,
+    help="Who answers; names, separated by commas: "
+    + "; ".join(f"{name} {does}" for name, does in KINDS.items())
+    + ".",
+)
+@click.option(
+    "--confusion",
+    type=click.FloatRange(0, 1),
+    default=0.3,
+    show_default=True,
+    help="How often an item of a class with look-alikes is in doubt, to any annotator but exact.",
+)
+@click.option(
+    "--look-alikes",
+    help="Groups of classes, as 4:9,3:5:8; by default pairs, nearest class means first, outside the hold-out.",
+)
 @click.option("--out", type=FOLDER, help="Write curve.csv, curve.json and curve.svg to this folder.")
 @as_json
 @with_settings()
@@ -40,6 +60,9 @@ def command(
     size: int,
     rounds: int,
     seeds: int,
+    annotators: str,
+    confusion: float,
+    look_alikes: str | None,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -50,17 +73,20 @@ def command(
     registry = load(blocked=[name.strip() for name in settings.blocked_plugins.split(",") if name.strip()])
     registry.check()
     config = load_projects(registry, settings.projects).get(project)
-    names = [name.strip() for name in (strategies or config.strategy.plugin).split(",") if name.strip()]
+    names = _names(strategies or config.strategy.plugin)
     for name in names:
         registry.strategy(name)  # an unknown one is refused before an hour of work
-    plan = Plan(config, list(dict.fromkeys(names)), start, size, rounds, seeds)
+    kinds = [Annotator(name).kind for name in _names(annotators)]
+    groups = [_names(group, ":") for group in _names(look_alikes)] if look_alikes else None
+    plan = Plan(config, names, start, size, rounds, seeds, kinds, confusion, groups)
     screen = Screen(as_json)
     points: list[Point] = []
     with screen.progress(f"simulating {project}") as advance:
-        total = len(plan.strategies) * seeds * (rounds + 1)
+        total = len(names) * len(kinds) * seeds * (rounds + 1)
         for point in simulate(plan, _maker(settings, registry)):
             points.append(point)
-            place = plan.strategies.index(point.strategy) * seeds + point.seed - config.seed
+            place = names.index(point.strategy) * len(kinds) + kinds.index(point.annotator)
+            place = place * seeds + point.seed - config.seed
             advance((place * (rounds + 1) + point.round + 1) / total, _words(point))
     found = curves(points)
     if not found:
@@ -70,10 +96,18 @@ def command(
     screen.answer(document(plan, points, found), lambda console: _show(console, found, out))
 
 
+def _names(said: str, by: str = ",") -> list[str]:
+    """Return the different names there are, in the order said; BadParameter where there is none."""
+    names = list(dict.fromkeys(name.strip() for name in said.split(by) if name.strip()))
+    if not names:
+        raise click.BadParameter(f"there is no name in {said!r}")
+    return names
+
+
 def _maker(settings: Settings, registry: Registry) -> Callable[[Path, ProjectConfig], Context]:
     def make(home: Path, config: ProjectConfig) -> Context:
         own = settings.model_copy(update={"home": home, "database_url": None, "default_project": config.name})
-        app.prepare(own)
+        app.prepare(own, shipped=False)  # a learning curve starts from nothing
         return app.build_context(own, registry, Projects({config.name: config}, {}))
 
     return make
@@ -82,7 +116,8 @@ def _maker(settings: Settings, registry: Registry) -> Callable[[Path, ProjectCon
 def _words(point: Point) -> str:
     measured = point.metrics.get("accuracy")
     said = f" {measured:.1%}" if measured is not None else ""
-    return f"{point.strategy}, seed {point.seed}: {point.labels} labels{said}"
+    who = f", {point.annotator}" if point.annotator != EXACT else ""
+    return f"{point.strategy}{who}, seed {point.seed}: {point.labels} labels{said}"
 
 
 def _show(console: Console, found: Sequence[Curve], out: Path | None) -> None:
@@ -90,7 +125,7 @@ def _show(console: Console, found: Sequence[Curve], out: Path | None) -> None:
     levels = LEVELS if metric == "accuracy" else ()
     table = Table("strategy", *(f"labels to {level:.0%}" for level in levels), f"final {metric}")
     for curve in found:
-        table.add_row(curve.strategy, *(_needed(curve, level) for level in levels), _final(curve))
+        table.add_row(curve.name, *(_needed(curve, level) for level in levels), _final(curve))
     console.print(table)
     if out is not None:
         click.echo(f"curve.csv, curve.json and curve.svg are in {out}")

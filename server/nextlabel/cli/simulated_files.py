@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from nextlabel.engine.annotating import EXACT
 from nextlabel.engine.curves import LEVELS, Curve
 from nextlabel.engine.drawing import draw
 from nextlabel.engine.simulating import Plan, Point
@@ -24,27 +25,35 @@ def write(folder: Path, plan: Plan, points: Sequence[Point], found: Sequence[Cur
 
 
 def table(points: Sequence[Point]) -> str:
-    """Return a row for every point: strategy, seed, round, labels, then each metric."""
+    """Return a row for every point: strategy, seed, round, labels, then each metric.
+
+    The annotator stands behind the strategy where there is another than `exact`.
+    """
+    several = _several(points)
     names = list(dict.fromkeys(name for point in points for name in point.metrics if name != "labels"))
     out = StringIO()
     rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(["strategy", "seed", "round", "labels", *names])
+    rows.writerow(["strategy", *(["annotator"] if several else []), "seed", "round", "labels", *names])
     for point in points:
         measured = [point.metrics.get(name, "") for name in names]
-        rows.writerow([point.strategy, point.seed, point.round, point.labels, *measured])
+        who = [point.annotator] if several else []
+        rows.writerow([point.strategy, *who, point.seed, point.round, point.labels, *measured])
     return out.getvalue()
 
 
 def document(plan: Plan, points: Sequence[Point], found: Sequence[Curve]) -> dict[str, Any]:
     """Return what was simulated, every point, and the curves they make."""
+    several = _several(points)
     return {
         "project": plan.project.name,
         "size": plan.size,
         "rounds": plan.rounds,
         "seeds": sorted({point.seed for point in points}),
+        **(_confusion(plan, points) if several else {}),
         "points": [
             {
                 "strategy": point.strategy,
+                **({"annotator": point.annotator} if several else {}),
                 "seed": point.seed,
                 "round": point.round,
                 "labels": point.labels,
@@ -56,11 +65,22 @@ def document(plan: Plan, points: Sequence[Point], found: Sequence[Curve]) -> dic
     }
 
 
+def _several(points: Sequence[Point]) -> bool:
+    return any(point.annotator != EXACT for point in points)
+
+
+def _confusion(plan: Plan, points: Sequence[Point]) -> dict[str, Any]:
+    """Return how annotators confuse classes: how often, and which, by seed."""
+    alike = {str(point.seed): point.look_alikes for point in points if point.annotator != EXACT}
+    return {"annotators": list(plan.annotators), "confusion": plan.confusion, "look_alikes": alike}
+
+
 def _curve(curve: Curve) -> dict[str, Any]:
     mean, sd = curve.final()
     needed = [curve.needed(level) for level in LEVELS] if curve.metric == "accuracy" else []
     return {
         "strategy": curve.strategy,
+        **({"annotator": curve.annotator} if curve.annotator else {}),
         "metric": curve.metric,
         "runs": len(curve.runs),
         "final": {"mean": mean, "sd": sd},

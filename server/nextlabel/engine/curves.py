@@ -1,4 +1,4 @@
-"""Learning curves: what a simulation's points say, strategy by strategy."""
+"""Learning curves: what a simulation's points say, strategy by strategy, annotator by annotator."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+from nextlabel.engine.annotating import EXACT
 from nextlabel.engine.simulating import Point
 
 LEVELS = (0.90, 0.95, 0.98)
@@ -27,11 +28,18 @@ class Needed:
 
 @dataclass(frozen=True)
 class Curve:
-    """One strategy's runs put together."""
+    """The runs of one strategy, with one annotator, put together."""
 
     strategy: str
     metric: str
     runs: tuple[Run, ...]
+    annotator: str = ""
+    """Empty where nobody but `exact` was simulated."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from the other curves of its simulation."""
+        return f"{self.strategy}, {self.annotator}" if self.annotator else self.strategy
 
     def band(self) -> list[tuple[int, float, float]]:
         """Return (labels, mean, standard deviation) at every number of labels that a run has.
@@ -58,14 +66,18 @@ class Curve:
 
 
 def curves(points: Sequence[Point]) -> list[Curve]:
-    """Return one curve a strategy, in the order they were simulated."""
+    """Return one curve a strategy and annotator, in the order they were simulated."""
     metric = "accuracy" if any("accuracy" in point.metrics for point in points) else "rmse"
-    runs: dict[str, dict[int, list[tuple[int, float]]]] = {}
+    several = any(point.annotator != EXACT for point in points)
+    runs: dict[tuple[str, str], dict[int, list[tuple[int, float]]]] = {}
     for point in points:
         if metric in point.metrics:
-            run = runs.setdefault(point.strategy, {}).setdefault(point.seed, [])
+            key = point.strategy, point.annotator if several else ""
+            run = runs.setdefault(key, {}).setdefault(point.seed, [])
             run.append((point.labels, point.metrics[metric]))
-    return [Curve(name, metric, tuple(by_seed.values())) for name, by_seed in runs.items()]
+    return [
+        Curve(strategy, metric, tuple(by_seed.values()), annotator) for (strategy, annotator), by_seed in runs.items()
+    ]
 
 
 def crossing(run: Run, level: float) -> float | None:

@@ -1,4 +1,4 @@
-"""Learning curves as SVG: a mean line and a band of one standard deviation for each strategy."""
+"""Learning curves as SVG: a mean line and a band of one standard deviation for each."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _titles(title: str, metric: str) -> str:
 def _legend(curve: Curve, y: float, dash: str) -> str:
     x = WIDTH - RIGHT - 230
     count = len(curve.runs)
-    said = f"{escape(curve.strategy)} ({count} run{'s' if count > 1 else ''})"
+    said = f"{escape(curve.name)} ({count} run{'s' if count > 1 else ''})"
     return f'<path d="M{x} {y - 4}h24" stroke-dasharray="{dash}"/><text x="{x + 32}" y="{y}">{said}</text>'
 
 
