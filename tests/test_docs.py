@@ -14,7 +14,7 @@ from nextlabel import app
 from nextlabel.cli.group import cli
 from nextlabel.contracts import Need, hookspecs, records, roles
 from nextlabel.contracts.items import Contents
-from nextlabel.engine.projects import Labels, ProjectConfig, Stop, Train
+from nextlabel.engine.plugins.projects import Labels, ProjectConfig, Stop, Train
 from nextlabel.engine.settings import PREFIX, Settings
 from nextlabel.testing import check_plugin
 

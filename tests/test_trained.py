@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nextlabel.engine.shipping import find
+from nextlabel.engine.checkpoints.shipping import find
 from nextlabel.store.checkpoint_files import CARD, ONNX, WEIGHTS, checked
 
 ROOT = Path(__file__).parents[1]

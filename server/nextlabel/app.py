@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nextlabel.engine.checkpoints.shipping import find, register, trained_folder
 from nextlabel.engine.context import Context
 from nextlabel.engine.engine import Engine
-from nextlabel.engine.live import LiveModels
-from nextlabel.engine.projects import Projects, load_projects
-from nextlabel.engine.registry import load
+from nextlabel.engine.plugins.projects import Projects, load_projects
+from nextlabel.engine.plugins.registry import load
+from nextlabel.engine.serving.live import LiveModels
 from nextlabel.engine.settings import Settings
-from nextlabel.engine.shipping import find, register, trained_folder
 from nextlabel.store.database import Database
 from nextlabel.store.files import Home
 
 if TYPE_CHECKING:
     from flask import Flask
 
-    from nextlabel.engine.registry import Registry
+    from nextlabel.engine.plugins.registry import Registry
 
 
 def build_context(settings: Settings, registry: Registry | None = None, projects: Projects | None = None) -> Context:

@@ -19,8 +19,8 @@ from sqlalchemy import Pool, event
 from nextlabel.app import build_context
 from nextlabel.engine.context import Context
 from nextlabel.engine.loop import Loop
-from nextlabel.engine.projects import ProjectConfig, Projects, check_plugins
-from nextlabel.engine.registry import Offer, Registry, load
+from nextlabel.engine.plugins.projects import ProjectConfig, Projects, check_plugins
+from nextlabel.engine.plugins.registry import Offer, Registry, load
 from nextlabel.engine.settings import Settings
 from nextlabel.store.database import Database
 

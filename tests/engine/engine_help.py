@@ -11,10 +11,10 @@ from typing import Any
 from nextlabel.engine.answers import Job, LabelInput, QueryAnswer
 from nextlabel.engine.context import Context
 from nextlabel.engine.engine import Engine
+from nextlabel.engine.jobs.running import run_job
 from nextlabel.engine.loop import Loop
-from nextlabel.engine.registry import Candidate
-from nextlabel.engine.running import run_job
-from nextlabel.engine.simulating import train_here
+from nextlabel.engine.plugins.registry import Candidate
+from nextlabel.engine.simulation.simulating import train_here
 from nextlabel.store import jobs
 
 MODULES = (

@@ -12,8 +12,8 @@ from engine_toys import SquareParameters, Squares
 
 from nextlabel.contracts import Contents
 from nextlabel.contracts.errors import DatasetMissing
-from nextlabel.engine.packing import Made, pack
-from nextlabel.engine.registry import Offer, Registry, load
+from nextlabel.engine.checkpoints.packing import Made, pack
+from nextlabel.engine.plugins.registry import Offer, Registry, load
 
 MADE = Made(command="nextlabel train toy --out first", seconds=1.234, threads=1, licence="Apache-2.0")
 SHIPS: Mapping[str, Any] = {**SQUARES, "dataset": {"plugin": "toy-missing"}, "labels": {"initial": 6}}

@@ -12,7 +12,7 @@ from engine_help import Project
 from engine_learners import Ridge
 
 from nextlabel.contracts.errors import NotReady, ProjectError, Unknown
-from nextlabel.engine.registry import Registry
+from nextlabel.engine.plugins.registry import Registry
 
 Make = Callable[..., Project]
 

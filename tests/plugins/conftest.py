@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nextlabel.engine.registry import Candidate, Registry, load
+from nextlabel.engine.plugins.registry import Candidate, Registry, load
 
 TESTS = str(Path(__file__).parents[1])
 if TESTS not in sys.path:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nextlabel.engine.registry import Registry
+from nextlabel.engine.plugins.registry import Registry
 from nextlabel.testing import check_dataset, check_learner, check_light, check_project, check_strategy
 from nextlabel_plugins.strategies import nextlabel_strategies
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from nextlabel.contracts import GraphItems, NoParameters, Targets, Training, VectorItems
-from nextlabel.engine.parameters import build
-from nextlabel.engine.registry import Registry
+from nextlabel.engine.plugins.parameters import build
+from nextlabel.engine.plugins.registry import Registry
 from nextlabel.testing import check_dataset, check_learner, check_light, check_project, check_strategy
 
 

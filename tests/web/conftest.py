@@ -41,8 +41,8 @@ TRAIN = """
 import sys, time
 from pathlib import Path
 from nextlabel.app import build_context, prepare
-from nextlabel.engine.queueing import queue_once
-from nextlabel.engine.running import run_job
+from nextlabel.engine.jobs.queueing import queue_once
+from nextlabel.engine.jobs.running import run_job
 from nextlabel.engine.settings import Settings
 from nextlabel.store import jobs
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from nextlabel.app import build_engine, create_app
-from nextlabel.engine.running import run_job
+from nextlabel.engine.jobs.running import run_job
 from nextlabel.store import jobs
 
 ABSENT = """

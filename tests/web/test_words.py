@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from nextlabel.engine.answers import HistoryRow, ItemDetail, ItemSummary, Voice
-from nextlabel.engine.looking import Look
-from nextlabel.engine.sureness import Doubt
+from nextlabel.engine.serving.looking import Look
+from nextlabel.engine.serving.sureness import Doubt
 from nextlabel.web.words import cut_off, either, meaning, moment, resolution, said, unsure
 
 ITEM = ItemSummary("7", "open", False, None, None, None)

@@ -8,7 +8,7 @@ import click
 
 from nextlabel.cli.options import as_json, imported, opened, project, with_settings
 from nextlabel.cli.screen import Screen, metrics_line
-from nextlabel.engine.evaluating import evaluate
+from nextlabel.engine.checkpoints.evaluating import evaluate
 from nextlabel.engine.settings import Settings
 
 _FORMS = {"onnx": "through its ONNX form", "model": "through the model's own class"}

@@ -13,9 +13,9 @@ from nextlabel.cli.screen import Advance, metrics_line
 from nextlabel.contracts.errors import Conflict, NextlabelError
 from nextlabel.engine.answers import Checkpoint, Job
 from nextlabel.engine.engine import Engine
-from nextlabel.engine.queueing import queue_once
-from nextlabel.engine.running import run_job
-from nextlabel.engine.worker import only_worker
+from nextlabel.engine.jobs.queueing import queue_once
+from nextlabel.engine.jobs.running import run_job
+from nextlabel.engine.jobs.worker import only_worker
 from nextlabel.store import jobs
 
 LOOK_EVERY = 0.2

@@ -15,7 +15,7 @@ import click
 from nextlabel.cli.options import as_json
 from nextlabel.cli.screen import Screen
 from nextlabel.contracts.errors import Conflict, Unprocessable
-from nextlabel.engine.registry import Offer, load
+from nextlabel.engine.plugins.registry import Offer, load
 
 KINDS = ("strategy", "learner", "dataset")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")

@@ -12,8 +12,8 @@ import click
 
 from nextlabel.app import build_engine, prepare
 from nextlabel.engine.engine import Engine
-from nextlabel.engine.importing import import_dataset
 from nextlabel.engine.loop import Loop
+from nextlabel.engine.pool.importing import import_dataset
 from nextlabel.engine.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])

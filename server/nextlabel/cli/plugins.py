@@ -9,8 +9,8 @@ from rich.console import Console
 
 from nextlabel.cli.options import as_json, with_settings
 from nextlabel.cli.screen import Screen
-from nextlabel.engine.parameters import describe_plugins
-from nextlabel.engine.registry import load
+from nextlabel.engine.plugins.parameters import describe_plugins
+from nextlabel.engine.plugins.registry import load
 from nextlabel.engine.settings import Settings
 
 

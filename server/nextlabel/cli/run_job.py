@@ -8,8 +8,8 @@ import click
 
 from nextlabel import app
 from nextlabel.contracts.errors import Conflict
+from nextlabel.engine.jobs.running import run_job
 from nextlabel.engine.process import die_with_parent
-from nextlabel.engine.running import run_job
 from nextlabel.engine.settings import Settings
 from nextlabel.store import jobs
 

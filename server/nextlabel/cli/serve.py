@@ -15,8 +15,8 @@ from nextlabel.cli.listening import address, answers, bind, check_host
 from nextlabel.cli.options import with_settings
 from nextlabel.cli.supervisor import Child, Supervisor
 from nextlabel.contracts.errors import Conflict
+from nextlabel.engine.jobs.worker import only_worker
 from nextlabel.engine.settings import Settings
-from nextlabel.engine.worker import only_worker
 
 _LAST_WORKER = 10.0
 """Seconds the worker of an earlier server has to end: a job it runs gets half of them."""

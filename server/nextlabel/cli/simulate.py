@@ -14,13 +14,13 @@ from nextlabel.cli.options import FOLDER, as_json, project, with_settings
 from nextlabel.cli.screen import Screen
 from nextlabel.cli.simulated_files import document, write
 from nextlabel.contracts.errors import ProjectError
-from nextlabel.engine.annotating import EXACT, KINDS, Annotator
 from nextlabel.engine.context import Context
-from nextlabel.engine.curves import LEVELS, Curve, curves
-from nextlabel.engine.projects import ProjectConfig, Projects, load_projects
-from nextlabel.engine.registry import Registry, load
+from nextlabel.engine.plugins.projects import ProjectConfig, Projects, load_projects
+from nextlabel.engine.plugins.registry import Registry, load
 from nextlabel.engine.settings import Settings
-from nextlabel.engine.simulating import Plan, Point, simulate
+from nextlabel.engine.simulation.annotating import EXACT, KINDS, Annotator
+from nextlabel.engine.simulation.curves import LEVELS, Curve, curves
+from nextlabel.engine.simulation.simulating import Plan, Point, simulate
 
 
 @click.command("simulate")

@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from nextlabel.engine.annotating import EXACT
-from nextlabel.engine.curves import LEVELS, Curve
-from nextlabel.engine.drawing import draw
-from nextlabel.engine.simulating import Plan, Point
+from nextlabel.engine.simulation.annotating import EXACT
+from nextlabel.engine.simulation.curves import LEVELS, Curve
+from nextlabel.engine.simulation.drawing import draw
+from nextlabel.engine.simulation.simulating import Plan, Point
 
 
 def write(folder: Path, plan: Plan, points: Sequence[Point], found: Sequence[Curve]) -> None:

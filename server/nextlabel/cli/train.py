@@ -12,8 +12,8 @@ from nextlabel.cli import following
 from nextlabel.cli.options import FOLDER, as_json, opened, project, with_settings
 from nextlabel.cli.screen import Advance, Screen, metrics_line
 from nextlabel.engine.answers import Checkpoint
+from nextlabel.engine.checkpoints.packing import Made, check_target, pack
 from nextlabel.engine.engine import Engine
-from nextlabel.engine.packing import Made, check_target, pack
 from nextlabel.engine.settings import Settings
 from nextlabel.web.replies.work import CheckpointReply
 

@@ -8,8 +8,8 @@ import click
 
 from nextlabel.cli.lifeline import tie_to_parent
 from nextlabel.cli.options import opened, with_settings
+from nextlabel.engine.jobs.worker import Worker
 from nextlabel.engine.settings import Settings
-from nextlabel.engine.worker import Worker
 from nextlabel.store.jobs import JobRow
 
 

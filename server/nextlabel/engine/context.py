@@ -9,12 +9,12 @@ from typing import Any
 
 from nextlabel.contracts.errors import NotReady
 from nextlabel.contracts.items import Items
-from nextlabel.engine.live import LiveModels
-from nextlabel.engine.pool import PoolFolder
-from nextlabel.engine.projects import Projects
-from nextlabel.engine.registry import Registry
+from nextlabel.engine.plugins.projects import Projects
+from nextlabel.engine.plugins.registry import Registry
+from nextlabel.engine.pool.folder import PoolFolder
+from nextlabel.engine.pool.state import PoolState, StateKeeper
+from nextlabel.engine.serving.live import LiveModels
 from nextlabel.engine.settings import Settings
-from nextlabel.engine.state import PoolState, StateKeeper
 from nextlabel.store import items, projects
 from nextlabel.store.database import Database
 from nextlabel.store.files import Home

@@ -11,8 +11,8 @@ from nextlabel.contracts.errors import Unknown
 from nextlabel.engine.answers import Job
 from nextlabel.engine.context import Context
 from nextlabel.engine.loop import Loop
-from nextlabel.engine.parameters import describe_plugins
-from nextlabel.engine.projects import ProjectConfig
+from nextlabel.engine.plugins.parameters import describe_plugins
+from nextlabel.engine.plugins.projects import ProjectConfig
 from nextlabel.engine.settings import Settings
 from nextlabel.store import jobs
 from nextlabel.store.jobs import JobRow

@@ -18,16 +18,16 @@ from nextlabel.engine.answers import (
     ProjectStatus,
     QueryAnswer,
 )
-from nextlabel.engine.asking import Asking
 from nextlabel.engine.context import Context
-from nextlabel.engine.decoding import inspect, of_each
-from nextlabel.engine.importing import held_out
-from nextlabel.engine.items import PoolView, history_row
-from nextlabel.engine.labelling import store_labels
-from nextlabel.engine.looking import Look, look
-from nextlabel.engine.predicting import Predicting
-from nextlabel.engine.projects import ProjectConfig
-from nextlabel.engine.queueing import queue_once, queue_scoring
+from nextlabel.engine.jobs.queueing import queue_once, queue_scoring
+from nextlabel.engine.pictures.decoding import inspect, of_each
+from nextlabel.engine.plugins.projects import ProjectConfig
+from nextlabel.engine.pool.importing import held_out
+from nextlabel.engine.pool.items import PoolView, history_row
+from nextlabel.engine.queries.asking import Asking
+from nextlabel.engine.queries.labelling import store_labels
+from nextlabel.engine.serving.looking import Look, look
+from nextlabel.engine.serving.predicting import Predicting
 from nextlabel.store import checkpoints, items, jobs, labels, projects
 from nextlabel.store.checkpoint_files import read_card
 from nextlabel.store.checkpoints import CheckpointRow

@@ -21,7 +21,7 @@ from nextlabel.contracts import (
 )
 from nextlabel.contracts.errors import DatasetMissing
 from nextlabel.contracts.items import Content
-from nextlabel.engine.decoding import prepare
+from nextlabel.engine.pictures.decoding import prepare
 from nextlabel.testing.require import blamed, check_record, no_global_randomness, require
 
 LOOKED_AT = 5

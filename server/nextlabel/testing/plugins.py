@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from nextlabel.contracts.errors import NextlabelError
 from nextlabel.contracts.hookspecs import GROUP
 from nextlabel.contracts.records import ProjectPlugin
-from nextlabel.engine.projects import read_project
-from nextlabel.engine.registry import Candidate, Offer, Registry, installed, load
+from nextlabel.engine.plugins.projects import read_project
+from nextlabel.engine.plugins.registry import Candidate, Offer, Registry, installed, load
 from nextlabel.testing.datasets import check_dataset
 from nextlabel.testing.learners import check_learner
 from nextlabel.testing.require import require

@@ -14,9 +14,9 @@ import numpy as np
 
 from nextlabel.contracts.errors import NextlabelError, ProjectError
 from nextlabel.contracts.records import Record
-from nextlabel.engine.parameters import describe, validate
-from nextlabel.engine.projects import NAME
-from nextlabel.engine.registry import resolve
+from nextlabel.engine.plugins.parameters import describe, validate
+from nextlabel.engine.plugins.projects import NAME
+from nextlabel.engine.plugins.registry import resolve
 
 R = TypeVar("R")
 

@@ -18,7 +18,7 @@ from nextlabel.contracts import (
     VectorItems,
 )
 from nextlabel.contracts.items import Task as Kind
-from nextlabel.engine.images import JoinedItems, PixelItems
+from nextlabel.engine.pictures.images import JoinedItems, PixelItems
 from nextlabel.testing.require import read_only
 
 SIZE, CLASSES, SIDE = 42, 3, 8

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from nextlabel.engine.answers import HistoryRow, ItemDetail
-from nextlabel.engine.looking import Look
-from nextlabel.engine.sureness import Doubt
+from nextlabel.engine.serving.looking import Look
+from nextlabel.engine.serving.sureness import Doubt
 
 FAR_FROM_SQUARE = 0.65
 """A page tells of what is cut off once the model sees less than this share: of a picture longer than 3 to 2."""

@@ -10,7 +10,7 @@ import pytest
 
 from nextlabel.contracts import BoolArray
 from nextlabel.contracts.errors import ProjectError
-from nextlabel.engine.parameters import validate
+from nextlabel.engine.plugins.parameters import validate
 from nextlabel_plugins.datasets.candidate_sets import PartialParameters, candidate_sets, generator, partners
 
 CLASSES = tuple("abcdefghij")

@@ -11,8 +11,8 @@ from PIL import Image
 
 from nextlabel.contracts import Contents
 from nextlabel.contracts.errors import DatasetMissing, ProjectError
-from nextlabel.engine.parameters import build
-from nextlabel.engine.registry import Registry
+from nextlabel.engine.plugins.parameters import build
+from nextlabel.engine.plugins.registry import Registry
 from nextlabel_plugins.datasets.folder import Folder, FolderParameters
 
 Make = Callable[..., Path]

@@ -16,12 +16,12 @@ import pytest
 from nextlabel.app import build_context
 from nextlabel.contracts import Contents, Pixels
 from nextlabel.contracts.errors import DatasetMissing
-from nextlabel.engine.importing import import_dataset
-from nextlabel.engine.parameters import build, describe
-from nextlabel.engine.projects import ProjectConfig, Projects
-from nextlabel.engine.registry import Registry
+from nextlabel.engine.plugins.parameters import build, describe
+from nextlabel.engine.plugins.projects import ProjectConfig, Projects
+from nextlabel.engine.plugins.registry import Registry
+from nextlabel.engine.pool.importing import import_dataset
+from nextlabel.engine.pool.state import PoolState
 from nextlabel.engine.settings import Settings
-from nextlabel.engine.state import PoolState
 from nextlabel.testing import check_dataset
 from nextlabel_plugins.datasets.candidate_sets import PartialParameters
 from nextlabel_plugins.datasets.cifar10 import Cifar10

@@ -7,8 +7,8 @@ import pytest
 
 from nextlabel.contracts import ImageInput, Targets, Training, VectorItems
 from nextlabel.contracts.errors import ProjectError, Unprocessable
-from nextlabel.engine.images import JoinedItems, PixelItems
-from nextlabel.engine.parameters import validate
+from nextlabel.engine.pictures.images import JoinedItems, PixelItems
+from nextlabel.engine.plugins.parameters import validate
 from nextlabel_plugins.datasets.digits import Digits, DigitsParameters
 from nextlabel_plugins.learners.cnn import CNN, CNNParameters
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nextlabel.engine.parameters import describe
+from nextlabel.engine.plugins.parameters import describe
 from nextlabel_plugins.learners import nextlabel_learners
 from nextlabel_plugins.learners.proden import DEFAULTS
 

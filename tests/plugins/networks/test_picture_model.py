@@ -8,7 +8,7 @@ import torch
 
 from nextlabel.contracts import VectorItems
 from nextlabel.contracts.errors import Unprocessable
-from nextlabel.engine.images import PixelItems
+from nextlabel.engine.pictures.images import PixelItems
 from nextlabel_plugins.networks import picture_model
 from nextlabel_plugins.networks.convnet import ConvNet
 from nextlabel_plugins.networks.network import Shape

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nextlabel.engine.parameters import validate
-from nextlabel.engine.projects import load_projects
-from nextlabel.engine.registry import Registry
+from nextlabel.engine.plugins.parameters import validate
+from nextlabel.engine.plugins.projects import load_projects
+from nextlabel.engine.plugins.registry import Registry
 from nextlabel_plugins.learners.cnn import CNNParameters
 
 

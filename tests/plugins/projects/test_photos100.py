@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nextlabel.engine.projects import load_projects
-from nextlabel.engine.registry import Registry
+from nextlabel.engine.plugins.projects import load_projects
+from nextlabel.engine.plugins.registry import Registry
 from nextlabel.testing import check_project
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 
 from nextlabel.contracts.errors import NextlabelError
-from nextlabel.engine.decoding import measure
-from nextlabel.engine.looking import SMALL
-from nextlabel.engine.sureness import doubt
+from nextlabel.engine.pictures.decoding import measure
+from nextlabel.engine.serving.looking import SMALL
+from nextlabel.engine.serving.sureness import doubt
 from nextlabel.web import words
 from nextlabel.web.addresses import item_address, picture_address
 from nextlabel.web.asked.paths import ItemPath

@@ -7,8 +7,8 @@ from base64 import b64encode
 from flask import Blueprint, Response, make_response, render_template
 
 from nextlabel.contracts.errors import NextlabelError
-from nextlabel.engine.looking import SMALL, Look
-from nextlabel.engine.sureness import doubt
+from nextlabel.engine.serving.looking import SMALL, Look
+from nextlabel.engine.serving.sureness import doubt
 from nextlabel.web.context import loop, settings
 from nextlabel.web.headers import PICTURE_POLICY
 from nextlabel.web.problems import log_fault, status_of

@@ -1,0 +1,139 @@
+"""How good the live checkpoint is, as served: on the data set's own test split, else on the hold-out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from nextlabel.contracts.errors import NotReady
+from nextlabel.contracts.items import FloatArray, GraphItems, IntArray, Items
+from nextlabel.engine.checkpoints.models import input_array, model_input
+from nextlabel.engine.context import Context
+from nextlabel.engine.pool.state import PoolState
+from nextlabel.engine.serving.live import Answer, Served
+from nextlabel.engine.training.judging import metrics
+from nextlabel.engine.training.scoring import kept_scores
+from nextlabel.store import checkpoints
+from nextlabel.store.checkpoint_files import read_card
+from nextlabel.store.checkpoints import CheckpointRow
+from nextlabel.store.projects import ProjectRow
+
+Split = Literal["test", "holdout"]
+Form = Literal["onnx", "model"]
+_PIECE = 256
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A checkpoint's metrics, and what they were measured on."""
+
+    project: str
+    checkpoint: str
+    split: Split
+    """The data set's own test items, or those of the pool that are never trained on."""
+    items: int
+    metrics: Mapping[str, float]
+    """`accuracy` and `loss`, or `rmse` and `loss`."""
+    form: Form
+    """What answered: the ONNX form, as it serves, or the model's own class where it has none."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Items nobody trained on, with what is right of them (k,)."""
+
+    split: Split
+    items: Items
+    truth: IntArray | FloatArray
+
+
+def evaluate(context: Context, project: str, progress: Callable[[float], None]) -> Evaluation:
+    """Evaluate a project's live checkpoint; NotReady where there is none, or nothing to measure it on."""
+    row = context.row(project)
+    with context.database.read() as connection:
+        live = checkpoints.get(connection, project, row.live) if row.live else None
+    if live is None:
+        raise NotReady(f"project {project!r} has no trained model yet; train it first")
+    folder = context.home.at(live.folder)
+    served = Served(live.name, read_card(folder), folder, context.registry)
+    untouched = untouched_items(context, row) if served.card["input"] is not None else None
+    if untouched is None:
+        return _evaluation(served, "holdout", _by_scores(context, row, live))
+    measured = measure(served, untouched.items, untouched.truth, context.settings.cores, progress)
+    return _evaluation(served, untouched.split, measured)
+
+
+def untouched_items(context: Context, row: ProjectRow) -> Measured | None:
+    """Return the data set's own test items where it has them, else the hold-out; None for a graph.
+
+    NotReady where there is neither.
+    """
+    pool = context.pool(row.name)
+    test = pool.test(context.settings.max_pixels) if row.has_test else None
+    if test is not None and len(test[1]):
+        return Measured("test", *test)
+    state = PoolState(row)
+    with context.database.read() as connection:
+        state.catch_up(connection)
+    positions, truth = state.holdout_truth(pool.truth)
+    if not len(positions):
+        raise _nothing(row.name)
+    items = context.items(state)
+    return None if isinstance(items, GraphItems) else Measured("holdout", items.take(positions), truth)
+
+
+def measure(
+    served: Served, items: Items, truth: IntArray | FloatArray, threads: int, progress: Callable[[float], None]
+) -> dict[str, float]:
+    """Return the metrics of what `/predict` would answer for `items` (k), whose `truth` (k,) is known.
+
+    Each is prepared as an upload is, and answered by itself where there is an ONNX form.
+    """
+    assert not isinstance(items, GraphItems)
+    spec = model_input(served.card)
+
+    def answer(places: IntArray) -> Answer:
+        return served.answer(input_array(spec, items.take(places)))
+
+    pieces = [np.arange(start, min(start + _PIECE, len(items))) for start in range(0, len(items), _PIECE)]
+    served.warm()
+    parts = []
+    # a session of ONNX Runtime may be shared; a model's own class need not bear it
+    with ThreadPoolExecutor(threads if served.card["onnx"] else 1) as pool:
+        for part in pool.map(answer, pieces):
+            parts.append({name: array for name, array in part.items() if name in ("probabilities", "mean", "std")})
+            progress(len(parts) / len(pieces))
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return metrics(arrays, np.arange(len(items)), truth)
+
+
+def _by_scores(context: Context, row: ProjectRow, live: CheckpointRow) -> dict[str, float]:
+    """Measure a model that knows only its pool on the hold-out, by its stored scores."""
+    with context.database.read() as connection:
+        scoring = checkpoints.scoring(connection, row.name, live.name)
+    arrays = kept_scores(context.home, scoring)
+    if scoring is None or arrays is None:
+        raise NotReady(f"checkpoint {live.name} of project {row.name!r} has not scored the pool yet")
+    state = PoolState(row)
+    with context.database.read() as connection:
+        state.catch_up(connection)
+    positions, truth = state.holdout_truth(context.pool(row.name).truth)
+    scored = positions < scoring.rows
+    measured = metrics(arrays, positions[scored], truth[scored])
+    if not measured:
+        raise _nothing(row.name)
+    return measured
+
+
+def _nothing(project: str) -> NotReady:
+    return NotReady(f"project {project!r} has no test split, and no held-out item has a full label yet")
+
+
+def _evaluation(served: Served, split: Split, measured: Mapping[str, float]) -> Evaluation:
+    told = {name: value for name, value in measured.items() if name != "holdout"}
+    form: Form = "onnx" if served.card["onnx"] else "model"
+    return Evaluation(served.card["project"], served.checkpoint, split, int(measured["holdout"]), told, form)

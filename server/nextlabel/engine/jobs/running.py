@@ -1,0 +1,87 @@
+"""Runs one claimed job in this process, whichever kind it is, and writes how it ended."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+
+from nextlabel.contracts.errors import NextlabelError, NotReady
+from nextlabel.engine.context import Context
+from nextlabel.engine.pool.importing import import_dataset
+from nextlabel.engine.training.job import Interrupted, train
+from nextlabel.engine.training.rescoring import rescore
+from nextlabel.store import jobs
+from nextlabel.store.jobs import JobRow, State
+
+_REPORT_EVERY = 0.25
+
+
+class JobReport:
+    """Writes progress to the job's row, a few times a second at most; raises where the job must stop."""
+
+    def __init__(self, context: Context, job: JobRow) -> None:
+        self._context = context
+        self._job = job
+        self._written = 0.0
+        self._progress = 0.0
+        self._metrics: dict[str, float] = {}
+
+    def __call__(self, progress: float, metrics: Mapping[str, float]) -> None:
+        """Note the share done, 0..1, and metrics."""
+        self._progress = max(self._progress, min(1.0, progress))
+        self._metrics.update(metrics)
+        now = time.monotonic()
+        if now - self._written < _REPORT_EVERY and progress < 1:
+            return
+        self._written = now
+        alive = True
+        with suppress(NotReady), self._context.database.write() as connection:  # busy: it is told the next time
+            alive = jobs.report(connection, self._job.id, str(self._job.owner), self._progress, self._metrics)
+        said = " ".join(f"{name}={value:.4g}" for name, value in self._metrics.items())
+        print(f"{self._progress:6.1%} {said}", flush=True)  # noqa: T201 - standard output is the job's log
+        if not alive:
+            raise Interrupted(f"job {self._job.id} was told to stop")
+
+
+def run_job(context: Context, job: JobRow) -> None:
+    """Run a claimed job; whatever happens, its row says how it ended."""
+    use_threads(context.settings.train_threads or context.settings.cores)
+    report = JobReport(context, job)
+    try:
+        if job.kind == "train":
+            train(context, job, report)
+        elif job.kind == "score":
+            rescore(context, job, report)
+        else:
+            config = context.projects.get(job.project)
+            said = import_dataset(config, context.registry, context.settings, context.database, context.home)
+            if said is not None:
+                print(said, flush=True)  # noqa: T201 - as above
+            _finish(context, job, "succeeded")
+    except Interrupted as stopped:
+        print(stopped, flush=True)  # noqa: T201 - as above
+        _finish(context, job, "cancelled")
+    except NextlabelError as error:
+        print(error, flush=True)  # noqa: T201 - as above
+        _finish(context, job, "failed", str(error))
+    except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the row must say what
+        traceback.print_exc()
+        _finish(context, job, "failed", f"{type(error).__name__}: {error}")
+
+
+def use_threads(count: int) -> None:
+    """Let torch, and what else counts threads by OpenMP, use `count` of them."""
+    os.environ["OMP_NUM_THREADS"] = str(count)
+    # waiting threads sleep: spinning, they starve one another where something else runs too (6 s became 93)
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    if "torch" in sys.modules:  # read from the environment when it is imported later
+        sys.modules["torch"].set_num_threads(count)
+
+
+def _finish(context: Context, job: JobRow, state: State, error: str | None = None) -> None:
+    with context.database.write() as connection:
+        jobs.finish(connection, job.id, str(job.owner), state, time.time(), None, error)

@@ -1,0 +1,1 @@
+"""Pictures: decoded in one place, for training, scoring and serving alike."""

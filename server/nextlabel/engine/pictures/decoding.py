@@ -1,0 +1,179 @@
+"""Pictures: decoded in one place, so that a model sees in training what it sees in `/predict`.
+
+Every picture is made upright, flattened on white, resized (antialiased, bilinear) until its
+shorter side fits, and cropped to the centre. Of an animation, and of a JPEG with further
+pictures behind it, the first is taken. Colour profiles are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from nextlabel.contracts.errors import TooLarge, Unprocessable, Unsupported
+from nextlabel.contracts.items import PixelArray
+from nextlabel.engine.pictures.formats import READ, format_of, refusal
+from nextlabel.engine.pictures.orientation import sideways, upright
+
+R = TypeVar("R")
+Size = tuple[int, int]
+"""(height, width)."""
+
+MAX_PIXELS = 50_000_000
+MAX_SCANS = 100
+"""A progressive JPEG has about ten; each passes over all pixels, so that thousands would take minutes."""
+_SCAN = b"\xff\xda"
+_LOSSLESS = b"\xff\xc3"
+"""Markers: inside a scan neither can stand."""
+_GAP = 3
+"""How many times larger than needed a JPEG is decoded at least: below that the crude averaging shows."""
+_DEEP = 65_536
+_SHOWN = 200
+
+
+class _Jpeg(JpegImageFile):
+    """Without Pillow's search of the metadata for a resolution, which warns where they are broken."""
+
+    def getexif(self) -> Image.Exif:
+        return Image.Exif()
+
+
+_OPENERS: Mapping[str, Callable[[BytesIO], ImageFile]] = {"JPEG": _Jpeg, "PNG": PngImageFile, "WebP": WebPImageFile}
+
+
+def inspect(data: bytes, max_pixels: int = MAX_PIXELS) -> str:
+    """Decode a picture whole and return its media type; raise as `prepare` does."""
+    kind, image = _open(data, max_pixels)
+    _load(kind, image)
+    return READ[kind]
+
+
+def measure(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Return a picture's width and height as it is stored, without decoding it; raise as `prepare` does."""
+    return _open(data, max_pixels)[1].size
+
+
+def prepare(source: bytes | Path, size: Size, channels: int, max_pixels: int = MAX_PIXELS) -> PixelArray:
+    """Return a picture as (height, width, channels), uint8.
+
+    Unsupported: not a picture of a format read here. TooLarge: more than `max_pixels`.
+    Unprocessable: it does not decode.
+    """
+    return fit(decode(source, size, channels, max_pixels), size)
+
+
+def decode(source: bytes | Path, size: Size, channels: int, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Return a picture upright, in 8 bits of grey (1) or colour (3); as large as it is, or well above `size`."""
+    data = source if isinstance(source, bytes) else source.read_bytes()
+    kind, image = _open(data, max_pixels)
+    if kind == "JPEG" and _LOSSLESS not in data:
+        # libjpeg decodes straight to 1/2, 1/4 or 1/8
+        height, width = reversed(size) if sideways(image.info) else size
+        scale = _GAP * max(width / image.width, height / image.height)
+        image.draft(None, (max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+    return flat(upright(_load(kind, image)), channels)
+
+
+def of_each(blobs: Sequence[bytes], do: Callable[[bytes], R]) -> list[R]:
+    """Return what `do` makes of each picture; where it refuses one of several, say which, from 0."""
+    done: list[R] = []
+    for number, blob in enumerate(blobs):
+        try:
+            done.append(do(blob))
+        except (Unsupported, Unprocessable, TooLarge) as error:
+            raise (type(error)(f"picture {number}: {error}") if len(blobs) > 1 else error) from None
+    return done
+
+
+def kept(width: int, height: int, size: Size) -> tuple[float, float, float, float]:
+    """Return the part of a picture that `fit` keeps, in its pixels: left, top, right, bottom."""
+    scale = max(size[1] / width, size[0] / height)
+    # not more than there is, which rounding could make it
+    across, down = min(size[1] / scale, width), min(size[0] / scale, height)
+    left, top = (width - across) / 2, (height - down) / 2
+    return left, top, left + across, top + down
+
+
+def fit(image: Image.Image, size: Size) -> PixelArray:
+    """Resize until `size` (height, width) is covered, crop the centre, return (h, w, channels)."""
+    height, width = size
+    if image.size != (width, height):
+        box = kept(image.width, image.height, size)
+        image = image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+    array = np.asarray(image, dtype=np.uint8)
+    return array[:, :, None] if array.ndim == 2 else array  # noqa: PLR2004
+
+
+def encode(array: PixelArray) -> bytes:
+    """Return (height, width) or (height, width, 1 or 3) as a PNG."""
+    out = BytesIO()
+    Image.fromarray(array[:, :, 0] if array.shape[2:] == (1,) else array).save(out, "PNG")
+    return out.getvalue()
+
+
+def flat(image: Image.Image, channels: int) -> Image.Image:
+    """Return a picture as 8 bits of grey (1 channel) or colour (3), transparency on white."""
+    mode = "L" if channels == 1 else "RGB"
+    if image.mode == mode and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I"):
+        return _eight_bits(image).convert(mode)
+    if image.has_transparency_data:
+        colour = image.convert("RGBA")
+        image = Image.new("RGB", colour.size, "white")
+        image.paste(colour, mask=colour.getchannel("A"))
+    return image.convert(mode)
+
+
+def _open(data: bytes, max_pixels: int) -> tuple[str, ImageFile]:
+    kind = format_of(data)
+    if kind is None or kind not in READ:
+        raise Unsupported(refusal(data))
+    if kind == "JPEG" and data.count(_SCAN) > MAX_SCANS:
+        raise Unprocessable(f"the JPEG has more than {MAX_SCANS} scans, which takes too long to decode")
+    try:
+        # not Image.open: it would look for other formats, and for more pictures in this one
+        image = _OPENERS[kind](BytesIO(data))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # a WebP's, before it makes room
+        raise TooLarge(f"the picture has far more pixels than the {max_pixels:,} that are read") from None
+    except Exception as error:  # noqa: BLE001 - a broken header can raise anything from a decoder
+        raise _broken(kind, error) from None
+    if image.width * image.height > max_pixels:
+        raise TooLarge(f"the picture has {image.width} x {image.height} pixels; at most {max_pixels:,} are read")
+    return kind, image
+
+
+def _load(kind: str, image: ImageFile) -> ImageFile:
+    try:
+        image.load()
+    except Exception as error:  # noqa: BLE001 - as in _open
+        raise _broken(kind, error) from None
+    return image
+
+
+def _broken(kind: str, error: Exception) -> Unprocessable:
+    said = str(error)[:_SHOWN]
+    why = "its content is broken"
+    if "truncated" in said.lower():
+        why = "it is cut off"
+    elif said.startswith("cannot handle"):
+        why = "it is of a rare kind that is not read here"
+    return Unprocessable(f"the {kind} does not decode: {why}" + (f" ({said})" if said else ""))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale 16 bits, where Pillow's own conversion clips at 255."""
+    levels = np.rint(np.arange(_DEEP) / 257).astype(np.uint8)
+    clear = image.info.get("transparency")
+    if isinstance(clear, int) and 0 <= clear < _DEEP:
+        levels[clear] = 255
+    return Image.fromarray(np.take(levels, np.asarray(image), mode="clip"))

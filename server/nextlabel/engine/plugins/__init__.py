@@ -1,0 +1,1 @@
+"""Plugins found and checked, and the project files that name them."""

@@ -1,0 +1,118 @@
+"""The pool as people look at it: pages of items, and one item with who said what."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+from sqlalchemy import Connection
+
+from nextlabel.contracts.errors import Gone, NextlabelError, Unknown, Unprocessable
+from nextlabel.contracts.items import BoolArray
+from nextlabel.engine.answers import HistoryRow, ItemDetail, ItemPage, ItemState, ItemSummary, Voice
+from nextlabel.engine.context import Context
+from nextlabel.engine.pool.state import PoolState
+from nextlabel.engine.serving.predicting import Predicting
+from nextlabel.store import items, labels
+from nextlabel.store.items import ItemRow
+from nextlabel.store.labels import LabelRow
+from nextlabel.store.projects import ProjectRow
+
+
+class PoolView:
+    """Reads one imported project's pool."""
+
+    def __init__(self, context: Context, row: ProjectRow) -> None:
+        self._context = context
+        self._row = row
+
+    def counts(self, connection: Connection) -> tuple[int, int, int]:
+        """Return how many items there are, are labelled, and are open."""
+        with self._context.keeper(self._row).at_present(connection) as state:
+            return len(state), int((~state.labels.opened).sum()), int((state.labels.opened & ~state.holdout).sum())
+
+    def page(self, wanted: str | None, after: str | None, limit: int) -> ItemPage:
+        """Return at most `limit` items in `wanted` state behind the item `after`."""
+        if wanted is not None and wanted not in get_args(ItemState):
+            raise Unprocessable(f"no state {wanted!r}; valid: {', '.join(get_args(ItemState))}")
+        with self._context.database.read() as connection:
+            start = self._find(connection, after).position + 1 if after else 0
+            with self._context.keeper(self._row).at_present(connection) as state:
+                matching = np.flatnonzero(_in_state(state, wanted)[start:])[: limit + 1] + start
+                rows = items.by_positions(connection, self._row.name, matching[:limit])
+                found = tuple(summary(state, rows[int(position)]) for position in matching[:limit])
+        return ItemPage(found, found[-1].id if len(matching) > limit else None)
+
+    def detail(self, identity: str, predicting: Predicting) -> ItemDetail:
+        """Return one item, who says what of it now, and all that was ever said."""
+        with self._context.database.read() as connection:
+            row = self._find(connection, identity)
+            history = labels.of_item(connection, self._row.name, row.position)
+            with self._context.keeper(self._row).at_present(connection) as state:
+                voices = state.labels.voices(row.position)
+                found = summary(state, row)
+        said = tuple(
+            Voice(who, what if isinstance(what, tuple) else None, what if isinstance(what, float) else None)
+            for who, what in sorted(voices.items())
+        )
+        try:
+            prediction = predicting.ids([identity]).predictions[0]
+        except NextlabelError:  # no model yet, or it has not scored the item: the rest is still worth showing
+            prediction = None
+        sets = [set(voice.candidates) for voice in said if voice.candidates is not None]
+        agreed = bool(set.intersection(*sets)) if sets else None
+        return ItemDetail(found, said, tuple(map(history_row, history)), prediction, agreed)
+
+    def picture(self, identity: str) -> tuple[bytes, str]:
+        """Return an item's picture with its media type."""
+        with self._context.database.read() as connection:
+            row = self._find(connection, identity)
+        if row.media_type is None:
+            raise Unknown(f"item {identity!r} is no picture")
+        try:
+            return self._context.pool(self._row.name).picture(row)
+        except FileNotFoundError:
+            raise Gone(f"the file of item {identity!r} is no longer there: {row.path}") from None
+
+    def _find(self, connection: Connection, identity: str) -> ItemRow:
+        found = items.by_ids(connection, self._row.name, [identity])
+        if identity not in found:
+            raise Unknown(f"project {self._row.name!r} has no item {identity!r}")
+        return found[identity]
+
+
+def summary(state: PoolState, row: ItemRow) -> ItemSummary:
+    """Return an item of the pool as it stands."""
+    position = row.position
+    sets, values = state.labels.candidates, state.labels.values
+    spoken = sets is not None and not sets[position].all()
+    value = None if values is None or np.isnan(values[position]) else float(values[position])
+    names = state.project.classes
+    return ItemSummary(
+        id=row.id,
+        state=_state_of(state, position),
+        holdout=row.holdout,
+        media_type=row.media_type,
+        candidates=tuple(np.asarray(names, object)[sets[position]]) if spoken and sets is not None else None,
+        value=value,
+    )
+
+
+def history_row(row: LabelRow) -> HistoryRow:
+    """Return a stored label as people read it."""
+    return HistoryRow(
+        row.item, row.annotator, row.time, row.key, row.candidates, row.value, row.kind == "skip", row.kind == "retract"
+    )
+
+
+def _in_state(state: PoolState, wanted: str | None) -> BoolArray:
+    opened, skipped = state.labels.opened, state.labels.skipped
+    if wanted is None:
+        return np.ones(len(state), np.bool_)
+    return {"labelled": ~opened, "skipped": opened & skipped, "open": opened & ~skipped}[wanted]
+
+
+def _state_of(state: PoolState, position: int) -> ItemState:
+    if not state.labels.opened[position]:
+        return "labelled"
+    return "skipped" if state.labels.skipped[position] else "open"

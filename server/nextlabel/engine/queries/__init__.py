@@ -1,0 +1,1 @@
+"""What is asked next, of whom, and what becomes of the answers."""

@@ -1,0 +1,90 @@
+"""Predictions: of new content by the live model, of pool items from its stored scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nextlabel.contracts.errors import NotReady, TooLarge, Unknown, Unprocessable
+from nextlabel.contracts.items import FloatArray
+from nextlabel.engine.answers import Prediction, Predictions
+from nextlabel.engine.context import Context
+from nextlabel.engine.serving.live import Served
+from nextlabel.engine.training.scoring import Arrays, kept_scores
+from nextlabel.store import checkpoints, items
+from nextlabel.store.items import ItemRow
+
+
+class Predicting:
+    """The predictions of one project."""
+
+    def __init__(self, context: Context, project: str) -> None:
+        self._context = context
+        self._project = project
+
+    def images(self, blobs: Sequence[bytes]) -> Predictions:
+        """Predict pictures, in the order given."""
+        served = self._served(len(blobs))
+        return self._answer(served, served.images(blobs, self._context.settings.max_pixels))
+
+    def vectors(self, rows: Sequence[Sequence[float]]) -> Predictions:
+        """Predict vectors, in the order given."""
+        served = self._served(len(rows))
+        return self._answer(served, served.vectors(rows))
+
+    def ids(self, ids: Sequence[str]) -> Predictions:
+        """Predict items of the pool from the stored scores, in the order given.
+
+        An item added since is predicted from its content, or NotReady where the model cannot.
+        """
+        served = self._served(len(ids))
+        with self._context.database.read() as connection:
+            known = items.by_ids(connection, self._project, ids)
+            scoring = checkpoints.scoring(connection, self._project, served.checkpoint)
+        unknown = [identity for identity in ids if identity not in known]
+        if unknown:
+            raise Unknown(
+                f"project {self._project!r} has no item " + ", ".join(repr(identity) for identity in unknown[:5])
+            )
+        arrays = kept_scores(self._context.home, scoring) or {}
+        predictions = [self._one(served, known[identity], arrays) for identity in ids]
+        return Predictions(self._project, served.checkpoint, tuple(predictions))
+
+    def _one(self, served: Served, row: ItemRow, arrays: Arrays) -> Prediction:
+        told = {name: array for name, array in arrays.items() if name in ("probabilities", "mean", "std")}
+        if told and row.position < len(next(iter(told.values()))):
+            slices = {name: np.asarray(array[row.position : row.position + 1]) for name, array in told.items()}
+            return predictions(served.card["classes"], slices)[0]
+        if row.media_type is None or served.card["input"] is None:
+            raise NotReady(f"item {row.id!r} has not been scored yet", 2)
+        picture, _ = self._context.pool(self._project).picture(row)
+        return predictions(served.card["classes"], served.images([picture], self._context.settings.max_pixels))[0]
+
+    def _served(self, count: int) -> Served:
+        if not count:
+            raise Unprocessable("there is nothing to predict")
+        if count > self._context.settings.max_batch:
+            raise TooLarge(f"at most {self._context.settings.max_batch} are predicted at a time, not {count}")
+        return self._context.live.current(self._project)
+
+    def _answer(self, served: Served, arrays: Arrays) -> Predictions:
+        return Predictions(self._project, served.checkpoint, tuple(predictions(served.card["classes"], arrays)))
+
+
+def predictions(classes: Sequence[str], arrays: Arrays) -> list[Prediction]:
+    """Return a record for each row of `probabilities` (n, C), or of `mean` and `std` (n,)."""
+    if "probabilities" in arrays:
+        return [_classified(classes, row) for row in arrays["probabilities"]]
+    std = arrays.get("std")
+    return [
+        Prediction(mean=float(mean), std=None if std is None else float(std[row]))
+        for row, mean in enumerate(arrays["mean"])
+    ]
+
+
+def _classified(classes: Sequence[str], row: FloatArray) -> Prediction:
+    order = np.argsort(-row, kind="stable")
+    named = {classes[place]: float(row[place]) for place in order}
+    best = classes[int(order[0])]
+    return Prediction(label=best, probability=named[best], probabilities=named)

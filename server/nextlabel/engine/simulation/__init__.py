@@ -1,0 +1,1 @@
+"""The loop played with known labels, and its learning curves."""

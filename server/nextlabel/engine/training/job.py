@@ -1,0 +1,185 @@
+"""A training job: fit, score the pool, evaluate on the hold-out, judge, and swap."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from sqlalchemy import Connection
+
+from nextlabel.contracts.errors import NextlabelError, PluginError, ProjectError, Unprocessable
+from nextlabel.contracts.items import FloatArray, GraphItems, Items
+from nextlabel.contracts.roles import Learner, Model, Training
+from nextlabel.engine.checkpoints.models import Trained, read_model, write_model
+from nextlabel.engine.context import Context
+from nextlabel.engine.jobs.queueing import queue_scoring
+from nextlabel.engine.plugins.parameters import build
+from nextlabel.engine.plugins.projects import ProjectConfig
+from nextlabel.engine.pool.importing import import_dataset
+from nextlabel.engine.pool.state import PoolState
+from nextlabel.engine.seeds import derive
+from nextlabel.engine.training.judging import metrics
+from nextlabel.engine.training.retention import drop_old_scores, removed_on_failure
+from nextlabel.engine.training.scoring import open_scores, project_needs, score_pool
+from nextlabel.engine.training.verdicts import said_of_holdout, verdict_on
+from nextlabel.store import checkpoints, jobs, projects
+from nextlabel.store.checkpoints import CheckpointRow
+from nextlabel.store.jobs import JobRow
+
+Report = Callable[[float, Mapping[str, float]], None]
+_FIT = 0.85
+"""Share of a job's progress that is the fit; scoring is the rest."""
+
+
+def train(context: Context, job: JobRow, report: Report) -> None:
+    """Run a claimed training job to its end.
+
+    Its row says `succeeded` in the same transaction that makes the checkpoint visible.
+    """
+    began = time.time()
+    config = context.projects.get(job.project)
+    said = import_dataset(config, context.registry, context.settings, context.database, context.home)
+    if said is not None:
+        print(said, flush=True)  # noqa: T201 - the job's log
+    row = context.row(config.name)
+    state = PoolState(row)
+    with context.database.read() as connection:
+        state.catch_up(connection)
+        number = checkpoints.next_number(connection, config.name)
+        live = checkpoints.get(connection, config.name, row.live) if row.live else None
+    name = f"r{number}"
+    seed = derive(config.seed, "train", number)
+    items = context.items(state)
+    start = None if job.parameters.get("afresh") else _start(context, live)
+    model = fit(context, config, state, items, seed, start, lambda done, said: report(done * _FIT, said))
+    scores = context.home.scores(config.name, f"{name}-{job.id}")
+    folder = context.home.checkpoint(config.name, name)
+    if folder.exists():  # written by a job that died before it reached the database
+        shutil.rmtree(folder)
+    with removed_on_failure(scores, folder):
+        with context.home.new_directory(scores) as partial:
+            names = score_pool(
+                model,
+                items,
+                project_needs(context.registry, config),
+                partial,
+                seed,
+                lambda done: report(_FIT + done * (1 - _FIT) * 0.9, {}),
+            )
+        arrays = open_scores(scores)
+        width = arrays["probabilities"].shape[1] if "probabilities" in arrays else 0
+        if width != len(row.classes):
+            raise PluginError(f"the model says probabilities of {width} classes; the project has {len(row.classes)}")
+        positions, truth = state.holdout_truth(context.pool(config.name).truth)
+        measured = {"labels": float((state.labelled & ~state.holdout).sum()), **metrics(arrays, positions, truth)}
+        measured["seconds"] = round(time.time() - began, 3)
+        how = Trained(name, seed, state.labels.last, measured, live.name if live and start else None)
+        with context.home.new_directory(folder) as partial:
+            card = write_model(partial, model, items, config, row, how)
+        rival = said_of_holdout(context, config.name, items, positions)
+        now = time.time()
+        with context.database.write() as connection:
+            succeed(connection, job, measured, now)
+            # here, because what is live may have changed during the training
+            verdict = verdict_on(context.home, connection, config.name, arrays, positions, truth, rival)
+            kept = context.home.name(folder)
+            checkpoints.insert(
+                connection, CheckpointRow(config.name, name, number, job.id, now, measured, card, verdict.reason, kept)
+            )
+            checkpoints.insert_scoring(
+                connection,
+                project=config.name,
+                checkpoint=name,
+                rows=len(items),
+                arrays=names,
+                folder=context.home.name(scores),
+                created=now,
+                last_label=state.labels.last,
+            )
+            if verdict.promote:
+                projects.set_live(connection, config.name, name)
+            queue_scoring(connection, config.name)  # items may have come during the training
+    drop_old_scores(context, config.name)
+
+
+def _start(context: Context, live: CheckpointRow | None) -> Model | None:
+    """Return the live model to start from, or None where there is none that can be read."""
+    try:
+        return read_model(context.home.at(live.folder), context.registry)[0] if live else None
+    except NextlabelError as error:  # its learner is no longer installed, or its files are damaged
+        print(f"training starts afresh, the live checkpoint cannot be read: {error}", flush=True)  # noqa: T201 - the job's log
+        return None
+
+
+class Interrupted(NextlabelError):
+    """The job is no longer this process's to finish."""
+
+
+def succeed(connection: Connection, job: JobRow, measured: Mapping[str, float], now: float) -> None:
+    """Write that a job is done; Interrupted where it was cancelled, or taken for dead, meanwhile.
+
+    In the transaction that makes its results visible, so that such a job leaves none.
+    """
+    owner = str(job.owner)
+    wanted = jobs.report(connection, job.id, owner, 1.0, measured)
+    if not wanted or not jobs.finish(connection, job.id, owner, "succeeded", now):
+        raise Interrupted(f"job {job.id} was stopped before its results were kept")
+
+
+def fit(
+    context: Context,
+    config: ProjectConfig,
+    state: PoolState,
+    items: Items,
+    seed: int,
+    start: Model | None,
+    report: Report,
+) -> Model:
+    """Train on everything but the hold-out, which a transductive learner sees unlabelled."""
+    record = context.registry.learner(config.learner.plugin)
+    learner: Learner[object] = build(record, config.learner.parameters, "[learner]")
+    targets = state.training_targets()
+    if not targets.labelled.any():
+        raise Unprocessable(f"project {config.name!r} has no label to learn from yet")
+    chosen = items
+    inside = np.flatnonzero(~state.holdout)
+    if not record.transductive and not isinstance(items, GraphItems):
+        chosen, targets = items.take(inside), targets.take(inside)
+    elif not record.transductive:
+        raise ProjectError(
+            f"project {config.name!r}: learner {record.name!r} does not say it is transductive, and a graph is"
+        )
+    training = Training(
+        seed=seed,
+        classes=state.project.classes,
+        progress=report,
+        start=start,
+        features=feature_source(context, config, chosen),
+    )
+    return learner.fit(chosen, targets, training)
+
+
+def feature_source(context: Context, config: ProjectConfig, items: Items) -> Callable[[], FloatArray] | None:
+    """Return what reads the features the project names, or None where it names none."""
+    named = config.learner.features
+    if named is None:
+        return None
+    kind, _, project = named.partition(":")
+    if kind != "checkpoint":
+        raise ProjectError(f'[learner] features = {named!r}: say "checkpoint:<project>", or leave it out')
+
+    def read() -> FloatArray:
+        row = context.row(project)
+        with context.database.read() as connection:
+            live = checkpoints.get(connection, project, row.live) if row.live else None
+        if live is None:
+            raise ProjectError(f"[learner] features = {named!r}: project {project!r} has no live checkpoint")
+        model = read_model(context.home.at(live.folder), context.registry)[0]
+        outputs = model.predict(items, frozenset({"embeddings"}), np.random.default_rng(0))
+        if outputs.embeddings is None:
+            raise ProjectError(f"[learner] features = {named!r}: its model gives no embeddings")
+        return outputs.embeddings
+
+    return read

@@ -1,0 +1,124 @@
+"""A checkpoint packed to ship: half precision, answers as before, and a card that says how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from engine_help import BLOBS, SQUARES, Project
+from safetensors.numpy import load_file
+from shipping_help import MADE, ship
+
+from nextlabel.contracts.errors import Conflict, PluginError, Unprocessable
+from nextlabel.engine.checkpoints import packing
+from nextlabel.engine.checkpoints.evaluating import evaluate
+from nextlabel.engine.checkpoints.models import read_model
+from nextlabel.engine.pool.state import PoolState
+from nextlabel.engine.serving.live import Served
+from nextlabel.store.checkpoint_files import read_card
+
+Make = Callable[..., Project]
+
+
+@pytest.fixture
+def squares(make: Make) -> Project:
+    return make(SQUARES).bring().train()
+
+
+def test_the_card_says_how_it_was_made(squares: Project, tmp_path: Path) -> None:
+    card = read_card(ship(squares, tmp_path))
+    before = read_card(squares.context.home.checkpoint("toy", "r1"))
+    assert {name: card[name] for name in ("command", "seconds", "processor_threads", "licence")} == {
+        "command": MADE.command,
+        "seconds": 1.2,
+        "processor_threads": 1,
+        "licence": "Apache-2.0",
+    }
+    for name in ("project", "classes", "dataset", "learner", "seed", "metrics", "description", "input", "created"):
+        assert card[name] == before[name]
+    assert (card["checkpoint"], card["precision"], card["onnx"], card["start"]) == ("first", "float16", True, None)
+    measured = evaluate(squares.context, "toy", lambda _: None)
+    assert card["test"] == {
+        "split": "holdout",
+        "items": 6,
+        **{name: pytest.approx(value, abs=1e-3) for name, value in measured.metrics.items()},
+    }
+
+
+def test_weights_are_kept_in_half_precision_and_read_in_single(squares: Project, tmp_path: Path) -> None:
+    folder = ship(squares, tmp_path)
+    assert {array.dtype for array in load_file(folder / "weights.safetensors").values()} == {np.dtype(np.float16)}
+    model = read_model(folder, squares.context.registry)[0]
+    assert {array.dtype for array in model.tensors().values()} == {np.dtype(np.float32)}
+
+
+def test_both_forms_answer_as_before(squares: Project, tmp_path: Path) -> None:
+    folder = ship(squares, tmp_path)
+    registry = squares.context.registry
+    state = PoolState(squares.context.row("toy"))
+    with squares.context.database.read() as connection:
+        state.catch_up(connection)
+    items = squares.context.items(state)
+    rng = np.random.default_rng(0)
+    before = read_model(squares.context.home.checkpoint("toy", "r1"), registry)[0].predict(items, frozenset(), rng)
+    after = read_model(folder, registry)[0].predict(items, frozenset(), rng)
+    served = Served("first", read_card(folder), folder, registry).answer(items.pixels((4, 4), 1))  # type: ignore[union-attr]
+    for said in (after.probabilities, served["probabilities"]):
+        np.testing.assert_allclose(said, before.probabilities, atol=5e-3)
+
+
+def test_an_onnx_form_that_does_not_bear_it_is_kept_whole(
+    squares: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoiled(source: Path, target: Path) -> None:
+        model = onnx.load(source)
+        (weights,) = (tensor for tensor in model.graph.initializer if tensor.name == "weights")
+        weights.CopyFrom(onnx.numpy_helper.from_array(np.zeros((16, 2), np.float32), "weights"))
+        onnx.save(model, target)
+
+    monkeypatch.setattr(packing, "halve_onnx", spoiled)
+    folder = ship(squares, tmp_path)
+    assert sorted(path.name for path in folder.iterdir()) == ["card.json", "model.onnx", "weights.safetensors"]
+    kept = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(folder / "model.onnx").graph.initializer}
+    assert np.abs(kept["weights"]).max() > 0
+
+
+def test_without_an_onnx_form_its_class_serves(make: Make, tmp_path: Path) -> None:
+    folder = ship(make(learner={"onnx": False}).bring().train(), tmp_path)
+    card = read_card(folder)
+    assert (card["onnx"], card["test"]["split"]) == (False, "holdout")
+    assert not (folder / "model.onnx").exists()
+
+
+def test_with_nothing_to_measure_it_on_the_card_says_none(make: Make, tmp_path: Path) -> None:
+    project = make(labels={"holdout": 0.0}).bring().train()
+    assert read_card(ship(project, tmp_path))["test"] is None
+
+
+def test_what_is_there_is_not_written_over(squares: Project, tmp_path: Path) -> None:
+    ship(squares, tmp_path)
+    with pytest.raises(Conflict, match="exists already"):
+        ship(squares, tmp_path)
+    for name in ("r1", "r12", ".hidden", "a b"):
+        with pytest.raises(Unprocessable, match="cannot be called"):
+            ship(squares, tmp_path, name)
+
+
+def test_a_model_of_its_pool_cannot_ship(make: Make, tmp_path: Path) -> None:
+    project = make({**BLOBS, "learner": {"plugin": "toy-whole"}}).bring().train()
+    with pytest.raises(Unprocessable, match="knows only its pool"):
+        ship(project, tmp_path)
+    assert not (tmp_path / "toy").exists()
+
+
+def test_a_failure_leaves_nothing(squares: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise PluginError("it broke")
+
+    monkeypatch.setattr(packing, "measure", fail)
+    with pytest.raises(PluginError):
+        ship(squares, tmp_path)
+    assert list((tmp_path / "toy").glob("[!.]*")) == []

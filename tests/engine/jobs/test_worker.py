@@ -1,0 +1,216 @@
+"""The worker: a child a job, and how every end of one is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from engine_help import Project
+
+from nextlabel.contracts.errors import Conflict, NotReady
+from nextlabel.engine.answers import Job
+from nextlabel.engine.jobs import worker as worker_module
+from nextlabel.engine.jobs.worker import Worker, only_worker
+from nextlabel.store import jobs
+from nextlabel.store.jobs import JobRow
+
+SLEEP = "import time; print('started', flush=True); time.sleep(60)"
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP
+FINISH = """
+import sys, time
+from nextlabel.store import jobs
+from nextlabel.store.database import Database
+database = Database(sys.argv[1])
+with database.write() as connection:
+    jobs.finish(connection, int(sys.argv[2]), sys.argv[3], "succeeded", time.time(), {"loss": 0.5})
+database.dispose()
+"""
+
+
+class Steps(Worker):
+    """A worker whose turns are taken one by one."""
+
+    def until(self, done: Callable[[], bool], seconds: float = 15) -> None:
+        end = time.monotonic() + seconds
+        while not done():
+            assert time.monotonic() < end
+            self._look()
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def steps(blobs: Project) -> Iterator[Callable[..., Steps]]:
+    """Make a worker whose jobs run a program."""
+    made: list[Steps] = []
+
+    def step(program: str) -> Steps:
+        def command(job: JobRow) -> Sequence[str]:
+            return [sys.executable, "-c", program, blobs.context.settings.url, str(job.id), str(job.owner)]
+
+        made.append(Steps(blobs.context, command))
+        return made[-1]
+
+    yield step
+    for worker in made:
+        for child in worker._children.values():
+            child.process.kill()
+            child.process.wait()
+
+
+def job(project: Project, number: int) -> Job:
+    return project.engine.job(number)
+
+
+def test_a_job_that_writes_its_own_end_is_left_at_that(blobs: Project, steps: Callable[..., Steps]) -> None:
+    number = blobs.loop.train()
+    worker = steps(FINISH)
+    worker.until(lambda: job(blobs, number).state == "succeeded" and not worker._children)
+    assert (job(blobs, number).metrics, job(blobs, number).error) == ({"loss": 0.5}, None)
+
+
+@pytest.mark.parametrize(
+    ("program", "state", "error"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "interrupted", "ended with signal SIGKILL before it was done"),
+        ("import os; os.kill(os.getpid(), 15)", "interrupted", "ended with signal SIGTERM before it was done"),
+        ("import os; os.abort()", "failed", "ended with signal SIGABRT before it was done"),
+        ("import sys; print('oh'); sys.exit(3)", "failed", "ended with status 3 before it was done"),
+        ("pass", "failed", "ended with status 0 before it was done"),
+    ],
+)
+def test_a_job_that_dies_says_how(
+    blobs: Project, steps: Callable[..., Steps], program: str, state: str, error: str
+) -> None:
+    number = blobs.loop.train()
+    worker = steps(program)
+    worker.until(lambda: job(blobs, number).state != "queued" and not worker._children)
+    told = job(blobs, number)
+    assert (told.state, told.error) == (state, f"the job's process {error}")
+    assert told.log == (("oh",) if "oh" in program else ())
+    again = blobs.loop.train()  # and another can run
+    worker.until(lambda: job(blobs, again).state == state)
+
+
+@pytest.mark.parametrize("program", [SLEEP, STUBBORN])
+def test_a_job_that_is_cancelled_is_ended(
+    blobs: Project, steps: Callable[..., Steps], program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "GRACE", 0.3)
+    number = blobs.loop.train()
+    worker = steps(program)
+    worker.until(lambda: job(blobs, number).log == ("started",))
+    blobs.engine.cancel(number)
+    worker.until(lambda: not worker._children)
+    told = job(blobs, number)
+    assert (told.state, told.error) == ("cancelled", None)
+
+
+def test_a_worker_that_stops_interrupts_its_jobs(
+    blobs: Project, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "GRACE", 0.3)
+    number = blobs.loop.train()
+    worker = steps(STUBBORN)
+    worker.until(lambda: job(blobs, number).log == ("started",))
+    worker._stop(signal.SIGTERM, None)
+    worker._end_children()
+    told = job(blobs, number)
+    assert (told.state, told.error) == ("interrupted", None)
+
+
+def test_pictures_are_scored_while_a_training_runs(blobs: Project, steps: Callable[..., Steps]) -> None:
+    training = blobs.loop.train()
+    with blobs.context.database.write() as connection:
+        scoring = jobs.queue(connection, "toy", "score", {}, time.time())
+    worker = steps(SLEEP)
+    worker.until(lambda: job(blobs, training).state == job(blobs, scoring).state == "running")
+
+
+def test_what_a_dead_worker_left_running_is_interrupted(steps: Callable[..., Steps], blobs: Project) -> None:
+    number = blobs.loop.train()
+    with blobs.context.database.write() as connection:
+        jobs.claim(connection, "the dead one", ("train",), time.time())
+    leftover = blobs.context.home.checkpoint("toy", "r1")
+    leftover.mkdir(parents=True)
+    worker = steps(FINISH)
+    worker._recover()
+    told = job(blobs, number)
+    assert (told.state, told.error) == ("interrupted", "the worker that ran it is gone")
+    assert not leftover.exists()
+    # the default project has no checkpoint yet, so its training is queued again
+    assert [(one.kind, one.state) for one in blobs.engine.jobs(limit=1)] == [("train", "queued")]
+
+
+def test_a_busy_database_ends_no_worker(
+    blobs: Project, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = steps(FINISH)
+    looks = 0
+
+    def busy() -> None:
+        nonlocal looks
+        looks += 1
+        if looks > 2:
+            worker._stop(signal.SIGTERM, None)
+        raise NotReady("busy")
+
+    monkeypatch.setattr(worker, "_look", busy)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    worker.run()
+    assert looks == 3
+
+
+def test_a_second_worker_is_refused(blobs: Project, steps: Callable[..., Steps]) -> None:
+    with only_worker(blobs.context.home.root), pytest.raises(Conflict, match="another worker runs on"):
+        steps(FINISH).run()
+    with only_worker(blobs.context.home.root):
+        pass
+
+
+WHOLE = """
+import json, sys
+sys.path[:0] = json.loads(sys.argv[3])
+from engine_help import MODULES, candidates
+from nextlabel.app import build_context
+from nextlabel.engine.plugins.projects import ProjectConfig, Projects
+from nextlabel.engine.plugins.registry import load
+from nextlabel.engine.jobs.running import run_job
+from nextlabel.engine.settings import Settings
+from nextlabel.engine.jobs.worker import Worker
+from nextlabel.store import jobs
+
+config = ProjectConfig.model_validate(json.loads(sys.argv[2]))
+settings = Settings(home=sys.argv[1], default_project="toy", train_threads=1)
+context = build_context(settings, load(candidates(*MODULES)), Projects({"toy": config}, {}))
+if len(sys.argv) > 4:
+    with context.database.read() as connection:
+        job = jobs.get(connection, int(sys.argv[4]))
+    run_job(context, job)
+else:
+    program = sys.orig_argv[sys.orig_argv.index("-c") + 1]
+    Worker(context, lambda job: [sys.executable, "-c", program, *sys.argv[1:], str(job.id)]).run()
+"""
+
+
+def test_a_whole_worker_trains_in_a_child_and_stops_when_told(blobs: Project) -> None:
+    table: dict[str, Any] = json.loads(blobs.loop.config.model_dump_json())
+    arguments = [str(blobs.context.settings.home), json.dumps(table), json.dumps(sys.path)]
+    with subprocess.Popen([sys.executable, "-c", WHOLE, *arguments], env=dict(os.environ)) as process:
+        until = time.monotonic() + 40
+        while not blobs.loop.checkpoints():
+            assert time.monotonic() < until
+            assert process.poll() is None
+            time.sleep(0.05)
+        (done,) = blobs.engine.jobs(limit=1)
+        assert done.log
+        process.terminate()
+        assert process.wait(20) == 0
+    with only_worker(blobs.context.home.root):
+        pass

@@ -1,0 +1,208 @@
+"""A data set becomes a pool: once, with its hold-out and first labels drawn by the seed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from engine_help import MODULES, SQUARES, WAVE, Project, candidates
+
+from nextlabel.contracts import Contents, Dataset, Files, VectorItems
+from nextlabel.contracts.errors import NotReady
+from nextlabel.engine.plugins.registry import Offer, Registry, load
+from nextlabel.engine.pool.importing import held_out, import_dataset
+
+Make = Callable[..., Project]
+POINTS = VectorItems(np.arange(20, dtype=np.float32).reshape(10, 2))
+GOOD = Contents(
+    ids=[f"p{place}" for place in range(10)], content=POINTS, classes=("a", "b", "c"), truth=np.arange(10) % 3
+)
+
+
+@pytest.fixture
+def holding() -> Callable[[Contents], Registry]:
+    """Our plugins, with a data set of these contents in the place of `toy-missing`."""
+
+    def made(contents: Contents) -> Registry:
+        class Held(Dataset[Any]):
+            def read(self, root: Path | None, seed: int) -> Contents:
+                return contents
+
+        found = load(candidates(*MODULES))
+        offer = found.datasets["toy-missing"]
+        found.datasets["toy-missing"] = Offer(replace(offer.record, target=Held), offer.source)
+        return found
+
+    return made
+
+
+@pytest.fixture
+def brought(make: Make, holding: Callable[[Contents], Registry]) -> Callable[..., Project]:
+    def made(contents: Contents, **labels: Any) -> Project:
+        return make(
+            dataset={"plugin": "toy-missing"}, labels={"initial": 0, **labels}, plugins=holding(contents)
+        ).bring()
+
+    return made
+
+
+def states(project: Project) -> dict[str, tuple[bool, tuple[str, ...] | None]]:
+    return {item.id: (item.holdout, item.candidates) for item in project.loop.items().items}
+
+
+def test_it_is_done_once_whoever_asks(make: Make) -> None:
+    project = make()
+    context = project.context
+    faults: list[BaseException] = []
+
+    def bring() -> None:
+        try:
+            import_dataset(project.loop.config, context.registry, context.settings, context.database, context.home)
+        except Exception as error:  # noqa: BLE001 - told by the test
+            faults.append(error)
+
+    threads = [threading.Thread(target=bring) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    status = project.loop.status()
+    assert (status.items, status.labelled, status.task, status.kind) == (60, 6, "classification", "vector")
+    assert status.missing is None
+
+
+def test_the_seed_draws_hold_out_and_first_labels(make: Make) -> None:
+    one, same, other = (make(seed=seed).bring() for seed in (1, 1, 2))
+    assert states(one) == states(same)
+    assert states(one) != states(other)
+
+
+def test_first_labels_are_right_and_outside_the_hold_out(blobs: Project) -> None:
+    labelled = {name: found for name, found in states(blobs).items() if found[1] is not None}
+    assert len(labelled) == 6
+    assert all(not held and sets == (blobs.truth(name),) for name, (held, sets) in labelled.items())
+    assert {row.annotator for row in blobs.loop.history()} == {"dataset"}
+
+
+def test_more_first_labels_than_there_are(make: Make) -> None:
+    project = make(labels={"initial": 49})
+    project.loop.train()
+    (job,) = project.work()
+    assert job.state == "failed"
+    assert "initial = 49, and the data set knows only 48 labels outside the hold-out" in str(job.error)
+    assert project.loop.status().task is None
+
+
+def test_a_data_set_may_fix_both(brought: Callable[..., Project]) -> None:
+    found = states(brought(replace(GOOD, initial=np.array([0, 5, 9]), holdout=np.array([1, 9]))))
+    assert [name for name, (held, _) in found.items() if held] == ["p1", "p9"]
+    assert {name: sets for name, (_, sets) in found.items() if sets} == {"p0": ("a",), "p5": ("c",)}
+
+
+def test_sets_are_labels_too(brought: Callable[..., Project]) -> None:
+    sets = np.ones((10, 3), np.bool_)
+    sets[2] = [True, False, True]
+    sets[3] = [False, True, False]
+    sets[4] = [False, True, True]
+    found = states(brought(replace(GOOD, candidates=sets, holdout=np.array([4]))))
+    assert {name: said for name, (_, said) in found.items() if said} == {"p2": ("a", "c"), "p3": ("b",)}
+
+
+def test_some_labels_may_be_unknown(brought: Callable[..., Project]) -> None:
+    truth = np.full(10, -1)
+    truth[:5] = 2
+    project = brought(replace(GOOD, truth=truth), initial=3, holdout=0.4)
+    found = states(project)
+    assert sum(held for held, _ in found.values()) == 2
+    assert {int(name[1:]) < 5 for name, (held, sets) in found.items() if held or sets} == {True}
+
+
+def test_without_any_label_the_hold_out_goes_by_the_id_alone(make: Make) -> None:
+    small, large = (make(dataset={"known": False, "size": size}, labels={"initial": 0}).bring() for size in (30, 90))
+    held = states(large)
+    assert all(held[name] == found for name, found in states(small).items())
+    assert 5 < sum(one for one, _ in held.values()) < 35
+
+
+def test_the_hold_out_has_the_share_asked_for(make: Make) -> None:
+    config = make(labels={"holdout": 0.3}).loop.config
+    assert sum(held_out(config, str(number)) for number in range(4000)) / 4000 == pytest.approx(0.3, abs=0.03)
+
+
+def test_regression(make: Make) -> None:
+    project = make(WAVE, name="wave").bring()
+    status = project.loop.status()
+    assert (status.task, status.classes, status.items, status.labelled) == ("regression", (), 60, 3)
+
+
+def test_files_stay_where_they_are(make: Make, tmp_path: Path, picture: Callable[[int], bytes]) -> None:
+    folder = tmp_path / "things"
+    for number, name in enumerate(["cat/1.png", "cat/2.jpg", "dog/3.webp"]):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(picture(number))
+    project = make(SQUARES, dataset={"plugin": "folder", "path": str(folder)}, labels={"initial": 0}).bring()
+    assert {item.id: item.media_type for item in project.loop.items().items} == {
+        "cat/1.png": "image/png",
+        "cat/2.jpg": "image/jpeg",
+        "dog/3.webp": "image/webp",
+    }
+    assert project.loop.image("cat/1.png") == (picture(0), "image/png")
+    assert project.loop.status().classes == ("cat", "dog")
+    assert not list(project.context.home.pool("toy").glob("*pixels*"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"ids": ["a"] * 10}, "ids repeat"),
+        ({"ids": ["a", "b"]}, "2 ids for 10 items"),
+        ({"content": Files([Path("x")])}, "10 ids for 1 items"),
+        ({"classes": ("a", "a", "b")}, "two or more distinct classes"),
+        ({"classes": ("a",), "truth": None}, "two or more distinct classes"),
+        ({"truth": np.arange(9)}, "truth has 9 rows for 10 items"),
+        ({"truth": np.arange(10)}, "truth must be class numbers up to 2"),
+        ({"truth": np.full(10, -2)}, "truth must be class numbers up to 2"),
+        ({"candidates": np.ones((10, 2), np.bool_)}, "candidates must be rows of 3"),
+        ({"candidates": np.zeros((10, 3), np.bool_)}, "each with one class or more"),
+        ({"initial": np.array([10])}, "initial must be positions from 0 to 9"),
+        ({"holdout": np.array([-1])}, "holdout must be positions from 0 to 9"),
+        ({"initial": np.array([1]), "truth": None}, "initial names items whose truth is not known"),
+    ],
+)
+def test_contents_that_do_not_fit_together_are_refused(
+    make: Make, holding: Callable[[Contents], Registry], changes: dict[str, Any], reason: str
+) -> None:
+    project = make(dataset={"plugin": "toy-missing"}, labels={"initial": 0}, plugins=holding(replace(GOOD, **changes)))
+    project.loop.train()
+    (job,) = project.work()
+    assert job.state == "failed"
+    assert str(job.error).startswith("data set 'toy-missing': ")
+    assert reason in str(job.error)
+    assert project.loop.status().missing == job.error
+    assert not project.context.home.pool("toy").exists()
+
+
+def test_what_a_dead_import_left_is_overwritten(make: Make) -> None:
+    project = make()
+    left = project.context.home.pool("toy")
+    left.mkdir(parents=True)
+    (left / "rubbish").touch()
+    project.bring()
+    assert not (left / "rubbish").exists()
+
+
+def test_a_data_set_that_is_missing_says_so(make: Make) -> None:
+    project = make(dataset={"plugin": "toy-missing"}, labels={"initial": 0})
+    with pytest.raises(NotReady, match="has not been read yet"):
+        project.loop.items()
+    assert [job.state for job in project.work()] == ["failed"]
+    assert project.loop.status().missing == "toy-missing is not on this machine; get it from nowhere"
+    with pytest.raises(NotReady, match="toy-missing is not on this machine"):
+        project.loop.items()
+    assert project.work() == []

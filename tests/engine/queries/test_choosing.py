@@ -1,0 +1,140 @@
+"""The choice itself: pure, renormalised, and in an order that outlives a growing pool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from engine_help import Project, full
+
+from nextlabel.contracts.errors import NotReady
+from nextlabel.engine.plugins.parameters import build
+from nextlabel.engine.pool.state import PoolState
+from nextlabel.engine.queries.choosing import Chooser, Request, askable_items, in_fixed_order, wanted, within
+from nextlabel.engine.training.scoring import Arrays
+
+Make = Callable[..., Project]
+
+
+def state_of(project: Project) -> PoolState:
+    state = PoolState(project.context.row(project.name))
+    with project.context.database.read() as connection:
+        state.catch_up(connection)
+    return state
+
+
+def chooser(project: Project, strategy: str, scores: Arrays | None = None) -> Chooser:
+    record = project.context.registry.strategy(strategy)
+    return Chooser(project.loop.config, build(record, {}, "x"), frozenset(record.needs), scores)
+
+
+# ------------------------------------------------------------------------ renormalisation
+
+
+def test_probabilities_are_renormalised_over_the_set() -> None:
+    rows = np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [1.0, 0.0, 0.0], [0.2, 0.2, 0.6]], np.float32)
+    sets = np.array([[1, 1, 1], [0, 1, 1], [0, 1, 1], [0, 0, 1]], np.bool_)
+    said = within(rows, sets)
+    np.testing.assert_allclose(said, [[0.5, 0.3, 0.2], [0, 0.6, 0.4], [0, 0.5, 0.5], [0, 0, 1]], atol=1e-6)
+    assert said.dtype == np.float32
+    np.testing.assert_array_equal(rows[1], np.float32([0.5, 0.3, 0.2]))  # the scores are left alone
+
+
+def test_without_sets_they_are_left_as_they_are() -> None:
+    rows = np.array([[0.5, 0.5]])
+    assert within(rows, None) is rows
+    assert within(rows, np.ones((1, 2), np.bool_)) is rows
+
+
+def test_samples_are_renormalised_each(blobs: Project) -> None:
+    blobs.loop.submit("ann", [full("p20", "red", "blue")])
+    state = state_of(blobs)
+    samples = np.full((2, 60, 3), 1 / 3, np.float32)
+    view = chooser(blobs, "toy-sampled", {"samples": samples}).view(state, np.array([20, 21]))
+    np.testing.assert_allclose(view.samples[:, 0], [[0.5, 0, 0.5]] * 2)
+    np.testing.assert_allclose(view.samples[:, 1], 1 / 3)
+
+
+def test_the_labelled_part_leaves_the_hold_out_out(blobs: Project) -> None:
+    state = state_of(blobs)
+    held = int(np.flatnonzero(state.holdout)[0])
+    blobs.loop.submit("ann", [full(f"p{held}", "red"), full("p20", "red", "blue")])
+    state = state_of(blobs)
+    embeddings = np.arange(60, dtype=np.float32)[:, None]
+    view = chooser(blobs, "toy-embedded", {"embeddings": embeddings}).view(state, np.array([21, 22]))
+    np.testing.assert_array_equal(view.embeddings[:, 0], [21, 22])
+    labelled = set(view.labelled_embeddings[:, 0].astype(int).tolist())
+    assert labelled == set(np.flatnonzero(state.labelled & ~state.holdout).tolist())
+    assert 20 in labelled
+    assert held not in labelled
+
+
+def test_before_any_model_only_what_follows_from_the_sets_is_there(blobs: Project) -> None:
+    blobs.loop.submit("ann", [full("p20", "red", "blue")])
+    state = state_of(blobs)
+    view = chooser(blobs, "margin").view(state, np.array([20, 21]))
+    np.testing.assert_allclose(view.probabilities, [[0.5, 0, 0.5], [1 / 3] * 3], atol=1e-6)
+    with pytest.raises(NotReady, match="needs samples"):
+        chooser(blobs, "toy-sampled").view(state, np.array([20]))
+
+
+# ---------------------------------------------------------------------------------- order
+
+
+def test_the_fixed_order_outlives_a_growing_pool() -> None:
+    small, large = np.arange(40), np.arange(1000)
+    order = in_fixed_order(large, 3, "control")
+    np.testing.assert_array_equal(order[order < 40], in_fixed_order(small, 3, "control"))
+    np.testing.assert_array_equal(np.sort(order), large)
+    some = np.array([7, 900, 31, 5])
+    np.testing.assert_array_equal(in_fixed_order(some, 3, "control"), order[np.isin(order, some)])
+    assert not np.array_equal(order, in_fixed_order(large, 4, "control"))
+    assert not np.array_equal(order, in_fixed_order(large, 3, "holdout-order"))
+    assert len(in_fixed_order(np.empty(0, np.int64), 3, "control")) == 0
+
+
+@pytest.mark.parametrize("strategy", ["random", "margin", "toy-first"])
+@pytest.mark.parametrize("size", [1, 7, 42, 100])
+def test_the_same_inputs_give_the_same_choice(make: Make, strategy: str, size: int) -> None:
+    project = make(labels={"control": 0.3}).bring()
+    state = state_of(project)
+    request = Request(size, None, 5, 60, [3, 4])
+    one, other = (chooser(project, strategy).choose(state, request) for _ in range(2))
+    assert one == other
+    positions = [chosen.position for chosen in one]
+    left = len(askable_items(state, project.loop.config, request))
+    assert len(set(positions)) == len(positions) == min(size, left)
+    assert not {3, 4} & set(positions)
+
+
+# ------------------------------------------------------------------------- who is asked
+
+
+def test_rows_without_scores_are_out_of_the_choice(blobs: Project) -> None:
+    state = state_of(blobs)
+    config = blobs.loop.config
+    assert len(wanted(state, config, None, 20)) == 20
+    assert len(wanted(state, config, None, 1000)) == 60
+    some = chooser(blobs, "random").choose(state, Request(60, None, 1, 20, [50, 59]))
+    assert max(chosen.position for chosen in some) < 20
+
+
+def test_an_item_is_wanted_until_so_many_agreed(make: Make) -> None:
+    project = make(labels={"answers": 2, "initial": 1}).bring()
+    config = project.loop.config
+
+    def askers() -> list[bool]:
+        state = state_of(project)
+        return [bool(wanted(state, config, name, 60)[20]) for name in (None, "ann", "bob", "cleo")]
+
+    assert askers() == [True] * 4
+    project.loop.submit("ann", [full("p20", "red")])
+    assert askers() == [True, False, True, True]
+    project.loop.submit("bob", [full("p20", "red")])
+    assert askers() == [False] * 4
+    project.loop.submit("bob", [full("p20", "blue")])  # they disagree: it is open, and a third may say
+    assert askers() == [True, False, False, True]
+    state = state_of(project)
+    known = np.flatnonzero(state.labelled & (state.labels.answers == 0))
+    assert not wanted(state, config, "ann", 60)[known].any()

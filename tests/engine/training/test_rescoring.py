@@ -1,0 +1,206 @@
+"""Scoring again: more items, more needs, another live checkpoint; and how long scores are kept."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from engine_help import SQUARES, Project, ids
+
+from nextlabel.contracts.errors import NotReady
+from nextlabel.engine.jobs.queueing import catch_up, queue_once
+from nextlabel.engine.jobs.running import run_job
+from nextlabel.engine.training.scoring import open_scores
+from nextlabel.store import checkpoints, jobs, projects
+from nextlabel.store.checkpoints import ScoringRow
+
+Make = Callable[..., Project]
+
+
+def scorings(project: Project) -> list[ScoringRow]:
+    with project.context.database.read() as connection:
+        return checkpoints.scorings(connection, project.name)
+
+
+def arrays(project: Project) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the newest scores."""
+    return {
+        name: array.shape for name, array in open_scores(project.context.home.at(scorings(project)[-1].folder)).items()
+    }
+
+
+@pytest.fixture
+def squares(make: Make) -> Project:
+    return make(SQUARES).bring().train()
+
+
+def test_new_items_are_scored_and_the_rest_copied(squares: Project, picture: Callable[[int], bytes]) -> None:
+    before = open_scores(squares.context.home.at(scorings(squares)[0].folder))["probabilities"].copy()
+    squares.loop.add_images([picture(1), picture(2), picture(1)])
+    assert [(job.kind, job.state, job.metrics) for job in squares.work()] == [("score", "succeeded", {"items": 32.0})]
+    (scoring,) = scorings(squares)
+    assert (scoring.checkpoint, scoring.rows) == ("r1", 32)
+    after = open_scores(squares.context.home.at(scoring.folder))["probabilities"]
+    np.testing.assert_array_equal(after[:30], before)
+    np.testing.assert_allclose(after[30:].sum(axis=1), 1, atol=1e-5)
+    assert len(list(squares.context.home.root.glob("scores/toy/*"))) == 1
+
+
+def test_what_was_asked_for_once_is_kept_for_all_items(squares: Project, picture: Callable[[int], bytes]) -> None:
+    with pytest.raises(NotReady):
+        squares.loop.query(2, "toy-embedded")
+    squares.work()
+    squares.loop.add_images([picture(1)])
+    squares.work()
+    assert arrays(squares) == {"embeddings": (31, 2), "probabilities": (31, 2)}
+    embeddings = open_scores(squares.context.home.at(scorings(squares)[-1].folder))["embeddings"]
+    assert (embeddings[30] != 0).all()
+    assert len(ids(squares.loop.query(2, "toy-embedded"))) == 2
+
+
+def test_uploads_queue_one_job_however_many_there_are(squares: Project, picture: Callable[[int], bytes]) -> None:
+    for number in range(5):
+        squares.loop.add_images([picture(number)])
+    assert len(squares.work()) == 1
+    squares.loop.add_images([picture(0)])  # there already
+    assert squares.work() == []
+
+
+def test_items_that_come_while_others_are_scored_are_scored_too(
+    squares: Project, picture: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The running job has looked at the pool already, so it cannot be relied on for them."""
+    squares.loop.add_images([picture(0)])
+    context = squares.context
+    read = type(context).items
+
+    def slow(self: object, state: object) -> object:
+        found = read(self, state)  # type: ignore[arg-type]
+        monkeypatch.undo()
+        squares.loop.add_images([picture(1)])
+        return found
+
+    monkeypatch.setattr(type(context), "items", slow)
+    assert [job.state for job in squares.work()] == ["succeeded"] * 2
+    assert scorings(squares)[-1].rows == 32
+
+
+def test_scores_of_one_that_is_live_no_more_are_followed_by_those_of_the_live_one(
+    make: Make, picture: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make(SQUARES).bring().train().train()
+    project.loop.add_images([picture(0)])
+    read = type(project.context).items
+
+    def slow(self: object, state: object) -> object:
+        monkeypatch.undo()
+        project.loop.promote("r1")
+        return read(self, state)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(project.context), "items", slow)
+    assert [job.state for job in project.work()] == ["succeeded"] * 2
+    assert {scoring.checkpoint: scoring.rows for scoring in scorings(project)} == {"r1": 31, "r2": 31}
+
+
+def test_a_cancelled_scoring_leaves_nothing(squares: Project, picture: Callable[[int], bytes]) -> None:
+    squares.loop.add_images([picture(0)])
+    (job,) = squares.engine.jobs(limit=1)
+    with squares.context.database.write() as connection:
+        claimed = jobs.claim(connection, "worker", ("score",), time.time())
+        assert claimed is not None
+        jobs.request_cancel(connection, job.job, time.time())
+    run_job(squares.context, claimed)
+    assert squares.engine.job(job.job).state == "cancelled"
+    assert scorings(squares)[-1].rows == 30
+    assert len(list(squares.context.home.root.glob("scores/toy/*"))) == 1
+
+
+def test_without_a_live_checkpoint_there_is_nothing_to_score_with(blobs: Project) -> None:
+    queue_once(blobs.context, "toy", "score")
+    (job,) = blobs.work()
+    assert (job.state, job.error) == ("failed", "project 'toy' has no live checkpoint to score with")
+
+
+def test_scores_that_vanished_are_computed_again(squares: Project) -> None:
+    shutil.rmtree(squares.context.home.at(scorings(squares)[0].folder))
+    with pytest.raises(NotReady):
+        squares.loop.query(1)
+    assert [job.state for job in squares.work()] == ["succeeded"]
+    assert squares.loop.query(1).checkpoint == "r1"
+
+
+def test_a_model_of_its_pool_is_not_asked_of_what_came_later(make: Make, picture: Callable[[int], bytes]) -> None:
+    project = (
+        make(SQUARES, name="tiny", dataset={"plugin": "toy-squares"}, learner={"plugin": "toy-whole"}).bring().train()
+    )
+    project.loop.add_images([picture(0)])
+    assert project.work() == []
+    with pytest.raises(NotReady):
+        project.loop.query(2, "toy-embedded")
+    assert [job.state for job in project.work()] == ["succeeded"]
+    assert scorings(project)[-1].rows == 30
+    project.train()
+    assert scorings(project)[-1].rows == 31
+
+
+# ------------------------------------------------------------------------------ retention
+
+
+def test_scores_of_the_newest_checkpoints_and_the_live_one_are_kept(make: Make) -> None:
+    project = make(settings={"keep_scores": 2}).bring().train()
+    for _ in range(3):
+        project.train()
+        project.loop.promote("r1")
+        project.work()
+    assert {scoring.checkpoint for scoring in scorings(project)} == {"r1", "r3", "r4"}
+    kept = {project.context.home.at(scoring.folder) for scoring in scorings(project)}
+    assert set(project.context.home.root.glob("scores/toy/*")) == kept
+    assert len(project.loop.checkpoints()) == 4
+
+
+# ------------------------------------------------------------------------------- queueing
+
+
+def test_work_is_queued_once(blobs: Project) -> None:
+    blobs.train()
+    context = blobs.context
+    plain = queue_once(context, "toy", "score")
+    assert queue_once(context, "toy", "score") == plain
+    more = queue_once(context, "toy", "score", {"needs": ["samples"]})
+    assert more != plain
+    for _ in range(3):
+        assert queue_once(context, "toy", "score", {"needs": ["samples"]}) == more
+    assert queue_once(context, "toy", "train") == queue_once(context, "toy", "train")
+
+
+def test_a_start_queues_what_is_left_to_do(make: Make, picture: Callable[[int], bytes]) -> None:
+    default = make(SQUARES)
+    for _ in range(2):
+        catch_up(default.context)
+    assert [(job.kind, job.state) for job in default.work()] == [("train", "succeeded")]
+    catch_up(default.context)
+    assert default.work() == []
+    default.loop.add_images([picture(0)])
+    with default.context.database.write() as connection:
+        (job,) = jobs.page(connection, "toy", 1)
+        jobs.request_cancel(connection, job.id, time.time())
+    catch_up(default.context)
+    assert [job.kind for job in default.work()] == ["score"]
+
+
+def test_others_train_unasked_only_where_the_file_says_so(make: Make) -> None:
+    for automatic in (False, True):
+        project = make(automatic=automatic, settings={"default_project": "another"})
+        catch_up(project.context)
+        assert len(project.work()) == int(automatic)
+
+
+def test_a_live_pointer_without_scores_is_scored_at_the_start(squares: Project) -> None:
+    with squares.context.database.write() as connection:
+        checkpoints.delete_scoring(connection, scorings(squares)[0].id)
+        assert projects.get(connection, "toy") is not None
+    catch_up(squares.context)
+    assert [(job.kind, job.state) for job in squares.work()] == [("score", "succeeded")]
