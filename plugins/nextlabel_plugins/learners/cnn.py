@@ -72,7 +72,7 @@ class CNN(Learner[CNNParameters]):
             training.seed,
             training.progress,
         )
-        return PictureModel(network, own.draws, training.seed)
+        return PictureModel(network, own.draws, training.seed, learnt=len(rows))
 
     def rebuild(self, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray[Any, Any]]) -> Model:
         """Return the model that gave these."""

@@ -47,7 +47,7 @@ class ProdenParameters:
         "`fast`: the one for two cores; `mlp`: the paper's; `convnet12`: Laine and Aila's; `resnet18`",
     ] = "fast"
     epochs: Annotated[int, Bounds(ge=0), "passes over the labelled items"] = 0
-    steps: Annotated[int, Bounds(ge=1), "fewest updates, however few the labels"] = 200
+    steps: Annotated[int, Bounds(ge=1), "fewest updates of a training from nothing, however few the labels"] = 200
     batch: Annotated[int, Bounds(ge=0), "pictures an update"] = 0
     rate: Annotated[float, Bounds(ge=0), "highest learning rate"] = 0.0
     decay: Annotated[float, Bounds(ge=0), "weight decay of all but `fast`"] = 0.0
@@ -63,13 +63,17 @@ class ProdenParameters:
         Literal["none", "flip", "flip-shift"], "views of a picture that predictions are averaged over"
     ] = "none"
     unlabelled: Annotated[bool, "also learn from items whose set is every class"] = False
-    restart: Annotated[float, Bounds(gt=0, le=1), "share of the rate where training starts from a model"] = 0.1
+    restart: Annotated[float, Bounds(gt=0, le=1), "share of the rate where training starts from a model"] = 0.02
     draws: Annotated[int, Bounds(ge=1), "posterior samples, by dropout, for strategies that need them"] = 20
     dropout: Annotated[float, Bounds(ge=0, lt=1), "share of the embedding left out in training"] = 0.0
 
 
 class Proden(Learner[ProdenParameters]):
-    """Trains on candidate sets; starts from `training.start` where that is a network of the same shape."""
+    """Trains on candidate sets.
+
+    Starts from `training.start` where that is a network of the same shape that has learnt from no
+    fewer items than there are now; what learnt from fewer has less to give than to be unlearnt.
+    """
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         """Train. Raise Unprocessable where no item has a label, or the items are not pictures."""
@@ -93,11 +97,12 @@ class Proden(Learner[ProdenParameters]):
         shape = Shape(
             height, width, items.channels, classes, own.filters or usual.filters, own.dropout, kind=own.network
         )
-        before = training.start
-        start = before.network if isinstance(before, PictureModel) and before.network.shape == shape else None
+        start, learnt, before = None, len(rows), training.start
+        if isinstance(before, PictureModel) and before.network.shape == shape and before.learnt >= len(rows):
+            start, learnt = before.network, before.learnt
         recipe = Recipe(
             epochs=own.epochs or usual.epochs,
-            steps=own.steps,
+            steps=1 if start else own.steps,
             batch=own.batch or usual.batch,
             rate=(own.rate or usual.rate) * (own.restart if start else 1),
             decay=own.decay or usual.decay,
@@ -111,7 +116,7 @@ class Proden(Learner[ProdenParameters]):
         pixels = items.take(rows).pixels((height, width), items.channels)
         data = Data(torch.from_numpy(pixels), torch.from_numpy(targets.candidates[rows]))
         network = train(shape, data, recipe, training.seed, training.progress, start)
-        return PictureModel(network, own.draws, training.seed, own.averaging)
+        return PictureModel(network, own.draws, training.seed, own.averaging, learnt)
 
     def rebuild(self, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray[Any, Any]]) -> Model:
         """Return the model that gave these."""

@@ -27,14 +27,18 @@ class PictureModel(Model):
     The draws come from `seed` and not from the generator given with each piece of the pool:
     a draw is one network, and has to be the same one for every item for a strategy to see
     how their answers hang together. Embeddings are averaged over the views `averaging` names,
-    which averages the logits too: they are linear in the embedding.
+    which averages the logits too: they are linear in the embedding. `learnt` counts the items it
+    was trained on.
     """
 
-    def __init__(self, network: PictureNetwork, draws: int, seed: int, averaging: Averaging = "none") -> None:
+    def __init__(
+        self, network: PictureNetwork, draws: int, seed: int, averaging: Averaging = "none", learnt: int = 0
+    ) -> None:
         self.network = network
         self.draws = draws
         self.seed = seed
         self.averaging = averaging
+        self.learnt = learnt
         self.input = ImageInput(network.shape.height, network.shape.width, network.shape.channels)
         self._folded = network.folded()
 
@@ -75,6 +79,7 @@ class PictureModel(Model):
             "draws": self.draws,
             "seed": self.seed,
             "averaging": self.averaging,
+            "learnt": self.learnt,
         }
 
     @classmethod
@@ -83,7 +88,8 @@ class PictureModel(Model):
         network = make(Shape.from_json(description["network"]))
         weights = {name: torch.from_numpy(np.array(array)) for name, array in tensors.items()}
         network.load_state_dict(network.state_dict() | weights)
-        return cls(network.eval(), description["draws"], description["seed"], description["averaging"])
+        rest = (description[name] for name in ("draws", "seed", "averaging", "learnt"))
+        return cls(network.eval(), *rest)
 
     def write_onnx(self, path: Path) -> bool:
         """Write the network, its views and what averages them, batch normalisation folded away."""

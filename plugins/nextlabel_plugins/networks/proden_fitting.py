@@ -76,10 +76,11 @@ def train(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if start is None:
-            network = make(shape)
+            network = make(shape).train()
             network.standardise(data.pictures.permute(0, 3, 1, 2))
         else:
-            network = copy.deepcopy(start).requires_grad_()
+            # what it was trained on told more of the statistics than a few new items can
+            network = copy.deepcopy(start).eval()
         return _train(network, data, recipe, progress)
 
 
@@ -91,7 +92,7 @@ def _train(
     seen = 2 if recipe.consistency else 1
     size = max(1, size // seen)
     updates = max(recipe.steps, recipe.epochs * max(1, rows // size))
-    network = network.to(memory_format=torch.channels_last).train()
+    network = network.to(memory_format=torch.channels_last)
     resident = Resident(data.pictures, recipe.shift, flip=recipe.flip)
     targets = SoftTargets(data.candidates, recipe.momentum)
     updater = descent(network, recipe.rate, recipe.decay, size * seen, min(1.0, OPENING * rows / size / updates))

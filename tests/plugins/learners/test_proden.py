@@ -76,11 +76,24 @@ def test_it_starts_from_a_model_of_its_own_shape(digits: tuple[PixelItems, np.nd
     items, truth = digits
     learnt = Proden(LEARNING).fit(items, targets(truth, 500), Training(0))
     few = targets(truth, 30)
+    assert learnt.learnt == 500
     afresh = Proden(QUICK).fit(items, few, Training(0))
     further = Proden(replace(QUICK, filters=16)).fit(items, few, Training(0, start=learnt))
     assert accuracy(further, items, truth) > accuracy(afresh, items, truth) + 0.2
+    assert accuracy(further, items, truth) > accuracy(learnt, items, truth) - 0.03
+    assert further.learnt == 500
     other = Proden(replace(QUICK, filters=5)).fit(items, few, Training(0, start=learnt))
     assert other.network.shape.filters == 5  # another shape: afresh
+
+
+def test_it_starts_afresh_where_there_is_more_to_learn_from_than_before(
+    digits: tuple[PixelItems, np.ndarray],
+) -> None:
+    items, truth = digits
+    before = Proden(QUICK).fit(items, targets(truth, 30), Training(0))
+    one, other = (Proden(QUICK).fit(items, targets(truth, 31), Training(0, start=start)) for start in (before, None))
+    for name, tensor in one.tensors().items():
+        np.testing.assert_array_equal(tensor, other.tensors()[name])
 
 
 def test_rebuilt_it_answers_the_same_with_its_views(digits: tuple[PixelItems, np.ndarray]) -> None:
