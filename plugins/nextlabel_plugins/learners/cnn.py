@@ -7,17 +7,13 @@ left out (Jin and Ghahramani, "Learning with multiple labels", NIPS 2002).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
-from nextlabel.contracts import Bounds, ImageItems, Items, Learner, Model, Targets, Training
-from nextlabel.contracts.errors import Unprocessable
-
-SIZE = 64
-"""Side of what the network sees where the pictures differ in size."""
+from nextlabel.contracts import Bounds, Items, Model, Targets, Training
+from nextlabel_plugins.learners.pictures import PictureLearner
 
 
 @dataclass(frozen=True)
@@ -42,16 +38,15 @@ class CNNParameters:
     draws: Annotated[int, Bounds(ge=1), "posterior samples, by dropout, for strategies that need them"] = 20
 
 
-class CNN(Learner[CNNParameters]):
+class CNN(PictureLearner[CNNParameters]):
     """Trains on whatever sets there are; `training.start` is not used."""
+
+    name, usual = "cnn", 64
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         """Train on the items whose set is not every class. Raise Unprocessable where there is none."""
-        if not isinstance(items, ImageItems) or targets.candidates is None:
-            raise Unprocessable("the learner `cnn` learns classes of pictures, nothing else")
+        pictures, candidates = self.given(items, targets)
         rows = np.flatnonzero(targets.labelled)
-        if len(rows) == 0:
-            raise Unprocessable("there is no label to learn from yet")
         import torch  # noqa: PLC0415 - loaded when it is used, not when plugins are listed
 
         from nextlabel_plugins.networks.augment import Views  # noqa: PLC0415 - as above
@@ -60,22 +55,16 @@ class CNN(Learner[CNNParameters]):
         from nextlabel_plugins.networks.picture_model import PictureModel  # noqa: PLC0415
 
         own = self.parameters
-        height, width = (own.size, own.size) if own.size else items.size or (SIZE, SIZE)
-        shape = Shape(height, width, items.channels, targets.candidates.shape[1], own.filters, own.dropout)
-        pixels = torch.from_numpy(items.take(rows).pixels((height, width), items.channels))
+        height, width = self.seen(pictures, own.size)
+        shape = Shape(height, width, pictures.channels, candidates.shape[1], own.filters, own.dropout)
+        pixels = torch.from_numpy(pictures.take(rows).pixels((height, width), pictures.channels))
         network = train(
             shape,
             pixels.permute(0, 3, 1, 2),
-            torch.from_numpy(targets.candidates[rows]),
+            torch.from_numpy(candidates[rows]),
             Views(own.shift, own.turn, own.scale, own.shear, own.flip),
             Schedule(own.epochs, own.steps, own.batch, own.rate, own.decay, own.smoothing, own.average),
             training.seed,
             training.progress,
         )
         return PictureModel(network, own.draws, training.seed, learnt=len(rows))
-
-    def rebuild(self, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray[Any, Any]]) -> Model:
-        """Return the model that gave these."""
-        from nextlabel_plugins.networks.picture_model import PictureModel  # noqa: PLC0415 - as in `fit`
-
-        return PictureModel.rebuild(description, tensors)

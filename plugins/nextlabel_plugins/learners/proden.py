@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from nextlabel.contracts import Bounds, ImageItems, Items, Learner, Model, Targets, Training
+from nextlabel.contracts import Bounds, Items, Model, Targets, Training
 from nextlabel.contracts.errors import Unprocessable
-
-SIZE = 32
-"""Side of what the network sees where the pictures differ in size."""
+from nextlabel_plugins.learners.pictures import PictureLearner
 
 
 @dataclass(frozen=True)
@@ -68,19 +66,18 @@ class ProdenParameters:
     dropout: Annotated[float, Bounds(ge=0, lt=1), "share of the embedding left out in training"] = 0.0
 
 
-class Proden(Learner[ProdenParameters]):
+class Proden(PictureLearner[ProdenParameters]):
     """Trains on candidate sets.
 
     Starts from `training.start` where that is a network of the same shape that has learnt from no
     fewer items than there are now; what learnt from fewer has less to give than to be unlearnt.
     """
 
+    name, usual = "proden", 32
+
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         """Train. Raise Unprocessable where no item has a label, or the items are not pictures."""
-        if not isinstance(items, ImageItems) or targets.candidates is None:
-            raise Unprocessable("the learner `proden` learns classes of pictures, nothing else")
-        if not targets.labelled.any():
-            raise Unprocessable("there is no label to learn from yet")
+        pictures, candidates = self.given(items, targets)
         own = self.parameters
         if own.growth and own.network == "mlp":
             raise Unprocessable("`growth` needs a network that takes pictures of any size; `mlp` does not")
@@ -92,10 +89,10 @@ class Proden(Learner[ProdenParameters]):
         from nextlabel_plugins.networks.proden_fitting import Data, Recipe, train  # noqa: PLC0415
 
         usual = DEFAULTS[own.network]
-        height, width = (own.size, own.size) if own.size else items.size or (SIZE, SIZE)
-        classes = targets.candidates.shape[1]
+        height, width = self.seen(pictures, own.size)
+        classes = candidates.shape[1]
         shape = Shape(
-            height, width, items.channels, classes, own.filters or usual.filters, own.dropout, kind=own.network
+            height, width, pictures.channels, classes, own.filters or usual.filters, own.dropout, kind=own.network
         )
         start, learnt, before = None, len(rows), training.start
         if isinstance(before, PictureModel) and before.network.shape == shape and before.learnt >= len(rows):
@@ -113,13 +110,7 @@ class Proden(Learner[ProdenParameters]):
             delay=own.delay,
             consistency=own.consistency,
         )
-        pixels = items.take(rows).pixels((height, width), items.channels)
-        data = Data(torch.from_numpy(pixels), torch.from_numpy(targets.candidates[rows]))
+        pixels = pictures.take(rows).pixels((height, width), pictures.channels)
+        data = Data(torch.from_numpy(pixels), torch.from_numpy(candidates[rows]))
         network = train(shape, data, recipe, training.seed, training.progress, start)
         return PictureModel(network, own.draws, training.seed, own.averaging, learnt)
-
-    def rebuild(self, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray[Any, Any]]) -> Model:
-        """Return the model that gave these."""
-        from nextlabel_plugins.networks.picture_model import PictureModel  # noqa: PLC0415 - as in `fit`
-
-        return PictureModel.rebuild(description, tensors)

@@ -16,6 +16,7 @@ from nextlabel_plugins.networks.candidates import candidate_loss
 from nextlabel_plugins.networks.convnet import ConvNet
 from nextlabel_plugins.networks.network import Shape
 from nextlabel_plugins.networks.precision import training_precision
+from nextlabel_plugins.networks.reporting import Losses
 
 REPORTS = 20
 """How often progress is told."""
@@ -79,7 +80,7 @@ def _train(
     rates = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / updates))
     averaged = Average(network)
     first_averaged = updates - max(1, int(schedule.average * updates))
-    total = torch.zeros(())
+    losses = Losses(progress, updates, REPORTS)
     for step, rows in enumerate(batches(len(pictures), schedule.batch, updates), start=1):
         batch = views(pictures[rows].float()).contiguous(memory_format=torch.channels_last)
         with training_precision():
@@ -89,11 +90,9 @@ def _train(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         rates.step()
-        total += loss.detach()
+        losses.add(loss)
         if step > first_averaged:
             averaged.add(network)
-        if step * REPORTS // updates > (step - 1) * REPORTS // updates:
-            progress(step / updates, {"loss": float(total) / step})
     return averaged.network.eval()
 
 

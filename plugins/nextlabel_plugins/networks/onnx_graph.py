@@ -54,13 +54,12 @@ class Graph:
                 top, left = (int(side) for side in layer.padding)
                 self.add(
                     "Conv",
-                    *(self.weight(weight.detach()) for weight in (layer.weight, layer.bias) if weight is not None),
+                    *self._weights(layer),
                     pads=[top, left, top, left],
                     strides=list(layer.stride),
                 )
             case nn.Linear():
-                weights = [weight for weight in (layer.weight, layer.bias) if weight is not None]
-                self.add("Gemm", *(self.weight(weight.detach()) for weight in weights), transB=1)
+                self.add("Gemm", *self._weights(layer), transB=1)
             case nn.LeakyReLU():
                 self.add("LeakyRelu", alpha=layer.negative_slope)
             case nn.GELU(approximate="none"):
@@ -73,6 +72,9 @@ class Graph:
                 self.add("GlobalAveragePool")
             case _:
                 self._add_plain(layer)
+
+    def _weights(self, layer: nn.Conv2d | nn.Linear) -> list[str]:
+        return [self.weight(weight.detach()) for weight in (layer.weight, layer.bias) if weight is not None]
 
     def _add_block(self, block: nn.Sequential | Residual) -> None:
         if isinstance(block, nn.Sequential):

@@ -16,6 +16,7 @@ from nextlabel_plugins.networks.kinds import make
 from nextlabel_plugins.networks.memory import keep_memory
 from nextlabel_plugins.networks.network import PictureNetwork, Shape
 from nextlabel_plugins.networks.precision import training_precision
+from nextlabel_plugins.networks.reporting import Losses
 from nextlabel_plugins.networks.resident import Resident
 from nextlabel_plugins.networks.soft_targets import SoftTargets
 
@@ -96,7 +97,7 @@ def _train(
     resident = Resident(data.pictures, recipe.shift, flip=recipe.flip)
     targets = SoftTargets(data.candidates, recipe.momentum)
     updater = descent(network, recipe.rate, recipe.decay, size * seen, min(1.0, OPENING * rows / size / updates))
-    total = torch.zeros(())
+    losses = Losses(progress, updates, REPORTS)
     for step, chosen in enumerate(batches(rows, size, updates)):
         done = step / updates
         side = _grown(network.shape, done) if recipe.growth else None
@@ -115,9 +116,7 @@ def _train(
         network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         updater.step(done)
-        total += loss.detach()
-        if (step + 1) * REPORTS // updates > step * REPORTS // updates:
-            progress((step + 1) / updates, {"loss": float(total) / (step + 1)})
+        losses.add(loss)
     return network.eval()
 
 

@@ -67,6 +67,13 @@ class Context:
             self._pools[project] = pool
         return self._pools[project]
 
+    def state(self, row: ProjectRow) -> PoolState:
+        """Return the pool of a project as it stands now, read from its whole history."""
+        state = PoolState(row)
+        with self.database.read() as connection:
+            state.catch_up(connection)
+        return state
+
     def items(self, state: PoolState) -> Items:
         """Return all items of the pool, undecoded."""
         name = state.project.name

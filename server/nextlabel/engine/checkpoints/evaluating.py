@@ -13,7 +13,6 @@ from nextlabel.contracts.errors import NotReady
 from nextlabel.contracts.items import FloatArray, GraphItems, IntArray, Items
 from nextlabel.engine.checkpoints.models import input_array, model_input
 from nextlabel.engine.context import Context
-from nextlabel.engine.pool.state import PoolState
 from nextlabel.engine.serving.live import Answer, Served
 from nextlabel.engine.training.judging import metrics
 from nextlabel.engine.training.scoring import kept_scores
@@ -76,9 +75,7 @@ def untouched_items(context: Context, row: ProjectRow) -> Measured | None:
     test = pool.test(context.settings.max_pixels) if row.has_test else None
     if test is not None and len(test[1]):
         return Measured("test", *test)
-    state = PoolState(row)
-    with context.database.read() as connection:
-        state.catch_up(connection)
+    state = context.state(row)
     positions, truth = state.holdout_truth(pool.truth)
     if not len(positions):
         raise _nothing(row.name)
@@ -118,10 +115,7 @@ def _by_scores(context: Context, row: ProjectRow, live: CheckpointRow) -> dict[s
     arrays = kept_scores(context.home, scoring)
     if scoring is None or arrays is None:
         raise NotReady(f"checkpoint {live.name} of project {row.name!r} has not scored the pool yet")
-    state = PoolState(row)
-    with context.database.read() as connection:
-        state.catch_up(connection)
-    positions, truth = state.holdout_truth(context.pool(row.name).truth)
+    positions, truth = context.state(row).holdout_truth(context.pool(row.name).truth)
     scored = positions < scoring.rows
     measured = metrics(arrays, positions[scored], truth[scored])
     if not measured:

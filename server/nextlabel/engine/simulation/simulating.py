@@ -20,7 +20,6 @@ from nextlabel.engine.jobs.running import run_job
 from nextlabel.engine.loop import Loop
 from nextlabel.engine.plugins.projects import ProjectConfig, StrategyChoice
 from nextlabel.engine.pool.importing import import_dataset
-from nextlabel.engine.pool.state import PoolState
 from nextlabel.engine.simulation.annotating import (
     EXACT,
     Annotator,
@@ -151,9 +150,7 @@ def _look_alikes(plan: Plan, context: Context, config: ProjectConfig) -> tuple[G
     if plan.look_alikes is not None:
         return checked_groups(plan.look_alikes, row.classes)
     truth = _truth(context, config)
-    state = PoolState(row)
-    with context.database.read() as connection:
-        state.catch_up(connection)
+    state = context.state(row)
     known = np.flatnonzero((truth >= 0) & ~state.holdout)
     return nearest_pairs(context.items(state), known, truth[known].astype(np.int64), row.classes)
 
