@@ -78,6 +78,7 @@ def run(setting: str, seed: int, more: str = "") -> dict[str, Any]:
         "accuracy": measured["metrics"]["accuracy"],
         "items": measured["items"],
         "seconds": round(seconds),
+        "threads": int(os.environ.get("NEXTLABEL_TRAIN_THREADS", 0)) or os.cpu_count(),
         "learner": project(setting, seed, more).partition("[learner]\n")[2].partition("[labels]")[0].split("\n")[1:-1],
     }
     print(json.dumps(result), flush=True)
@@ -93,15 +94,16 @@ def told(command: str, environment: dict[str, str]) -> Any:
 
 def show(results: list[dict[str, Any]]) -> None:
     """Print mean and spread over seeds, beside the published figures."""
-    print(f"{'setting':24} {'seeds':>5} {'accuracy %':>16} {'minutes':>8}   published")
+    print(f"{'setting':24} {'seeds':>5} {'accuracy %':>16} {'minutes':>8} {'threads':>8}   published")
     for setting in sorted({result["setting"] for result in results}):  # the last run of each seed
         runs = {result["seed"]: result for result in results if result["setting"] == setting}.values()
         scores = [100 * result["accuracy"] for result in runs]
         spread = f"± {stdev(scores):.2f}" if len(scores) > 1 else ""
-        minutes = max(result["seconds"] for result in runs) / 60
+        threads = max(result["threads"] for result in runs)
+        minutes = max(result["seconds"] for result in runs if result["threads"] == threads) / 60
         published = PUBLISHED.get(setting.replace("stronger-", ""), {})
         beside = ", ".join(f"{name} {figure} ({mean(scores) - figure:+.2f})" for name, figure in published.items())
-        print(f"{setting:24} {len(scores):5} {mean(scores):9.2f} {spread:6} {minutes:8.1f}   {beside}")
+        print(f"{setting:24} {len(scores):5} {mean(scores):9.2f} {spread:6} {minutes:8.1f} {threads:8}   {beside}")
 
 
 def main() -> None:

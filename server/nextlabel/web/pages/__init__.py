@@ -8,9 +8,14 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 
 from nextlabel.web.context import take_project
-from nextlabel.web.pages import docs, home, item, login, predict
+from nextlabel.web.pages import docs, home, item, label, login, pool, predict, progress
 
-PROJECT_PAGES = (("pages.predict", "Try it"),)
+PROJECT_PAGES = (
+    ("pages.predict", "Try it"),
+    ("pages.label", "Label"),
+    ("pages.progress", "Progress"),
+    ("pages.pool", "Pool"),
+)
 """Endpoint and name of each page a project has, in order."""
 
 
@@ -19,6 +24,6 @@ def register(app: Flask) -> None:
     pages = Blueprint("pages", __name__)
     pages.url_value_preprocessor(take_project)
     pages.context_processor(lambda: {"project_pages": PROJECT_PAGES})
-    for page in (home, predict, item, docs, login):
+    for page in (home, predict, label, progress, pool, item, docs, login):
         page.add(pages)
     app.register_blueprint(pages)
