@@ -78,7 +78,7 @@ def run(setting: str, seed: int, more: str = "") -> dict[str, Any]:
         "accuracy": measured["metrics"]["accuracy"],
         "items": measured["items"],
         "seconds": round(seconds),
-        "threads": int(os.environ.get("NEXTLABEL_TRAIN_THREADS", 0)) or os.cpu_count(),
+        "threads": int(os.environ.get("NEXTLABEL_TRAIN_THREADS", "0")) or os.cpu_count(),
         "learner": project(setting, seed, more).partition("[learner]\n")[2].partition("[labels]")[0].split("\n")[1:-1],
     }
     print(json.dumps(result), flush=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from odd_pictures import saved, smooth
+from odd_pictures import saved, smooth, stored
+
+from nextlabel.engine.pictures.decoding import prepare
 
 WITHOUT_SCRIPT = {"java_script_enabled": False}
 TELEPHONE = {"viewport": {"width": 360, "height": 740}}
@@ -34,12 +37,68 @@ def test_a_picture_is_answered(window):
     assert page.locator("#answer .bars tr").count() >= 10
     assert "33 % of the picture" in page.inner_text("figcaption strong")
     assert page.locator("svg .frame").count() == 1
-    assert page.get_attribute("img.pixels", "width") == "8"
+    assert page.get_attribute("canvas[data-seen]", "width") == "8"
     assert not window.overflows()
     if page.locator("body.lively").count():
         assert page.inner_text("#status").startswith(page.inner_text("#said h2"))
-        # both pictures were drawn: the policy lets them through
-        assert page.evaluate("document.querySelector('img.pixels').naturalWidth") == 8
+    else:
+        assert "let scripts run" in page.inner_text("canvas[data-seen]")
+
+
+def pixels(page, selector):
+    """What is painted on a canvas, (height, width, 3)."""
+    page.wait_for_selector(f"{selector}[data-drawn]")
+    width, height, data = page.evaluate(
+        """selector => {
+            const canvas = document.querySelector(selector);
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            return [canvas.width, canvas.height, Array.from(data)];
+        }""",
+        selector,
+    )
+    return np.array(data, np.uint8).reshape(height, width, 4)[..., :3]
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_the_canvases_are_painted(window, orientation):
+    page = window.visit("/projects/quick/")
+    data = stored(smooth(300, 100), orientation, "JPEG", quality=95)
+    page.set_input_files("#image", sent("wide.jpg", data))
+    picture = pixels(page, "canvas[data-sent]")
+    assert picture.shape == (100, 300, 3)
+    assert np.abs(picture.astype(int) - np.asarray(smooth(300, 100))).mean() < 5
+    assert page.locator("svg .frame").count() == 1
+    # grey, as the model was given it, to the level
+    np.testing.assert_array_equal(pixels(page, "canvas[data-seen]"), np.repeat(prepare(data, (8, 8), 1), 3, axis=2))
+
+
+@pytest.mark.parametrize("window", [{}, {**TELEPHONE, **DARK}, WITHOUT_SCRIPT], indirect=True)
+def test_several_are_a_list(window, server):
+    page = window.visit("/projects/quick/")
+    files = [sent(f"{number}.jpg", saved(smooth(40 + number, 50), "JPEG")) for number in range(10)]
+    files[4] = sent("text.jpg", b"a shopping list\n")
+    page.set_input_files("#image", files)
+    if page.locator("body.lively").count() == 0:
+        page.click("text=Predict")
+    page.locator(".several tbody tr").nth(9).wait_for()
+    assert page.locator(".several tbody th").all_inner_texts() == [file["name"] for file in files]
+    assert page.locator(".several .fault").count() == 1
+    assert "text" in page.inner_text(".several tr:has-text('text.jpg') .fault")
+    assert not window.overflows()
+    if page.locator("body.lively").count():
+        page.locator("canvas[data-row][data-drawn]").nth(8).wait_for()
+        assert page.inner_text("#status") == "10 of 10 pictures answered"
+        page.set_input_files("#image", sent("wide.jpg", PICTURE))
+        page.wait_for_selector("#said h2")
+        assert page.locator(".several").count() == 0
+
+
+def test_one_too_large_among_several_is_named(window):
+    page = window.visit("/projects/quick/")
+    page.set_input_files("#image", [sent("large.jpg", bytes(2_000_000)), sent("good.jpg", PICTURE)])
+    page.wait_for_selector("#fault:not(:empty)")
+    assert "large.jpg" in page.inner_text("#fault")
+    assert page.locator(".several tbody th").all_inner_texts() == ["good.jpg"]
 
 
 @pytest.mark.parametrize("window", [{}, WITHOUT_SCRIPT], indirect=True, ids=["script", "no script"])
@@ -78,7 +137,7 @@ def test_a_picture_can_be_dropped_and_pasted(window):
 def test_by_keyboard_alone(window):
     page = window.visit("/projects/quick/")
     reached = []
-    for _ in range(8):
+    for _ in range(12):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()"))
     assert reached.index("image") < reached.index("Predict")

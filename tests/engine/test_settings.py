@@ -52,5 +52,30 @@ def test_another_process_can_be_given_them() -> None:
     assert Settings.from_environment(settings.environment()) == settings
 
 
+def test_a_token_can_lie_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("from a file\n")
+    settings = Settings.from_environment({"NEXTLABEL_TOKEN_FILE": str(file)})
+    assert settings.token == "from a file"
+    # a process below inherits the variable and is handed the token too
+    inherited = {"NEXTLABEL_TOKEN_FILE": str(file), **settings.environment()}
+    assert Settings.from_environment(inherited) == settings
+
+
+def test_a_token_that_cannot_be_had_from_its_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "short").write_text("short\n")
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    for given, reason in [
+        ({"NEXTLABEL_TOKEN_FILE": str(tmp_path / "none")}, "No such file"),
+        ({"NEXTLABEL_TOKEN_FILE": str(tmp_path)}, "Is a directory"),
+        ({"NEXTLABEL_TOKEN_FILE": str(tmp_path / "bytes")}, "not text"),
+        ({"NEXTLABEL_TOKEN_FILE": str(tmp_path / "short")}, "at least 8"),
+        ({"NEXTLABEL_TOKEN_FILE": str(tmp_path / "short"), "NEXTLABEL_TOKEN": "long enough"}, "both"),
+    ]:
+        with pytest.raises(SettingsError) as caught:
+            Settings.from_environment(given)
+        assert reason in str(caught.value)
+
+
 def test_every_setting_has_a_line_of_help() -> None:
     assert all(field.description for field in Settings.model_fields.values())

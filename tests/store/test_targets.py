@@ -38,6 +38,7 @@ def naive(classes: tuple[str, ...], size: int, rows: Sequence[LabelRow]) -> dict
     values = np.full(size, np.nan)
     answers = np.zeros(size, int)
     skipped = np.zeros(size, bool)
+    contested = np.zeros(size, bool)
     voices: list[dict[str, Any]] = [{} for _ in range(size)]
     for position in range(size):
         mine = [r for r in rows if r.position == position]
@@ -50,6 +51,7 @@ def naive(classes: tuple[str, ...], size: int, rows: Sequence[LabelRow]) -> dict
         skipped[position] = None in voices[position].values() and answers[position] == 0
         if said and classes:
             allowed = set.intersection(*map(set, said)) or set.union(*map(set, said))
+            contested[position] = not set.intersection(*map(set, said))
             candidates[position] = [name in allowed for name in classes]
         elif said:
             values[position] = np.mean(said)
@@ -60,13 +62,14 @@ def naive(classes: tuple[str, ...], size: int, rows: Sequence[LabelRow]) -> dict
         "answers": answers,
         "skipped": skipped,
         "opened": opened,
+        "contested": contested,
         "voices": voices,
     }
 
 
 def check(state: LabelState, rows: Sequence[LabelRow]) -> None:
     expected = naive(state.classes, len(state), rows)
-    for name in ("candidates", "answers", "skipped", "opened"):
+    for name in ("candidates", "answers", "skipped", "opened", "contested"):
         np.testing.assert_array_equal(getattr(state, name), expected[name], err_msg=name)
     if state.classes:
         assert state.values is None

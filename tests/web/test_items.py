@@ -12,7 +12,9 @@ def test_pictures_join_the_pool_once_and_scoring_is_queued(client, picture):
     assert answer.status_code == 201
     first, second, again = answer.get_json()["ids"]
     assert first == again != second
-    assert client.post("/items", data=two, content_type="image/jpeg").get_json() == {"ids": [second]}
+    assert answer.get_json()["new"] == [True, True, False]
+    again = client.post("/items", data=two, content_type="image/jpeg").get_json()
+    assert again == {"ids": [second], "new": [False]}
     kept = client.get(f"/items/{second}/image")
     assert (kept.data, kept.content_type) == (two, "image/jpeg")
     assert "private" in kept.headers["Cache-Control"]

@@ -23,6 +23,8 @@ from nextlabel.engine.answers import (
     QueryItem,
     Voice,
 )
+from nextlabel.engine.pool.filters import Counts
+from nextlabel.engine.pool.gallery import GalleryPage, Neighbours, Shown
 from nextlabel.engine.settings import Settings
 
 STATUS = ProjectStatus(
@@ -31,6 +33,15 @@ STATUS = ProjectStatus(
 )  # fmt: skip
 ITEM = ItemSummary("a b/ü", "labelled", False, None, None, 1.5)
 ROW = HistoryRow("a b/ü", "ann", 1.25, None, value=1.5)
+
+
+class FakeGallery:
+    def page(self, wanted, limit, **where):
+        counts = Counts(1, {"open": 0, "labelled": 1, "skipped": 0}, {"yes": 0, "no": 1}, {}, {"ann": 1})
+        return GalleryPage((Shown(ITEM, None),), 1, 1, counts, None, None, tiny=False)
+
+    def neighbours(self, wanted, identity, **how):
+        return Neighbours(None, "b ü", 1, 2)
 
 
 @dataclass
@@ -54,6 +65,9 @@ class FakeLoop:
 
     def item(self, identity):
         return ItemDetail(ITEM, (Voice("ann", None, 1.5),), (ROW,), None)
+
+    def gallery(self):
+        return FakeGallery()
 
     def checkpoints(self):
         return [Checkpoint("r1", "sine", True, "first", {"rmse": math.nan, "labels": 5.0}, 1.0, None)]
@@ -145,6 +159,19 @@ def test_the_page_of_an_item_that_is_no_picture(client):
     assert "no model has scored this item" in text
     assert "<img" not in text
     assert 'href="/projects/sine/items/a%20b/%C3%BC"' in text
+    assert 'href="/projects/sine/pool/b%20%C3%BC" rel="next"' in text
+    assert 'name="value"' in text
+    assert 'name="candidate"' not in text
+
+
+@pytest.mark.parametrize("kind", ["vector", "node"])
+def test_a_pool_of_no_pictures_is_listed_and_takes_none(client, fake, kind):
+    fake.status_now = replace(STATUS, kind=kind)
+    text = client.get("/projects/sine/pool").get_data(as_text=True)
+    assert 'href="/projects/sine/pool/a%20b/%C3%BC"' in text
+    assert "<strong>1.5</strong>" in text
+    for none in ("<img", "<script", 'type="file"', 'id="class"', 'id="guess"'):
+        assert none not in text
 
 
 @pytest.mark.parametrize(("kind", "told"), [("vector", "vectors"), ("node", "ids")])

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import io
 import re
+from base64 import b64decode
 
+import numpy as np
 import pytest
 from odd_pictures import saved, smooth, stored
+from PIL import Image
+
+from nextlabel.engine.pictures.decoding import prepare
+from nextlabel.web.headers import PAGE_POLICY
 
 PAGE = "/projects/digits/"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -35,10 +41,51 @@ def test_the_answer_is_that_of_predict_with_what_the_model_saw(client):
     assert "Only the middle is seen: 33 % of the picture" in told(answer)
     assert "What the model sees: 8 \u00d7 8 pixels" in told(answer)
     assert re.search(r'<rect class="frame" x="100.0" y="0.0" width="100.0" height="100.0"/>', text)
-    assert text.count("data:image/") == 2
-    assert "img-src 'self' data:;" in answer.headers["Content-Security-Policy"]
-    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Content-Security-Policy"] == PAGE_POLICY
+    assert "data:image" not in text
     assert " style=" not in text
+
+
+def test_what_the_model_saw_comes_with_the_answer_to_the_pixel(client):
+    data = saved(smooth(300, 100))
+    text = send(client, data).get_data(as_text=True)
+    (sent,) = re.findall(r'<canvas data-sent data-width="300" data-height="100" width="300" height="100"', text)
+    assert sent
+    (seen,) = re.findall(r'data-seen="([^"]+)" width="8" height="8"', text)
+    shown = np.asarray(Image.open(io.BytesIO(b64decode(seen))))
+    np.testing.assert_array_equal(shown, prepare(data, (8, 8), 1)[..., 0])
+
+
+def several(client, *blobs, how=""):
+    files = [(io.BytesIO(blob), f"picture {number}.png") for number, blob in enumerate(blobs)]
+    return client.post(PAGE + how, data={"image": files}, headers=BROWSER)
+
+
+def test_several_are_a_list_and_one_that_is_refused_keeps_no_other_from_its_answer(client, stored):
+    before = stored()
+    good = [saved(smooth(64, 64)), saved(smooth(20, 30))]
+    answer = several(client, good[0], b"a shopping list", good[1])
+    assert (answer.status_code, answer.headers["Content-Security-Policy"]) == (200, PAGE_POLICY)
+    rows = re.findall(r"<tr>(.*?)</tr>", answer.get_data(as_text=True).partition("<tbody>")[2], re.DOTALL)
+    said = [re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", row)) for row in rows]
+    assert [f"picture {number}.png" in row for number, row in enumerate(said)] == [True] * 3
+    assert "this is text" in said[1]
+    for place, data in ((0, good[0]), (2, good[1])):
+        alone = client.post("/predict", data=data, content_type="image/png").get_json()
+        assert f" {alone['label']} " in said[place]
+        assert f"{100 * alone['probability']:.1f} %" in said[place]
+    assert stored() == before
+
+
+def test_one_is_a_list_too_where_that_is_asked_for(client):
+    assert "data-row" in several(client, saved(smooth(8, 8)), how="?list=1").get_data(as_text=True)
+    assert "data-row" not in several(client, saved(smooth(8, 8))).get_data(as_text=True)
+
+
+def test_more_than_are_allowed(client):
+    answer = several(client, *[saved(smooth(8, 8))] * 5)
+    assert answer.status_code == 413
+    assert "at most 4 pictures" in answer.get_data(as_text=True)
 
 
 def test_a_square_one_has_no_frame(client):

@@ -31,7 +31,7 @@ def test_doubt():
 def test_far_from_square(size, told):
     width, height = size
     side = min(size)
-    look = Look(None, b"", "", width, height, (0, 0, side, side), b"", (32, 32))
+    look = Look(None, width, height, (0, 0, side, side), b"", (32, 32))
     assert bool(cut_off(look)) == told
     if told:
         assert f"{max(1, round(100 * side / max(size)))} %" in cut_off(look)

@@ -25,7 +25,7 @@ def check_host(settings: Settings) -> None:
     if settings.token is None and not is_loopback(settings.host):
         raise SettingsError(
             f"to listen on {settings.host}, where others can reach it, the server needs an access token: "
-            "set NEXTLABEL_TOKEN, or leave NEXTLABEL_HOST as it is"
+            "set NEXTLABEL_TOKEN (or NEXTLABEL_TOKEN_FILE), or leave NEXTLABEL_HOST as it is"
         )
 
 

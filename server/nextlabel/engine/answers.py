@@ -197,3 +197,37 @@ class ProjectStatus:
     """The job that trains now, or waits to."""
     missing: str | None
     """Why the project cannot run here, in one line."""
+
+
+@dataclass(frozen=True)
+class TrainingNow:
+    """The training that runs, or waits to."""
+
+    job: int
+    state: JobState
+    progress: float
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a project stands between two trainings."""
+
+    project: str
+    items: int
+    labelled: int
+    open: int
+    labels: int
+    """Given by people so far, retractions and skips among them."""
+    unseen: int
+    """Of those, what the live checkpoint has not learnt from."""
+    train_every: int
+    """Labels between two trainings; 0: only when asked."""
+    until_training: int | None
+    """Labels still missing; None where it trains only when asked."""
+    training: TrainingNow | None
+    checkpoint: str | None
+    metrics: Mapping[str, float]
+    """Of the live checkpoint."""
+    stop: Mapping[str, float]
+    """The goals of the project file."""
+    reached: bool

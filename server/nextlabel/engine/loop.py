@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
 
-from nextlabel.contracts.errors import NextlabelError, NotReady, Unknown, Unprocessable
+from nextlabel.contracts.errors import NextlabelError, NotReady, Unknown
 from nextlabel.engine.answers import (
     Checkpoint,
     HistoryRow,
@@ -17,21 +17,23 @@ from nextlabel.engine.answers import (
     Predictions,
     ProjectStatus,
     QueryAnswer,
+    Standing,
 )
 from nextlabel.engine.context import Context
 from nextlabel.engine.jobs.queueing import queue_once, queue_scoring
-from nextlabel.engine.pictures.decoding import inspect, of_each
 from nextlabel.engine.plugins.projects import ProjectConfig
-from nextlabel.engine.pool.importing import held_out
-from nextlabel.engine.pool.items import PoolView, history_row
+from nextlabel.engine.pool.adding import Added, add_pictures
+from nextlabel.engine.pool.gallery import Gallery
+from nextlabel.engine.pool.items import PoolView, Small, history_row
+from nextlabel.engine.progress.progress import Progress
 from nextlabel.engine.queries.asking import Asking
 from nextlabel.engine.queries.labelling import store_labels
 from nextlabel.engine.serving.looking import Look, look
 from nextlabel.engine.serving.predicting import Predicting
-from nextlabel.store import checkpoints, items, jobs, labels, projects
+from nextlabel.engine.training.standing import standing
+from nextlabel.store import checkpoints, jobs, labels, projects
 from nextlabel.store.checkpoint_files import read_card
 from nextlabel.store.checkpoints import CheckpointRow
-from nextlabel.store.items import NewItem
 from nextlabel.store.jobs import JobRow
 from nextlabel.store.projects import ProjectRow
 
@@ -107,25 +109,15 @@ class Loop:
 
     def add_images(self, blobs: Sequence[bytes]) -> list[str]:
         """Add pictures to the pool and return their ids; content that is there already keeps its id."""
-        row = self._imported()
-        context, name = self._context, self.config.name
-        if context.pool(name).kind != "image":
-            raise Unprocessable(f"project {name!r} holds {context.pool(name).kind}s, not pictures")
-        if not row.imported and self._looks_for_data():
-            raise NotReady(f"the data set of project {name!r} is being looked for; add pictures when that is done", 2)
-        kinds = of_each(blobs, lambda blob: inspect(blob, context.settings.max_pixels))
-        ids = [context.home.save_upload(blob) for blob in blobs]
-        rows = [
-            NewItem(
-                identity, "upload", context.home.name(context.home.upload_path(identity)), kind,
-                not row.known_truth and held_out(self.config, identity),
-            )
-            for identity, kind in zip(ids, kinds, strict=True)
-        ]  # fmt: skip
-        with context.database.write() as connection:
-            items.add(connection, name, rows, time.time())
-            queue_scoring(connection, name)
-        return ids
+        return [added.id for added in self.add_pictures(blobs)]
+
+    def add_pictures(self, blobs: Sequence[bytes]) -> list[Added]:
+        """Add pictures as `add_images` does, and tell which of them are new."""
+        return add_pictures(self._context, self.config, self._imported(), blobs)
+
+    def gallery(self) -> Gallery:
+        """Return the pool as its page shows it: filtered, searched, counted."""
+        return Gallery(self._context, self._imported())
 
     def items(self, state: str | None = None, after: str | None = None, limit: int = 100) -> ItemPage:
         """Return some of the pool, in order, from behind the item `after`."""
@@ -138,6 +130,10 @@ class Loop:
     def image(self, identity: str) -> tuple[bytes, str]:
         """Return an item's picture with its media type."""
         return PoolView(self._context, self._imported()).picture(identity)
+
+    def thumbnail(self, identity: str, size: int) -> Small:
+        """Return an item's picture made small; raises as `image` and `decoding.prepare` do."""
+        return PoolView(self._context, self._imported()).thumbnail(identity, size)
 
     # -------------------------------------------------------------------------- train
 
@@ -170,6 +166,10 @@ class Loop:
         return _checkpoint(found, name)
 
     # ------------------------------------------------------------------------- status
+
+    def progress(self) -> Progress:
+        """Return what tells how the project goes, for one request."""
+        return Progress(self._context, self.config.name)
 
     def ready(self) -> bool:
         """Whether the project can predict."""
@@ -206,6 +206,10 @@ class Loop:
             missing=failed.error if failed else None,
         )
 
+    def standing(self) -> Standing:
+        """Return where the project stands between two trainings, for whoever labels it."""
+        return standing(self._context, self.config.train.every, self.status())
+
     def _imported(self) -> ProjectRow:
         try:
             return self._context.row(self.config.name)
@@ -217,12 +221,6 @@ class Loop:
             if last is None:
                 raise
             raise NotReady(str(last.error), _TRY_AGAIN) from None
-
-    def _looks_for_data(self) -> bool:
-        """Whether a data set may still fill the empty pool; what people add first would keep it out."""
-        with self._context.database.read() as connection:
-            looking = jobs.active(connection, self.config.name, "import") is not None
-            return looking and items.count(connection, self.config.name) == 0
 
     def _failed(self, connection: Connection) -> JobRow | None:
         """Return the last job that ended, if it failed: why there is no pool yet."""

@@ -27,6 +27,9 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", description="address to listen on; any other than loopback needs a token")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     token: str | None = Field(None, min_length=8, repr=False, description="access token every request must bear")
+    token_file: Path | None = Field(
+        None, description="file that holds the access token, in the place of NEXTLABEL_TOKEN"
+    )
     allowed_hosts: str = Field("", description="further Host names to answer to, separated by commas")
     database_url: str | None = Field(
         None, repr=False, description="SQLAlchemy URL; SQLite in the home folder unless set"
@@ -42,6 +45,9 @@ class Settings(BaseModel):
     web_threads: int = Field(4, ge=1, description="threads of a web process")
     train_threads: int = Field(0, ge=0, description="threads of a training; 0: as many as there are cores")
     keep_scores: int = Field(3, ge=1, description="checkpoints a project whose scores are kept for replay")
+    thumbnail_bytes: int = Field(
+        1_000_000_000, ge=0, description="thumbnails kept in the home folder, in bytes; the oldest make room"
+    )
     blocked_plugins: str = Field("", description="entry points not to load, separated by commas")
 
     @classmethod
@@ -57,6 +63,7 @@ class Settings(BaseModel):
                 )
         values: dict[str, Any] = {key: value for key, value in names.items() if value != ""}
         values.update({key: value for key, value in given.items() if value is not None})
+        _read_token(values)
         try:
             return cls(**values)
         except ValidationError as error:
@@ -79,6 +86,20 @@ class Settings(BaseModel):
         return self.database_url or f"sqlite:///{self.home.absolute() / 'nextlabel.db'}"
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that give another process these settings."""
+        """Return the variables that give another process these settings; empty for what is not set."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
-        return {PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None}
+        return {PREFIX + name.upper(): "" if value is None else str(value) for name, value in values.items()}
+
+
+def _read_token(values: dict[str, Any]) -> None:
+    """Put the token that a file holds where the token stands; SettingsError where there is none to read."""
+    file = values.pop("token_file", None)
+    if file is None:
+        return
+    if "token" in values:
+        raise SettingsError(f"both {PREFIX}TOKEN and {PREFIX}TOKEN_FILE are set; keep one of them")
+    try:
+        values["token"] = Path(file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise SettingsError(f"{PREFIX}TOKEN_FILE: {file} cannot be read: {reason}") from None

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
+from functools import reduce
+from operator import and_, or_
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -43,6 +45,7 @@ class LabelState:
         self._answers: IntArray = np.empty(0, np.int64)
         self._skipped: BoolArray = np.empty(0, np.bool_)
         self._opened: BoolArray = np.empty(0, np.bool_)
+        self._contested: BoolArray = np.empty(0, np.bool_)
         self.grow(size)
 
     def __len__(self) -> int:
@@ -73,6 +76,11 @@ class LabelState:
         """(n,): the set has more than one class, or the value is not known."""
         return _view(self._opened)
 
+    @property
+    def contested(self) -> BoolArray:
+        """(n,): the standing sets have no class in common, so that the set is their union."""
+        return _view(self._contested)
+
     def targets(self) -> Targets:
         """Return the targets as they are now, a copy."""
         if self.classes:
@@ -82,6 +90,11 @@ class LabelState:
     def spoken(self, annotator: str) -> set[int]:
         """Return the positions that `annotator` answered or skipped, and did not retract."""
         return set(self._said.get(annotator, ()))
+
+    @property
+    def annotators(self) -> tuple[str, ...]:
+        """Who has standing labels, by name."""
+        return tuple(sorted(name for name, words in self._said.items() if words))
 
     def voices(self, position: int) -> dict[str, tuple[str, ...] | float | None]:
         """Return the standing labels of an item by annotator: a set in class order, a value, or None for a skip."""
@@ -99,6 +112,7 @@ class LabelState:
         self._answers = np.concatenate([self._answers, np.zeros(more, np.int64)])
         self._skipped = np.concatenate([self._skipped, np.zeros(more, np.bool_)])
         self._opened = np.concatenate([self._opened, np.full(more, len(self.classes) != 1)])
+        self._contested = np.concatenate([self._contested, np.zeros(more, np.bool_)])
 
     def apply(self, rows: Iterable[LabelRow]) -> None:
         """Take in labels, in the order of their ids; those up to `last` are known and passed over.
@@ -169,6 +183,7 @@ class LabelState:
             rows = self._unpack([_agree(said[p]) if p in said else -1 for p in changed])
             self._candidates[positions] = rows
             self._opened[positions] = rows.sum(axis=1) > 1
+            self._contested[positions] = [len(said.get(p, ())) > 1 and not _shared(said[p]) for p in changed]
         else:
             means = [math.fsum(said[p]) / len(said[p]) if p in said else math.nan for p in changed]
             self._values[positions] = means
@@ -184,12 +199,12 @@ class LabelState:
         return np.unpackbits(table, axis=1, count=width, bitorder="little").view(np.bool_)
 
 
+def _shared(sets: list[int]) -> int:
+    return reduce(and_, sets)
+
+
 def _agree(sets: list[int]) -> int:
-    both = either = sets[0]
-    for bits in sets[1:]:
-        both &= bits
-        either |= bits
-    return both or either
+    return _shared(sets) or reduce(or_, sets)
 
 
 def _view(array: A) -> A:

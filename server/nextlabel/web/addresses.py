@@ -26,6 +26,12 @@ def item_address(project: str) -> Callable[[str], str]:
     return lambda item: f"{start}{quote(item)}"
 
 
+def thumbnail_address(project: str, size: int) -> Callable[[str], str]:
+    """Return what gives an item's picture its address as a thumbnail."""
+    start = item_address(project)
+    return lambda item: f"{start(item)}/image?size={size}"
+
+
 def kind_of(project: str) -> str | None:
     """Return whether a project's items are images, vectors or nodes; it never changes once known."""
     known: dict[str, str] = current_app.extensions.setdefault(_KINDS, {})

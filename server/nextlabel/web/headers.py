@@ -8,8 +8,7 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-PICTURE_POLICY = PAGE_POLICY.replace("img-src 'self'", "img-src 'self' data:")
-"""Of the page that shows a picture which was sent, and is kept nowhere."""
+"""Of every page, without exception."""
 DATA_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 """What is no page is never to act as one, an uploaded picture least of all."""
 

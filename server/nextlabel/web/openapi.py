@@ -144,7 +144,7 @@ class Application(OpenAPI):
             schema = ProjectPath.model_json_schema()["properties"]["project"]
             operation["parameters"] = [{**named, "schema": schema}, *operation.get("parameters", [])]
         for parameter in operation.get("parameters", []):
-            if parameter["name"] == "size":
+            if parameter["name"] == "size" and address.endswith("/query"):
                 parameter["schema"]["maximum"] = self._limits.max_query
         responses = operation["responses"]
         if "application/json" in responses["422"].get("content", {}):

@@ -111,6 +111,11 @@ def pictures(limit: int, most: int) -> list[bytes]:
     )
 
 
+def picture_names() -> list[str]:
+    """Return what the files of a form that `pictures` has read are called, in the same order."""
+    return [file.filename or "the picture" for file in request.files.getlist("image")]
+
+
 def _form_pictures(limit: int, most: int) -> list[bytes]:
     whole = max(limit, min(limit * most, MAX_BODY)) + _ENVELOPE
     request.max_form_parts = most

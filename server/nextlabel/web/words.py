@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from nextlabel.engine.answers import HistoryRow, ItemDetail
+from nextlabel.engine.answers import HistoryRow, ItemDetail, ItemSummary
 from nextlabel.engine.serving.looking import Look
 from nextlabel.engine.serving.sureness import Doubt
 
@@ -42,6 +42,13 @@ def meaning(detail: ItemDetail) -> str:
     if detail.agreed is not None:
         return "open: any class"
     return "open: no label"
+
+
+def taken_for(item: ItemSummary) -> str:
+    """Return what an item is taken for in a list of them: nothing where nobody said anything of it."""
+    if item.value is not None:
+        return f"{item.value:g}"
+    return either(item.candidates) if item.candidates is not None else ""
 
 
 def resolution(detail: ItemDetail) -> str:

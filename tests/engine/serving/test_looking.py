@@ -11,6 +11,7 @@ from odd_pictures import saved, smooth, stored
 from PIL import Image
 
 from nextlabel.contracts.errors import NotReady, Unprocessable, Unsupported
+from nextlabel.engine.pictures import decoding
 from nextlabel.engine.pictures.decoding import prepare
 
 
@@ -23,15 +24,14 @@ def opened(data: bytes) -> Image.Image:
     return Image.open(BytesIO(data))
 
 
-@pytest.mark.parametrize("orientation", [1, 6])
-def test_the_picture_is_upright_and_small_and_the_part_that_is_seen_is_told(squares, orientation):
-    data = stored(smooth(2000, 500), orientation, "JPEG")
-    look = squares.loop.look(data)
-    assert (look.width, look.height) == (480, 120)
-    assert opened(look.picture).size == (480, 120)
-    assert look.media_type == "image/jpeg"
-    assert look.kept == (180, 0, 300, 120)
+@pytest.mark.parametrize(("orientation", "sides"), [(1, (2000, 500)), (3, (2000, 500)), (6, (2000, 500))])
+def test_the_part_that_is_seen_is_told_of_the_picture_upright(squares, orientation, sides):
+    look = squares.loop.look(stored(smooth(2000, 500), orientation, "JPEG"))
+    assert (look.width, look.height) == sides
+    assert look.kept == (750, 0, 1250, 500)
     assert look.share == pytest.approx(1 / 4)
+    upright = squares.loop.look(stored(smooth(500, 2000), orientation, "JPEG"))
+    assert (upright.width, upright.height) == (500, 2000)
 
 
 def test_the_model_is_shown_what_predict_makes_of_it(squares):
@@ -42,12 +42,17 @@ def test_the_model_is_shown_what_predict_makes_of_it(squares):
     assert look.predictions == squares.loop.predict_images([data])
 
 
-def test_a_small_picture_is_shown_to_the_pixel(squares):
-    picture = smooth(16, 16)
-    look = squares.loop.look(saved(picture))
-    assert look.media_type == "image/png"
-    np.testing.assert_array_equal(np.asarray(opened(look.picture)), np.asarray(picture))
-    assert look.share == 1
+def test_it_is_decoded_once(squares, monkeypatch):
+    decoded = []
+    monkeypatch.setattr(
+        decoding, "_load", lambda kind, image, load=decoding._load: decoded.append(kind) or load(kind, image)
+    )
+    squares.loop.look(saved(smooth(90, 70), "JPEG"))
+    assert decoded == ["JPEG"]
+
+
+def test_all_of_a_square_picture_is_seen(squares):
+    assert squares.loop.look(saved(smooth(16, 16))).share == 1
 
 
 def test_what_cannot_be_shown(make, squares):

@@ -34,7 +34,7 @@ MAX_SCANS = 100
 _SCAN = b"\xff\xda"
 _LOSSLESS = b"\xff\xc3"
 """Markers: inside a scan neither can stand."""
-_GAP = 3
+GAP = 3
 """How many times larger than needed a JPEG is decoded at least: below that the crude averaging shows."""
 _DEEP = 65_536
 _SHOWN = 200
@@ -62,6 +62,12 @@ def measure(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     return _open(data, max_pixels)[1].size
 
 
+def measure_upright(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Return a picture's width and height as it is seen, without decoding it; raise as `prepare` does."""
+    _, image = _open(data, max_pixels)
+    return (image.height, image.width) if sideways(image.info) else image.size
+
+
 def prepare(source: bytes | Path, size: Size, channels: int, max_pixels: int = MAX_PIXELS) -> PixelArray:
     """Return a picture as (height, width, channels), uint8.
 
@@ -78,7 +84,7 @@ def decode(source: bytes | Path, size: Size, channels: int, max_pixels: int = MA
     if kind == "JPEG" and _LOSSLESS not in data:
         # libjpeg decodes straight to 1/2, 1/4 or 1/8
         height, width = reversed(size) if sideways(image.info) else size
-        scale = _GAP * max(width / image.width, height / image.height)
+        scale = GAP * max(width / image.width, height / image.height)
         image.draft(None, (max(1, round(image.width * scale)), max(1, round(image.height * scale))))
     return flat(upright(_load(kind, image)), channels)
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nextlabel.contracts.errors import PluginError
+from nextlabel.contracts.errors import Gone, PluginError
 from nextlabel.contracts.items import (
     Content,
     Contents,
@@ -48,6 +48,11 @@ def write_pool(folder: Path, contents: Contents) -> None:
     (folder / _ABOUT).write_text(json.dumps(about))
 
 
+def gone(row: ItemRow) -> Gone:
+    """Return what to raise where the file of an item is no longer there."""
+    return Gone(f"the file of item {row.id!r} is no longer there: {row.path}")
+
+
 def kind_of(content: Content) -> Kind:
     """Return what the items are."""
     if isinstance(content, GraphItems):
@@ -77,6 +82,12 @@ class PoolFolder:
         truth: IntArray | FloatArray | None = self._array("truth")
         return truth
 
+    @property
+    def side(self) -> int | None:
+        """The longest side of the pictures the data set brought in an array, in pixels; None where there is none."""
+        pixels = self._array("pool-pixels")
+        return None if pixels is None else max(pixels.shape[1:3])
+
     def items(self, rows: Sequence[ItemRow], max_pixels: int) -> Items:
         """Return the first len(rows) items of the pool, undecoded; `rows` are all of them, in order."""
         pixels = self._array("pool-pixels")
@@ -94,10 +105,13 @@ class PoolFolder:
         return parts[0] if len(parts) == 1 else JoinedItems(parts)
 
     def picture(self, row: ItemRow) -> tuple[bytes, str]:
-        """Return the picture of one item with its media type."""
+        """Return the picture of one item with its media type; Gone where its file is."""
         if row.source == "array":
             return encode(np.asarray(self._array("pool-pixels")[row.position])), "image/png"
-        return self.home.at(str(row.path)).read_bytes(), row.media_type or "application/octet-stream"
+        try:
+            return self.home.at(str(row.path)).read_bytes(), row.media_type or "application/octet-stream"
+        except FileNotFoundError:
+            raise gone(row) from None
 
     def test(self, max_pixels: int) -> tuple[Items, IntArray | FloatArray] | None:
         """Return the data set's own test items with their truth, or None where it has none."""

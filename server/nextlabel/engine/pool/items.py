@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
 from sqlalchemy import Connection
 
-from nextlabel.contracts.errors import Gone, NextlabelError, Unknown, Unprocessable
+from nextlabel.contracts.errors import NextlabelError, Unknown, Unprocessable
 from nextlabel.contracts.items import BoolArray
 from nextlabel.engine.answers import HistoryRow, ItemDetail, ItemPage, ItemState, ItemSummary, Voice
 from nextlabel.engine.context import Context
+from nextlabel.engine.pictures.thumbnails import Thumbnails, thumbnail
+from nextlabel.engine.pool.folder import gone
 from nextlabel.engine.pool.state import PoolState
 from nextlabel.engine.serving.predicting import Predicting
 from nextlabel.store import items, labels
 from nextlabel.store.items import ItemRow
 from nextlabel.store.labels import LabelRow
 from nextlabel.store.projects import ProjectRow
+
+
+@dataclass(frozen=True)
+class Small:
+    """An item's picture made small, once it is asked for."""
+
+    name: str
+    """Another whenever the picture is, so that who has it can tell without it being made."""
+    make: Callable[[], bytes]
+    """Returns it as `thumbnails.MEDIA_TYPE`; raises as `decoding.prepare` does."""
 
 
 class PoolView:
@@ -65,14 +80,46 @@ class PoolView:
 
     def picture(self, identity: str) -> tuple[bytes, str]:
         """Return an item's picture with its media type."""
+        return self._read(self._pictured(identity))
+
+    def thumbnail(self, identity: str, size: int) -> Small:
+        """Return an item's picture made small."""
+        context, row = self._context, self._pictured(identity)
+        key = f"{size} {self._name(row)}"
+
+        def make() -> bytes:
+            return thumbnail(self._read(row)[0], size, context.settings.max_pixels)
+
+        if row.source == "array":  # as quick to make as to find
+            return Small(key, make)
+        kept = Thumbnails(context.settings.home / "thumbnails", context.settings.thumbnail_bytes)
+        return Small(key, lambda: kept.get(key, make))
+
+    def _name(self, row: ItemRow) -> str:
+        """Return what changes when the item's content does."""
+        if row.source == "upload":  # the SHA-256 of its content
+            self._stat(row)
+            return row.id
+        if row.source == "array":
+            return f"{self._row.name} {self._row.imported} {row.position}"
+        about = self._stat(row)
+        return f"{row.path} {about.st_mtime_ns} {about.st_size}"
+
+    def _stat(self, row: ItemRow) -> os.stat_result:
+        try:
+            return self._context.home.at(str(row.path)).stat()
+        except FileNotFoundError:
+            raise gone(row) from None
+
+    def _pictured(self, identity: str) -> ItemRow:
         with self._context.database.read() as connection:
             row = self._find(connection, identity)
         if row.media_type is None:
             raise Unknown(f"item {identity!r} is no picture")
-        try:
-            return self._context.pool(self._row.name).picture(row)
-        except FileNotFoundError:
-            raise Gone(f"the file of item {identity!r} is no longer there: {row.path}") from None
+        return row
+
+    def _read(self, row: ItemRow) -> tuple[bytes, str]:
+        return self._context.pool(self._row.name).picture(row)
 
     def _find(self, connection: Connection, identity: str) -> ItemRow:
         found = items.by_ids(connection, self._row.name, [identity])

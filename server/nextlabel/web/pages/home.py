@@ -12,7 +12,15 @@ def home() -> str:
     found = engine()
     projects = [found.loop(name).status() for name in found.projects()]
     default = found.settings.default_project
-    return render_template("home.html", projects=projects, default=default, faults=found.faults())
+    # what a newcomer is sent to first: something that answers a picture at once
+    ready = sorted((one for one in projects if one.live and one.kind == "image"), key=lambda one: one.name != default)
+    return render_template(
+        "home.html",
+        projects=projects,
+        default=default,
+        first=ready[0] if ready else None,
+        faults=found.faults(),
+    )
 
 
 def add(pages: Blueprint) -> None:

@@ -1,42 +1,141 @@
-"""GET /projects/<p>/pool/<id>: an item, what it is taken for, who said what and when, and what the model says."""
+"""GET and POST /projects/<p>/pool/<id>: an item, what it is taken for, who said what, and a form to say otherwise."""
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+import math
+from dataclasses import dataclass
+from typing import Any
 
-from nextlabel.contracts.errors import NextlabelError
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from nextlabel.contracts.errors import Malformed, NextlabelError, Unprocessable
+from nextlabel.engine.answers import ItemDetail, LabelInput
 from nextlabel.engine.pictures.decoding import measure
 from nextlabel.engine.serving.looking import SMALL
 from nextlabel.engine.serving.sureness import doubt
 from nextlabel.web import words
 from nextlabel.web.addresses import item_address, picture_address
 from nextlabel.web.asked.paths import ItemPath
+from nextlabel.web.asked.queries import ShownQuery, Who
 from nextlabel.web.context import loop, settings
 from nextlabel.web.openapi import address_of
+from nextlabel.web.problems import log_fault, status_of
+from nextlabel.web.reading import validated
+
+_FORM_BYTES = 1_000_000
 
 
-def item(item: str) -> str:
+@dataclass(frozen=True)
+class Said:
+    """What the form holds: as somebody filled it in, or what stands."""
+
+    who: str = ""
+    candidates: tuple[str, ...] = ()
+    value: str = ""
+    faults: tuple[str, ...] = ()
+
+
+def item(item: str) -> Response:
     """Show one item of the pool."""
-    named = address_of(ItemPath, {"item": item}).item
+    return _page(item, 200)
+
+
+def say(item: str) -> BaseResponse:
+    """Store what the page's form says of the item; what is wrong with it is told on the page, and nothing is lost."""
+    query = validated(ShownQuery, request.args.to_dict())
+    request.max_content_length = request.max_form_memory_size = _FORM_BYTES
+    form = request.form
+    said = Said(form.get("who", "").strip(), tuple(form.getlist("candidate")), form.get("value", "").strip())
+    try:
+        loop().submit(_name(said.who), [_label(_named(item), form.get("say", ""), said)])
+    except NextlabelError as error:
+        log_fault(error)
+        faults = error.faults if isinstance(error, Unprocessable) else ()
+        told = tuple(fault.removeprefix("labels[0]: ") for fault in faults) or (str(error),)
+        return _page(item, status_of(error), Said(said.who, said.candidates, said.value, told))
+    return redirect(_address(item, **query.terms(who=said.who)), 303)
+
+
+def add(pages: Blueprint) -> None:
+    """Add the page."""
+    pages.add_url_rule("/projects/<project>/pool/<path:item>", view_func=item)
+    pages.add_url_rule("/projects/<project>/pool/<path:item>", view_func=say, methods=["POST"])
+
+
+def _page(item: str, status: int, said: Said | None = None) -> Response:
+    named = _named(item)
+    query = validated(ShownQuery, request.args.to_dict())
     found = loop()
     detail = found.item(named)
     project = found.status()
     prediction = detail.prediction
-    return render_template(
+    terms: dict[str, Any] = query.terms("after", "before")
+    page = render_template(
         "item.html",
         project=project,
         detail=detail,
+        query=query,
+        said=said or _standing(detail, query.who or ""),
+        beside=found.gallery().neighbours(query.filter, named, newest=query.order is not None),
+        back=url_for("pages.pool", project=project.name, **terms),
+        here=_address(named, **terms),
+        at=lambda other: _address(other, **terms),
         address=item_address(project.name)(named),
         picture=picture_address(project.name)(named) if detail.item.media_type else None,
         small=detail.item.media_type is not None and _small(named),
         unsure=words.unsure(doubt(prediction.probabilities or {})) if prediction else "",
         words=words,
     )
+    return make_response(page, status)
 
 
-def add(pages: Blueprint) -> None:
-    """Add the page."""
-    pages.add_url_rule("/projects/<project>/pool/<path:item>", view_func=item)
+def _named(item: str) -> str:
+    return address_of(ItemPath, {"item": item}).item
+
+
+def _address(item: str, **terms: Any) -> str:
+    return url_for("pages.item", project=loop().config.name, item=item, **terms)
+
+
+def _standing(detail: ItemDetail, who: str) -> Said:
+    """Return what `who` says of the item now: a form that is sent as it is changes nothing."""
+    voice = next((voice for voice in detail.voices if voice.annotator == who), None)
+    if voice is None:
+        return Said(who)
+    return Said(who, voice.candidates or (), "" if voice.value is None else f"{voice.value:g}")
+
+
+def _name(who: str) -> str:
+    if not who:
+        raise Unprocessable("say who you are: a label is somebody's")
+    return validated(Who, {"who": who}).who
+
+
+def _label(item: str, how: str, said: Said) -> LabelInput:
+    if how == "skip":
+        return LabelInput(item, skip=True)
+    if how == "retract":
+        return LabelInput(item, retract=True)
+    if how != "label":
+        raise Malformed("the form says one of label, skip and retract")
+    if said.value:
+        return LabelInput(item, value=_number(said.value))
+    if not said.candidates and loop().status().task == "regression":
+        raise Unprocessable("write a value, or skip the item")
+    if not said.candidates:
+        raise Unprocessable("choose the classes it could be, or skip the item")
+    return LabelInput(item, candidates=said.candidates)
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise Unprocessable(f"{text[:40]!r} is not a number") from None
+    if not math.isfinite(value):
+        raise Unprocessable("a value must be finite")
+    return value
 
 
 def _small(item: str) -> bool:

@@ -1,15 +1,28 @@
-"""GET /projects/<p>/label: the next pictures to label, one at a time or in a grid."""
+"""GET /projects/<p>/label: the next pictures to label, one at a time or in a grid.
+
+The page is a frame; static/label/*.js fills it, through the routes everybody uses.
+"""
 
 from __future__ import annotations
 
 from flask import Blueprint, render_template
 
-from nextlabel.web.context import loop
+from nextlabel.engine.serving.looking import SMALL
+from nextlabel.store.labels import DATASET
+from nextlabel.web.context import loop, settings
 
 
 def label() -> str:
     """Show the page."""
-    return render_template("label.html", project=loop().status())
+    found = loop()
+    return render_template(
+        "label.html",
+        project=found.status(),
+        most=settings().max_query,
+        lease=found.config.labels.lease or settings().lease_seconds,
+        small=SMALL,
+        reserved=DATASET,
+    )
 
 
 def add(pages: Blueprint) -> None:

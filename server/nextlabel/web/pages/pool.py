@@ -1,17 +1,98 @@
-"""GET /projects/<p>/pool: the pool as thumbnails, and the door for new pictures."""
+"""GET and POST /projects/<p>/pool: the pool as thumbnails, and the door for new pictures."""
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
 
-from nextlabel.web.context import loop
+from flask import Blueprint, Response, make_response, render_template, request, url_for
+
+from nextlabel.contracts.errors import NextlabelError, NotReady
+from nextlabel.engine.pool.gallery import GalleryPage
+from nextlabel.web import words
+from nextlabel.web.addresses import thumbnail_address
+from nextlabel.web.asked.queries import ShownQuery
+from nextlabel.web.context import loop, settings
+from nextlabel.web.problems import log_fault, status_of
+from nextlabel.web.reading import picture_names, pictures, validated
+
+SHOWN = 60
+"""Items on a page: even rows of 2, 3, 4, 5 and 6."""
+_SIZE = 160
 
 
-def pool() -> str:
-    """Show the page."""
-    return render_template("pool.html", project=loop().status())
+@dataclass(frozen=True)
+class Sent:
+    """What became of pictures that the form sent."""
+
+    new: int = 0
+    known: int = 0
+    refused: tuple[tuple[str, str], ...] = ()
+    """Name and reason."""
+
+
+def pool() -> Response:
+    """Show some of the items: those that what stands behind the question mark asks for."""
+    return _page(200)
+
+
+def add_pictures() -> Response:
+    """Add what the page's form sent; one that is refused does not keep the others out."""
+    found = loop()
+    try:
+        blobs = pictures(settings().max_item_bytes, settings().max_batch)
+    except NextlabelError as error:
+        log_fault(error)
+        return _page(status_of(error), fault=str(error))
+    counted: Counter[bool] = Counter()
+    refused, worst = [], 200
+    for blob, name in zip(blobs, picture_names(), strict=True):
+        try:
+            counted.update(one.new for one in found.add_pictures([blob]))
+        except NextlabelError as error:
+            log_fault(error)
+            worst = status_of(error)
+            refused.append((name, str(error)))
+    sent = Sent(counted[True], counted[False], tuple(refused))
+    return _page(200 if counted else worst, sent=sent)
 
 
 def add(pages: Blueprint) -> None:
     """Add the page."""
     pages.add_url_rule("/projects/<project>/pool", view_func=pool)
+    pages.add_url_rule("/projects/<project>/pool", view_func=add_pictures, methods=["POST"])
+
+
+def _page(status: int, *, sent: Sent | None = None, fault: str = "") -> Response:
+    query = validated(ShownQuery, request.args.to_dict())
+    found = loop()
+    project = found.status()
+    shown: GalleryPage | None = None
+    waits = ""
+    try:
+        shown = found.gallery().page(
+            query.filter, SHOWN, after=query.after, before=query.before, newest=query.order is not None
+        )
+    except NotReady as error:  # its data set is still to be read: the page says so
+        waits = str(error)
+
+    def address(*without: str, **other: str | None) -> str:
+        terms: dict[str, Any] = query.terms("after", "before", *without, **other)
+        return url_for("pages.pool", project=project.name, **terms)
+
+    page = render_template(
+        "pool.html",
+        project=project,
+        shown=shown,
+        query=query,
+        limits=settings(),
+        sent=sent,
+        fault=fault,
+        waits=waits,
+        words=words,
+        address=address,
+        beside=query.terms("after", "before"),
+        thumbnail=thumbnail_address(project.name, _SIZE),
+    )
+    return make_response(page, status)

@@ -1,68 +1,89 @@
-"""GET and POST /projects/<p>/: send a picture, see its class, what the model sees, and how sure it is."""
+"""GET and POST /projects/<p>/: send pictures, see their classes, what the model sees, and how sure it is."""
 
 from __future__ import annotations
 
 from base64 import b64encode
+from dataclasses import dataclass
 
-from flask import Blueprint, Response, make_response, render_template
+from flask import Blueprint, Response, make_response, render_template, request
 
 from nextlabel.contracts.errors import NextlabelError
+from nextlabel.engine.answers import Prediction
 from nextlabel.engine.serving.looking import SMALL, Look
 from nextlabel.engine.serving.sureness import doubt
 from nextlabel.web.context import loop, settings
-from nextlabel.web.headers import PICTURE_POLICY
 from nextlabel.web.problems import log_fault, status_of
-from nextlabel.web.reading import pictures
+from nextlabel.web.reading import picture_names, pictures
 from nextlabel.web.words import cut_off, unsure
+
+_DRAWN = 960
+"""Longest side at which the sent picture is drawn, in pixels."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One of several pictures: its prediction, or why there is none."""
+
+    name: str
+    found: Prediction | None = None
+    fault: str = ""
+
+    @property
+    def unsure(self) -> str:
+        """Between what the model wavers; nothing where it is sure."""
+        return unsure(doubt((self.found and self.found.probabilities) or {}))
 
 
 def predict() -> Response:
-    """Show where to send a picture, or what the project takes instead."""
+    """Show where to send pictures, or what the project takes instead."""
     return _page(200)
 
 
-def try_picture() -> Response:
-    """Show the answer to a picture that the page's form sent; what is wrong with it stands on the page too."""
+def try_pictures() -> Response:
+    """Show the answer to what the page's form sent; what is wrong with it stands on the page too.
+
+    One picture is shown with what the model sees of it, unless the address asks for a list; of
+    several, one that is refused does not keep the others from their answers.
+    """
     found = loop()  # a project that is not there has no page
     try:
-        (blob,) = pictures(settings().max_upload_bytes, 1)
-        seen = found.look(blob)
+        blobs = pictures(settings().max_upload_bytes, settings().max_batch)
+        if len(blobs) == 1 and "list" not in request.args:
+            return _page(200, **_shown(found.look(blobs[0])))
     except NextlabelError as error:
         log_fault(error)
         return _page(status_of(error), fault=str(error))
-    return _page(200, look=seen)
+    return _page(200, rows=[_row(blob, name) for blob, name in zip(blobs, picture_names(), strict=True)])
 
 
 def add(pages: Blueprint) -> None:
     """Add the page."""
     pages.add_url_rule("/projects/<project>/", view_func=predict)
-    pages.add_url_rule("/projects/<project>/", view_func=try_picture, methods=["POST"])
+    pages.add_url_rule("/projects/<project>/", view_func=try_pictures, methods=["POST"])
 
 
-def _page(status: int, look: Look | None = None, fault: str = "") -> Response:
-    page = render_template(
-        "predict.html",
-        project=loop().status(),
-        limit=settings().max_upload_bytes,
-        fault=fault,
-        **({} if look is None else _shown(look)),
-    )
-    # the answer holds pictures that have no address
-    return make_response(page, status, {"Content-Security-Policy": PICTURE_POLICY})
+def _page(status: int, **shown: object) -> Response:
+    limits = {"limit": settings().max_upload_bytes, "most": settings().max_batch}
+    return make_response(render_template("predict.html", project=loop().status(), **limits, **shown), status)
+
+
+def _row(blob: bytes, name: str) -> Row:
+    try:
+        return Row(name, loop().predict_images([blob]).predictions[0])
+    except NextlabelError as error:
+        log_fault(error)
+        return Row(name, fault=str(error))
 
 
 def _shown(look: Look) -> dict[str, object]:
     found = look.predictions.predictions[0]
+    scale = min(1.0, _DRAWN / max(look.width, look.height))
     return {
         "look": look,
         "found": found,
-        "picture": _data(look.picture, look.media_type),
-        "seen": _data(look.seen, "image/png"),
+        "drawn": (max(1, round(look.width * scale)), max(1, round(look.height * scale))),
+        "seen": b64encode(look.seen).decode(),
         "small": max(look.width, look.height) <= SMALL,
         "unsure": unsure(doubt(found.probabilities or {})),
         "cut": cut_off(look),
     }
-
-
-def _data(picture: bytes, media_type: str) -> str:
-    return f"data:{media_type};base64,{b64encode(picture).decode()}"

@@ -14,6 +14,7 @@ class IdsReply(Reply):
     """The items' ids, in the order sent."""
 
     ids: list[str]
+    new: list[bool] = Field(description="for each: false where the pool held that content already, or it came twice")
 
 
 class ItemReply(Reply):

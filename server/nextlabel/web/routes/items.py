@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Response
+from hashlib import sha256
+
+from flask import Response, request
 
 from nextlabel.engine.answers import ItemSummary
+from nextlabel.engine.pictures.thumbnails import MEDIA_TYPE
 from nextlabel.web.addresses import picture_address
 from nextlabel.web.answers import plain
 from nextlabel.web.asked.paths import ItemPath
-from nextlabel.web.asked.queries import ItemsQuery
+from nextlabel.web.asked.queries import ImageQuery, ItemsQuery
 from nextlabel.web.context import loop, settings
 from nextlabel.web.openapi import Routes
 from nextlabel.web.reading import pictures
@@ -17,13 +20,18 @@ from nextlabel.web.replies.pool import IdsReply, ItemDetailReply, ItemReply, Ite
 from nextlabel.web.routes.labels import said
 from nextlabel.web.routes.predict import prediction
 
+_KEPT = {"Cache-Control": "private, max-age=3600"}
+_MADE = 1
+"""How thumbnails are made: another number for another way."""
+
 
 def add_items() -> Response:
     """Add pictures to the pool.
 
     The same content twice is one item. Scoring is queued.
     """
-    return render(IdsReply(ids=loop().add_images(pictures(settings().max_item_bytes, settings().max_batch))), 201)
+    added = loop().add_pictures(pictures(settings().max_item_bytes, settings().max_batch))
+    return render(IdsReply(ids=[one.id for one in added], new=[one.new for one in added]), 201)
 
 
 def list_items(query: ItemsQuery) -> Response:
@@ -47,11 +55,16 @@ def item(path: ItemPath) -> Response:
     return render(reply)
 
 
-def image(path: ItemPath) -> Response:
-    """Show an item's picture."""
+def image(path: ItemPath, query: ImageQuery) -> Response:
+    """Show an item's picture.
+
+    As it was given, or as a thumbnail.
+    """
+    if query.size is not None:
+        return _thumbnail(path.item, query.size)
     data, kind = loop().image(path.item)
     # an item's content never changes: uploads are named by it, data sets are read once
-    return Response(data, content_type=kind, headers={"Cache-Control": "private, max-age=3600"})
+    return Response(data, content_type=kind, headers=_KEPT)
 
 
 def add(api: Routes) -> None:
@@ -63,8 +76,20 @@ def add(api: Routes) -> None:
     )(add_items)
     api.get("/items", responses=api.says({200: api.json(ItemsReply)}, 404, 422, 503))(list_items)
     api.get("/items/<path:item>", responses=api.says({200: api.json(ItemDetailReply)}, 404, 503))(item)
-    picture = plain("The picture, as it was given", "image/png", "image/jpeg", "image/webp")
-    api.get("/items/<path:item>/image", responses=api.says({200: picture}, 404, 503))(image)
+    picture = plain("The picture, as it was given, or small", "image/png", "image/jpeg", "image/webp")
+    unchanged = {"description": "as the ETag that was sent says"}
+    answers = {200: picture, 304: unchanged}
+    api.get("/items/<path:item>/image", responses=api.says(answers, 404, 410, 413, 415, 422, 503))(image)
+
+
+def _thumbnail(item: str, size: int) -> Response:
+    small = loop().thumbnail(item, size)
+    # what it is made from, not what it is: so nothing is read of what a browser has already
+    tag = sha256(f"{_MADE} {small.name}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    known = request.if_none_match.contains(tag)
+    response = Response(b"" if known else small.make(), 304 if known else 200, headers=_KEPT, content_type=MEDIA_TYPE)
+    response.set_etag(tag)
+    return response
 
 
 def _summary(project: str, found: ItemSummary) -> ItemReply:

@@ -1,0 +1,163 @@
+"""The pool as a page shows it: filtered, searched, counted, a screenful at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection
+
+from nextlabel.contracts.errors import Unknown
+from nextlabel.contracts.items import IntArray
+from nextlabel.engine.answers import ItemSummary, Suggestion
+from nextlabel.engine.context import Context
+from nextlabel.engine.pool.filters import Choice, Counts, Filter
+from nextlabel.engine.pool.items import summary
+from nextlabel.engine.training.scoring import Arrays, kept_scores
+from nextlabel.store import checkpoints, items
+from nextlabel.store.projects import ProjectRow
+
+_SMALL = 96
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An item with the live model's guess, where it has one."""
+
+    item: ItemSummary
+    guess: Suggestion | None
+
+
+@dataclass(frozen=True)
+class GalleryPage:
+    """Some of the items that a filter lets through."""
+
+    items: tuple[Shown, ...]
+    first: int
+    """The number of the first one among all that are let through, from 1; 0 where there is none."""
+    total: int
+    counts: Counts
+    before: str | None
+    """The page before ends in front of this item; None: this is the first."""
+    after: str | None
+    """The next page begins behind this item; None: this is the last."""
+    tiny: bool
+    """The data set's pictures are so small that every pixel of them is to be seen."""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """What stands beside an item among those that a filter lets through."""
+
+    before: str | None
+    after: str | None
+    number: int | None
+    """Of the item itself, from 1; None where the filter no longer lets it through."""
+    total: int
+
+
+class Gallery:
+    """One imported project's pool."""
+
+    def __init__(self, context: Context, row: ProjectRow) -> None:
+        self._context = context
+        self._row = row
+
+    def page(
+        self,
+        wanted: Filter,
+        limit: int,
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        newest: bool = False,
+    ) -> GalleryPage:
+        """Return at most `limit` items behind `after`, or those in front of `before`.
+
+        In order of arrival, or `newest` first. Unknown where the filter, or the place to go on
+        from, names something that is not there.
+        """
+        with self._context.database.read() as connection:
+            beside = after or before
+            place = None if beside is None else self._position(connection, beside)
+            scores = self._scores(connection) if self._row.classes else None
+            found = self._search(connection, wanted.search)
+            with self._context.keeper(self._row).at_present(connection) as state:
+                choice = Choice(state, wanted, self._guesses(wanted, scores), found)
+                positions = choice.positions()
+                counts = choice.counts()
+                start = _start(positions, place, limit, newest=newest, back=after is None)
+                ordered = positions[::-1] if newest else positions
+                chosen = ordered[start : start + limit]
+                rows = items.by_positions(connection, self._row.name, chosen)
+                shown = tuple(
+                    Shown(summary(state, rows[int(p)]), _guess(self._row.classes, scores, int(p))) for p in chosen
+                )
+        more = start + limit < len(positions)
+        return GalleryPage(
+            items=shown,
+            first=start + 1 if shown else 0,
+            total=len(positions),
+            counts=counts,
+            before=shown[0].item.id if shown and start else None,
+            after=shown[-1].item.id if shown and more else None,
+            tiny=(self._context.pool(self._row.name).side or _SMALL + 1) <= _SMALL,
+        )
+
+    def neighbours(self, wanted: Filter, identity: str, *, newest: bool = False) -> Neighbours:
+        """Return what stands beside an item; Unknown as in `page`."""
+        with self._context.database.read() as connection:
+            position = self._position(connection, identity)
+            scores = self._scores(connection) if wanted.guess or wanted.differs else None
+            found = self._search(connection, wanted.search)
+            with self._context.keeper(self._row).at_present(connection) as state:
+                positions = Choice(state, wanted, self._guesses(wanted, scores), found).positions()
+            low, high = (int(np.searchsorted(positions, position, side)) for side in ("left", "right"))
+            beside = [int(positions[place]) if 0 <= place < len(positions) else None for place in (low - 1, high)]
+            if newest:
+                beside.reverse()
+            rows = items.by_positions(connection, self._row.name, [place for place in beside if place is not None])
+        names = [None if place is None else rows[place].id for place in beside]
+        number = None
+        if high > low:
+            number = len(positions) - low if newest else low + 1
+        return Neighbours(names[0], names[1], number, len(positions))
+
+    def _position(self, connection: Connection, identity: str) -> int:
+        known = items.by_ids(connection, self._row.name, [identity])
+        if identity not in known:
+            raise Unknown(f"project {self._row.name!r} has no item {identity!r}")
+        return known[identity].position
+
+    def _search(self, connection: Connection, text: str) -> IntArray | None:
+        return items.holding(connection, self._row.name, text) if text else None
+
+    def _scores(self, connection: Connection) -> Arrays | None:
+        live = self._row.live
+        return kept_scores(self._context.home, checkpoints.scoring(connection, self._row.name, live)) if live else None
+
+    @staticmethod
+    def _guesses(wanted: Filter, scores: Arrays | None) -> IntArray | None:
+        if scores is None or "probabilities" not in scores or not (wanted.guess or wanted.differs):
+            return None
+        return np.asarray(scores["probabilities"].argmax(axis=1))
+
+
+def _start(positions: IntArray, place: int | None, limit: int, *, newest: bool, back: bool) -> int:
+    """Return the number, from 0, of the first item to show."""
+    if place is None:
+        return 0
+    if newest:  # counted from the end
+        low = len(positions) - int(np.searchsorted(positions, place, "left" if not back else "right"))
+    else:
+        low = int(np.searchsorted(positions, place, "left" if back else "right"))
+    return max(0, low - limit) if back else low
+
+
+def _guess(classes: Sequence[str], scores: Arrays | None, position: int) -> Suggestion | None:
+    if scores is None or "probabilities" not in scores or position >= len(scores["probabilities"]):
+        return None
+    row = scores["probabilities"][position]
+    best = int(row.argmax())
+    return Suggestion(classes[best], float(row[best]))

@@ -1,0 +1,22 @@
+"""Labels worth a second look: those the live checkpoint finds all but impossible."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nextlabel.contracts.items import FloatArray, IntArray
+
+UNLIKELY = 0.05
+"""Below this probability of its label an item is worth a second look."""
+
+
+def doubtful(probabilities: FloatArray, positions: IntArray, labels: IntArray) -> IntArray:
+    """Return those of the k `positions` whose label (k,) is unlikely, the least likely first.
+
+    `probabilities` (n, C) may be on disk, and be of fewer items than there are positions.
+    """
+    scored = positions < len(probabilities)
+    places = positions[scored]
+    given = np.asarray(probabilities[places, labels[scored]])
+    below = np.flatnonzero(given < UNLIKELY)
+    return places[below[np.argsort(given[below], kind="stable")]]

@@ -1,0 +1,93 @@
+"""Lists of items to look at: what is taken for what, where people differ, labels worth a second look."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request
+
+from nextlabel.contracts.errors import NextlabelError
+from nextlabel.engine.pictures.decoding import measure
+from nextlabel.engine.progress.doubts import UNLIKELY
+from nextlabel.engine.progress.records import Listing
+from nextlabel.engine.serving.looking import SMALL
+from nextlabel.web import figures, words
+from nextlabel.web.addresses import kind_of, picture_address
+from nextlabel.web.asked.progress import ConfusionQuery, PageQuery
+from nextlabel.web.context import loop, settings
+from nextlabel.web.reading import validated
+
+SECTION = 6
+"""Items of each list on the progress page."""
+_PAGE = 48
+
+
+def confusion() -> str:
+    """Show the held-out items of one class that are taken for another, or for what they are."""
+    asked = validated(ConfusionQuery, request.args.to_dict())
+    found = loop().progress().confused(asked.true, asked.predicted, asked.page, _PAGE)
+    if asked.true == asked.predicted:
+        title = f"{asked.true}, taken for what it is"
+    else:
+        title = f"{asked.true} taken for {asked.predicted}"
+    held = figures.plural(found.total, "held-out item")
+    note = f"{held} of class {asked.true}, which {found.checkpoint} takes for {asked.predicted}."
+    return _list(found, title, note, true=asked.true, predicted=asked.predicted)
+
+
+def disagreements() -> str:
+    """Show the items whose annotators have no class in common."""
+    found = loop().progress().contested(_page(), _PAGE)
+    note = f"{figures.plural(found.total, 'item')}: of each, no class is in what every annotator says."
+    return _list(found, "Where annotators disagree", note)
+
+
+def second_look() -> str:
+    """Show the items whose label the live checkpoint finds all but impossible."""
+    found = loop().progress().doubtful(_page(), _PAGE)
+    items = figures.plural(found.total, "labelled item")
+    given = figures.round_percent(UNLIKELY)
+    note = f"{items} whose label {found.checkpoint} gives less than {given}, the least likely first."
+    return _list(found, "Labels worth a second look", note)
+
+
+def add(pages: Blueprint) -> None:
+    """Add the pages."""
+    pages.add_url_rule("/projects/<project>/confusion", view_func=confusion)
+    pages.add_url_rule("/projects/<project>/disagreements", view_func=disagreements)
+    pages.add_url_rule("/projects/<project>/second-look", view_func=second_look)
+
+
+def looks(project: str, *lists: Listing | None) -> dict[str, object]:
+    """Return what a template needs to show items."""
+    first = next((item.id for found in lists if found for item in found.items), None)
+    return {
+        "picture": picture_address(project),
+        "pixels": first is not None and kind_of(project) == "image" and _small(first),
+        "unlikely": UNLIKELY,
+    }
+
+
+def _small(item: str) -> bool:
+    """Whether the pictures are so small that their pixels are to be seen: as small as one of them."""
+    try:
+        return max(measure(loop().image(item)[0], settings().max_pixels)) <= SMALL
+    except NextlabelError:  # its file is gone, or rotten
+        return False
+
+
+def _page() -> int:
+    return validated(PageQuery, request.args.to_dict()).page
+
+
+def _list(found: Listing, title: str, note: str, **named: str) -> str:
+    project = loop().status()
+    return render_template(
+        "progress-list.html",
+        project=project,
+        found=found,
+        title=title,
+        note=note,
+        named=named,
+        figures=figures,
+        words=words,
+        **looks(project.name, found),
+    )

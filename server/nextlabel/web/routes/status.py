@@ -1,0 +1,20 @@
+"""GET /status: where a project stands, in one small answer that can be asked for often."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from nextlabel.web.context import loop
+from nextlabel.web.openapi import Routes
+from nextlabel.web.replies.base import render
+from nextlabel.web.replies.status import StatusReply
+
+
+def status() -> Response:
+    """Tell where a project stands: its labels, its live checkpoint, its next training, its goal."""
+    return render(StatusReply.model_validate(loop().standing()))
+
+
+def add(api: Routes) -> None:
+    """Add the route."""
+    api.get("/status", responses=api.says({200: api.json(StatusReply)}, 404))(status)

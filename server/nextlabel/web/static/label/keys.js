@@ -1,0 +1,28 @@
+// Which key is which: those of the classes, and what a key event means whatever the keyboard's layout.
+
+const COMMANDS = "usgz?/";
+const SPARE = [..."1234567890", ..."abcdefghijklmnopqrstuvwxyz"].filter((key) => !COMMANDS.includes(key));
+
+// Return each class's key, or undefined where there are more classes than keys. A class of one
+// character has that key; the others get digits, then letters.
+export function assign(classes) {
+  const own = classes.map((name) => name.toLowerCase());
+  const named = own.map((name, place) =>
+    [...name].length === 1 && !COMMANDS.includes(name) && name.trim() !== "" && own.indexOf(name) === place);
+  const spare = SPARE.filter((key) => !own.some((name, place) => named[place] && name === key));
+  return own.map((name, place) => (named[place] ? name : spare.shift()));
+}
+
+// Return the names under which a key event may be known: what it types, then where it lies.
+export function names(event) {
+  const place = /^(?:Key|Digit|Numpad)([A-Z0-9])$/.exec(event.code);
+  const typed = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  return place ? [typed, place[1].toLowerCase()] : [typed];
+}
+
+// Whether a key event is the page's, and not of a field, a dialog or the browser.
+export function ours(event) {
+  if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return false;
+  if (document.querySelector("dialog[open]")) return false;
+  return !event.target.closest("input:not([type=checkbox]), textarea, select");
+}

@@ -1,0 +1,68 @@
+// An item's picture, fetched and decoded before it is shown.
+
+import { ask, passing } from "./api.js";
+
+const AGAIN = 2000;  // milliseconds
+
+export class Picture {
+  image = null;  // stays null where it is broken, or the item is no picture
+  broken = false;
+  waits = true;
+  #url;
+
+  constructor(url) {
+    this.#url = url;
+    this.waits = Boolean(url);
+  }
+
+  // Whether the item can be shown now.
+  get done() {
+    return this.broken || !this.#url || this.image !== null;
+  }
+
+  // Fetch it; settles once it can be shown, or never can.
+  start() {
+    this.waits = false;
+    return this.#load();
+  }
+
+  // Decode again what the browser may have dropped since.
+  warm() {
+    this.image?.decode().catch(() => {});
+  }
+
+  async #load() {
+    for (let wait = AGAIN; ; wait = Math.min(30_000, 2 * wait)) {
+      const image = new Image();
+      image.alt = "picture to label";
+      image.draggable = false;
+      image.decoding = "sync";  // it is decoded already: shown in the frame it is put in
+      image.src = this.#url;
+      try {
+        await image.decode();
+        this.image = image;
+        return;
+      } catch {
+        // the element does not say whether the picture is rotten or the network away
+        const { status } = await ask(this.#url, { method: "HEAD" });
+        if (!passing(status)) {
+          this.broken = true;
+          return;
+        }
+      }
+      await later(wait);
+    }
+  }
+}
+
+function later(wait) {
+  return new Promise((resolve) => {
+    const go = () => {
+      clearTimeout(timer);
+      window.removeEventListener("online", go);
+      resolve();
+    };
+    const timer = setTimeout(go, wait);
+    window.addEventListener("online", go);
+  });
+}

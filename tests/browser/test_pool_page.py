@@ -1,0 +1,171 @@
+"""The pool's page, as a person has it: pictures dropped into it, filtered, opened, mended."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import numpy as np
+import pytest
+from odd_pictures import saved
+from PIL import Image
+
+WITHOUT_SCRIPT = {"java_script_enabled": False}
+TELEPHONE = {"viewport": {"width": 360, "height": 740}}
+DARK = {"color_scheme": "dark"}
+DROP = """async files => {
+    const data = new DataTransfer();
+    for (const [name, bytes] of files) {
+        const content = Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
+        data.items.add(new File([content], name, { type: "image/png" }));
+    }
+    document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: data }));
+}"""
+FOLDER = """async files => {
+    const content = (bytes) => Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
+    const leaf = ([name, bytes]) => ({ isFile: true, name, file: (done) => done(new File([content(bytes)], name)) });
+    const folder = (name, entries) => ({
+        isFile: false,
+        name,
+        createReader: () => {
+            const left = [entries.slice(0, 2), entries.slice(2), []];
+            return { readEntries: (done) => done(left.shift()) };
+        },
+    });
+    const [first, ...rest] = files;
+    const tree = folder("all", [leaf(first), folder("more", rest.map(leaf))]);
+    const event = new DragEvent("drop", { bubbles: true, cancelable: true });
+    const items = [{ webkitGetAsEntry: () => tree }];
+    Object.defineProperty(event, "dataTransfer", { value: { types: ["Files"], files: [], items } });
+    document.body.dispatchEvent(event);
+}"""
+
+
+def noise(seed: int) -> bytes:
+    """A picture nobody has sent before."""
+    return saved(Image.fromarray(np.random.default_rng(seed).integers(0, 256, (20, 30, 3), np.uint8)))
+
+
+def given(*files: tuple[str, bytes]) -> list[list[str]]:
+    return [[name, base64.b64encode(data).decode()] for name, data in files]
+
+
+def told(page):
+    """What became of them, once all are sent and scored."""
+    page.wait_for_selector("#sending[aria-busy=false]", timeout=120_000)
+    return page.inner_text("#told")
+
+
+def test_pictures_are_dropped_in(window, server):
+    page = window.visit("/projects/quick/pool")
+    client = server.client()
+    before = client("GET", "/projects/quick/items?limit=1000").json()["items"]
+    files = given(
+        ("a.png", noise(1)), ("b.png", noise(2)), ("copy of a.png", noise(1)), ("notes.png", b"a shopping list")
+    )
+    page.evaluate(DROP, files)
+    assert told(page) == "2 added, 1 already there, 1 refused"
+    assert page.locator("#refused li").all_inner_texts() == [
+        "notes.png: this is text; a picture is read if it is JPEG, PNG or WebP"
+    ]
+    after = client("GET", "/projects/quick/items?limit=1000").json()["items"]
+    assert len(after) == len(before) + 2
+    page.click("#show")
+    page.wait_for_selector(".thumbnails")
+    assert page.locator(".thumbnails .id").first.inner_text() == after[-1]["id"]
+    page.wait_for_load_state("networkidle")
+    assert page.locator(".thumbnails img").first.evaluate("image => image.naturalWidth") == 30
+    assert (
+        page.locator(".thumbnails img").first.evaluate("image => getComputedStyle(image).imageRendering") == "pixelated"
+    )
+
+
+def test_a_folder_is_dropped_in_with_what_its_folders_hold(window):
+    page = window.visit("/projects/quick/pool")
+    files = given(*[(f"{seed}.png", noise(seed)) for seed in range(10, 14)], (".DS_Store", b"x"))
+    page.evaluate(FOLDER, files)
+    assert told(page) == "4 added"
+
+
+def test_a_whole_folder_is_chosen(window, tmp_path: Path):
+    for seed in range(20, 23):
+        (tmp_path / f"{seed}.png").write_bytes(noise(seed))
+    page = window.visit("/projects/quick/pool")
+    page.click("#add summary")
+    page.set_input_files("#folder", tmp_path)
+    assert told(page) == "3 added"
+
+
+def test_what_the_server_did_not_get_is_sent_again(window):
+    page = window.visit("/projects/quick/pool")
+    page.route("**/projects/quick/items", lambda route: route.abort())
+    page.evaluate(DROP, given(("a.png", noise(30)), ("b.png", noise(31))))
+    assert told(page) == "0 added, 2 not sent"
+    assert page.inner_text("#again") == "Try the 2 again"
+    assert page.locator("#refused li").count() == 2
+    page.unroute("**/projects/quick/items")
+    page.click("#again")
+    assert told(page) == "2 added"
+    assert page.locator("#refused li").count() == 0
+
+
+@pytest.mark.parametrize("window", [WITHOUT_SCRIPT], indirect=True)
+def test_without_script_the_form_adds_them(window):
+    page = window.visit("/projects/quick/pool")
+    page.click("#add summary")
+    files = [{"name": f"{seed}.png", "mimeType": "image/png", "buffer": noise(seed)} for seed in (40, 41)]
+    files.append({"name": "notes.png", "mimeType": "image/png", "buffer": b"a shopping list"})
+    page.set_input_files("#image", files)
+    page.click("#adding button")
+    page.wait_for_selector(".sent-result")
+    assert "2 added, 1 refused." in page.inner_text(".sent-result")
+    assert "notes.png: this is text" in page.inner_text(".sent-result")
+
+
+@pytest.mark.parametrize("window", [{}, {**TELEPHONE, **DARK}, WITHOUT_SCRIPT], indirect=True)
+def test_by_keyboard_from_a_filter_to_an_item_that_is_mended(window, server):
+    client = server.client()
+    open_items = client("GET", "/items?state=open&limit=1000").json()["items"]
+    item = next(item for item in open_items if item["candidates"] is None and not item["holdout"])
+    labels = [{"id": item["id"], "candidates": ["1", "7"]}]
+    assert client("POST", "/labels", {"annotator": "zoe", "labels": labels}).status == 201
+    page = window.visit("/projects/quick/pool")
+    assert not window.overflows()
+    page.focus("#class")
+    page.keyboard.type("7")
+    page.focus("#annotator")
+    page.keyboard.type("zoe")
+    page.focus("#q")
+    page.keyboard.type(item["id"])
+    page.keyboard.press("Enter")
+    page.wait_for_url("**class=7**")
+    (one,) = page.locator(".thumbnails a").all()
+    assert "1 or 7" in one.inner_text()
+    one.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#set")
+    assert not window.overflows()
+    page.focus("#who")
+    page.keyboard.type("zoe")
+    page.focus("input[name=candidate][value='7']")
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**who=zoe**")
+    assert page.inner_text("#set") == "7"
+    assert page.input_value("#who") == "zoe"
+    page.click("nav.beside >> text=Pool")
+    assert page.input_value("#annotator") == "zoe"
+    client("POST", "/labels", {"annotator": "zoe", "labels": [{"id": item["id"], "retract": True}]})
+
+
+@pytest.mark.parametrize("window", [{}, {**TELEPHONE, **DARK}], indirect=True)
+@pytest.mark.parametrize(
+    "address", ["/", "/projects/quick/", "/projects/quick/pool", "/projects/quick/pool/0", "/docs"]
+)
+def test_nothing_is_wider_than_the_window_and_the_way_through_a_project_is_in_sight(window, address):
+    page = window.visit(address)
+    assert not window.overflows()
+    if "quick" in address:
+        links = page.locator("header .of-project a")
+        assert links.all_inner_texts() == ["Try it", "Label", "Progress", "Pool"]
+        assert links.last.evaluate("a => a.getBoundingClientRect().right <= innerWidth")

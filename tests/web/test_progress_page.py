@@ -1,0 +1,254 @@
+"""The progress page: what it tells, what its buttons do, and that it needs no script."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+
+import pytest
+
+PAGE = "/projects/digits/progress"
+HTML = {"Accept": "text/html"}
+
+
+def shown(client, address=PAGE, status=200):
+    answer = client.get(address, headers=HTML)
+    assert answer.status_code == status
+    return answer.get_data(as_text=True)
+
+
+def plain(text):
+    """Without its tags, its spaces single."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text)).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def change(settings, statement, *values):
+    connection = sqlite3.connect(settings.home / "nextlabel.db")
+    with connection:
+        connection.execute(statement, values)
+    connection.close()
+
+
+@pytest.fixture
+def twice(settings):
+    """As if `digits` had been trained twice: r2 is live, and it is r1 again."""
+    change(
+        settings,
+        "INSERT INTO checkpoints SELECT project, 'r2', 2, job, created + 1, metrics, card, verdict, folder "
+        "FROM checkpoints WHERE name = 'r1'",
+    )
+    change(settings, "UPDATE projects SET live = 'r2'")
+
+
+def label(client, item, annotator, *names):
+    body = {"annotator": annotator, "labels": [{"id": item, "candidates": names}]}
+    assert client.post("/labels", json=body).status_code == 201
+
+
+def open_items(client, count):
+    return [item["id"] for item in client.get(f"/query?size={count}&strategy=random").get_json()["items"]]
+
+
+def test_the_accuracy_with_its_interval(client):
+    metrics = client.get("/checkpoints").get_json()["checkpoints"][0]["metrics"]
+    text = plain(shown(client))
+    assert f"{100 * metrics['accuracy']:.1f} %" in text
+    assert f"on {metrics['holdout']:.0f} held-out items" in text
+    low, high = map(float, re.search(r"\((\d+\.\d) % to (\d+\.\d) %\)", text).groups())
+    assert low < 100 * metrics["accuracy"] < high
+
+
+def test_the_chart_needs_nothing_that_the_policy_refuses(client, twice):
+    text = shown(client)
+    wide, narrow = re.findall(r"<svg[^>]*role=\"img\".*?</svg>", text, re.DOTALL)
+    for chart in (wide, narrow):
+        assert "aria-label=" in chart
+        assert not re.search(r"<style|<script|style=|<!--|href", chart)
+        titles = re.findall(r"<title>(.*?)</title>", chart)
+        assert len(titles) == 2
+        assert re.match(r"r1: 20 labelled items, accuracy .* 95 % interval", plain(titles[0]))
+        assert titles[1].startswith("r2 (live)")
+
+
+def test_the_table_says_the_same_as_the_chart(client, twice):
+    table = re.search(r"<table class=\"rows checkpoints\">.*?</table>", shown(client), re.DOTALL).group()
+    rows = [plain(row) for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL)]
+    assert "r2 live" in rows[1]
+    assert "Roll back to r1" in rows[2]
+    assert " 20 " in rows[2]
+    assert "the first checkpoint of this project" in rows[2]
+
+
+def test_rolling_back_and_forth(client, twice):
+    answer = client.post(PAGE, data={"promote": "r1"})
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == f"{PAGE}?promoted=r1"
+    text = plain(shown(client, answer.headers["Location"]))
+    assert "r1 is live: it answers every prediction from now on." in text
+    assert "Promote r2" in text
+    assert "rolled back" in text
+    assert client.post("/predict", json={"ids": ["0"]}).get_json()["checkpoint"] == "r1"
+    client.post(PAGE, data={"promote": "r2"})
+    # an old address tells what is so now
+    assert "r2 is live now." in plain(shown(client, answer.headers["Location"]))
+
+
+def test_files_that_are_gone_are_told_and_cannot_go_live(client, settings, twice):
+    shutil.copytree(settings.home / "checkpoints/digits/r1", settings.home / "checkpoints/digits/r2")
+    change(settings, "UPDATE checkpoints SET folder = replace(folder, 'r1', 'r2') WHERE name = 'r2'")
+    shutil.rmtree(settings.home / "checkpoints/digits/r1")
+    text = plain(shown(client))
+    assert "its files are gone" in text
+    assert "Roll back to r1" not in text
+    answer = client.post(PAGE, data={"promote": "r1"}, headers=HTML)
+    assert answer.status_code == 410
+    assert re.search(r'role="alert">[^<]*there is no checkpoint', answer.get_data(as_text=True))
+    assert client.get("/checkpoints").get_json()["checkpoints"][1]["live"]
+
+
+def test_training_from_the_page(client):
+    answer = client.post(PAGE, data={"train": "now"})
+    assert answer.status_code == 303
+    text = plain(shown(client, answer.headers["Location"]))
+    job = client.get("/jobs").get_json()["jobs"][0]
+    assert f"Job {job['job']}, a training, is queued." in text
+    assert f"Job {job['job']} trains already" in text
+    again = client.post(PAGE, data={"train": "now"}, headers=HTML)
+    assert again.status_code == 409
+    assert "already trains" in again.get_data(as_text=True)
+
+
+def test_cancelling_from_the_page(client):
+    job = client.post("/train").get_json()["job"]
+    assert f'data-running="{job}"' in shown(client)
+    assert f'name="cancel" value="{job}"' in shown(client, f"{PAGE}/jobs")
+    answer = client.post(PAGE, data={"cancel": str(job)})
+    assert answer.status_code == 303
+    assert f"Job {job} is cancelled." in plain(shown(client, answer.headers["Location"]))
+    assert 'data-running=""' in shown(client)
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        ({}, 422),
+        ({"train": "later"}, 422),
+        ({"cancel": "x"}, 422),
+        ({"cancel": "999"}, 404),
+        ({"promote": "nope"}, 404),
+        ({"burn": "1"}, 422),
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_changes_nothing(client, stored, data, status):
+    before = stored()
+    answer = client.post(PAGE, data=data, headers=HTML)
+    assert answer.status_code == status
+    assert re.search(r'id="fault" class="fault" role="alert">[^<]', answer.get_data(as_text=True))
+    assert stored() == before
+
+
+def test_another_site_cannot_press_the_buttons(client, stored):
+    before = stored()
+    for data in ({"train": "now"}, {"promote": "r1"}):
+        answer = client.post(PAGE, data=data, headers={**HTML, "Origin": "http://elsewhere.example"})
+        assert answer.status_code == 403
+    assert stored() == before
+
+
+def test_labels_not_learnt_from_yet_are_counted(client):
+    first, second = open_items(client, 2)
+    label(client, first, "ann", "1")
+    label(client, second, "ann", "1", "7")
+    assert "2 labels by people have come that r1 has not learnt from. 2 labels in the last hour." in plain(
+        shown(client)
+    )
+    assert re.search(r"ann 1 1 0 0 2 \d{4}-", plain(shown(client)))
+
+
+def test_where_annotators_disagree(client):
+    (item,) = open_items(client, 1)
+    assert "Nowhere: what is said of each item has a class in common." in plain(shown(client))
+    label(client, item, "ann", "1")
+    label(client, item, "bob", "7")
+    for address in (PAGE, "/projects/digits/disagreements"):
+        text = shown(client, address)
+        assert f'href="/projects/digits/pool/{item}"' in text
+        assert "ann: 1" in text
+        assert "bob: 7" in text
+
+
+def test_labels_worth_a_second_look(client):
+    items = open_items(client, 30)
+    for item in items:
+        said = client.post("/predict", json={"ids": [item]}).get_json()
+        label(client, item, "ann", list(said["probabilities"])[-1])
+    assert "whose label r1 gives less than 5 %" in plain(shown(client))
+    text = shown(client, "/projects/digits/second-look")
+    total = int(re.search(r"(\d+) labelled items? whose", plain(text)).group(1))
+    assert 0 < total <= 30
+    assert len(re.findall(r'href="/projects/digits/pool/\d+"', text)) == total
+
+
+def test_every_cell_of_the_confusion_opens_its_items(client):
+    text = shown(client)
+    matrix = re.search(r'<table class="heat.*?</table>', text, re.DOTALL).group()
+    cells = re.findall(r'<td class="h[1-5][^"]*"><a href="([^"]+)"[^>]*>(\d+)<', matrix)
+    metrics = client.get("/checkpoints").get_json()["checkpoints"][0]["metrics"]
+    assert sum(int(count) for _, count in cells) == metrics["holdout"]
+    address, count = cells[1]
+    page = shown(client, address.replace("&amp;", "&"))
+    assert len(re.findall(r'<a href="/projects/digits/pool/', page)) == min(int(count), 48)
+    assert f"{count} held-out item" in plain(page)
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "told"),
+    [
+        ("true=nope&predicted=1", 404, "no class is called"),
+        ("true=1", 422, "predicted"),
+        ("true=1&predicted=2&page=0", 422, "page"),
+        ("true=1&predicted=2&page=x", 422, "page"),
+    ],
+)
+def test_a_cell_that_is_not_there(client, query, status, told):
+    text = shown(client, f"/projects/digits/confusion?{query}", status)
+    assert 'role="alert"' in text
+    assert told in text
+
+
+def test_pages_behind_the_last_show_the_last(client):
+    assert "There is none." in shown(client, "/projects/digits/disagreements?page=7")
+
+
+def test_the_control_arm_is_not_made_up(client):
+    assert "That cannot be told from this project" in plain(shown(client))
+
+
+def test_older_jobs_are_a_link_away(client):
+    for _ in range(9):
+        client.delete(f"/jobs/{client.post('/train').get_json()['job']}")
+    text = shown(client)
+    assert len(re.findall(r'<li class="job ', text)) == 8
+    older = re.search(r'href="(/projects/digits/progress/jobs\?before=\d+)">Older jobs', text).group(1)
+    jobs = client.get("/jobs").get_json()["jobs"]
+    assert len(re.findall(r'<li class="job ', shown(client, older))) == len(jobs) - 8
+
+
+def test_before_any_model(build, settings, tmp_path):
+    app = build(home=tmp_path / "new", trained=tmp_path)
+    app.extensions["nextlabel"].context.database.migrate()
+    client = app.test_client()
+    text = plain(shown(client))
+    assert "No model has been trained yet, and the data set has not been read." in text
+    assert "Every training adds a point here" in text
+    assert "has not been read yet." in text
+    assert client.post(PAGE, data={"train": "now"}).status_code == 303
+
+
+def test_without_scores_it_says_what_is_missing(client, settings):
+    change(settings, "DELETE FROM scorings")
+    text = plain(shown(client))
+    assert text.count("r1 has not scored the pool yet.") == 2
+    assert "r1 has not scored" in shown(client, "/projects/digits/confusion?true=1&predicted=2", 503)

@@ -1,0 +1,98 @@
+"""GET /items/<id>/image?size=: small, upright, kept, and never asked for twice in vain."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from odd_pictures import odd_pictures, smooth, stored
+from PIL import Image
+
+ODD = {name: odd for name, odd in odd_pictures().items() if odd.status == 200}
+
+
+def added(client, data):
+    answer = client.post("/items", data=data, content_type="image/png")
+    assert answer.status_code == 201, answer.get_data(as_text=True)
+    return answer.get_json()["ids"][0]
+
+
+def small(client, item, size=160):
+    answer = client.get(f"/items/{item}/image?size={size}")
+    assert (answer.status_code, answer.mimetype) == (200, "image/webp"), answer.get_data(as_text=True)
+    return Image.open(io.BytesIO(answer.data)).convert("RGB")
+
+
+@pytest.mark.parametrize("size", [160, 320])
+@pytest.mark.parametrize("way", [1, 3, 6])
+def test_a_photograph_is_made_small_and_upright(client, size, way):
+    item = added(client, stored(smooth(1200, 800), way, "JPEG", quality=90))
+    shown = small(client, item, size)
+    assert shown.size == (size, round(size * 2 / 3))
+    like = np.asarray(smooth(*shown.size)).astype(int)
+    assert np.abs(np.asarray(shown).astype(int) - like).mean() < 6
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_pictures(client, name):
+    odd = ODD[name]
+    shown = small(client, added(client, odd.data))
+    assert max(shown.size) <= 160
+    if odd.like is not None:
+        assert shown.size == odd.like.size
+        like = np.asarray(odd.like.convert("RGB")).astype(int)
+        assert np.abs(np.asarray(shown).astype(int) - like).max() <= 16
+
+
+def test_it_is_never_larger_than_the_picture_and_a_tiny_one_keeps_its_pixels(client):
+    data = np.asarray(Image.open(io.BytesIO(client.get("/items/0/image").data)).convert("RGB"))
+    for size in (160, 320):
+        np.testing.assert_array_equal(np.asarray(small(client, "0", size)), data)
+
+
+@pytest.mark.parametrize("size", ["0", "1", "161", "640", "x", "-160", "1e2", "160.0", "", "\uff11\uff16\uff10"])
+def test_other_sizes_are_refused(client, refused, size):
+    detail = refused(lambda: client.get(f"/items/0/image?size={size}"), 422)["detail"]
+    assert "160" in detail
+    assert "320" in detail
+
+
+def test_whoever_has_it_is_not_sent_it_again(client, picture):
+    item = added(client, picture(300, 300))
+    first = client.get(f"/items/{item}/image?size=160")
+    assert "private" in first.headers["Cache-Control"]
+    assert "sandbox" in first.headers["Content-Security-Policy"]
+    again = client.get(f"/items/{item}/image?size=160", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+    other = client.get(f"/items/{item}/image?size=320", headers={"If-None-Match": first.headers["ETag"]})
+    assert other.status_code == 200
+    assert client.get("/items/0/image?size=160").headers["ETag"] != first.headers["ETag"]
+
+
+def test_it_is_made_once_and_kept(client, picture, settings, monkeypatch):
+    item = added(client, picture(300, 300))
+    first = client.get(f"/items/{item}/image?size=160").data
+    (kept,) = [path for path in (settings.home / "thumbnails").rglob("*") if path.is_file()]
+    assert kept.read_bytes() == first
+    monkeypatch.setattr("nextlabel.engine.pool.items.thumbnail", None)  # it is not made again
+    assert client.get(f"/items/{item}/image?size=160").data == first
+
+
+def test_a_picture_that_no_longer_decodes_or_is_gone_is_a_problem_and_its_page_stays(
+    client, picture, problem, settings
+):
+    item = added(client, picture(300, 300))
+    file = settings.home / "uploads" / item[:2] / item
+    file.write_bytes(file.read_bytes()[:200])
+    assert "does not decode" in problem(client.get(f"/items/{item}/image?size=160"), 422)["detail"]
+    assert "no longer" not in client.get(f"/items/{item}/image?size=160").headers.get("ETag", "")
+    file.unlink()
+    problem(client.get(f"/items/{item}/image?size=160"), 410)
+    assert client.get("/projects/digits/pool?order=newest").status_code == 200
+    assert client.get(f"/projects/digits/pool/{item}").status_code == 200
+
+
+def test_an_item_that_is_not_there(client, problem):
+    problem(client.get("/items/nope/image?size=160"), 404)
