@@ -18,6 +18,8 @@ SHOWN = {
     "query": ("query", "Ask which items to label next."),
     "label": ("label", "Say which classes an item could be."),
     "simulate": ("simulate", "Play the loop with a data set's own labels and draw learning curves."),
+    "import": ("import_", "Add labels and pictures from files of other tools."),
+    "export": ("export", "Write labels, pictures or the model for other tools."),
     "new-plugin": ("new_plugin", "Write a plugin package that works, with its test."),
     "worker": ("worker", "Run queued trainings, without a web server."),
 }

@@ -142,6 +142,16 @@ def of_item(c: Connection, project: str, position: int) -> list[LabelRow]:
     return _rows(c, _SINCE.where(labels.c.position == bindparam("position")), project=project, position=position)
 
 
+def of_items(c: Connection, project: str, positions: Sequence[int], until: int) -> dict[int, list[LabelRow]]:
+    """Return by position, in order, what was said of these items up to and with the id `until`."""
+    found: dict[int, list[LabelRow]] = {}
+    for some in bulk.chunks(positions):
+        statement = _SINCE.where(labels.c.position.in_(some), labels.c.id <= until)
+        for row in _rows(c, statement, project=project):
+            found.setdefault(row.position, []).append(row)
+    return found
+
+
 def last(c: Connection, project: str) -> int:
     """Return the newest label's id; 0 if there is none."""
     return int(c.execute(_LAST, {"project": project}).scalar_one())

@@ -1,0 +1,112 @@
+"""nextlabel export: labels, pictures and the model, for other tools or another nextlabel."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from nextlabel.cli.options import as_json, imported, opened, project, with_settings
+from nextlabel.cli.screen import Screen
+from nextlabel.engine.engine import Engine
+from nextlabel.engine.exchange.exporting import FORMATS, TABLES, Asked, Exported, export, lines
+from nextlabel.engine.settings import Settings
+
+STDOUT = Path("-")
+
+
+@click.command("export")
+@project
+@click.option("--format", "kind", type=click.Choice(FORMATS), required=True, help="What to write.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The file (csv, jsonl, onnx) or folder (imagefolder, coco, label-studio) to write; - prints csv and jsonl.",
+)
+@click.option(
+    "--resolved/--history",
+    "resolved",
+    default=False,
+    help="csv, jsonl: one row an item, as it stands, or every label there ever was (the default).",
+)
+@click.option(
+    "--all/--labelled", "everything", default=False, help="Every item, or those somebody spoke of (the default)."
+)
+@click.option(
+    "--predictions", "predicted", is_flag=True, help="With --resolved: what the live model says of each item."
+)
+@click.option("--copy-images", "copy", is_flag=True, help="coco, label-studio: write the pictures too, into images/.")
+@click.option("--image-prefix", "prefix", help="label-studio: what stands before the address of a picture.")
+@click.option("--checkpoint", help="onnx: another checkpoint than the live one.")
+@click.option("--force", is_flag=True, help="Replace an earlier export.")
+@as_json
+@with_settings("host", "port")
+def command(
+    settings: Settings,
+    project: str,
+    kind: str,
+    out: Path,
+    resolved: bool,
+    everything: bool,
+    predicted: bool,
+    copy: bool,
+    prefix: str | None,
+    checkpoint: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Write what PROJECT knows: its labels, its pictures, or its model."""
+    _check(kind, out, resolved=resolved, predicted=predicted, copy=copy, checkpoint=checkpoint, as_json=as_json)
+    address = f"/data/local-files/?d={out.name}/" if copy else f"http://{settings.host}:{settings.port}/"
+    asked = Asked(kind, resolved, everything, predicted, copy, prefix or address, checkpoint, force)
+    screen = Screen(as_json)
+    with opened(settings) as engine:
+        if out == STDOUT:
+            done = _print(engine, project, asked)
+        else:
+            loop = imported(engine, project) if kind != "onnx" else engine.loop(project)
+            with screen.progress(f"exporting {project}") as advance:
+                done = export(engine.context, loop, asked, out, advance)
+    if not as_json:
+        for note in done.notes:
+            click.echo(note, err=True)
+    if out != STDOUT:
+        told = {name: value for name, value in asdict(done).items() if value is not None}
+        screen.answer({"project": project, "out": str(out), **told}, f"{out}: {_words(done)}")
+
+
+def _check(
+    kind: str, out: Path, *, resolved: bool, predicted: bool, copy: bool, checkpoint: str | None, as_json: bool
+) -> None:
+    """Raise UsageError for options that the format has no use for: they would be lost in silence."""
+    if resolved and kind not in TABLES:
+        raise click.UsageError(f"--resolved is of {' and '.join(TABLES)}, not of {kind}")
+    if predicted and not resolved:
+        raise click.UsageError("--predictions needs --resolved: the history has no predictions")
+    if copy and kind not in {"coco", "label-studio"}:
+        raise click.UsageError(f"--copy-images is of coco and label-studio, not of {kind}")
+    if checkpoint is not None and kind != "onnx":
+        raise click.UsageError(f"--checkpoint is of onnx, not of {kind}")
+    if out == STDOUT and kind not in TABLES:
+        raise click.UsageError(f"{' and '.join(TABLES)} can be printed; {kind} is written to a place of its own")
+    if out == STDOUT and as_json:
+        raise click.UsageError("--json and --out - would both print")
+
+
+def _print(engine: Engine, project: str, asked: Asked) -> Exported:
+    done = Exported(asked.format)
+    for piece in lines(engine.context, imported(engine, project), asked, done, lambda *_: None):
+        sys.stdout.buffer.write(piece.encode())
+    sys.stdout.buffer.flush()
+    return done
+
+
+def _words(done: Exported) -> str:
+    """Return what was written, for a person."""
+    if done.checkpoint is not None:
+        return f"checkpoint {done.checkpoint}, with labels and preprocessing in its metadata"
+    counts = {"items": done.items, "labels": done.labels, "pictures": done.pictures}
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count is not None)

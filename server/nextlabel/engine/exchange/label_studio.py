@@ -1,0 +1,173 @@
+"""Label Studio's JSON: full exports (tasks with annotations) and JSON-MIN (a row an annotation)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nextlabel.engine.exchange import kept
+from nextlabel.engine.exchange.entries import (
+    Entry,
+    Fault,
+    Found,
+    NoSense,
+    Reading,
+    Said,
+    beside,
+    moment,
+    said_set,
+    said_value,
+    shortly,
+)
+from nextlabel.engine.exchange.json_stream import members
+from nextlabel.engine.exchange.lines import Text
+
+PICTURES = "images"
+_PLAIN = {
+    "id", "annotation_id", "annotator", "created_at", "updated_at", "lead_time", "was_cancelled", "agreement", "meta",
+}  # fmt: skip
+"""What JSON-MIN says beside the picture and the answer."""
+_PICTURE_KEYS = ("image", "img", "picture", "photo", "url", "file", "filename", "path")
+
+
+def read(text: Text, reading: Reading) -> Iterator[Found]:
+    """Yield the labels of every task."""
+    for member in members(text):
+        task = member.value
+        if member.key is not None or not isinstance(task, dict):
+            yield Fault(member.line, "Label Studio exports a list of tasks")
+            return
+        try:
+            if "annotations" in task or "completions" in task or isinstance(task.get("data"), dict):
+                yield from _task(member.line, task, reading, text.path.parent)
+            else:
+                yield _row(member.line, task, reading)
+        except NoSense as error:
+            yield Fault(member.line, str(error))
+
+
+def _task(line: int, task: dict[str, Any], reading: Reading, folder: Path) -> Iterator[Found]:
+    data = task.get("data")
+    if not isinstance(data, dict):
+        raise NoSense(f"a task has `data`, an object; this one has {shortly(data)}")
+    meta = task["meta"].get(kept.NAME) if isinstance(task.get("meta"), dict) else None
+    known: dict[int, Any] = {}
+    if kept.is_kept(meta):
+        assert isinstance(meta, dict)
+        file = meta.get("file")
+        yield from kept.kept(line, meta, beside(folder / PICTURES, file) if isinstance(file, str) else None)
+        history = [said for said in meta["history"] if isinstance(said, dict)]
+        known = {said["n"]: said for said in history if isinstance(said.get("n"), int)}
+        named: tuple[str, Any] = (meta["id"], "id")
+    else:
+        named = (_picture(data), "address")
+    annotations = task.get("annotations", task.get("completions")) or []
+    if not isinstance(annotations, list) or not all(isinstance(each, dict) for each in annotations):
+        raise NoSense("the annotations of a task are a list of objects")
+    for annotation in sorted(annotations, key=lambda each: str(each.get("created_at") or "")):
+        try:
+            found = _annotation(annotation, reading, known)
+            if found is not None:
+                said, annotator, time, key = found
+                yield Entry(line, *named, said, annotator, time, key)
+        except NoSense as error:
+            yield Fault(line, str(error))
+
+
+def _annotation(
+    annotation: dict[str, Any], reading: Reading, known: dict[int, Any]
+) -> tuple[Said, str | None, float | None, str | None] | None:
+    """Return what an annotation says, who says it, when, and a key; None where it is ours, and still says the same."""
+    said = _answer(annotation, reading)
+    # Label Studio gives what it imports a number of its own, and remembers ours
+    number = annotation["import_id"] if "import_id" in annotation else annotation.get("id")
+    ours = known.get(number) if isinstance(number, int) else None
+    if ours is not None and _same(said, ours):
+        return None
+    at = annotation.get("updated_at" if ours is not None else "created_at") or annotation.get("updated_at")
+    key = annotation.get("unique_id") or annotation.get("id")
+    name = None if key is None else f"label-studio-{key}"
+    return said, _who(annotation.get("completed_by")), moment(at), name
+
+
+def _answer(annotation: dict[str, Any], reading: Reading) -> Said:
+    """Return what an annotation says of the whole picture; NoSense."""
+    if annotation.get("was_cancelled") or annotation.get("skipped"):
+        return Said("skip")
+    answers: dict[str, list[Said]] = {}
+    for name, value in _regions(annotation):
+        if reading.question in {None, name} and {"choices", "number"} & set(value):
+            said = said_set(value["choices"]) if "choices" in value else said_value(value["number"])
+            answers.setdefault(name, []).append(said)
+    if len(answers) > 1:
+        raise NoSense(f"it answers several questions: {', '.join(sorted(answers))}; say which with --question")
+    if not answers:
+        asked = f" to {reading.question!r}" if reading.question else ""
+        raise NoSense(f"an annotation holds no choices{asked}, and was not skipped")
+    ((name, given),) = answers.items()
+    if len(given) > 1:
+        raise NoSense(f"it answers {name!r} {len(given)} times: about regions, not about the whole picture")
+    return given[0]
+
+
+def _regions(annotation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the name of each question answered, with the answer."""
+    result = annotation.get("result")
+    for region in result if isinstance(result, list) else []:
+        value = region.get("value") if isinstance(region, dict) else None
+        if isinstance(value, dict):
+            yield str(region.get("from_name")), value
+        elif not isinstance(region, dict) or region.get("type") != "relation":
+            raise NoSense(f"an answer is an object with a `value`, not {shortly(region)}")
+
+
+def _row(line: int, row: dict[str, Any], reading: Reading) -> Found:
+    """Return the label of a row of JSON-MIN."""
+    rest = {name: value for name, value in row.items() if name not in _PLAIN and value is not None}
+    picture = next((name for name in _PICTURE_KEYS if isinstance(rest.get(name), str)), None)
+    if picture is None:
+        picture = next((n for n, v in rest.items() if isinstance(v, str) and "/" in v and n != reading.question), None)
+    if picture is None:
+        raise NoSense(f"no field of the row names a picture; they are {', '.join(row)}")
+    answers = {name: value for name, value in rest.items() if name != picture}
+    if reading.question is not None:
+        answers = {name: value for name, value in answers.items() if name == reading.question}
+    if row.get("was_cancelled"):
+        said = Said("skip")
+    elif len(answers) != 1:
+        told = f"several fields could be the answer: {', '.join(answers)}" if answers else "the row holds no answer"
+        raise NoSense(f"{told}; say which with --question" if answers else told)
+    else:
+        (value,) = answers.values()
+        choices = value.get("choices") if isinstance(value, dict) else [value] if isinstance(value, str) else value
+        said = said_value(choices) if isinstance(choices, int | float) else said_set(choices)
+    key = row.get("annotation_id")
+    at = moment(row.get("created_at") or row.get("updated_at"))
+    named = None if key is None else f"label-studio-{key}"
+    return Entry(line, rest[picture], "address", said, _who(row.get("annotator")), at, named)
+
+
+def _picture(data: dict[str, Any]) -> str:
+    texts = {name: value for name, value in data.items() if isinstance(value, str)}
+    for name in _PICTURE_KEYS:
+        if name in texts:
+            return texts[name]
+    addresses = [value for value in texts.values() if "/" in value]
+    if len(addresses) == 1:
+        return addresses[0]
+    raise NoSense(f"the task's data names no picture; its fields are {', '.join(data) or 'none'}")
+
+
+def _who(value: Any) -> str | None:
+    """Return the annotator: the e-mail address where there is one, else the number."""
+    if isinstance(value, dict):
+        value = value.get("email") or value.get("username") or value.get("id")
+    return None if value is None or value == "" else str(value)
+
+
+def _same(said: Said, written: dict[str, Any]) -> bool:
+    """Tell whether an annotation still says what we wrote."""
+    if said.kind == "candidates":
+        return set(said.candidates or ()) == set(written.get("candidates") or ())
+    return said.value == written.get("value") if said.kind == "value" else bool(written.get("skip"))
