@@ -74,8 +74,12 @@ def entry(line: int, value: Any) -> Found:
 def write(rows: Iterator[HistoryRow]) -> Iterator[str]:
     """Yield a line a label."""
     for row in rows:
-        said = {"id": row.id, "annotator": row.annotator, **content(row), "time": row.time, "key": row.key}
-        yield dumps(said) + "\n"
+        yield dumps(fields(row)) + "\n"
+
+
+def fields(row: HistoryRow) -> dict[str, Any]:
+    """Return a label as an object; of candidates, value, skip and retract just one is in it."""
+    return {"id": row.id, "annotator": row.annotator, **content(row), "time": row.time, "key": row.key}
 
 
 def content(row: HistoryRow) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
@@ -12,6 +10,7 @@ from flask import Response, request
 
 from nextlabel.contracts.errors import TooLarge
 from nextlabel.engine.answers import HistoryRow, LabelInput
+from nextlabel.engine.exchange import json_lines, tables
 from nextlabel.web.asked.bodies import CandidatesLabel, Label, Labels, SkipLabel, ValueLabel
 from nextlabel.web.asked.queries import HistoryQuery
 from nextlabel.web.context import loop, settings
@@ -19,9 +18,8 @@ from nextlabel.web.openapi import Routes
 from nextlabel.web.replies.base import render
 from nextlabel.web.replies.labelling import AcceptedReply, HistoryLabel, HistoryReply
 
-_COLUMNS = ("id", "annotator", "candidates", "value", "skip", "retract", "time", "key")
 _AT_A_TIME = 500
-"""Rows written at a time: one by one, each would be a packet of its own."""
+"""Rows sent at a time: one by one, each would be a packet of its own."""
 
 
 def submit(body: Labels) -> Response:
@@ -42,7 +40,8 @@ def history(query: HistoryQuery) -> Response:
     rows = found.history()
     first = list(islice(rows, 1))  # so that what is wrong is said before the answer has begun
     kind, write = _FORMATS[query.format]
-    stream = write(found.config.name, chain(first, rows))
+    parts = write(found.config.name, chain(first, rows))
+    stream = iter(lambda: "".join(islice(parts, _AT_A_TIME)), "")
     return Response(stream if request.method != "HEAD" else (), content_type=kind)
 
 
@@ -55,15 +54,7 @@ def add(api: Routes) -> None:
 
 def said(row: HistoryRow) -> HistoryLabel:
     """Return a row of the history with exactly one of candidates, value, skip and retract."""
-    if row.candidates is not None:
-        what: dict[str, object] = {"candidates": row.candidates}
-    elif row.value is not None:
-        what = {"value": row.value}
-    else:
-        what = {"skip": True} if row.skip else {"retract": True}
-    return HistoryLabel.model_validate(
-        {"id": row.id, "annotator": row.annotator, **what, "time": row.time, "key": row.key}
-    )
+    return HistoryLabel.model_validate(json_lines.fields(row))
 
 
 def _given(label: Label) -> LabelInput:
@@ -74,46 +65,17 @@ def _given(label: Label) -> LabelInput:
     return LabelInput(label.id, skip=True) if isinstance(label, SkipLabel) else LabelInput(label.id, retract=True)
 
 
-def _batches(rows: Iterator[HistoryRow]) -> Iterator[list[HistoryRow]]:
-    while batch := list(islice(rows, _AT_A_TIME)):
-        yield batch
-
-
-def _one(row: HistoryRow) -> str:
-    return said(row).model_dump_json(exclude_unset=True)
-
-
 def _as_json(project: str, rows: Iterator[HistoryRow]) -> Iterator[str]:
     yield f'{{"project":{json.dumps(project)},"labels":['
     comma = ""
-    for batch in _batches(rows):
-        yield comma + ",\n".join(map(_one, batch))
+    for row in json_lines.write(rows):
+        yield comma + row.rstrip("\n")
         comma = ",\n"
     yield "]}\n"
 
 
-def _as_lines(project: str, rows: Iterator[HistoryRow]) -> Iterator[str]:
-    del project
-    for batch in _batches(rows):
-        yield "".join(f"{_one(row)}\n" for row in batch)
-
-
-def _as_table(project: str, rows: Iterator[HistoryRow]) -> Iterator[str]:
-    """Write a header and a row a label; candidates stand as a JSON list, which any class name survives."""
-    del project
-    yield ",".join(_COLUMNS) + "\r\n"
-    for batch in _batches(rows):
-        out = io.StringIO()
-        table = csv.writer(out)
-        for row in batch:
-            sets = "" if row.candidates is None else json.dumps(row.candidates, ensure_ascii=False)
-            flags = ("true" if row.skip else "", "true" if row.retract else "")
-            table.writerow((row.id, row.annotator, sets, row.value, *flags, repr(row.time), row.key))
-        yield out.getvalue()
-
-
 _FORMATS: dict[str, tuple[str, Callable[[str, Iterator[HistoryRow]], Iterator[str]]]] = {
     "json": ("application/json", _as_json),
-    "jsonl": ("application/jsonl", _as_lines),
-    "csv": ("text/csv; charset=utf-8; header=present", _as_table),
+    "jsonl": ("application/jsonl", lambda _project, rows: json_lines.write(rows)),
+    "csv": ("text/csv; charset=utf-8; header=present", lambda _project, rows: tables.write(rows)),
 }
