@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 CHECKED := $(shell grep -l -e '"--check"' benchmarks/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test lint types bench check-bench
+.PHONY: help install serve test lint types bench check-bench screenshots
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ bench: $(INSTALLED)  ## run the benchmarks, which takes a while
 
 check-bench: $(INSTALLED)  ## see that the benchmarks run, without measuring much
 	for file in $(CHECKED); do $(BIN)/python $$file --check || exit 1; done
+
+screenshots: $(INSTALLED)  ## take pictures of every page into docs/screenshots
+	PYTHONPATH=benchmarks:tests $(BIN)/python tests/browser/screenshots.py
 
 install: $(INSTALLED)  ## make .venv, or bring it up to date
 

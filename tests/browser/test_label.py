@@ -12,7 +12,7 @@ TELEPHONE = {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}
 def labels(browser, quick_folder, tmp_path_factory):
     projects = {
         "quick": quick(quick_folder),
-        "goal": quick(quick_folder, "[train]", "every = 4", "[stop]", "accuracy = 0.3"),
+        "goal": quick(quick_folder, "[train]", "every = 4", "[stop]", "accuracy = 0.3", "labels = 9000"),
     }
     with labelling(quick_folder, tmp_path_factory.mktemp("label"), projects, ("quick", "goal")) as server:
         yield server
@@ -197,6 +197,21 @@ def test_nothing_is_sent_where_nothing_is_chosen(browser, labels):
         assert ann.stored() == [said(item, "1")]
 
 
+def test_the_page_says_what_to_do_and_keeps_its_buttons_where_they_are(browser, labels):
+    with Labeller(browser, labels, "steady") as ann:
+        ann.shown()
+        assert ann.page.get_by_text("What could it be? Several may be on.").is_visible()
+        assert ann.page.locator("#classes legend").bounding_box()["width"] > 100  # not for a screen reader alone
+        place = ann.page.locator("#send").bounding_box()
+        ann.press("Enter")
+        assert ann.wait_text("#said", "Choose a class first")
+        assert ann.page.locator("#send").bounding_box() == place
+        ann.answer()
+        assert ann.page.locator("#send").bounding_box() == place
+        # the guess of the next picture is not shown as if it were of the one that was sent
+        assert ann.page.locator("#told .unseen").inner_text().startswith("The model says")
+
+
 def test_everything_is_reached_by_tab_and_told(browser, labels):
     with Labeller(browser, labels, "tab") as ann:
         ann.shown()
@@ -245,7 +260,7 @@ def test_the_next_training_and_the_goal_are_told(browser, labels):
     with Labeller(browser, labels, "goal", "goal") as ann:
         ann.shown()
         ann.wait_text("#standing", "4 answers until the next training")
-        assert "accuracy 30.0 %" in ann.wait_text("#goal", "The goal is reached")
+        assert "The goal is reached: accuracy 30.0 %." in ann.wait_text("#goal", "The goal is reached")
         assert ann.page.locator("#train").is_hidden()
         for _ in range(4):
             ann.answer()

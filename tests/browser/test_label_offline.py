@@ -120,6 +120,18 @@ def test_an_answer_that_arrived_but_was_not_confirmed_is_stored_once(browser, la
         assert len(set(failed)) == 1  # the same key again, before anything else
 
 
+def test_a_page_in_the_place_of_the_server_takes_no_answer(browser, labels):
+    with Labeller(browser, labels, "portal") as ann:
+        at_hand(ann, 20)
+        page = "<!doctype html><title>Log in to the network</title>"
+        ann.page.route("**/labels", lambda route: route.fulfill(status=200, content_type="text/html", body=page))
+        expected = [said(item := ann.answer(), TRUTH[int(item)]) for _ in range(2)]
+        ann.wait_text("#kept", "2 answers are kept here and will be sent when the server is back")
+        ann.page.unroute("**/labels")
+        ann.page.click("#retry")
+        assert ann.stored() == expected
+
+
 def test_two_tabs_send_each_answer_once(browser, labels):
     sent = []
     with Labeller(browser, labels, "tabs") as ann:

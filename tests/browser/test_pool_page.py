@@ -65,6 +65,8 @@ def test_pictures_are_dropped_in(window, server):
     )
     page.evaluate(DROP, files)
     assert told(page) == "2 added, 1 already there, 1 refused"
+    assert page.get_attribute("#label", "href") == "/projects/quick/label"
+    assert page.is_visible("#label")
     assert page.locator("#refused li").all_inner_texts() == [
         "notes.png: this is text; a picture is read if it is JPEG, PNG or WebP"
     ]

@@ -72,6 +72,15 @@ def test_the_canvases_are_painted(window, orientation):
     np.testing.assert_array_equal(pixels(page, "canvas[data-seen]"), np.repeat(prepare(data, (8, 8), 1), 3, axis=2))
 
 
+def test_what_cannot_be_sent_is_named_and_keeps_no_other_from_its_answer(window):
+    page = window.visit("/projects/quick/")
+    page.set_input_files("#image", [sent("nothing.jpg", b""), sent("wide.jpg", PICTURE)])
+    page.locator(".several tbody tr").wait_for()
+    page.wait_for_function("document.getElementById('fault').textContent")
+    assert page.inner_text("#fault") == "nothing.jpg is empty."
+    assert page.locator(".several tbody th").all_inner_texts() == ["wide.jpg"]
+
+
 @pytest.mark.parametrize("window", [{}, {**TELEPHONE, **DARK}, WITHOUT_SCRIPT], indirect=True)
 def test_several_are_a_list(window, server):
     page = window.visit("/projects/quick/")

@@ -92,6 +92,8 @@ def test_a_running_job_moves_by_itself_and_leaves_what_was_opened(window, server
     page.wait_for_selector(f"#log-{job}")
     page.click(f"#log-{job} summary")
     page.focus(f"#cancel-{job}")
+    lines = "button => button.getClientRects()[0].height / parseFloat(getComputedStyle(button).lineHeight)"
+    assert page.locator(f"#cancel-{job}").evaluate(lines) < 2
     first = page.get_attribute(f"#job-{job} progress", "value")
     page.wait_for_selector(f"#job-{job} progress:not([value='{first}'])")
     assert page.locator(f"#log-{job}[open]").count() == 1

@@ -93,3 +93,15 @@ def test_any_arrivals_are_numbered_by_first_sight(empty, arrivals):
             assert items.add(c, "p", [new(id_) for id_ in ids], 1.0) == [order.index(id_) for id_ in ids]
         assert [row.id for row in items.page(c, "p", -1, 99)] == order
         nested.rollback()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("B", [1, 2]), ("%", [3]), ("a_b", [2]), ("\\", [3]), ("'", [4]), ("none", []), ("Ü", [5])]
+)
+def test_items_are_found_by_a_part_of_their_id_in_any_case(empty, text, found):
+    ids = ("", "aB", "a_bc", "50%\\", "it's", "Ü")
+    with empty.write() as c:
+        items.add(c, "p", [new(id_) for id_ in ids], 1.0)
+        items.add(c, "q", [new("b")], 1.0)
+    with empty.read() as c:
+        assert items.holding(c, "p", text).tolist() == found

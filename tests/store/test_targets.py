@@ -244,3 +244,11 @@ def test_sixty_thousand_rows_fold_fast_and_one_more_at_once():
     for i in range(1000):
         state.apply([row(60_001 + i, i, "ann", "candidates", ("ant",))])
     assert time.process_time() - begin < 0.5  # 8 ms: what is new, not what there is
+
+
+def test_who_took_everything_back_was_heard_and_has_nothing_standing() -> None:
+    state = LabelState(("cat", "dog"), 1)
+    said = [("candidates", ("cat",)), ("retract", None)]
+    state.apply(LabelRow(n, 0, "i", "ann", kind, sets, None, 0.0, None, None) for n, (kind, sets) in enumerate(said, 1))
+    assert (state.heard("ann"), state.annotators) == (True, ())
+    assert not state.heard("bob")

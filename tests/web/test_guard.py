@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from nextlabel.engine.settings import Settings
@@ -156,3 +158,17 @@ def test_the_token_is_shown_nowhere(build, caplog):
     assert TOKEN not in said
     assert TOKEN not in caplog.text
     assert TOKEN not in repr(Guard.of(Settings.from_environment({}, token=TOKEN)))
+
+
+@pytest.mark.parametrize("path", ["/login", "/projects/digits/progress", "/projects/digits/pool/0"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_no_form_fills_the_memory(build, path, chunked):
+    client = build().test_client()
+    body = b"--b\r\nContent-Disposition: form-data; name=f; filename=f\r\n\r\n" + bytes(1_000_000) + b"\r\n--b--\r\n"
+    told = {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""} if chunked else {}
+    with io.BytesIO(body) as sent:
+        answer = client.post(
+            path, input_stream=sent, content_length=len(body), content_type="multipart/form-data; boundary=b",
+            environ_overrides=told,
+        )  # fmt: skip
+    assert answer.status_code == 413

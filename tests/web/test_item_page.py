@@ -6,6 +6,9 @@ import re
 
 import pytest
 
+from nextlabel.engine.answers import ItemDetail, ItemSummary, Voice
+from nextlabel.web.pages.item import _number, _standing
+
 PAGE = "/projects/digits/pool/"
 
 
@@ -190,3 +193,20 @@ def test_it_leads_to_the_items_beside_it_in_the_filter_it_was_opened_from(client
     assert 'href="/projects/digits/pool?class=5&amp;annotator=ann"' in client.get(f"{PAGE}20{asked}").get_data(
         as_text=True
     )
+
+
+def test_who_takes_back_all_they_said_still_finds_the_page_they_filtered_by(client):
+    label(client, "eva", candidates=["3"])
+    answer = form(client, who="eva", say="retract", query="?annotator=eva")
+    assert answer.status_code == 303
+    assert client.get(answer.headers["Location"]).status_code == 200
+    assert client.get("/projects/digits/pool?annotator=eva").status_code == 200
+    assert client.get("/projects/digits/pool?annotator=nobody").status_code == 404
+
+
+@pytest.mark.parametrize(("value", "shown"), [(1.23456789012, "1.23456789012"), (-0.5, "-0.5"), (12.0, "12")])
+def test_a_form_with_a_value_that_is_sent_as_it_is_changes_nothing(value, shown):
+    summary = ItemSummary("0", "labelled", False, None, None, value)
+    detail = ItemDetail(summary, (Voice("eva", None, value),), (), None, None)
+    assert _standing(detail, "eva").value == shown
+    assert _number(shown) == value

@@ -54,7 +54,7 @@ def test_the_page_knows_its_project(page):
     given = page.by_id()["labelling"]
     assert json.loads(given["data-classes"]) == list("0123456789")
     assert given["data-address"] == "/projects/digits/"
-    assert (given["data-kind"], given["data-task"], given["data-reserved"]) == ("image", "classification", "dataset")
+    assert (given["data-task"], given["data-reserved"]) == ("classification", "dataset")
     assert float(given["data-lease"]) == 600
     assert "hidden" in given  # until there is script
 

@@ -226,3 +226,10 @@ def test_what_cannot_be_added_at_all(client, stored, picture):
 def test_a_project_that_is_not_there(client, problem):
     problem(client.get("/projects/nope/pool"), 404)
     problem(client.post("/projects/nope/pool", data={}), 404)
+
+
+def test_a_picture_as_the_body_itself_is_as_good(client, picture):
+    assert "1 added" in client.post(PAGE, data=picture(), content_type="image/png").get_data(as_text=True)
+    answer = client.post(PAGE, data=b"GIF89a", content_type="image/gif")
+    assert answer.status_code == 415
+    assert "the picture</strong>: the format of this file is GIF" in answer.get_data(as_text=True)

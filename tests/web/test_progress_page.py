@@ -159,11 +159,11 @@ def test_another_site_cannot_press_the_buttons(client, stored):
 
 def test_labels_not_learnt_from_yet_are_counted(client):
     first, second = open_items(client, 2)
+    assert "No answer by people has come since r1 learnt." in plain(shown(client))
     label(client, first, "ann", "1")
     label(client, second, "ann", "1", "7")
-    assert "2 labels by people have come that r1 has not learnt from. 2 labels in the last hour." in plain(
-        shown(client)
-    )
+    told = "2 answers by people have come that r1 has not learnt from, skips and undos among them."
+    assert f"{told} 2 labels in the last hour." in plain(shown(client))
     assert re.search(r"ann 1 1 0 0 2 \d{4}-", plain(shown(client)))
 
 

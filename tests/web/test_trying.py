@@ -77,6 +77,12 @@ def test_several_are_a_list_and_one_that_is_refused_keeps_no_other_from_its_answ
     assert stored() == before
 
 
+def test_one_that_is_empty_keeps_no_other_from_its_answer(client):
+    page = several(client, saved(smooth(64, 64)), b"").get_data(as_text=True)
+    assert page.count("data-row") >= 1
+    assert "the file is empty" in page
+
+
 def test_one_is_a_list_too_where_that_is_asked_for(client):
     assert "data-row" in several(client, saved(smooth(8, 8)), how="?list=1").get_data(as_text=True)
     assert "data-row" not in several(client, saved(smooth(8, 8))).get_data(as_text=True)
@@ -146,3 +152,9 @@ def test_a_form_of_another_site_is_refused(client):
         client, saved(smooth(8, 8)), base_url="http://localhost", environ_base={"HTTP_ORIGIN": "http://x.test"}
     )
     assert answer.status_code == 403
+
+
+def test_a_picture_as_the_body_itself_in_a_list(client, picture):
+    answer = client.post("/projects/digits/?list=1", data=picture(), content_type="image/png")
+    assert answer.status_code == 200
+    assert "the picture</th>" in answer.get_data(as_text=True)

@@ -68,3 +68,5 @@ def test_what_was_said():
     ]
     assert list(map(said, told)) == ["a or b", "2.5", "skipped it", "took the label back"]
     assert moment(0.0) == "1970-01-01 00:00:00 UTC"
+    assert moment(1.7e12) == "1.7e+12 s after 1970"  # milliseconds, where somebody imported them
+    assert moment(-1e300) == "-1e+300 s after 1970"

@@ -91,6 +91,10 @@ class LabelState:
         """Return the positions that `annotator` answered or skipped, and did not retract."""
         return set(self._said.get(annotator, ()))
 
+    def heard(self, annotator: str) -> bool:
+        """Tell whether `annotator` ever said anything, retracted since or not."""
+        return annotator in self._said
+
     @property
     def annotators(self) -> tuple[str, ...]:
         """Who has standing labels, by name."""

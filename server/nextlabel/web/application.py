@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nextlabel.web import context, guard, headers, metrics, pages, problems, routes
 from nextlabel.web.openapi import Application
+from nextlabel.web.reading import MAX_FORM
 
 if TYPE_CHECKING:
     from nextlabel.engine.engine import Engine
@@ -16,6 +17,8 @@ def application(engine: Engine) -> Application:
     app = Application("nextlabel.web", engine.settings)
     # addresses are taken as they are: no redirect from `//` to `/`, which no document describes
     app.url_map.merge_slashes = False
+    # of what reads its body through `reading`, that sets the limit instead
+    app.config.update(MAX_CONTENT_LENGTH=MAX_FORM, MAX_FORM_MEMORY_SIZE=MAX_FORM)
     context.attach(app, engine)
     metrics.register(app)
     guard.register(app, engine.settings)

@@ -24,6 +24,8 @@ MAX_JSON = 16_000_000
 """Largest JSON body in bytes: 10,000 labels, or 64 vectors of 10,000 numbers, fit."""
 MAX_BODY = 64_000_000
 """Largest body of several pictures in bytes, unless a single one may be larger."""
+MAX_FORM = 1_000_000
+"""Largest body of any other request in bytes: the forms of pages."""
 _ENVELOPE = 100_000
 """What a multipart body may hold beside its pictures, in bytes."""
 _SHOWN = 80
@@ -95,14 +97,15 @@ def faults(error: ValidationError) -> tuple[str, ...]:
     )
 
 
-def pictures(limit: int, most: int) -> list[bytes]:
+def pictures(limit: int, most: int, *, some_empty: bool = False) -> list[bytes]:
     """Return the pictures of a multipart body's fields `image`, or of a raw body of an image type.
 
-    `limit`: bytes a picture; `most`: pictures a request.
+    `limit`: bytes a picture; `most`: pictures a request; `some_empty`: among several an empty one is
+    returned too, so that it does not keep the others out.
     """
     kind = request.mimetype
     if kind == "multipart/form-data":
-        return _form_pictures(limit, most)
+        return _form_pictures(limit, most, some_empty=some_empty)
     if kind.startswith("image/"):
         return [_not_empty(_body(limit, str(_too_large(limit))), "the body")]
     raise Unsupported(
@@ -112,11 +115,13 @@ def pictures(limit: int, most: int) -> list[bytes]:
 
 
 def picture_names() -> list[str]:
-    """Return what the files of a form that `pictures` has read are called, in the same order."""
+    """Return what the pictures that `pictures` has read are called, in the same order."""
+    if request.mimetype != "multipart/form-data":
+        return ["the picture"]  # the body itself
     return [file.filename or "the picture" for file in request.files.getlist("image")]
 
 
-def _form_pictures(limit: int, most: int) -> list[bytes]:
+def _form_pictures(limit: int, most: int, *, some_empty: bool) -> list[bytes]:
     whole = max(limit, min(limit * most, MAX_BODY)) + _ENVELOPE
     request.max_form_parts = most
     request.max_form_memory_size = _ENVELOPE
@@ -126,6 +131,8 @@ def _form_pictures(limit: int, most: int) -> list[bytes]:
         sent = request.files.getlist("image")
     if not sent:
         raise Malformed("there is no picture: send files in the field `image`, as in `curl -F image=@picture.jpg`")
+    if some_empty and len(sent) > 1:
+        return [file.stream.read() for file in sent]
     names = ["the picture"] if len(sent) == 1 else [f"picture {number}" for number in range(len(sent))]
     return [_not_empty(file.stream.read(), name) for file, name in zip(sent, names, strict=True)]
 

@@ -77,5 +77,8 @@ def said(row: HistoryRow) -> str:
 
 
 def moment(seconds: float) -> str:
-    """Return a time since the epoch as `2031-05-09 14:03:07 UTC`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    """Return a time since the epoch as `2031-05-09 14:03:07 UTC`; in seconds where no calendar has it."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, ValueError, OSError):  # imported, in milliseconds for one
+        return f"{seconds:g} s after 1970"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 from engine_help import SQUARES, Project, full
-from exchange_help import give, said, take, written
+from exchange_help import ODD, give, registry, said, take, written
 from odd_pictures import saved, smooth
+from PIL import Image
 
-from nextlabel.contracts.errors import Malformed, Unprocessable
+from nextlabel.contracts.errors import Conflict, Malformed, Unprocessable
+from nextlabel.engine.exchange.importing import Wanted, import_file
 from nextlabel.engine.exchange.json_stream import members
 from nextlabel.engine.exchange.lines import Text
 
@@ -302,3 +305,52 @@ def test_what_people_added_travels_with_its_pictures(squares: Project, make: Mak
         give(other, kind, tmp_path / f"{kind} again", everything=True, copy=kind != "imagefolder")
         if kind != "label-studio":  # whose tasks are addressed by the folder's name
             assert written(tmp_path / kind) == written(tmp_path / f"{kind} again")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (f'{{"id": "s1", "value": 1{"0" * 400}}}', "a value is a finite number"),
+        (f'{{"id": "s1", "label": "left", "time": 1{"0" * 400}}}', "a time must be finite"),
+        (f'{{"id": "s1", "label": "left", "time": {"1" * 5000}}}', "too many digits"),
+    ],
+)
+def test_numbers_too_large_for_anything(squares: Project, file: Any, line: str, reason: str) -> None:
+    with pytest.raises(Unprocessable, match=reason):
+        take(squares, file(f"{line}\n", "labels.jsonl"))
+    with pytest.raises(Malformed, match="too many digits"):
+        take(squares, file(f'[{{"id": {"1" * 5000}}}]', "tasks.json"))
+
+
+def test_an_address_that_is_none_names_no_item(squares: Project, file: Any) -> None:
+    choice = {"from_name": "a", "value": {"choices": ["left"]}}
+    task = {"data": {"image": "http://[s1/a.png?d=1"}, "annotations": [{"id": 1, "result": [choice]}]}
+    with pytest.raises(Unprocessable, match="no item of the pool"):
+        take(squares, file([task], "tasks.json"))
+
+
+def test_a_picture_that_is_only_called_as_an_item_is_another(make: Make, tmp_path: Path) -> None:
+    ids = ("cat/1.png", "cat/2.png")
+    project = make(ODD, plugins=registry(("cat", "dog"), ids), labels={"holdout": 0}).bring()
+    folder = tmp_path / "mine" / "cat"
+    folder.mkdir(parents=True)
+    (folder / "1.png").write_bytes(project.loop.image(ids[0])[0])
+    Image.new("L", (5, 5)).save(folder / "2.png")
+    done = take(project, folder.parent)
+    assert (done.labels, done.pictures) == (2, 1)
+    assert [row.id for row in said(project)] == [ids[0], sha256((folder / "2.png").read_bytes()).hexdigest()]
+
+
+def test_two_imports_at_once_do_not_store_twice(squares: Project, file: Any) -> None:
+    path = file("id,label\ns1,left\n")
+    refused = []
+
+    def meanwhile(*_: object) -> None:
+        with pytest.raises(Conflict, match="another import into project") as clash:
+            take(squares, path)
+        refused.append(clash)
+
+    import_file(squares.context, squares.loop, Wanted(path, "ann"), meanwhile)
+    assert refused
+    assert sets(squares) == [("s1", ("left",))]
+    assert take(squares, path).present == 1

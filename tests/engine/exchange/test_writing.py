@@ -199,6 +199,35 @@ def test_a_folder_of_somebody_else_never_gives_way(odd: Project, tmp_path: Path)
         give(odd, "csv", tmp_path / "out", replace=True)
 
 
+@pytest.mark.parametrize(
+    ("kind", "files"),
+    [
+        ("coco", {"annotations.json": '{"images": [], "annotations": []}'}),
+        ("coco", {"annotations.json": "no JSON"}),
+        ("label-studio", {"config.xml": "<View/>"}),
+        ("label-studio", {"config.xml": "<View/>", "tasks.json": '[{"data": {"image": "a.png"}}]'}),
+    ],
+)
+def test_what_is_only_called_as_an_export_is_never_gives_way(
+    odd: Project, tmp_path: Path, kind: str, files: dict[str, str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name, text in {**files, "precious.png": "mine"}.items():
+        (out / name).write_text(text)
+    before = written(out)
+    with pytest.raises(Conflict, match="no earlier export"):
+        give(odd, kind, out, replace=True)
+    assert written(out) == before
+
+
+@pytest.mark.parametrize("kind", ["coco", "label-studio"])
+def test_an_empty_export_gives_way_too(make: Make, tmp_path: Path, kind: str) -> None:
+    project = make(ODD, plugins=registry(), labels={"holdout": 0}).bring()
+    assert give(project, kind, tmp_path / "out").items == 0
+    assert give(project, kind, tmp_path / "out", replace=True).items == 0
+
+
 def test_a_fault_on_the_way_leaves_nothing(odd: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nextlabel.engine.exchange import image_folder_writing
 

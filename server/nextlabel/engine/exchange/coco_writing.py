@@ -12,11 +12,18 @@ from typing import Any
 from nextlabel.engine.exchange import kept
 from nextlabel.engine.exchange.coco import PICTURES
 from nextlabel.engine.exchange.json_lines import dumps
+from nextlabel.engine.exchange.json_stream import first
 from nextlabel.engine.exchange.names import FileNames
 from nextlabel.engine.exchange.snapshot import Item, Snapshot, Way, Written, file_name
 from nextlabel.engine.pictures.decoding import measure
 
 ANNOTATIONS = "annotations.json"
+
+
+def is_ours(folder: Path) -> bool:
+    """Tell whether `write` made this folder: others call their annotations so too."""
+    begin = first(folder / ANNOTATIONS)
+    return begin is not None and begin.key == "info" and isinstance(begin.value, dict) and kept.NAME in begin.value
 
 
 def write(snapshot: Snapshot, folder: Path, way: Way) -> Written:

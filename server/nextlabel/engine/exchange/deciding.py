@@ -56,7 +56,7 @@ class Decider:
         sets = self._candidates(said)
         fault = _unsound(who, "an annotator's name") or (key and _unsound(key, "a key"))
         if fault or isinstance(sets, str):
-            return Fault(entry.line, fault or str(sets))
+            return entry.fault(fault or str(sets))
         time = self.now if entry.time is None else entry.time
         row = SaidLabel(position, who, said.kind, sets, said.value, time, key)
         standing, content = self._stands(who, position), _content(row)
@@ -66,7 +66,7 @@ class Decider:
             return "present"
         reason = self._refusal(entry, row, standing, timed=timed)
         if reason is not None:
-            return Fault(entry.line, reason)
+            return entry.fault(reason)
         self._standing.setdefault(who, {})[position] = content
         return row
 
@@ -78,7 +78,7 @@ class Decider:
             return f"there is no label by {who!r} on item {entry.item!r} to retract"
         if self.alone and row.position in self._standing.get(who, ()):
             before = " or ".join(map(str, standing)) if isinstance(standing, tuple) else str(standing)
-            return f"{entry.item}: the same picture lies in the folder {before} too"
+            return f"the same picture lies in the folder {before} too"
         return None
 
     def _candidates(self, said: Said) -> tuple[str, ...] | str | None:

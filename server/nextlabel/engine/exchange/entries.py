@@ -35,7 +35,7 @@ class Entry:
     """One label of a file, or one picture of it."""
 
     line: int
-    """Where it stands, from 1; in a folder the number of the file."""
+    """Where it stands, from 1; 0 in a folder, where the item says it."""
     item: str
     how: How
     said: Said | None
@@ -47,6 +47,10 @@ class Entry:
     """Its place in the history it comes from, where the file is in another order."""
     picture: str | None = None
     """Where the picture lies, should the pool not have it."""
+
+    def fault(self, reason: str) -> Fault:
+        """Return why it cannot be taken, with its place."""
+        return Fault(self.line, reason if self.line else f"{self.item}: {reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ def said_set(value: Any) -> Said:
 
 def said_value(value: Any) -> Said:
     """Return a number; NoSense."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(_float(value)):
         raise NoSense(f"a value is a finite number, not {shortly(value)}")
     return Said("value", value=float(value))
 
@@ -133,7 +137,7 @@ def moment(value: Any) -> float | None:
         return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise NoSense(f"{shortly(value)} is no time")
-    return float_time(float(value))
+    return float_time(_float(value))
 
 
 def float_time(value: float) -> float:
@@ -141,6 +145,13 @@ def float_time(value: float) -> float:
     if not math.isfinite(value):
         raise NoSense("a time must be finite")
     return value
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of JSON may have any size
+        return math.inf
 
 
 def name_of(value: Any, what: str) -> str | None:

@@ -32,8 +32,8 @@ _FOLDERS: dict[str, Callable[[Snapshot, Path, Way], Written]] = {
 }
 _OURS: dict[str, Callable[[Path], bool]] = {
     "imagefolder": is_ours,
-    "coco": lambda folder: (folder / coco_writing.ANNOTATIONS).is_file(),
-    "label-studio": lambda folder: (folder / label_studio_writing.CONFIG).is_file(),
+    "coco": coco_writing.is_ours,
+    "label-studio": label_studio_writing.is_ours,
 }
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 

@@ -31,7 +31,7 @@ def read(folder: Path, classes: Sequence[str], reading: Reading) -> Iterator[Fou
     """Yield every picture, with the class of the folder below `folder` that it lies in."""
     passed = 0
     names = {normalize("NFC", name): name for name in classes}
-    for number, path in enumerate(_files(folder), 1):
+    for path in _files(folder):
         if path.suffix.lower() not in _PICTURES:
             passed += 1
             continue
@@ -40,7 +40,7 @@ def read(folder: Path, classes: Sequence[str], reading: Reading) -> Iterator[Fou
         if len(below.parts) > 1:
             top = normalize("NFC", below.parts[0])
             said = Said("candidates", (names.get(top) or names.get(normalize("NFC", unquote(top))) or top,))
-        yield Entry(number, str(below), "file", said, picture=str(path))
+        yield Entry(0, str(below), "file", said, picture=str(path))
     if passed:
         reading.note(f"files that are no pictures by their names, and were passed over: {passed}")
 

@@ -24,6 +24,7 @@ from nextlabel.engine.exchange.matching import Matcher, contents, placed
 from nextlabel.engine.exchange.spool import Ordered, Rows
 from nextlabel.engine.jobs.queueing import queue_training_when_due
 from nextlabel.engine.loop import Loop
+from nextlabel.engine.process import alone
 from nextlabel.store import history, items, queries
 from nextlabel.store.history import SaidLabel
 
@@ -80,16 +81,19 @@ class Imported:
 def import_file(context: Context, loop: Loop, wanted: Wanted, tell: Tell) -> Imported:
     """Store what a file or folder says, all or nothing unless `skip_faulty`.
 
-    Raise Unprocessable, which lists the first faults, Malformed where it cannot be read at all.
+    Raise Unprocessable, which lists the first faults, Malformed where it cannot be read at all,
+    Conflict where another import into the project runs: each would miss what the other stores.
     """
     origin = source(wanted.path, wanted.format)
     done = Imported(origin.format)
     row = context.row(loop.config.name)
-    state = context.state(row)
     matcher = Matcher(context, row.name, wanted.pictures)
     key = wanted.key or _digest(origin)
-    decider = Decider(context, state, wanted.annotator, key, time.time(), alone=origin.text is None)
     with ExitStack() as held:
+        lock = context.home.root / f"exchange-{row.name}.lock"
+        held.enter_context(alone(lock, f"another import into project {row.name!r} runs; try again when it has ended"))
+        state = context.state(row)
+        decider = Decider(context, state, wanted.annotator, key, time.time(), alone=origin.text is None)
         entries = _found(origin, row.classes, wanted, done, tell)
         if not origin.ordered:
             ordered = held.enter_context(closing(Ordered(context.home.root)))

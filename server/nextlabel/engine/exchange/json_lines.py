@@ -40,6 +40,8 @@ def read(text: Text, reading: Reading) -> Iterator[Found]:
             yield Fault(number, f"this is not JSON: {error.msg} (column {error.colno})")
         except RecursionError:
             yield Fault(number, "this is not JSON: it is nested too deep")
+        except ValueError:
+            yield Fault(number, "this is not JSON that can be read: a number has too many digits")
         else:
             yield entry(number, value)
 

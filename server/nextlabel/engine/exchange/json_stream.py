@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from json import JSONDecodeError, JSONDecoder
+from pathlib import Path
 from typing import Any
 
 from nextlabel.contracts.errors import Malformed
@@ -54,6 +55,14 @@ def members(text: Text) -> Iterator[Member]:
         raise scan.wrong("a list or an object is expected")
     if scan.peek():
         raise scan.wrong("something stands behind the end")
+
+
+def first(path: Path) -> Member | None:
+    """Return the first part of a document; None where it has none, or is none."""
+    try:
+        return next(members(Text(path)), None)
+    except (Malformed, OSError):
+        return None
 
 
 def _refuse(name: str) -> Any:
@@ -128,6 +137,8 @@ class _Scan:
                 raise self.wrong(error.msg) from None
             except RecursionError:
                 raise self.wrong("it is nested too deep") from None
+            except ValueError:  # Python reads no more than some thousands of digits
+                raise self.wrong("a number has too many digits") from None
             if end == len(self._held) and first in _ATOMS and self._more():
                 continue
             self.line += self._held.count("\n", self._place, end)

@@ -10,6 +10,7 @@ from xml.sax.saxutils import quoteattr
 
 from nextlabel.engine.exchange import kept
 from nextlabel.engine.exchange.json_lines import dumps
+from nextlabel.engine.exchange.json_stream import first
 from nextlabel.engine.exchange.label_studio import PICTURES
 from nextlabel.engine.exchange.names import FileNames
 from nextlabel.engine.exchange.snapshot import Item, Snapshot, Way, Written, date, file_name
@@ -17,7 +18,19 @@ from nextlabel.store.labels import LabelRow
 
 TASKS = "tasks.json"
 CONFIG = "config.xml"
+_NO_TASKS = "[]\n"
 _ANSWER = "label"
+
+
+def is_ours(folder: Path) -> bool:
+    """Tell whether `write` made this folder: others have a config.xml too."""
+    if not (folder / CONFIG).is_file() or not (folder / TASKS).is_file():
+        return False
+    begin = first(folder / TASKS)
+    if begin is None:
+        return (folder / TASKS).stat().st_size == len(_NO_TASKS)
+    meta = begin.value.get("meta") if isinstance(begin.value, dict) else None
+    return isinstance(meta, dict) and kept.is_kept(meta.get(kept.NAME))
 
 
 def write(snapshot: Snapshot, folder: Path, way: Way) -> Written:
@@ -42,7 +55,7 @@ def write(snapshot: Snapshot, folder: Path, way: Way) -> Written:
             file.write(comma + dumps(_task(item, address, name)))
             comma = ",\n"
             done.update(items=1, labels=len(item.history), told=len(item.voices))
-        file.write("\n]\n" if done["items"] else "[]\n")
+        file.write("\n]\n" if done["items"] else _NO_TASKS)
     return done, _notes(done)
 
 

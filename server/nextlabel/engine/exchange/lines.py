@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from hashlib import sha256
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from nextlabel.contracts.errors import Malformed
 
@@ -24,13 +23,12 @@ _OTHERS = {
 
 @dataclass
 class Text:
-    """An open file: its lines decoded, its bytes counted and summed up."""
+    """A file of text: its lines decoded, its bytes counted."""
 
     path: Path
     tell: Callable[[int], None] = lambda _: None
     """Is told how many bytes have been read."""
     line: int = 0
-    _sum: Any = field(default_factory=sha256)
 
     def lines(self) -> Iterator[str]:
         """Yield the lines with their ends, without a byte order mark; Malformed says which is not UTF-8."""
@@ -41,7 +39,6 @@ class Text:
                 self.line += 1
                 if len(raw) == LONGEST and not raw.endswith(b"\n"):
                     raise Malformed(f"{self.path.name}, line {self.line}: longer than {LONGEST:,} bytes")
-                self._sum.update(raw)
                 read += len(raw)
                 if not self.line % 256 or len(raw) > 1 << 16:
                     self.tell(read)
@@ -55,7 +52,6 @@ class Text:
             self._refuse_others(file)
             read, self.line = 0, 1
             while raw := file.read(_CHUNK):
-                self._sum.update(raw)
                 read += len(raw)
                 self.tell(read)
                 try:
@@ -69,10 +65,6 @@ class Text:
                 decoder.decode(b"", final=True)
             except UnicodeDecodeError as error:
                 raise self._wrong(error) from None
-
-    def digest(self) -> str:
-        """Return the SHA-256 of what has been read, in hexadecimal."""
-        return str(self._sum.hexdigest())
 
     def _decode(self, raw: bytes) -> str:
         try:

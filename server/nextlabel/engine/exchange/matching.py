@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
-from nextlabel.contracts.errors import TooLarge, Unprocessable, Unsupported
+from nextlabel.contracts.errors import Gone, TooLarge, Unprocessable, Unsupported
 from nextlabel.engine.context import Context
 from nextlabel.engine.exchange.entries import Entry, Fault, storable
 from nextlabel.engine.exchange.paths import Ambiguous, Paths, meanings
 from nextlabel.engine.pictures.decoding import inspect
 from nextlabel.store import items
 from nextlabel.store.history import SaidLabel
+from nextlabel.store.items import ItemRow
 
 _PAGE = 20_000
 
@@ -36,13 +37,13 @@ class Matcher:
         """Return the position of each entry's item, or why there is none."""
         wanted = {name for entry in entries for name in _ids(entry) if storable(name)}
         with self.context.database.read() as connection:
-            known = {id_: row.position for id_, row in items.by_ids(connection, self.project, sorted(wanted)).items()}
-        return [self._one(entry, known) for entry in entries]
+            found = items.by_ids(connection, self.project, sorted(wanted))
+        known = {id_: row.position for id_, row in found.items()}
+        return [self._one(entry, next(self._named(entry, found), None), known) for entry in entries]
 
-    def _one(self, entry: Entry, known: dict[str, int]) -> int | Fault:
-        named = next((name for name in _ids(entry) if name in known), None)
+    def _one(self, entry: Entry, named: int | None, known: dict[str, int]) -> int | Fault:
         if named is not None:
-            return known[named]
+            return named
         try:
             found = self._by_path(entry)
             path = entry.picture if found is None else None
@@ -53,6 +54,19 @@ class Matcher:
             return Fault(entry.line, str(error))
         except (Unsupported, Unprocessable, TooLarge, OSError) as error:
             return Fault(entry.line, f"{entry.item}: {error}")
+
+    def _named(self, entry: Entry, found: Mapping[str, ItemRow]) -> Iterator[int]:
+        """Yield the positions of the items that an entry names by their ids."""
+        for row in (found[name] for name in _ids(entry) if name in found):
+            if entry.how == "id" or entry.picture is None or row.media_type is None or self._holds(row, entry.picture):
+                yield row.position
+
+    def _holds(self, row: ItemRow, picture: str) -> bool:
+        """Tell whether an item is the picture in a file: one of a folder may be called as it is, and be another."""
+        try:
+            return self.context.pool(self.project).picture(row)[0] == Path(picture).read_bytes()
+        except (Gone, OSError):
+            return False
 
     def _missing(self, entry: Entry, found: int | None) -> int | Fault:
         if found is not None:

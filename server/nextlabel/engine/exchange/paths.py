@@ -57,7 +57,10 @@ class Paths(Generic[T]):
 def meanings(address: str) -> Iterator[str]:
     """Yield what an address could name: ids and paths, the surer ones first."""
     yield address
-    parts = urlsplit(address) if "://" in address or "?" in address or "%" in address else None
+    try:
+        parts = urlsplit(address) if "://" in address or "?" in address or "%" in address else None
+    except ValueError:  # as of `http://[`
+        parts = None
     path = unquote(parts.path) if parts else address
     ours = _OURS.search(path)
     if ours:

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nextlabel.contracts.errors import Gone, Unprocessable
+from nextlabel.contracts.errors import Unprocessable
 from nextlabel.contracts.items import BoolArray
 from nextlabel.engine.answers import HistoryRow, ItemSummary
 from nextlabel.engine.context import Context
@@ -103,10 +103,7 @@ class Snapshot:
 
     def picture(self, row: ItemRow) -> bytes:
         """Return an item's picture as it was given; Gone where its file is no longer there."""
-        try:
-            return self.context.pool(self.name).picture(row)[0]
-        except FileNotFoundError:
-            raise Gone(f"the file of item {row.id!r} is no longer there: {row.path}") from None
+        return self.context.pool(self.name).picture(row)[0]
 
     def needs_pictures(self, what: str) -> None:
         """Raise Unprocessable where the items are none."""

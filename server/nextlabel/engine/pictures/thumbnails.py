@@ -32,7 +32,6 @@ def thumbnail(data: bytes, size: int, max_pixels: int = MAX_PIXELS) -> bytes:
     image = decode(data, (size, size), 3, max_pixels)
     sharp = max(image.size) <= _SHARP
     if max(image.size) > size:
-        image = image.copy()
         image.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=None)
     out = BytesIO()
     # the fastest method: a screenful is made while somebody waits for it

@@ -139,9 +139,9 @@ class Choice:
         return self._spoken & sets[:, self.state.project.classes.index(name)]
 
     def _spoken_by(self, name: str) -> BoolArray:
-        known = self.state.labels.annotators
-        if name not in known:
-            raise Unknown.name("annotator", name, known)
+        labels = self.state.labels
+        if not labels.heard(name):
+            raise Unknown.name("annotator", name, labels.annotators)
         return self._at(self._positions_of(name))
 
     def _positions_of(self, name: str) -> IntArray:

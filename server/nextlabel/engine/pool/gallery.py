@@ -83,8 +83,9 @@ class Gallery:
             place = None if beside is None else self._position(connection, beside)
             scores = self._scores(connection) if self._row.classes else None
             found = self._search(connection, wanted.search)
+            guesses = self._guesses(wanted, scores)  # the whole pool's scores are read: not while others wait
             with self._context.keeper(self._row).at_present(connection) as state:
-                choice = Choice(state, wanted, self._guesses(wanted, scores), found)
+                choice = Choice(state, wanted, guesses, found)
                 positions = choice.positions()
                 counts = choice.counts()
                 start = _start(positions, place, limit, newest=newest, back=after is None)
@@ -111,8 +112,9 @@ class Gallery:
             position = self._position(connection, identity)
             scores = self._scores(connection) if wanted.guess or wanted.differs else None
             found = self._search(connection, wanted.search)
+            guesses = self._guesses(wanted, scores)
             with self._context.keeper(self._row).at_present(connection) as state:
-                positions = Choice(state, wanted, self._guesses(wanted, scores), found).positions()
+                positions = Choice(state, wanted, guesses, found).positions()
             low, high = (int(np.searchsorted(positions, position, side)) for side in ("left", "right"))
             beside = [int(positions[place]) if 0 <= place < len(positions) else None for place in (low - 1, high)]
             if newest:

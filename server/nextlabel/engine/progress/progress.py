@@ -112,7 +112,7 @@ class Progress:
         if now.live is None:
             raise NotReady(f"project {self._project!r} has no trained model yet", 5)
         if now.probabilities is None:
-            raise NotReady(f"{now.live.name} has not scored the pool yet", 5)
+            raise NotReady(f"the live checkpoint {now.live.name} has not scored the pool yet", 5)
         return now
 
     @cached_property

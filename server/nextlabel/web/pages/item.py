@@ -23,8 +23,6 @@ from nextlabel.web.openapi import address_of
 from nextlabel.web.problems import log_fault, status_of
 from nextlabel.web.reading import validated
 
-_FORM_BYTES = 1_000_000
-
 
 @dataclass(frozen=True)
 class Said:
@@ -44,7 +42,6 @@ def item(item: str) -> Response:
 def say(item: str) -> BaseResponse:
     """Store what the page's form says of the item; what is wrong with it is told on the page, and nothing is lost."""
     query = validated(ShownQuery, request.args.to_dict())
-    request.max_content_length = request.max_form_memory_size = _FORM_BYTES
     form = request.form
     said = Said(form.get("who", "").strip(), tuple(form.getlist("candidate")), form.get("value", "").strip())
     try:
@@ -103,7 +100,8 @@ def _standing(detail: ItemDetail, who: str) -> Said:
     voice = next((voice for voice in detail.voices if voice.annotator == who), None)
     if voice is None:
         return Said(who)
-    return Said(who, voice.candidates or (), "" if voice.value is None else f"{voice.value:g}")
+    # every digit of it
+    return Said(who, voice.candidates or (), "" if voice.value is None else repr(voice.value).removesuffix(".0"))
 
 
 def _name(who: str) -> str:

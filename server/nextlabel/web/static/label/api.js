@@ -1,4 +1,4 @@
-// One request to the server. What comes back has the status 0 where nobody answered.
+// One request to the server. What comes back has the status 0 where it did not answer.
 
 const PATIENCE = 30_000;  // milliseconds
 
@@ -10,7 +10,10 @@ export async function ask(path, { method = "GET", body, keepalive = false } = {}
       method, body, headers, keepalive, cache: "no-store", signal: AbortSignal.timeout(PATIENCE),
     });
     const after = Number(answer.headers.get("Retry-After")) || 0;
-    return { status: answer.status, after, body: await read(answer) };
+    const told = await read(answer);
+    // a page where the server's word should be, a proxy's login for one: nothing was taken
+    if (answer.ok && !told && method !== "HEAD") throw new Error("not the server's");
+    return { status: answer.status, after, body: told ?? { detail: answer.statusText || `the answer has the status ${answer.status}` } };
   } catch {
     return { status: 0, after: 0, body: { detail: "the server does not answer" } };
   }
@@ -25,7 +28,7 @@ async function read(answer) {
   const text = await answer.text();
   try {
     return JSON.parse(text);
-  } catch {  // a proxy's own page
-    return { detail: answer.statusText || `the answer has the status ${answer.status}` };
+  } catch {
+    return null;
   }
 }

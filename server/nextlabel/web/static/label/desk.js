@@ -94,7 +94,11 @@ export class Desk extends EventTarget {
     this.view.done();
     this.tell();
     const which = items.length > 1 ? `${said.several(items.length, "picture")}: ` : "";
-    here("told").textContent = `Sent: ${which}${words}. ${this.view.showing ? here("guess").textContent : ""}`;
+    // whoever hears the page is told of the next picture too; below the buttons it would seem to speak of the last one
+    const next = document.createElement("span");
+    next.className = "unseen";
+    next.textContent = this.view.showing ? here("guess").textContent : "";
+    here("told").replaceChildren(`Sent: ${which}${words}. `, next);
   }
 
   #refresh() {

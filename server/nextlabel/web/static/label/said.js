@@ -49,7 +49,8 @@ export function kept(outbox) {
   return `Sending ${count} …`;
 }
 
-export function goal(stop) {
-  return Object.entries(stop).map(([name, wanted]) =>
+// The goals that are reached.
+export function goal(stop, metrics) {
+  return Object.entries(stop).filter(([name, wanted]) => metrics[name] >= wanted).map(([name, wanted]) =>
     name === "accuracy" ? `accuracy ${accuracy(wanted)}` : several(wanted, name.replace(/s$/, ""))).join(" and ");
 }

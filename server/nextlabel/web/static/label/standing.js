@@ -59,7 +59,7 @@ export class Standing extends EventTarget {
     share.setAttribute("aria-label", training ? "The training" : "Towards the next training");
     here("train").hidden = Boolean(training) || every > 0 || (unseen === 0 && checkpoint !== null);
     here("train").disabled = false;
-    here("goal").textContent = this.now.reached ? `The goal is reached: ${said.goal(this.now.stop)}. You may stop here, or go on.` : "";
+    here("goal").textContent = this.now.reached ? `The goal is reached: ${said.goal(this.now.stop, this.now.metrics)}. You may stop here, or go on.` : "";
     if (before && before.checkpoint !== checkpoint && checkpoint) {
       const [was, is] = [before.metrics.accuracy, this.now.metrics.accuracy];
       const what = before.checkpoint === null ? "A first model is live" : is > was ? "A better model is live" : "A new model is live";

@@ -41,10 +41,6 @@ export class Supply extends EventTarget {
     return [...this.#hand.values()].filter((item) => item.picture.done);
   }
 
-  get length() {
-    return this.#hand.size;
-  }
-
   // Tell which items are on display: these stay, whatever the server says meanwhile.
   pin(items) {
     this.#pinned = new Set(items.map((item) => item.id));

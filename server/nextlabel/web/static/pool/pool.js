@@ -59,7 +59,8 @@ async function send(start) {
   here("sending").ariaBusy = "true";
   await start();
   if (!alone) return;
-  here("show").hidden = !(sending.added + sending.known);
+  here("show").hidden = here("label").hidden = !(sending.added + sending.known);
+  if (sending.added) here("empty")?.remove();
   if (sending.added) await scored();
   if (!sending.running) here("sending").ariaBusy = "false";
 }

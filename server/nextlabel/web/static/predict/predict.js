@@ -51,7 +51,7 @@ async function take(list) {
 }
 
 async function one(file, mine) {
-  const fault = tooLarge(file);
+  const fault = unfit(file);
   if (fault) return refuse(fault);
   const page = await ask([file]);
   if (mine !== newest || !shows(page)) return;  // another picture was sent meanwhile
@@ -66,7 +66,7 @@ async function one(file, mine) {
 // A few at a time, so that the first answers stand there while the last are sent.
 async function several(files, mine) {
   here("fault").textContent = "";
-  const good = files.filter((file) => !tooLarge(file));
+  const good = files.filter((file) => !unfit(file));
   here("answer").replaceChildren();
   for (let start = 0; start < good.length; start += AT_A_TIME) {
     const part = good.slice(start, start + AT_A_TIME);
@@ -84,8 +84,7 @@ async function several(files, mine) {
     here("status").textContent = `${start + part.length} of ${files.length} pictures answered`;
     await Promise.all(rows.map((row, number) => drawSmall(part[number], row.querySelector("canvas"))));
   }
-  const refused = files.filter(tooLarge);
-  if (refused.length) here("fault").textContent = refused.map(tooLarge).join(" ");
+  here("fault").textContent = files.map(unfit).filter(Boolean).join(" ");
 }
 
 async function ask(files, how = "") {
@@ -104,7 +103,8 @@ function shows(page) {
   return false;
 }
 
-function tooLarge(file) {
+function unfit(file) {
+  if (!file.size) return `${file.name} is empty.`;
   const limit = Number(form.dataset.limit);
   const number = (value) => value.toLocaleString("en");
   if (file.size > limit) return `A picture has at most ${number(limit)} bytes here; ${file.name} has ${number(file.size)}.`;
