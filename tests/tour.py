@@ -40,7 +40,7 @@ def stops(project: str, item: str, picture: bytes = PICTURE) -> list[Stop]:
         Stop("label-grid", f"{here}/label?annotator=yan", _many),
         Stop("label-keys", f"{here}/label?annotator=zoe", _keys),
         Stop("progress", f"{here}/progress"),
-        Stop("confusion", f"{here}/confusion"),
+        Stop("confusion", f"{here}/progress", _confused),
         Stop("disagreements", f"{here}/disagreements"),
         Stop("second-look", f"{here}/second-look"),
         Stop("pool", f"{here}/pool"),
@@ -94,6 +94,11 @@ def _predict(page: Any, *pictures: bytes) -> None:
     files = [{"name": f"{place}.jpg", "mimeType": "image/jpeg", "buffer": data} for place, data in enumerate(pictures)]
     page.set_input_files("#image", files)
     page.wait_for_selector("#answer h2, #answer table")
+
+
+def _confused(page: Any) -> None:
+    page.locator("a[href*='/confusion?']").first.click()  # the worst pair, if any is confused
+    page.wait_for_selector("ul.finds")
 
 
 def _one(page: Any) -> None:

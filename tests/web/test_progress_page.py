@@ -218,6 +218,12 @@ def test_a_cell_that_is_not_there(client, query, status, told):
     assert told in text
 
 
+def test_the_confusion_of_no_pair_is_the_table(client):
+    answer = client.get("/projects/digits/confusion")
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == "/projects/digits/progress#confused"
+
+
 def test_pages_behind_the_last_show_the_last(client):
     assert "There is none." in shown(client, "/projects/digits/disagreements?page=7")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
 from nextlabel.contracts.errors import NextlabelError
 from nextlabel.engine.pictures.decoding import measure
@@ -20,8 +21,10 @@ SECTION = 6
 _PAGE = 48
 
 
-def confusion() -> str:
-    """Show the held-out items of one class that are taken for another, or for what they are."""
+def confusion() -> str | BaseResponse:
+    """Show the held-out items of one class that are taken for another, or for what they are; of none: the table."""
+    if not request.args:
+        return redirect(url_for("pages.progress", project=loop().config.name, _anchor="confused"))
     asked = validated(ConfusionQuery, request.args.to_dict())
     found = loop().progress().confused(asked.true, asked.predicted, asked.page, _PAGE)
     if asked.true == asked.predicted:
