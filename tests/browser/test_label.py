@@ -227,7 +227,7 @@ def test_everything_is_reached_by_tab_and_told(browser, labels):
         assert ann.page.get_attribute("#frame img", "alt") == "picture to label"
         assert ann.page.evaluate("document.querySelector('#frame img').classList.contains('pixels')")
         ann.press("Enter")
-        ann.wait_text("#told", "Sent: 3. The model says")
+        ann.wait_text("#told", r"Sent: 3\.\s+The model says")
 
 
 def test_two_people_never_see_the_same_picture(browser, labels):
@@ -265,6 +265,17 @@ def test_the_next_training_and_the_goal_are_told(browser, labels):
         for _ in range(4):
             ann.answer()
         ann.wait_text("#news", r"model is live: r2|The new model r2 waits")
+
+
+def test_the_grid_is_full_even_if_opened_before_the_first_pictures_are_there(browser, labels):
+    ann, held = Labeller(browser, labels, "early"), []
+    ann.page.route("**/query?*", lambda route: route.continue_() if held else held.append(route))
+    with ann:
+        while not held:
+            ann.page.wait_for_timeout(20)
+        ann.press("g")
+        held[0].continue_()
+        assert len(ann.tiles()) == 24
 
 
 def test_letting_the_model_s_guess_mark_is_an_act(browser, labels):

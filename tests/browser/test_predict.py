@@ -77,7 +77,7 @@ def test_what_cannot_be_sent_is_named_and_keeps_no_other_from_its_answer(window)
     page.set_input_files("#image", [sent("nothing.jpg", b""), sent("wide.jpg", PICTURE)])
     page.locator(".several tbody tr").wait_for()
     page.wait_for_function("document.getElementById('fault').textContent")
-    assert page.inner_text("#fault") == "nothing.jpg is empty."
+    assert page.inner_text("#fault") == "The file nothing.jpg is empty."
     assert page.locator(".several tbody th").all_inner_texts() == ["wide.jpg"]
 
 

@@ -113,6 +113,17 @@ def test_the_list_of_projects_tells_what_to_do_first_and_how_good_each_is(client
     assert "Labelled 20 of 1,797" in text
 
 
+def test_a_goal_is_told_to_be_reached_by_what_reached_it(build, trained, tmp_path):
+    project = (trained / "projects" / "digits.toml").read_text()
+    (tmp_path / "projects").mkdir()
+    (tmp_path / "projects" / "digits.toml").write_text(project + "[stop]\naccuracy = 0.9999\nlabels = 1\n")
+    client = build(projects=tmp_path / "projects").test_client()
+    assert client.get("/status").get_json()["reached"] is True  # by its labels
+    home = client.get("/").get_data(as_text=True)
+    assert "the goal is 99.99&nbsp;%" in home
+    assert "the goal is reached" not in home
+
+
 def test_a_project_is_found_without_its_slash(client, problem):
     assert client.get("/projects/digits").headers["Location"].endswith("/projects/digits/")
     problem(client.get("/projects/nope/"), 404)

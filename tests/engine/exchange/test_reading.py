@@ -262,8 +262,10 @@ def test_a_folder_with_faults_adds_no_picture(squares: Project, tree: Path) -> N
     with pytest.raises(Unprocessable) as refused:
         take(squares, tree)
     told = "\n".join(refused.value.faults)
-    for words in ("did you mean 'left'", "this is text", "GIF", "lies in the folder left too"):
+    for words in ("lft/e.png: no class", "did you mean 'left'", "f.jpg: this is text", "GIF"):
         assert words in told
+    assert "right/c.png: the same picture lies in the folder left too" in told
+    assert "line " not in told  # a folder has none
     assert squares.loop.status().items == 30
     assert take(squares, tree, skip_faulty=True).pictures == 5
 

@@ -90,4 +90,5 @@ def _to_be_computed(
         if same and job.state == "failed" and (job.finished or 0.0) > time.time() - _TRY_AGAIN:
             return Unprocessable(f"what strategy {strategy!r} needs cannot be computed: {job.error}")
     number = queue_once(context, project, "score", {"checkpoint": checkpoint, "needs": unasked})
-    return NotReady(f"the model is looking at the pictures: strategy {strategy!r} needs {', '.join(missing)} (job {number})", 2)
+    needed = f"strategy {strategy!r} needs {', '.join(missing)} (job {number})"
+    return NotReady(f"the model looks at the pool first: {needed}", 2)

@@ -19,7 +19,7 @@ export class Supply extends EventTarget {
   #answered = new Set();
   #pinned = new Set();  // on display
   #asking = false;
-  #again = false;
+  #again = null;  // asked for meanwhile; true: in any case
   #asked = 0;  // when the leases were last renewed
   #loading = 0;
   #closed = false;
@@ -82,9 +82,10 @@ export class Supply extends EventTarget {
     if (answer.status === 200) this.#take(answer.body, had);
     else this.#refused(answer);
     this.dispatchEvent(new CustomEvent("change"));
-    if (this.#again) {
-      this.#again = false;
-      this.refill(true);
+    if (this.#again !== null) {
+      const meant = this.#again;
+      this.#again = null;
+      this.refill(meant);
     }
   }
 

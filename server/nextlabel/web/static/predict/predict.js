@@ -104,7 +104,7 @@ function shows(page) {
 }
 
 function unfit(file) {
-  if (!file.size) return `${file.name} is empty.`;
+  if (!file.size) return `The file ${file.name} is empty.`;
   const limit = Number(form.dataset.limit);
   const number = (value) => value.toLocaleString("en");
   if (file.size > limit) return `A picture has at most ${number(limit)} bytes here; ${file.name} has ${number(file.size)}.`;
