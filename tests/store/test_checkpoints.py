@@ -50,10 +50,9 @@ def test_the_newest_scoring_counts_and_ids_never_return(database, project):
         assert checkpoints.scoring(c, project, "p-1") is None
         one, two = add(c, "one"), add(c, "two")
         row = ScoringRow(two, project, "p-1", 8, ("probabilities", "std"), "two", 2.0, 12)
-        assert checkpoints.scoring(c, project, "p-1") == checkpoints.scoring_by_id(c, two) == row
+        assert checkpoints.scoring(c, project, "p-1") == row
         assert [row.id for row in checkpoints.scorings(c, project)] == [one, two]
         checkpoints.delete_scoring(c, two)
-        assert checkpoints.scoring_by_id(c, two) is None
         assert checkpoints.scoring(c, project, "p-1").id == one
         assert add(c, "three") > two
         assert checkpoints.scorings(c, "other") == []

@@ -112,12 +112,6 @@ def scoring(c: Connection, project: str, checkpoint: str) -> ScoringRow | None:
     return None if row is None else ScoringRow(*row)
 
 
-def scoring_by_id(c: Connection, id_: int) -> ScoringRow | None:
-    """Return the scoring, or None where it is no longer kept."""
-    row = c.execute(select(_scorings).where(_scorings.c.id == id_)).one_or_none()
-    return None if row is None else ScoringRow(*row)
-
-
 def scorings(c: Connection, project: str) -> list[ScoringRow]:
     """Return the project's scorings, oldest first."""
     mine = select(_scorings).where(_scorings.c.project == project).order_by(_scorings.c.id)
