@@ -65,7 +65,7 @@ def test_faults_are_told_line_by_line(shell, home, tmp_path):
     assert "nothing was stored" in last
     assert result.stdout == ""
     result = shell("import", "quick", str(tmp_path / "a.csv"), "--skip-faulty", "--annotator", "eve")
-    assert result.stdout == "1 labels stored; 2 left out\n"
+    assert result.stdout == "1 label stored; 2 left out\n"
     assert len(result.stderr.splitlines()) == 2
     said = shell.json("import", "quick", str(tmp_path / "a.csv"), "--skip-faulty", "--annotator", "eve")
     assert (said["labels"], said["present"], said["faulty"], len(said["faults"])) == (0, 1, 2, 2)
@@ -77,7 +77,7 @@ def test_pictures_from_a_folder(shell, home, tmp_path):
     Image.effect_noise((20, 20), 60).save(out, "PNG")
     (tmp_path / "tree" / "3" / "a.png").write_bytes(out.getvalue())
     said = shell("import", "quick", str(tmp_path / "tree"), "--annotator", "eve").stdout
-    assert said == "1 labels and 1 pictures stored\n"
+    assert said == "1 label and 1 picture stored\n"
 
 
 @pytest.mark.parametrize(

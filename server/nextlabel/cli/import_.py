@@ -64,7 +64,7 @@ def command(
             with screen.progress(f"importing into {project}") as advance:
                 done = import_file(engine.context, loop, wanted, advance)
         except Unprocessable as error:
-            for fault in error.faults:
+            for fault in error.faults if len(error.faults) > 1 else ():  # the message itself tells the first
                 click.echo(fault, err=True)
             raise
     if not as_json:
@@ -75,10 +75,14 @@ def command(
 
 def _words(done: Imported, *, dry_run: bool) -> str:
     """Return what was done, for a person."""
-    parts = [f"{done.labels:,} labels", f"{done.pictures:,} pictures"] if done.pictures else [f"{done.labels:,} labels"]
+    parts = [_count(done.labels, "label"), *([_count(done.pictures, "picture")] if done.pictures else [])]
     said = f"{' and '.join(parts)} {'would be stored' if dry_run else 'stored'}"
     if done.present:
         said += f"; {done.present:,} were there already"
     if done.faulty:
         said += f"; {done.faulty:,} left out"
     return said
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
