@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
 
-from nextlabel.contracts.errors import Unknown
-from nextlabel.store import bulk, labels, projects
+from nextlabel.store import labels
 from nextlabel.store.labels import Kind
-from nextlabel.store.schema import labels as _labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +30,8 @@ def restore(c: Connection, project: str, rows: Sequence[SaidLabel]) -> int:
 
     Unknown where a position has no item.
     """
-    projects.lock(c, project)
-    start = labels.last(c, project)
-    texts: dict[tuple[str, ...] | None, str | None] = {None: None}
-    values = []
-    for id_, row in enumerate(rows, start + 1):
-        if row.candidates not in texts:
-            texts[row.candidates] = json.dumps(row.candidates, ensure_ascii=False, separators=(",", ":"))
-        said = (row.kind, texts[row.candidates], row.value, row.time, row.key, None)
-        values.append((project, id_, row.position, row.annotator, *said))
-    try:
-        bulk.insert(c, _labels, values)
-    except IntegrityError as error:
-        raise Unknown(f"a label of project {project!r} is of an item that does not exist") from error
-    return start + len(values)
+    return labels.write(
+        c,
+        project,
+        ((row.position, row.annotator, row.kind, row.candidates, row.value, row.time, row.key, None) for row in rows),
+    )

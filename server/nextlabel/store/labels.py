@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 from sqlalchemy.exc import IntegrityError
@@ -20,6 +20,10 @@ DATASET = "dataset"
 """The annotator of a data set's own labels."""
 
 Kind = Literal["candidates", "value", "skip", "retract"]
+Written: TypeAlias = tuple[
+    int, str, Kind, tuple[str, ...] | None, float | None, float, str | None, str | None
+]  # fmt: skip
+"""Position, annotator, kind, candidates, value, time, key and query of a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +108,28 @@ def append(
 
     Unknown where a position has no item; Unprocessable where a label's kind and content clash.
     """
-    projects.lock(c, project)
-    start = last(c, project)
-    texts: dict[tuple[str, ...], str] = {}
-    values = []
-    for id_, row in enumerate(rows, start + 1):
-        said = row.candidates
+    for row in rows:
         if not _sound(row):
             raise Unprocessable(f"a label makes no sense: {row}")
-        text = None
-        if said is not None and (text := texts.get(said)) is None:
-            text = texts[said] = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+
+    def written(row: NewLabel) -> Written:
         # numpy's numbers are not the driver's
         value = None if row.value is None else float(row.value)
-        values.append((project, id_, int(row.position), annotator, row.kind, text, value, now, key, query))
+        return int(row.position), annotator, row.kind, row.candidates, value, now, key, query
+
+    return write(c, project, map(written, rows))
+
+
+def write(c: Connection, project: str, rows: Iterable[Written]) -> int:
+    """Add labels in order, as they are given, and return the last id of the project; Unknown as in `append`."""
+    projects.lock(c, project)
+    start = last(c, project)
+    texts: dict[tuple[str, ...] | None, str | None] = {None: None}
+    values = []
+    for id_, (position, annotator, kind, candidates, *rest) in enumerate(rows, start + 1):
+        if candidates not in texts:
+            texts[candidates] = json.dumps(candidates, ensure_ascii=False, separators=(",", ":"))
+        values.append((project, id_, position, annotator, kind, texts[candidates], *rest))
     try:
         bulk.insert(c, labels, values)
     except IntegrityError as error:

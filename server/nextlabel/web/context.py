@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app, g
 
+from nextlabel.contracts.errors import Unknown
+
 if TYPE_CHECKING:
+    from nextlabel.engine.answers import Job
     from nextlabel.engine.engine import Engine
     from nextlabel.engine.loop import Loop
     from nextlabel.engine.settings import Settings
@@ -46,6 +49,14 @@ def project() -> str | None:
 def loop() -> Loop:
     """Return the loop of that project, at the root of the default one. Raise Unknown."""
     return engine().loop(project())
+
+
+def own_job(number: int) -> Job:
+    """Return a job, of the project the address names where it names one. Raise Unknown."""
+    found = engine().job(number)
+    if project() is not None and found.project != loop().config.name:
+        raise Unknown(f"job {number} is of project {found.project!r}")
+    return found
 
 
 def product_version() -> str:

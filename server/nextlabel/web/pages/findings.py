@@ -5,15 +5,13 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from nextlabel.contracts.errors import NextlabelError
-from nextlabel.engine.pictures.decoding import measure
 from nextlabel.engine.progress.doubts import UNLIKELY
 from nextlabel.engine.progress.records import Listing
-from nextlabel.engine.serving.looking import SMALL
 from nextlabel.web import figures, words
 from nextlabel.web.addresses import kind_of, picture_address
 from nextlabel.web.asked.progress import ConfusionQuery, PageQuery
-from nextlabel.web.context import loop, settings
+from nextlabel.web.context import loop
+from nextlabel.web.pixels import small
 from nextlabel.web.reading import validated
 
 SECTION = 6
@@ -64,17 +62,10 @@ def looks(project: str, *lists: Listing | None) -> dict[str, object]:
     first = next((item.id for found in lists if found for item in found.items), None)
     return {
         "picture": picture_address(project),
-        "pixels": first is not None and kind_of(project) == "image" and _small(first),
+        # as small as one of them
+        "pixels": first is not None and kind_of(project) == "image" and small(first),
         "unlikely": UNLIKELY,
     }
-
-
-def _small(item: str) -> bool:
-    """Whether the pictures are so small that their pixels are to be seen: as small as one of them."""
-    try:
-        return max(measure(loop().image(item)[0], settings().max_pixels)) <= SMALL
-    except NextlabelError:  # its file is gone, or rotten
-        return False
 
 
 def _page() -> int:

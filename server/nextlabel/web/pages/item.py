@@ -11,15 +11,14 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from nextlabel.contracts.errors import Malformed, NextlabelError, Unprocessable
 from nextlabel.engine.answers import ItemDetail, LabelInput
-from nextlabel.engine.pictures.decoding import measure
-from nextlabel.engine.serving.looking import SMALL
 from nextlabel.engine.serving.sureness import doubt
 from nextlabel.web import words
 from nextlabel.web.addresses import item_address, picture_address
 from nextlabel.web.asked.paths import ItemPath
 from nextlabel.web.asked.queries import ShownQuery, Who
-from nextlabel.web.context import loop, settings
+from nextlabel.web.context import loop
 from nextlabel.web.openapi import address_of
+from nextlabel.web.pixels import small
 from nextlabel.web.problems import log_fault, status_of
 from nextlabel.web.reading import validated
 
@@ -80,7 +79,7 @@ def _page(item: str, status: int, said: Said | None = None) -> Response:
         at=lambda other: _address(other, **terms),
         address=item_address(project.name)(named),
         picture=picture_address(project.name)(named) if detail.item.media_type else None,
-        small=detail.item.media_type is not None and _small(named),
+        small=detail.item.media_type is not None and small(named),
         unsure=words.unsure(doubt(prediction.probabilities or {})) if prediction else "",
         words=words,
     )
@@ -134,10 +133,3 @@ def _number(text: str) -> float:
     if not math.isfinite(value):
         raise Unprocessable("a value must be finite")
     return value
-
-
-def _small(item: str) -> bool:
-    try:
-        return max(measure(loop().image(item)[0], settings().max_pixels)) <= SMALL
-    except NextlabelError:  # its file is gone, or rotten: the page is about more than the picture
-        return False

@@ -11,11 +11,10 @@ from typing import Any, TypeVar
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from nextlabel.contracts.errors import NextlabelError, NotReady, Unknown, Unprocessable
-from nextlabel.engine.answers import Job
+from nextlabel.contracts.errors import NextlabelError, NotReady, Unprocessable
 from nextlabel.web import figures, words
 from nextlabel.web.asked.progress import Action, OlderQuery, ProgressQuery
-from nextlabel.web.context import engine, loop
+from nextlabel.web.context import engine, loop, own_job
 from nextlabel.web.learning_curve import learning_curve
 from nextlabel.web.pages.findings import SECTION, looks
 from nextlabel.web.problems import log_fault, status_of
@@ -42,7 +41,7 @@ def act() -> BaseResponse:
         if asked.promote is not None:
             done["promoted"] = found.promote(asked.promote).checkpoint
         elif asked.cancel is not None:
-            done["cancelled"] = engine().cancel(_own(asked.cancel).job).job
+            done["cancelled"] = engine().cancel(own_job(asked.cancel).job).job
         elif asked.train is not None:
             done["queued"] = found.train()
         else:
@@ -122,13 +121,6 @@ def _or_why(tell: Callable[[], T]) -> tuple[T | None, str]:
         return None, str(error)
 
 
-def _own(number: int) -> Job:
-    job = engine().job(number)
-    if job.project != loop().config.name:
-        raise Unknown(f"job {number} is of project {job.project!r}")
-    return job
-
-
 def _said(asked: ProgressQuery) -> str:
     """Return what was just done, as it is now: the address may be an old one."""
     found = loop()
@@ -138,11 +130,11 @@ def _said(asked: ProgressQuery) -> str:
             return f"{live} is live: it answers every prediction from now on."
         return f"{live} is live now." if live else ""
     if asked.cancelled is not None:
-        job = _own(asked.cancelled)
+        job = own_job(asked.cancelled)
         if job.finished is None:
             return f"Job {job.job} was asked to stop."
         return f"Job {job.job} is {job.state}."
     if asked.queued is not None:
-        job = _own(asked.queued)
+        job = own_job(asked.queued)
         return f"Job {job.job}, a training, is {job.state}."
     return ""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from flask import Response
 
-from nextlabel.contracts.errors import Unknown
-from nextlabel.engine.answers import Job
 from nextlabel.web.asked.paths import CheckpointPath, JobPath
 from nextlabel.web.asked.queries import JobsQuery
-from nextlabel.web.context import engine, loop, project
+from nextlabel.web.context import engine, loop, own_job, project
 from nextlabel.web.openapi import Routes
 from nextlabel.web.replies.base import render
 from nextlabel.web.replies.work import CheckpointReply, CheckpointsReply, JobQueuedReply, JobReply, JobsReply
@@ -29,12 +27,12 @@ def jobs(query: JobsQuery) -> Response:
 
 def job(path: JobPath) -> Response:
     """Show a job."""
-    return render(JobReply.model_validate(_job(path.job)))
+    return render(JobReply.model_validate(own_job(path.job)))
 
 
 def cancel(path: JobPath) -> Response:
     """Cancel a job: at once where it waits, soon where it runs; one that has ended stays as it is."""
-    _job(path.job)
+    own_job(path.job)
     return render(JobReply.model_validate(engine().cancel(path.job)))
 
 
@@ -60,10 +58,3 @@ def add(api: Routes) -> None:
     api.get("/checkpoints", responses=api.says({200: api.json(CheckpointsReply)}, 404))(checkpoints)
     answer = {200: api.json(CheckpointReply)}
     api.post("/checkpoints/<checkpoint>/promote", responses=api.says(answer, 404))(promote)
-
-
-def _job(number: int) -> Job:
-    found = engine().job(number)
-    if project() is not None and found.project != loop().config.name:
-        raise Unknown(f"job {number} is of project {found.project!r}")
-    return found
