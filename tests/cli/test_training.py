@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import time
+from contextlib import suppress
 
 import pytest
 
 from nextlabel.app import create_app
+from nextlabel.engine.jobs import running
 
 
 @pytest.fixture
@@ -88,6 +90,30 @@ def test_ctrl_c_cancels_the_training(start, engine, jobs):
     assert out == ""
     assert "Traceback" not in err
     assert jobs() == [("sleepy", "cancelled")]
+
+
+def swallowed(context, job, report):
+    with suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    report(0.5, {})
+    raise AssertionError("it went on")
+
+
+def called_an_error(context, job, report):
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        raise ImportError("initialization failed") from None
+
+
+@pytest.mark.parametrize("train", [swallowed, called_an_error])
+def test_ctrl_c_cancels_what_does_not_let_it_through(shell, engine, jobs, monkeypatch, train):
+    monkeypatch.setattr(running, "train", train)
+    engine.loop("sleepy").train()
+    result = shell("train", "quick", status=1)  # stopped in the first of what waits, it runs no other
+    assert "Traceback" not in result.stderr
+    assert jobs() == [("quick", "queued"), ("sleepy", "cancelled")]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_ctrl_c_cancels_the_workers_training(start, engine, jobs):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Event, Thread
+from types import FrameType
 from uuid import uuid4
 
 from nextlabel.cli.screen import Advance, metrics_line
@@ -55,8 +57,8 @@ def _run_here(engine: Engine, project: str, advance: Advance, *, afresh: bool) -
         if job is None:
             break
         try:
-            with _watched(engine, job.id, advance):
-                run_job(context, job)
+            with _noted_interrupt() as stop, _watched(engine, job.id, advance):
+                run_job(context, job, stop)
         except KeyboardInterrupt:
             with context.database.write() as connection:
                 jobs.finish(connection, job.id, owner, "cancelled", time.time())
@@ -64,6 +66,26 @@ def _run_here(engine: Engine, project: str, advance: Advance, *, afresh: bool) -
         if job.id == wanted:
             break
     return engine.job(wanted)
+
+
+@contextmanager
+def _noted_interrupt() -> Iterator[Event]:
+    """Set the event at Ctrl-C; the KeyboardInterrupt leaves the block even where a library swallows it."""
+    stop = Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        signal.default_int_handler(number, frame)
+
+    if before is signal.default_int_handler:  # else it is ignored, or someone else's
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if stop.is_set():
+        raise KeyboardInterrupt
 
 
 @contextmanager

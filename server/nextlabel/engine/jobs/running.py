@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
+from threading import Event
 
 from nextlabel.contracts.errors import NextlabelError, NotReady
 from nextlabel.engine.context import Context
@@ -23,9 +24,10 @@ _REPORT_EVERY = 0.25
 class JobReport:
     """Writes progress to the job's row, a few times a second at most; raises where the job must stop."""
 
-    def __init__(self, context: Context, job: JobRow) -> None:
+    def __init__(self, context: Context, job: JobRow, stop: Event) -> None:
         self._context = context
         self._job = job
+        self._stop = stop
         self._written = 0.0
         self._progress = 0.0
         self._metrics: dict[str, float] = {}
@@ -34,6 +36,8 @@ class JobReport:
         """Note the share done, 0..1, and metrics."""
         self._progress = max(self._progress, min(1.0, progress))
         self._metrics.update(metrics)
+        if self._stop.is_set():
+            raise Interrupted(f"job {self._job.id} was told to stop")
         now = time.monotonic()
         if now - self._written < _REPORT_EVERY and progress < 1:
             return
@@ -47,10 +51,11 @@ class JobReport:
             raise Interrupted(f"job {self._job.id} was told to stop")
 
 
-def run_job(context: Context, job: JobRow) -> None:
-    """Run a claimed job; whatever happens, its row says how it ended."""
+def run_job(context: Context, job: JobRow, stop: Event | None = None) -> None:
+    """Run a claimed job; whatever happens, its row says how it ended. Once `stop` is set, what it raises cancels it."""
+    stop = stop or Event()
     use_threads(context.settings.train_threads or context.settings.cores)
-    report = JobReport(context, job)
+    report = JobReport(context, job, stop)
     try:
         if job.kind == "train":
             train(context, job, report)
@@ -65,12 +70,15 @@ def run_job(context: Context, job: JobRow) -> None:
     except Interrupted as stopped:
         print(stopped, flush=True)  # noqa: T201 - as above
         _finish(context, job, "cancelled")
-    except NextlabelError as error:
-        print(error, flush=True)  # noqa: T201 - as above
-        _finish(context, job, "failed", str(error))
     except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the row must say what
-        traceback.print_exc()
-        _finish(context, job, "failed", f"{type(error).__name__}: {error}")
+        if stop.is_set():  # a library that is stopped in the middle of an import calls it an error of its own
+            _finish(context, job, "cancelled")
+        elif isinstance(error, NextlabelError):
+            print(error, flush=True)  # noqa: T201 - as above
+            _finish(context, job, "failed", str(error))
+        else:
+            traceback.print_exc()
+            _finish(context, job, "failed", f"{type(error).__name__}: {error}")
 
 
 def use_threads(count: int) -> None:
