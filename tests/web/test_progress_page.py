@@ -203,6 +203,14 @@ def test_every_cell_of_the_confusion_opens_its_items(client):
     assert f"{count} held-out item" in plain(page)
 
 
+def test_a_table_of_very_many_classes_is_cut(client, monkeypatch):
+    assert "with the most mistakes" not in shown(client)
+    monkeypatch.setattr("nextlabel.engine.progress.confusion._SHOWN", 4)
+    matrix = re.search(r'<table class="heat.*?</table>', shown(client), re.DOTALL).group()
+    assert "Of 10 classes, the 4 with the most mistakes." in matrix
+    assert matrix.count('<th scope="col">') == matrix.count('<th scope="row">') == 4
+
+
 @pytest.mark.parametrize(
     ("query", "status", "told"),
     [

@@ -34,3 +34,10 @@ def test_what_a_table_tells():
     assert (ant.recall, ant.precision) == (0.8, 8 / 11)
     assert (bee.items, bee.predicted, bee.right) == (10, 7, 5)
     assert (cat.recall, cat.precision) == (None, 0.0)
+
+
+def test_of_very_many_classes_those_with_the_most_mistakes_are_shown(monkeypatch):
+    counts = np.array([[8, 0, 2], [0, 9, 0], [3, 0, 2]])
+    assert confusion("r3", CLASSES, counts, 0).shown == (0, 1, 2)
+    monkeypatch.setattr("nextlabel.engine.progress.confusion._SHOWN", 2)
+    assert confusion("r3", CLASSES, counts, 0).shown == (0, 2)

@@ -10,6 +10,8 @@ from nextlabel.contracts.items import FloatArray, IntArray
 from nextlabel.engine.progress.records import Confusion, Pair, Rates
 
 _CHUNK = 65_536
+_SHOWN = 100
+"""Classes of a table that can still be read: a thousand of them are a page of 10 MB."""
 
 
 def predicted(probabilities: FloatArray, positions: IntArray) -> IntArray:
@@ -29,7 +31,15 @@ def table(truth: IntArray, said: IntArray, width: int) -> IntArray:
 
 def confusion(checkpoint: str, classes: Sequence[str], counts: IntArray, unscored: int) -> Confusion:
     """Return what a table of counts (C, C) tells."""
-    return Confusion(checkpoint, tuple(classes), counts, _rates(classes, counts), _worst(classes, counts), unscored)
+    return Confusion(
+        checkpoint=checkpoint,
+        classes=tuple(classes),
+        counts=counts,
+        rates=_rates(classes, counts),
+        worst=_worst(classes, counts),
+        shown=_shown(counts),
+        unscored=unscored,
+    )
 
 
 def _rates(classes: Sequence[str], counts: IntArray) -> tuple[Rates, ...]:
@@ -45,6 +55,11 @@ def _rates(classes: Sequence[str], counts: IntArray) -> tuple[Rates, ...]:
         )
         for k, name in enumerate(classes)
     )
+
+
+def _shown(counts: IntArray) -> tuple[int, ...]:
+    mistakes = counts.sum(axis=0) + counts.sum(axis=1) - 2 * counts.diagonal()
+    return tuple(sorted(np.argsort(-mistakes, kind="stable")[:_SHOWN].tolist()))
 
 
 def _worst(classes: Sequence[str], counts: IntArray) -> tuple[Pair, ...]:

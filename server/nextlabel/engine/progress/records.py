@@ -106,6 +106,8 @@ class Confusion:
     rates: tuple[Rates, ...]
     worst: tuple[Pair, ...]
     """Every pair of different classes that occurs, most frequent first."""
+    shown: tuple[int, ...]
+    """Places of the classes to show a table of: all, or, of very many, those with the most mistakes."""
     unscored: int
     """Held-out items of a known class that it has not scored yet."""
 
