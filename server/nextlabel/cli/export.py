@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from nextlabel.cli.listening import address
 from nextlabel.cli.options import as_json, imported, opened, project, with_settings
 from nextlabel.cli.screen import Screen
 from nextlabel.engine.engine import Engine
@@ -60,8 +61,8 @@ def command(
 ) -> None:
     """Write what PROJECT knows: its labels, its pictures, or its model."""
     _check(kind, out, resolved=resolved, predicted=predicted, copy=copy, checkpoint=checkpoint, as_json=as_json)
-    address = f"/data/local-files/?d={out.name}/" if copy else f"http://{settings.host}:{settings.port}/"
-    asked = Asked(kind, resolved, everything, predicted, copy, prefix or address, checkpoint, force)
+    place = f"/data/local-files/?d={out.name}/" if copy else f"{address(settings.host, settings.port)}/"
+    asked = Asked(kind, resolved, everything, predicted, copy, prefix or place, checkpoint, force)
     screen = Screen(as_json)
     with opened(settings) as engine:
         if out == STDOUT:

@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from engine_help import SQUARES, Project, full
+from engine_help import SQUARES, WAVE, Project, full
 from exchange_help import CLASSES, ODD, give, registry, said, take
 from odd_pictures import saved, smooth
 
@@ -63,7 +63,7 @@ def test_a_full_export(squares: Project, write: Any) -> None:
     assert (done.format, done.labels) == ("label-studio", 4)
     one, two, three, four = said(squares)
     assert (one.id, one.candidates, one.annotator, one.key) == ("s1", ("left", "right"), "1", "label-studio-b1")
-    assert one.time == 1767268800.0
+    assert one.time == 1767272400.0
     assert (two.id, two.candidates) == ("s1", ("left",))
     assert (three.id, three.skip, three.annotator) == ("s2", True, "bob@example.org")
     assert four.candidates == ("right",)
@@ -83,6 +83,66 @@ def test_json_min(squares: Project, write: Any) -> None:
     with pytest.raises(Unprocessable, match="choice, quality; say which with --question"):
         take(squares, write(asked))
     assert take(squares, write(asked), question="choice").labels == 1
+
+
+def test_of_json_min_the_newest_row_comes_first_and_stands(squares: Project, write: Any) -> None:
+    """As Label Studio sorts them; a task that nobody annotated has neither an answer nor a number."""
+    rows = [
+        {
+            "image": "s1",
+            "choice": name,
+            "annotator": 1,
+            "annotation_id": number,
+            "updated_at": f"2026-01-0{number}T12:00Z",
+        }
+        for number, name in ((2, "right"), (1, "left"))
+    ]
+    assert take(squares, write([*rows, {"image": "s2", "id": 3}])).labels == 2
+    assert [row.candidates for row in said(squares)] == [("left",), ("right",)]
+
+
+@pytest.mark.parametrize("value", [4, {"number": 4}, [{"number": 4}]])
+def test_numbers_of_json_min(make: Make, write: Any, value: Any) -> None:
+    project = make(WAVE).bring()
+    item = project.loop.items(limit=1).items[0].id
+    take(project, write([{"image": item, "label": value, "annotation_id": 1, "annotator": 1}]))
+    assert said(project)[-1].value == 4.0
+
+
+def test_what_is_changed_and_changed_back_there_is_so_here(squares: Project, write: Any) -> None:
+    for number, name in enumerate(("left", "right", "left"), 2):
+        changed = annotation(1, name, updated_at=f"2026-01-0{number}T12:00:00Z")
+        assert take(squares, write([task("s1", changed)])).labels == 1
+        assert take(squares, write([task("s1", changed)])).present == 1
+        assert said(squares)[-1].candidates == (name,)
+    squares.loop.submit("1", [full("s1", "right")])  # corrected here, and not said again there
+    assert (take(squares, write([task("s1", changed)])).labels, len(said(squares))) == (0, 4)
+
+
+def test_what_we_wrote_is_changed_there_and_changed_back(squares: Project, tmp_path: Path) -> None:
+    squares.loop.submit("1", [full("s1", "left")])
+    give(squares, "label-studio", tmp_path / "out")
+    path = tmp_path / "out" / "tasks.json"
+    tasks = json.loads(path.read_text())
+    (one,) = tasks[0]["annotations"]
+    one |= {"import_id": one["id"], "id": 900, "completed_by": 1, "unique_id": "x1"}
+    for number, (name, labels) in enumerate((("left", 0), ("right", 1), ("left", 1)), 2):
+        one["result"][0]["value"]["choices"] = [name]
+        one["updated_at"] = f"2026-05-0{number}T00:00:00Z"
+        path.write_text(json.dumps(tasks))
+        assert take(squares, path).labels == labels
+    assert [row.candidates for row in said(squares)] == [("left",), ("right",), ("left",)]
+
+
+def test_another_picture_of_the_same_name_is_not_meant(make: Make, write: Any, tmp_path: Path) -> None:
+    project = make(ODD, plugins=registry(("cat", "dog"), ("cats/1.png", "cats/2.png")), labels={"holdout": 0}).bring()
+    path = write([task("s3://bucket/dogs/1.png", annotation(1, "dog"))])
+    with pytest.raises(Unprocessable, match=r"no item of the pool is, or lies at, 's3://bucket/dogs/1.png'"):
+        take(project, path)
+    (tmp_path / "mine" / "dogs").mkdir(parents=True)
+    (tmp_path / "mine" / "dogs" / "1.png").write_bytes(saved(smooth(9, 9)))
+    done = take(project, path, pictures=tmp_path / "mine")
+    assert (done.labels, done.pictures) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +196,7 @@ def test_what_we_write_is_what_label_studio_takes(make: Make, tmp_path: Path) ->
     project.loop.submit("bob", [LabelInput("p/1.png", retract=True)])
     done = give(project, "label-studio", tmp_path / "out", prefix="http://127.0.0.1:8000/")
     assert any("2 labels that were changed or taken back" in note for note in done.notes)
+    assert any("--copy-images" in note for note in done.notes)
     tasks = json.loads((tmp_path / "out" / "tasks.json").read_text())
     config = ET.fromstring((tmp_path / "out" / "config.xml").read_text())
     choices = config.find("Choices")
@@ -170,7 +231,7 @@ def test_what_was_done_in_label_studio_comes_back(make: Make, squares: Project, 
     path.write_text(json.dumps(tasks))
     done = take(squares, path)
     assert (done.labels, done.present) == (2, 3)
-    edited, added = said(squares)[3:]
+    added, edited = said(squares)[3:]  # by their times
     assert (edited.id, edited.candidates, edited.annotator, edited.time) == ("s1", ("right",), "1", 1777680000.0)
     assert (added.id, added.candidates, added.annotator) == ("s2", ("right",), "eve@example.org")
     other = make(SQUARES, labels={"initial": 0, "holdout": 0}).bring()

@@ -15,6 +15,7 @@ from odd_pictures import saved, smooth
 from PIL import Image
 
 from nextlabel.contracts.errors import Conflict, Malformed, Unprocessable
+from nextlabel.engine.answers import LabelInput
 from nextlabel.engine.exchange.importing import Wanted, import_file
 from nextlabel.engine.exchange.json_stream import members
 from nextlabel.engine.exchange.lines import Text
@@ -57,6 +58,10 @@ def test_tables_kept_by_hand(squares: Project, file: Any, text: str) -> None:
     assert take(squares, file(text)).labels == 2
     assert sets(squares) == [("s1", ("left",)), ("s2", ("left", "right"))]
     assert {row.annotator for row in said(squares)} == {"ann"}
+
+
+def test_a_column_of_any_name(squares: Project, file: Any) -> None:
+    assert take(squares, file(f"id,label,{'x' * 140_000}\ns1,left,\n")).labels == 1
 
 
 def test_times_annotators_and_keys_are_kept(squares: Project, file: Any) -> None:
@@ -106,6 +111,7 @@ def test_of_many_faults_the_first_are_listed_and_the_rest_counted(squares: Proje
         (b"PK\x03\x04....", "a.csv", "unpack it first"),
         (b"", "a.csv", "empty"),
         (b"s1,left\n", "a.csv", "must name the columns"),
+        (b"id,label\rs1,left\r", "a.csv", "end with CR alone"),
         (b"id,lable\ns1,left\n", "a.csv", "did you mean 'label'"),
         (b'id,label\ns1,"left\ns2,left\n', "a.csv", "line 2"),
         (b'[{"id": 1}', "a.json", "line 1"),
@@ -251,6 +257,61 @@ def test_a_folder_of_pictures_a_class_a_folder(squares: Project, tree: Path) -> 
     assert take(squares, tree).labels == 1
     (tree / "right" / "a.png").rename(tree / "left" / "a.png")
     assert take(squares, tree).labels == 1
+
+
+def test_what_was_corrected_here_stays_where_a_folder_says_the_same_again(squares: Project, tree: Path) -> None:
+    take(squares, tree)
+    item = said(squares)[0].id
+    squares.loop.submit("ann", [full(item, "right")])
+    (tree / "left" / "new.png").write_bytes(saved(smooth(12, 12)))
+    done = take(squares, tree)
+    assert (done.labels, done.present) == (1, 3)
+    assert [row.candidates for row in said(squares) if row.id == item] == [("left",), ("right",)]
+
+
+def test_linked_folders_are_followed_but_not_in_circles(squares: Project, tree: Path, tmp_path: Path) -> None:
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "left").symlink_to(tree / "left")
+    (linked / "right").symlink_to(tree / "right")
+    (tree / "left" / "up").symlink_to(tree / "left")
+    assert take(squares, linked).labels == 3
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file,label\nleft/a.png,right\n")
+    assert take(squares, labels, pictures=linked).labels == 1
+
+
+def test_a_picture_of_ours_that_was_moved_to_another_class(make: Make, tmp_path: Path) -> None:
+    project = make(ODD, plugins=registry(("cat", "a/b"), ("p/0.png", "p/1.png")), labels={"holdout": 0}).bring()
+    project.loop.submit("bob", [full("p/0.png", "cat"), full("p/1.png", "cat")])
+    give(project, "imagefolder", tmp_path / "out")
+    train = tmp_path / "out" / "train"
+    (train / "a%2Fb").mkdir()
+    (train / "cat" / "p%2F0.png").rename(train / "a%2Fb" / "p%2F0.png")
+    (train / "cat" / "p%2F1.png").rename(tmp_path / "out" / "p%2F1.png")
+    done = take(project, tmp_path / "out")
+    assert (done.labels, done.present) == (1, 2)
+    assert any("not to the folder of a class: 1" in note for note in done.notes)
+    moved = said(project)[-1]
+    assert (moved.id, moved.candidates, moved.annotator) == ("p/0.png", ("a/b",), "ann")
+    assert take(project, tmp_path / "out").labels == 0
+    (tmp_path / "out" / "classes.json").write_text("{}")
+    with pytest.raises(Malformed, match="which folder is of which class"):
+        take(project, tmp_path / "out")
+
+
+def test_annotations_that_no_longer_agree_with_our_history_are_counted(squares: Project, tmp_path: Path) -> None:
+    squares.loop.submit("ann", [full("s1", "left"), full("s2", "left"), LabelInput("s3", skip=True)])
+    squares.loop.submit("ann", [full("s2", "right")])
+    give(squares, "coco", tmp_path / "out")
+    assert take(squares, tmp_path / "out").notes == []
+    path = tmp_path / "out" / "annotations.json"
+    told = json.loads(path.read_text())
+    told["annotations"][0]["category_id"] = 2
+    path.write_text(json.dumps(told))
+    done = take(squares, path)
+    assert done.labels == 0
+    assert any("alone was read: 1" in note for note in done.notes)
 
 
 def test_a_folder_with_faults_adds_no_picture(squares: Project, tree: Path) -> None:

@@ -19,11 +19,12 @@ _Number = int | str
 def read(text: Text, reading: Reading) -> Iterator[Found]:
     """Yield the labels of every picture.
 
-    Ours carry their history. Of others, a picture whose annotations are all of one category has
-    that label; where they are of several, it shows several things, and that is no label.
+    Ours carry their history, and that is read: a note says how many were changed otherwise. Of
+    others, a picture whose annotations are all of one category has that label; where they are of
+    several, it shows several things, and that is no label.
     """
-    del reading
     names: dict[_Number, str | None] = {}
+    standing: dict[_Number, set[str]] = {}
     categories: dict[_Number, str] = {}
     said: dict[_Number, tuple[int, set[_Number]]] = {}
     for member in members(text):
@@ -38,12 +39,18 @@ def read(text: Text, reading: Reading) -> Iterator[Found]:
         elif member.key == "images":
             ours = value.get(kept.NAME)
             names[number] = None if kept.is_kept(ours) else str(value.get("file_name"))
-            yield from kept.kept(line, ours, _file(text, value)) if kept.is_kept(ours) else ()
+            if kept.is_kept(ours):
+                standing[number] = kept.classes(ours)
+                yield from kept.kept(line, ours, _file(text, value))
         elif not isinstance(value.get("category_id"), int | str):
             yield Fault(line, f"an annotation has no `category_id`: {shortly(value)}")
         else:
             said.setdefault(number, (line, set()))[1].add(value["category_id"])
     yield from _labels(said, names, categories)
+    drawn = {image: {categories.get(number) for number in said[image][1]} for image in said if image in standing}
+    changed = sum(drawn.get(image, set()) != classes for image, classes in standing.items())
+    if changed:
+        reading.note(f"pictures whose annotations are not what their `nextlabel` says, which alone was read: {changed}")
 
 
 def _labels(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Literal
 
 from nextlabel.contracts.errors import suggest
 from nextlabel.engine.context import Context
+from nextlabel.engine.exchange.before import Before, content
 from nextlabel.engine.exchange.entries import Entry, Fault, Said, shortly, storable
 from nextlabel.engine.pool.state import PoolState
-from nextlabel.store import labels
 from nextlabel.store.history import SaidLabel
 from nextlabel.store.labels import DATASET
 
@@ -26,7 +24,8 @@ class Decider:
     """Takes labels in the order they are to be stored in.
 
     Labels with a time are there already where one of the same annotator, content, time and key
-    is; those without where one of the same key is, or where the annotator's label stands so.
+    is; those without where one of the same key is, or where the annotator's label stands so. What
+    stands at a source is there where the source said so the last time, whatever was said here since.
     """
 
     context: Context
@@ -41,14 +40,16 @@ class Decider:
     _spoken: dict[str, set[int]] = field(default_factory=dict)
     _standing: dict[str, dict[int, object]] = field(default_factory=dict)
     """By annotator and position, what stands once those taken so far are stored."""
-    _present: dict[bool, Counter[bytes]] = field(default_factory=dict)
+    _lie: dict[tuple[str, int], object] = field(default_factory=dict)
+    """By annotator and position, the class of the folder that a picture lies in."""
 
     def __post_init__(self) -> None:
         self._order = {name: place for place, name in enumerate(self.state.project.classes)}
         self._sets: dict[object, tuple[str, ...] | str] = {}
+        self._before = Before(self.context.database, self.state.project.name, self.state.labels.last)
 
-    def decide(self, entry: Entry, position: int) -> SaidLabel | Fault | Literal["present"]:
-        """Return the label to store, why it cannot be, or that it is there."""
+    def decide(self, entry: Entry, position: int) -> SaidLabel | Fault | Literal["present", "exported"]:
+        """Return the label to store, why it cannot be, that it is there, or that it only says again what we wrote."""
         assert entry.said is not None
         who, said = entry.annotator or self.annotator, entry.said
         timed = entry.time is not None
@@ -59,15 +60,26 @@ class Decider:
             return entry.fault(fault or str(sets))
         time = self.now if entry.time is None else entry.time
         row = SaidLabel(position, who, said.kind, sets, said.value, time, key)
-        standing, content = self._stands(who, position), _content(row)
-        # what the data set says here comes from the data set, wherever the file comes from
-        settled = standing is not None and standing == content and (who == DATASET or not timed)
-        if self._is_present(row, timed=timed) or settled:
+        standing, says = self._stands(who, position), content(row)
+        if self.alone and self._lie.setdefault((who, position), says) != says:
+            return entry.fault(f"the same picture lies in the folder {_words(self._lie[who, position])} too")
+        told = self._before.told(row) if entry.standing else None
+        if told is None and entry.exported:
+            return "exported"
+        if entry.standing:
+            present = says == (standing if told is None else told)
+        else:
+            # what the data set says here comes from the data set, wherever the file comes from
+            settled = standing is not None and standing == says and (who == DATASET or not timed)
+            present = self._before.has(row, timed=timed) or settled
+        if present:
             return "present"
         reason = self._refusal(entry, row, standing, timed=timed)
         if reason is not None:
             return entry.fault(reason)
-        self._standing.setdefault(who, {})[position] = content
+        self._standing.setdefault(who, {})[position] = says
+        if entry.standing:
+            self._before.note(row)
         return row
 
     def _refusal(self, entry: Entry, row: SaidLabel, standing: object, *, timed: bool) -> str | None:
@@ -76,9 +88,6 @@ class Decider:
             return f"the annotator {DATASET!r} is the data set itself; choose another name"
         if row.kind == "retract" and standing is None:
             return f"there is no label by {who!r} on item {entry.item!r} to retract"
-        if self.alone and row.position in self._standing.get(who, ()):
-            before = " or ".join(map(str, standing)) if isinstance(standing, tuple) else str(standing)
-            return f"the same picture lies in the folder {before} too"
         return None
 
     def _candidates(self, said: Said) -> tuple[str, ...] | str | None:
@@ -129,43 +138,9 @@ class Decider:
         said = self.state.labels.voices(position).get(who)
         return "skip" if said is None else said
 
-    def _is_present(self, row: SaidLabel, *, timed: bool) -> bool:
-        if not timed and row.key is None:
-            return False
-        if timed not in self._present:
-            self._present[timed] = self._read(timed=timed)
-        there = self._present[timed]
-        if not there:
-            return False
-        name = _name(row, timed=timed)
-        # a label that was said twice is there twice
-        if there[name] > 0:
-            there[name] -= 1
-            return True
-        return False
 
-    def _read(self, *, timed: bool) -> Counter[bytes]:
-        found: Counter[bytes] = Counter()
-        for page in labels.pages(self.context.database, self.state.project.name, 10_000):
-            for row in page:
-                if row.id > self.state.labels.last:
-                    return found
-                if timed or row.key is not None:
-                    said = (row.position, row.annotator, row.kind, row.candidates, row.value, row.time, row.key)
-                    found[_name(SaidLabel(*said), timed=timed)] += 1
-        return found
-
-
-def _content(row: SaidLabel) -> object:
-    """Return what stands once a label is stored: None after it was taken back."""
-    if row.kind in {"skip", "retract"}:
-        return "skip" if row.kind == "skip" else None
-    return row.candidates if row.kind == "candidates" else row.value
-
-
-def _name(row: SaidLabel, *, timed: bool) -> bytes:
-    said = (row.position, row.annotator, row.kind, row.candidates, row.value, row.time if timed else None, row.key)
-    return blake2b(repr(said).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def _words(says: object) -> str:
+    return " or ".join(map(str, says)) if isinstance(says, tuple) else str(says)
 
 
 def _unsound(name: str, what: str) -> str | None:

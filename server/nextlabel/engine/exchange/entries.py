@@ -47,6 +47,10 @@ class Entry:
     """Its place in the history it comes from, where the file is in another order."""
     picture: str | None = None
     """Where the picture lies, should the pool not have it."""
+    standing: bool = False
+    """It tells what stands at its source now, which its key names, and not what was said at one time."""
+    exported: bool = False
+    """What stands there is what nextlabel wrote."""
 
     def fault(self, reason: str) -> Fault:
         """Return why it cannot be taken, with its place."""

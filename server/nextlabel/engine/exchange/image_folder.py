@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import os
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from unicodedata import normalize
@@ -14,10 +14,14 @@ from nextlabel.contracts.errors import Malformed
 from nextlabel.engine.exchange import json_lines
 from nextlabel.engine.exchange.entries import Entry, Found, Reading, Said, beside
 from nextlabel.engine.exchange.lines import Text
+from nextlabel.engine.exchange.paths import files
 
 HISTORY = "history.jsonl"
 LABELS = "labels.csv"
 ABOUT = "classes.json"
+TRAIN, HOLDOUT, PARTIAL, OPEN = "train", "holdout", "partial", "unlabelled"
+SPLITS = (TRAIN, HOLDOUT)
+"""What holds a folder a class."""
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic"}
 """What is a picture by its name; those we do not read are refused, not passed over."""
 
@@ -31,8 +35,8 @@ def read(folder: Path, classes: Sequence[str], reading: Reading) -> Iterator[Fou
     """Yield every picture, with the class of the folder below `folder` that it lies in."""
     passed = 0
     names = {normalize("NFC", name): name for name in classes}
-    for path in _files(folder):
-        if path.suffix.lower() not in _PICTURES:
+    for path in files(folder):
+        if not _is_picture(path):
             passed += 1
             continue
         below = path.relative_to(folder)
@@ -40,31 +44,61 @@ def read(folder: Path, classes: Sequence[str], reading: Reading) -> Iterator[Fou
         if len(below.parts) > 1:
             top = normalize("NFC", below.parts[0])
             said = Said("candidates", (names.get(top) or names.get(normalize("NFC", unquote(top))) or top,))
-        yield Entry(0, str(below), "file", said, picture=str(path))
+        yield Entry(0, str(below), "file", said, picture=str(path), standing=True)
     if passed:
         reading.note(f"files that are no pictures by their names, and were passed over: {passed}")
 
 
 def read_ours(folder: Path, reading: Reading, history: Text) -> Iterator[Found]:
-    """Yield what was exported: the pictures in the order of the pool, then the history."""
-    files: dict[str, str] = {}
+    """Yield what was exported: the pictures in the order of the pool, then the history, then what was moved since."""
+    places, written = _places(folder), set[str]()
+    strays = {path.name: path for path in files(folder) if _is_picture(path)}
+    pictures: dict[str, str] = {}
+    moved: dict[str, Path] = {}
+    for number, (identity, place) in enumerate(places, 2):
+        written.add(place)
+        picture = beside(folder, place)
+        if picture is None and place.rpartition("/")[2] in strays:
+            moved[identity] = strays[place.rpartition("/")[2]]
+            picture = str(moved[identity])
+        if picture is not None:
+            pictures[identity] = picture
+            yield Entry(number, identity, "id", None, picture=picture)
+    for found in json_lines.read(history, reading):
+        yield replace(found, picture=pictures.get(found.item)) if isinstance(found, Entry) else found
+    yield from _moved(folder, moved, reading)
+
+
+def _moved(folder: Path, moved: Mapping[str, Path], reading: Reading) -> Iterator[Entry]:
+    """Yield the pictures that were put into the folder of another class."""
+    classes, elsewhere = _classes(folder), 0
+    for identity, path in moved.items():
+        parts = path.relative_to(folder).parts
+        name = classes.get(parts[1]) if len(parts) > 2 and parts[0] in SPLITS else None  # noqa: PLR2004 - split, class, file
+        if name is None:
+            elsewhere += 1
+        else:
+            yield Entry(0, identity, "id", Said("candidates", (name,)), picture=str(path), standing=True)
+    if elsewhere:
+        reading.note(f"pictures that were moved, and not to the folder of a class: {elsewhere}")
+
+
+def _places(folder: Path) -> list[tuple[str, str]]:
     with (folder / LABELS).open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file)
         if not {"id", "file"} <= set(rows.fieldnames or ()):
             raise Malformed(f"{LABELS} has no columns id and file")
-        for number, row in enumerate(rows, 2):
-            picture = beside(folder, row["file"]) if row["file"] else None
-            if picture is not None:
-                files[row["id"]] = picture
-                yield Entry(number, row["id"], "id", None, picture=picture)
-    for found in json_lines.read(history, reading):
-        yield replace(found, picture=files.get(found.item)) if isinstance(found, Entry) else found
+        return [(row["id"], row["file"]) for row in rows if row["id"] and row["file"]]
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Yield every file, sorted, but for hidden ones."""
-    for at, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith("."):
-                yield Path(at, name)
+def _classes(folder: Path) -> dict[str, str]:
+    """Return the class of each folder, by the folder's name."""
+    try:
+        told = json.loads((folder / ABOUT).read_text("utf-8"))["classes"]
+        return {str(each["folder"]): str(each["name"]) for each in told}
+    except (ValueError, KeyError, TypeError):
+        raise Malformed(f"{ABOUT} does not say which folder is of which class") from None
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in _PICTURES

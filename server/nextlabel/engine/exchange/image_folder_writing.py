@@ -6,12 +6,10 @@ from collections import Counter
 from pathlib import Path
 
 from nextlabel.engine.exchange import json_lines, tables
-from nextlabel.engine.exchange.image_folder import ABOUT, HISTORY, LABELS
+from nextlabel.engine.exchange.image_folder import ABOUT, HISTORY, HOLDOUT, LABELS, OPEN, PARTIAL, TRAIN
 from nextlabel.engine.exchange.names import FileNames
 from nextlabel.engine.exchange.resolved import COLUMNS, resolved, table
 from nextlabel.engine.exchange.snapshot import Item, Snapshot, Way, Written, file_name
-
-TRAIN, HOLDOUT, PARTIAL, OPEN = "train", "holdout", "partial", "unlabelled"
 
 
 def write(snapshot: Snapshot, folder: Path, way: Way) -> Written:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from itertools import groupby, islice
 from pathlib import Path
 
@@ -48,7 +48,7 @@ class Wanted:
     pictures: Path | None = None
     """Where pictures lie that the pool does not have."""
     key: str | None = None
-    """Of labels with neither time nor key; None: one made of the file's content."""
+    """Of labels with neither time nor key; None: one made of the file's content, or the folder's place."""
     reading: Reading = field(default_factory=Reading)
     skip_faulty: bool = False
     dry_run: bool = False
@@ -180,10 +180,10 @@ def _annotator(row: SaidLabel) -> str:
     return row.annotator
 
 
-def _digest(origin: Source) -> str | None:
-    """Return the key of labels that have neither time nor key: the file's content; None for a folder of pictures."""
+def _digest(origin: Source) -> str:
+    """Return the key of labels that have neither time nor key: of the file's content, or of where the folder lies."""
     if origin.text is None:
-        return None
+        return f"import-{sha256(bytes(origin.path.resolve())).hexdigest()[:16]}"
     with origin.text.open("rb") as file:
         return f"import-{file_digest(file, 'sha256').hexdigest()[:16]}"
 

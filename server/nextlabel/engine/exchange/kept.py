@@ -43,6 +43,16 @@ def kept(line: int, value: dict[str, Any], picture: str | None) -> Iterator[Foun
         yield found
 
 
+def classes(value: dict[str, Any]) -> set[str]:
+    """Return every class that what `keep` wrote still says of the item, whoever says it."""
+    standing: dict[str, set[str]] = {}
+    for said in value["history"]:
+        if isinstance(said, dict):
+            names = said.get("candidates")
+            standing[str(said.get("annotator"))] = {str(name) for name in names} if isinstance(names, list) else set()
+    return {name for names in standing.values() for name in names}
+
+
 def _said(row: LabelRow) -> dict[str, Any]:
     said = history_row(row)
     return {"n": row.id, "annotator": said.annotator, **content(said), "time": said.time, "key": said.key}

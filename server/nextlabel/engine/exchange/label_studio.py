@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from nextlabel.engine.exchange.entries import (
     Entry,
     Fault,
     Found,
+    How,
     NoSense,
     Reading,
     Said,
@@ -42,7 +44,7 @@ def read(text: Text, reading: Reading) -> Iterator[Found]:
             if "annotations" in task or "completions" in task or isinstance(task.get("data"), dict):
                 yield from _task(member.line, task, reading, text.path.parent)
             else:
-                yield _row(member.line, task, reading)
+                yield from _row(member.line, task, reading)
         except NoSense as error:
             yield Fault(member.line, str(error))
 
@@ -53,42 +55,42 @@ def _task(line: int, task: dict[str, Any], reading: Reading, folder: Path) -> It
         raise NoSense(f"a task has `data`, an object; this one has {shortly(data)}")
     meta = task["meta"].get(kept.NAME) if isinstance(task.get("meta"), dict) else None
     known: dict[int, Any] = {}
+    picture = None
     if kept.is_kept(meta):
         assert isinstance(meta, dict)
         file = meta.get("file")
-        yield from kept.kept(line, meta, beside(folder / PICTURES, file) if isinstance(file, str) else None)
+        picture = beside(folder / PICTURES, file) if isinstance(file, str) else None
+        yield from kept.kept(line, meta, picture)
         history = [said for said in meta["history"] if isinstance(said, dict)]
         known = {said["n"]: said for said in history if isinstance(said.get("n"), int)}
-        named: tuple[str, Any] = (meta["id"], "id")
+        named: tuple[str, How] = (meta["id"], "id")
     else:
         named = (_picture(data), "address")
     annotations = task.get("annotations", task.get("completions")) or []
     if not isinstance(annotations, list) or not all(isinstance(each, dict) for each in annotations):
         raise NoSense("the annotations of a task are a list of objects")
-    for annotation in sorted(annotations, key=lambda each: str(each.get("created_at") or "")):
+    for annotation in annotations:
         try:
-            found = _annotation(annotation, reading, known)
-            if found is not None:
-                said, annotator, time, key = found
-                yield Entry(line, *named, said, annotator, time, key)
+            said, exported = _answer(annotation, reading), _ours(annotation, known)
+            who, key = _who(annotation.get("completed_by")), annotation.get("unique_id") or annotation.get("id")
+            found = _entry(line, named, said, who, annotation, key)
+            yield replace(found, picture=picture, exported=exported is not None and _same(said, exported))
         except NoSense as error:
             yield Fault(line, str(error))
 
 
-def _annotation(
-    annotation: dict[str, Any], reading: Reading, known: dict[int, Any]
-) -> tuple[Said, str | None, float | None, str | None] | None:
-    """Return what an annotation says, who says it, when, and a key; None where it is ours, and still says the same."""
-    said = _answer(annotation, reading)
+def _entry(line: int, named: tuple[str, How], said: Said, who: str | None, dated: dict[str, Any], key: Any) -> Entry:
+    """Return what an annotation says. To change it moves `updated_at`, and nothing else that tells it from others."""
+    at = moment(dated.get("updated_at") or dated.get("created_at"))
+    name = None if key is None else f"label-studio-{key}"
+    return Entry(line, *named, said, who, at, name, standing=key is not None)
+
+
+def _ours(annotation: dict[str, Any], known: dict[int, Any]) -> Any:
+    """Return what we wrote as this annotation; None where it is not ours."""
     # Label Studio gives what it imports a number of its own, and remembers ours
     number = annotation["import_id"] if "import_id" in annotation else annotation.get("id")
-    ours = known.get(number) if isinstance(number, int) else None
-    if ours is not None and _same(said, ours):
-        return None
-    at = annotation.get("updated_at" if ours is not None else "created_at") or annotation.get("updated_at")
-    key = annotation.get("unique_id") or annotation.get("id")
-    name = None if key is None else f"label-studio-{key}"
-    return said, _who(annotation.get("completed_by")), moment(at), name
+    return known.get(number) if isinstance(number, int) else None
 
 
 def _answer(annotation: dict[str, Any], reading: Reading) -> Said:
@@ -122,8 +124,8 @@ def _regions(annotation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
             raise NoSense(f"an answer is an object with a `value`, not {shortly(region)}")
 
 
-def _row(line: int, row: dict[str, Any], reading: Reading) -> Found:
-    """Return the label of a row of JSON-MIN."""
+def _row(line: int, row: dict[str, Any], reading: Reading) -> Iterator[Entry]:
+    """Yield the label of a row of JSON-MIN, unless nobody has annotated it yet."""
     rest = {name: value for name, value in row.items() if name not in _PLAIN and value is not None}
     picture = next((name for name in _PICTURE_KEYS if isinstance(rest.get(name), str)), None)
     if picture is None:
@@ -133,19 +135,29 @@ def _row(line: int, row: dict[str, Any], reading: Reading) -> Found:
     answers = {name: value for name, value in rest.items() if name != picture}
     if reading.question is not None:
         answers = {name: value for name, value in answers.items() if name == reading.question}
+    key = row.get("annotation_id")
     if row.get("was_cancelled"):
         said = Said("skip")
+    elif not answers and key is None:
+        return
     elif len(answers) != 1:
         told = f"several fields could be the answer: {', '.join(answers)}" if answers else "the row holds no answer"
         raise NoSense(f"{told}; say which with --question" if answers else told)
     else:
         (value,) = answers.values()
-        choices = value.get("choices") if isinstance(value, dict) else [value] if isinstance(value, str) else value
-        said = said_value(choices) if isinstance(choices, int | float) else said_set(choices)
-    key = row.get("annotation_id")
-    at = moment(row.get("created_at") or row.get("updated_at"))
-    named = None if key is None else f"label-studio-{key}"
-    return Entry(line, rest[picture], "address", said, _who(row.get("annotator")), at, named)
+        said = _written(value)
+    yield _entry(line, (rest[picture], "address"), said, _who(row.get("annotator")), row, key)
+
+
+def _written(value: Any) -> Said:
+    """Return what an answer of JSON-MIN says, which writes one choice as a text, and a number in a list; NoSense."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        (value,) = value
+    if isinstance(value, dict):
+        value = value.get("number", value.get("choices"))
+    if isinstance(value, int | float):
+        return said_value(value)
+    return said_set([value] if isinstance(value, str) else value)
 
 
 def _picture(data: dict[str, Any]) -> str:

@@ -20,6 +20,10 @@ TASKS = "tasks.json"
 CONFIG = "config.xml"
 _NO_TASKS = "[]\n"
 _ANSWER = "label"
+_FROM_HERE = (
+    "the pictures are addressed where they are served, and nextlabel lets no other server's pages show its own: "
+    "--copy-images writes them into images/, --image-prefix names another place"
+)
 
 
 def is_ours(folder: Path) -> bool:
@@ -56,7 +60,7 @@ def write(snapshot: Snapshot, folder: Path, way: Way) -> Written:
             comma = ",\n"
             done.update(items=1, labels=len(item.history), told=len(item.voices))
         file.write("\n]\n" if done["items"] else _NO_TASKS)
-    return done, _notes(done)
+    return done, [*_notes(done), *([] if way.copy else [_FROM_HERE])]
 
 
 def config(classes: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from nextlabel.contracts.errors import Gone, TooLarge, Unprocessable, Unsupported
 from nextlabel.engine.context import Context
 from nextlabel.engine.exchange.entries import Entry, Fault, storable
-from nextlabel.engine.exchange.paths import Ambiguous, Paths, meanings
+from nextlabel.engine.exchange.paths import Ambiguous, Paths, files, meanings
 from nextlabel.engine.pictures.decoding import inspect
 from nextlabel.store import items
 from nextlabel.store.history import SaidLabel
@@ -79,18 +79,10 @@ class Matcher:
     def _by_path(self, entry: Entry) -> int | None:
         if entry.how == "id" or entry.picture is not None:
             return None
-        for name in meanings(entry.item) if entry.how == "address" else (entry.item,):
-            found = self._pool.find(name, loose=False)
-            if found is not None:
-                return found
-        return self._pool.find(list(meanings(entry.item))[-1], loose=True) if entry.how == "address" else None
+        return next((place for name in _ids(entry) if (place := self._pool.find(name)) is not None), None)
 
     def _in_folder(self, entry: Entry) -> str | None:
-        for name in meanings(entry.item) if entry.how == "address" else (entry.item,):
-            found = self._folder.find(name, loose=entry.how == "address")
-            if found is not None:
-                return found
-        return None
+        return next((path for name in _ids(entry) if (path := self._folder.find(name)) is not None), None)
 
     def _picture(self, path: str, known: dict[str, int]) -> int:
         """Return the position of a file's content, which is checked as one that is uploaded is."""
@@ -145,9 +137,8 @@ class Matcher:
     def _folder(self) -> Paths[str]:
         found: Paths[str] = Paths()
         assert self.folder is not None
-        for path in sorted(self.folder.rglob("*")):
-            if path.is_file():
-                found.add(str(path.relative_to(self.folder)), str(path))
+        for path in files(self.folder):
+            found.add(str(path.relative_to(self.folder)), str(path))
         return found
 
 

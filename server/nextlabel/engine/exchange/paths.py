@@ -1,10 +1,12 @@
-"""Finding a file by what somebody else calls it: the whole path, its end, or the last part of an address."""
+"""Finding a file by what somebody else calls it: the whole path, or its end."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Generic, TypeVar
 from unicodedata import normalize
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -31,10 +33,10 @@ class Paths(Generic[T]):
         plain = normalize("NFC", path.replace("\\", "/"))
         self._by_name.setdefault(plain.rpartition("/")[2], []).append((plain, target))
 
-    def find(self, path: str, *, loose: bool) -> T | None:
+    def find(self, path: str) -> T | None:
         """Return where a path leads: the same one, or one of which either is the end; None.
 
-        `loose`: the last part alone is enough. Ambiguous where several fit as well.
+        Ambiguous where several fit as well.
         """
         wanted = [part for part in normalize("NFC", path.replace("\\", "/")).split("/") if part not in {"", "."}]
         if not wanted:
@@ -43,7 +45,7 @@ class Paths(Generic[T]):
         for known, target in self._by_name.get(wanted[-1], []):
             parts = [part for part in known.split("/") if part not in {"", "."}]
             alike = _tail(wanted, parts)
-            if loose or alike in {len(wanted), len(parts)}:
+            if alike in {len(wanted), len(parts)}:
                 fits.append((alike, known, target))
         best = max((alike for alike, _, _ in fits), default=0)
         leading = {target: known for alike, known, target in fits if alike == best}
@@ -77,6 +79,26 @@ def meanings(address: str) -> Iterator[str]:
         yield name
     elif path != address:
         yield path.lstrip("/")
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """Yield every file, sorted, but for hidden ones; links are followed, but not to a folder they lie in."""
+    yield from _files(folder, frozenset())
+
+
+def _files(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
+    status = folder.stat()
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        return
+    with os.scandir(folder) as found:
+        entries = sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    for entry in entries:
+        if not entry.is_dir() and entry.is_file():
+            yield Path(entry.path)
+    for entry in entries:
+        if entry.is_dir():
+            yield from _files(Path(entry.path), above | {here})
 
 
 def _tail(one: list[str], other: list[str]) -> int:

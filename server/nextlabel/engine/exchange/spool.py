@@ -53,23 +53,25 @@ class Rows(_Spool[SaidLabel]):
 
 
 class Ordered(_Spool[Entry]):
-    """Entries of a file, given back in the order of the history they come from."""
+    """Entries of a file, given back in the order of the history they come from; others behind it, by their times."""
 
     _starts: array[int]
     _orders: array[int]
+    _times: array[float]
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._starts, self._orders = array("q"), array("q")
+        self._starts, self._orders, self._times = array("q"), array("q"), array("d")
 
     def add(self, entry: Entry) -> None:
         """Set an entry aside."""
         self._starts.append(self._file.tell())
         self._orders.append(_LAST if entry.order is None else entry.order)
+        self._times.append(0.0 if entry.order is not None or entry.time is None else entry.time)
         self._put(astuple(entry))
 
     def __iter__(self) -> Iterator[Entry]:
-        for number in sorted(range(self.count), key=self._orders.__getitem__):
+        for number in sorted(range(self.count), key=lambda number: (self._orders[number], self._times[number])):
             self._file.seek(self._starts[number])
             line, item, how, said, *rest = json.loads(self._file.readline())
             yield Entry(line, item, how, said and _said(*said), *rest)

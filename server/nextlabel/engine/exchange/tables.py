@@ -49,15 +49,17 @@ def read(text: Text, reading: Reading) -> Iterator[Found]:
     header = next((line for line in lines if line.strip()), None)
     if header is None:
         raise Malformed(f"{text.path.name} is empty")
-    delimiter = reading.delimiter or max(_DELIMITERS, key=lambda mark: len(_columns(_split(header, mark))))
-    columns = _columns(_split(header, delimiter))
-    _check(text.path.name, columns, header)
-    names = _split(header, delimiter)
-    other = [shortly(name) for place, name in enumerate(names) if place not in columns.values()]
-    if other:
-        reading.note(f"columns that are not read: {', '.join(other)}")
+    if "\r" in header.rstrip("\r\n"):
+        raise Malformed(f"{text.path.name}: its lines end with CR alone, or a name holds one; save it with LF or CRLF")
     limit = csv.field_size_limit(LONGEST)
     try:
+        delimiter = reading.delimiter or max(_DELIMITERS, key=lambda mark: len(_columns(_split(header, mark))))
+        columns = _columns(_split(header, delimiter))
+        _check(text.path.name, columns, header)
+        names = _split(header, delimiter)
+        other = [shortly(name) for place, name in enumerate(names) if place not in columns.values()]
+        if other:
+            reading.note(f"columns that are not read: {', '.join(other)}")
         start = text.line + 1
         rows = csv.reader(lines, delimiter=delimiter, strict=True)
         for cells in rows:
