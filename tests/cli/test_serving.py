@@ -10,9 +10,12 @@ import socket
 import time
 from contextlib import suppress
 from http.client import HTTPConnection
+from pathlib import Path
 
 import psutil
 import pytest
+
+from nextlabel.engine.jobs.worker import only_worker
 
 
 class Serving:
@@ -66,6 +69,12 @@ def test_it_answers_once_it_says_so(serve):
     assert server.get("/query?size=1")[1]["checkpoint"] == "r1"
 
 
+def caught(process, number):
+    """Whether the process has a handler of the signal."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16) >> (number - 1) & 1
+
+
 def test_sigterm_ends_everything_in_order(serve):
     server = serve()
     family = psutil.Process(server.process.pid).children(recursive=True)
@@ -74,6 +83,15 @@ def test_sigterm_ends_everything_in_order(serve):
     out, err = server.process.communicate(timeout=10)
     assert (server.process.returncode, out, err) == (0, "", "")
     assert [member for member in family if lives(member)] == []
+
+
+def test_sigterm_ends_it_while_it_still_starts(start, trained):
+    with only_worker(trained.home):  # so that it waits
+        process = start("serve", "--port", "0")
+        until(lambda: caught(process, signal.SIGTERM))
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+        assert process.stdout.read() == ""
 
 
 def test_nothing_outlives_a_kill_and_it_comes_up_again_at_once(serve, start):

@@ -32,13 +32,13 @@ def command(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, listener: socket.socket) -> None:
-    for fault in app.prepare(settings):
-        _say(fault)
-    _check(settings)
     web = Child("web server", lambda: start(settings, "run-web", str(listener.fileno()), keep=listener))
     worker = Child("worker", lambda: start(settings, "worker", "--parent"))
     supervisor = Supervisor([web, worker], _say)
-    supervisor.watch_signals()
+    supervisor.watch_signals()  # before anything else: a process 1 without a handler never sees its SIGTERM
+    for fault in app.prepare(settings):
+        _say(fault)
+    _check(settings, supervisor)
     where = address(settings.host, settings.port)
     supervisor.run(
         ready=lambda: answers(settings.host, settings.port),
@@ -58,7 +58,7 @@ def start(settings: Settings, name: str, *arguments: str, keep: socket.socket | 
     )
 
 
-def _check(settings: Settings) -> None:
+def _check(settings: Settings, supervisor: Supervisor) -> None:
     """Refuse plugins that clash, an unknown default project, a home that another server works on; tell the rest."""
     engine = app.build_engine(settings)
     for fault in engine.faults():
@@ -67,7 +67,7 @@ def _check(settings: Settings) -> None:
         engine.loop()
     engine.context.database.dispose()
     deadline = time.monotonic() + _LAST_WORKER
-    while True:
+    while not supervisor.stopping:
         try:
             with only_worker(settings.home):
                 return
