@@ -30,6 +30,7 @@ def test_the_name_is_asked_once_and_kept(browser, labels):
     page.fill("#name", "zoe")
     page.keyboard.press("Enter")
     page.wait_for_selector("#frame img")
+    assert page.evaluate("document.activeElement.id") == "stage"  # the form is gone
     page.reload()
     page.wait_for_selector("#frame img")
     assert page.inner_text("#person") == "You are zoe."
@@ -39,6 +40,18 @@ def test_the_name_is_asked_once_and_kept(browser, labels):
     assert page.inner_text("#person") == "You are yan."
     page.wait_for_selector("#frame img")
     context.close()
+
+
+def test_each_tab_keeps_its_own_name(browser, labels):
+    with Labeller(browser, labels, "ann") as ann:
+        other = ann.context.new_page()
+        other.goto(f"{ann.address}?annotator=bob")
+        other.wait_for_selector("#work:visible")
+        for page, name in ((ann.page, "ann"), (other, "bob")):
+            page.goto(ann.address)  # as a link that lost the name leads there
+            page.wait_for_selector("#work:visible")
+            assert page.inner_text("#person") == f"You are {name}."
+        ann.leave()
 
 
 def test_twenty_digits_by_the_keyboard_alone(browser, labels):
@@ -101,6 +114,7 @@ def test_a_grid_by_the_keyboard_alone(browser, labels):
         assert ann.stored()[-3:] == [said(item, "3") for item in marked]
         ann.press("G")
         assert ann.shown() not in marked
+        assert ann.page.evaluate("document.activeElement.id") == "stage"  # the tile is gone
 
 
 def test_training_is_asked_for_and_the_new_model_is_told(browser, labels):
@@ -177,6 +191,24 @@ def test_one_key_answers_where_that_is_wished(browser, labels):
         assert ann.shown() != third
 
 
+def test_one_key_answers_in_the_grid_each_time_anew(browser, labels):
+    with Labeller(browser, labels, "quick-grid") as ann:
+        ann.shown()
+        ann.page.check("#quick")
+        ann.press("g")
+        first = ann.tiles()[:2]
+        ann.press("Space", "ArrowRight", "Space", "Home", "3")
+        assert ann.stored() == [said(item, "3") for item in first]
+        assert ann.chosen() == []
+        second = ann.tiles()[0]
+        ann.press("Space", "5")
+        assert ann.stored()[2:] == [said(second, "5")]
+        ann.press("u")
+        assert ann.chosen() == ["5"]  # undone: ready to be mended
+        ann.stored()
+        ann.leave()
+
+
 def test_nothing_is_sent_where_nothing_is_chosen(browser, labels):
     with Labeller(browser, labels, "hasty") as ann:
         item = ann.shown()
@@ -249,8 +281,7 @@ def test_what_was_not_answered_is_handed_back_on_leaving(browser, labels):
         held = {item["id"] for item in labels.client()("GET", "/query?size=20&annotator=leaver").json()["items"]}
         ann.answer()
         ann.stored()
-        ann.page.goto("about:blank")
-        ann.page.wait_for_timeout(500)
+        ann.leave()
     other = labels.client()("GET", "/query?size=150&annotator=comer").json()
     assert len(held & {item["id"] for item in other["items"]}) >= 10
     labels.client()("DELETE", f"/queries/{other['query']}")

@@ -113,6 +113,29 @@ def test_commands_keep_their_letters(browser, labels):
         assert ann.chosen() == ["s", "x"]
 
 
+def test_only_what_one_key_types_is_a_key_of_its_own(browser, labels):
+    with Labeller(browser, labels, "signs", "few") as ann:
+        names = ["猫", "犬", "🐈", "@", "ж", "λ", "7", "A", "s"]
+        assign = "names => import('/static/label/keys.js').then(({ assign }) => assign(names))"
+        assert ann.page.evaluate(assign, names) == ["1", "2", "3", "4", "ж", "λ", "7", "a", "5"]
+
+
+def test_a_picture_that_did_not_come_is_asked_for_once_more(browser, labels):
+    ann, lost = Labeller(browser, labels, "hiccup"), set()
+
+    def lose(route):
+        if route.request.method == "GET" and route.request.url not in lost:
+            lost.add(route.request.url)
+            route.abort()
+        else:
+            route.continue_()
+
+    ann.page.route("**/image", lose)
+    with ann:
+        assert re.fullmatch(r"\d+", ann.shown())
+        assert lost
+
+
 def test_values(browser, labels):
     with Labeller(browser, labels, "values", "wave") as ann:
         ann.wait_text("#frame", "without a picture")
@@ -137,6 +160,7 @@ def test_nodes_have_no_picture_and_are_labelled_all_the_same(browser, labels):
         item = ann.text("#frame strong")
         ann.press("2", "Enter", "g")
         ann.page.wait_for_selector("#grid [role=option]")
+        assert ann.page.locator("#mark").is_hidden()  # there is no model that takes them for anything
         ann.press("1", "Space", "Enter")
         first, second = ann.stored()
         assert first["id"] == item
@@ -164,6 +188,28 @@ def test_an_empty_pool_fills_by_itself(browser, labels):
         ann.page.unroute("**/query?*")
         ann.page.evaluate("window.dispatchEvent(new Event('online'))")
         ann.shown()
+
+
+def test_a_page_nobody_looks_at_does_not_ask_for_more(browser, labels):
+    ann, asked = Labeller(browser, labels, "idle"), []
+
+    def nothing(route):
+        asked.append(route.request.url)
+        route.fulfill(json={"query": "q", "items": [], "strategy": "random"})
+
+    ann.page.clock.install()
+    ann.page.route("**/query?*", nothing)
+    hide = "hidden => Object.defineProperty(document, 'hidden', { value: hidden, configurable: true })"
+    with ann:
+        ann.wait_text("#notice", "Nothing to label for you just now")
+        ann.page.evaluate(hide, True)
+        before = len(asked)
+        for _ in range(6):
+            ann.page.clock.run_for(60_000)
+        assert len(asked) == before
+        ann.page.evaluate(hide, False)
+        with ann.page.expect_request("**/query?*"):
+            ann.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
 def test_scores_that_are_not_computed_yet_are_waited_for(browser, labels):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from urllib.parse import quote
 
 import pytest
 from label_help import TRUTH, Labeller, labelling, quick, said, told
@@ -162,7 +163,8 @@ def test_what_is_refused_is_shown_kept_and_does_not_stop_the_rest(browser, label
         ann.page.route("**/labels", answer)
         first = ann.answer()
         second = ann.answer()
-        assert ann.stored() == [said(second, TRUTH[int(second)])]
+        ann.wait_text("#kept", "1 answer was refused: see above")
+        assert told(labels, "quick", "refused") == [said(second, TRUTH[int(second)])]
         assert "no such class" in ann.text("#refused")
         assert f"{first}: {TRUTH[int(first)]}" in ann.text("#refused")
         ann.page.reload()
@@ -176,13 +178,38 @@ def test_what_is_refused_is_shown_kept_and_does_not_stop_the_rest(browser, label
         assert ann.stored()[-1] == said(first, TRUTH[int(first)])
 
 
+def test_what_is_refused_is_gone_through_by_the_keyboard(browser, labels):
+    with Labeller(browser, labels, "rows") as ann:
+        at_hand(ann, 20)
+        ann.page.route("**/labels", lambda route: route.fulfill(status=422, body='{"detail": "no"}'))
+        for count in range(3):
+            ann.answer()
+            ann.wait_text("#kept", f"^{count + 1} answers? (was|were) refused: see above")
+        ann.page.unroute("**/labels")
+        rows = ann.page.locator("#refused li")
+        assert rows.count() == 3
+        rows.nth(1).locator("button").last.focus()
+        focused = "[document.activeElement.innerText, document.activeElement.closest('li')?.innerText]"
+        for left in (2, 1):
+            ann.press("Enter")
+            ann.page.wait_for_function("left => document.querySelectorAll('#refused li').length === left", arg=left)
+            assert ann.page.evaluate(focused) == ["Dismiss", rows.last.inner_text()]
+        ann.page.evaluate("window.dispatchEvent(new Event('online'))")  # it looks whether anything waits
+        assert ann.page.evaluate(focused) == ["Dismiss", rows.last.inner_text()]
+        ann.press("Enter")
+        ann.page.wait_for_selector("#refused", state="hidden")
+        assert ann.page.evaluate("document.activeElement.id") == "stage"
+        assert ann.stored() == []
+
+
 def test_who_has_to_log_in_again_is_told_and_loses_nothing(browser, labels):
     with Labeller(browser, labels, "locked") as ann:
         at_hand(ann, 20)
         ann.page.route("**/labels", lambda route: route.fulfill(status=401, body="{}"))
         item = ann.answer()
         ann.wait_text("#kept", "1 answer is kept here until you log in again")
-        assert ann.page.get_attribute("#kept a", "href") == "/login?next=/projects/quick/label"
+        back = "/login?next=" + quote("/projects/quick/label?annotator=locked", safe="")
+        assert ann.page.get_attribute("#kept a", "href") == back
         ann.page.unroute("**/labels")
         ann.page.reload()  # as the login page leads back
         assert ann.stored() == [said(item, TRUTH[int(item)])]

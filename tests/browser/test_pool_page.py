@@ -23,7 +23,11 @@ DROP = """async files => {
 }"""
 FOLDER = """async files => {
     const content = (bytes) => Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
-    const leaf = ([name, bytes]) => ({ isFile: true, name, file: (done) => done(new File([content(bytes)], name)) });
+    const leaf = ([name, bytes]) => ({
+        isFile: true,
+        name,
+        file: (done, failed) => (bytes ? done(new File([content(bytes)], name)) : failed(new Error("it is gone"))),
+    });
     const folder = (name, entries) => ({
         isFile: false,
         name,
@@ -96,6 +100,29 @@ def test_a_whole_folder_is_chosen(window, tmp_path: Path):
     page.click("#add summary")
     page.set_input_files("#folder", tmp_path)
     assert told(page) == "3 added"
+
+
+def test_what_cannot_be_opened_keeps_nothing_else_out(window):
+    page = window.visit("/projects/quick/pool")
+    files = given(*[(f"{seed}.png", noise(seed)) for seed in range(50, 53)])
+    page.evaluate(FOLDER, [files[0], ["gone.png", ""], *files[1:]])
+    assert told(page) == "3 added, 1 refused"
+    assert page.locator("#refused li").all_inner_texts() == ["gone.png: the file cannot be read"]
+
+
+def test_a_file_that_is_gone_before_it_is_sent_keeps_nothing_else_out(window, tmp_path: Path):
+    for seed in range(60, 64):
+        (tmp_path / f"{seed}.png").write_bytes(noise(seed))
+    page, held = window.visit("/projects/quick/pool"), []
+    page.route("**/projects/quick/items", lambda route: route.continue_() if held else held.append(route))
+    page.click("#add summary")
+    page.set_input_files("#image", tmp_path / "60.png")
+    page.set_input_files("#image", [tmp_path / f"{seed}.png" for seed in (61, 62, 63)])  # behind the first
+    (tmp_path / "62.png").unlink()
+    (tmp_path / "62.png").mkdir()  # the browser takes one that is gone for an empty one
+    held[0].continue_()
+    assert told(page) == "3 added, 1 refused"
+    assert page.locator("#refused li").all_inner_texts() == ["62.png: the file cannot be read"]
 
 
 def test_what_the_server_did_not_get_is_sent_again(window):

@@ -50,6 +50,8 @@ def test_what_was_chosen_by_a_checkpoints_scores(database, project):
         for row in (query(1, "r1", one), query(2, "r2", two), query(3, None, one), query(4, "r1", three, two)):
             queries.insert(c, row)
         queries.insert(c, replace(query(5, "r1", three), chosen=(Chosen(3, float("nan"), "control"),)))
+        for number in (6, 7):  # pages that wait for more
+            queries.insert(c, query(number, "r1"))
     with database.read() as c:
         found = tallies.chosen_under(c, "p", "r1")
         assert [[one.position for one in chosen] for chosen in found] == [[0], [2, 1], [3]]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -135,6 +136,15 @@ def test_a_browser_enters_by_the_login_page(locked):
     assert locked.get("/projects/digits/").status_code == 200
     assert locked.post("/train").status_code == 202
     assert locked.post("/train", headers={"Origin": "http://evil.example"}).status_code == 403
+
+
+def test_the_login_leads_back_to_all_of_the_address(locked):
+    asked = "/projects/digits/pool?class=3&annotator=ann+b%C3%A9"
+    answer = locked.get(asked)
+    query = parse_qs(urlsplit(answer.headers["Location"]).query)
+    assert query == {"next": [asked]}
+    right = locked.post("/login", data={"token": TOKEN, "next": query["next"][0]})
+    assert right.headers["Location"] == asked
 
 
 def test_the_cookie_of_another_token_is_worth_nothing(locked, problem):

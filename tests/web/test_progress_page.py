@@ -59,6 +59,17 @@ def test_the_accuracy_with_its_interval(client):
     assert low < 100 * metrics["accuracy"] < high
 
 
+def test_the_labels_that_are_spent_are_those_the_goal_counts(build, trained, tmp_path):
+    project = (trained / "projects" / "digits.toml").read_text()
+    (tmp_path / "projects").mkdir()
+    (tmp_path / "projects" / "digits.toml").write_text(project + "[stop]\nlabels = 22\n")
+    client = build(projects=tmp_path / "projects").test_client()
+    for item in open_items(client, 3):
+        label(client, item, "ann", "3")
+    assert "r1 has learnt from 20 of 22 labels to spend." in plain(shown(client))
+    assert client.get("/status").get_json()["reached"] is False
+
+
 def test_the_chart_needs_nothing_that_the_policy_refuses(client, twice):
     text = shown(client)
     wide, narrow = re.findall(r"<svg[^>]*role=\"img\".*?</svg>", text, re.DOTALL)
@@ -215,6 +226,7 @@ def test_a_table_of_very_many_classes_is_cut(client, monkeypatch):
     ("query", "status", "told"),
     [
         ("true=nope&predicted=1", 404, "no class is called"),
+        (f"true={300 * 'n'}&predicted=1", 404, "no class is called"),
         ("true=1", 422, "predicted"),
         ("true=1&predicted=2&page=0", 422, "page"),
         ("true=1&predicted=2&page=x", 422, "page"),

@@ -7,7 +7,7 @@ import pytest
 from nextlabel.engine.answers import HistoryRow, ItemDetail, ItemSummary, Voice
 from nextlabel.engine.serving.looking import Look
 from nextlabel.engine.serving.sureness import Doubt
-from nextlabel.web.words import cut_off, either, meaning, moment, resolution, said, unsure
+from nextlabel.web.words import cut_off, either, meaning, moment, number, resolution, said, unsure
 
 ITEM = ItemSummary("7", "open", False, None, None, None)
 
@@ -59,6 +59,11 @@ def test_values():
     voices = (Voice("ann", None, 1.0), Voice("bob", None, 2.0))
     item = ItemDetail(replace(ITEM, value=1.5), voices, (), None)
     assert (meaning(item), resolution(item)) == ("1.5", "The mean of the values of 2 annotators.")
+
+
+def test_large_and_exact_values_are_not_cut():
+    assert meaning(replace(detail(), item=replace(ITEM, value=1234567.0))) == "1234567"
+    assert [number(value) for value in (0.1 + 0.2, 1234567.25, -2.0, 1e300)] == ["0.3", "1234567.25", "-2", "1e+300"]
 
 
 def test_what_was_said():

@@ -108,8 +108,9 @@ def by_positions(c: Connection, project: str, positions: Iterable[int]) -> dict[
 
 
 def holding(c: Connection, project: str, text: str) -> IntArray:
-    """Return the positions, in order, of the items whose id holds `text`, in any case of letters.
+    """Return the positions, in order, of the items whose id holds `text`, in capitals or not.
 
+    On SQLite that is so of the letters A to Z alone: any other is found only as it is written.
     Every id is looked at, in the index alone: a tenth of a second for a million.
     """
     # SQLite's LIKE is blind to case by itself, and three times as quick without being told

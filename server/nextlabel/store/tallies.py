@@ -59,10 +59,14 @@ def by_annotator(c: Connection, project: str, classes: Sequence[str], since: flo
 
 
 def chosen_under(c: Connection, project: str, checkpoint: str, limit: int = _ROUNDS) -> list[tuple[Chosen, ...]]:
-    """Return what the newest `limit` queries that chose by a checkpoint's scores chose, oldest first."""
+    """Return what the newest `limit` queries that chose by a checkpoint's scores chose, oldest first.
+
+    Those that chose nothing do not count: a page that waits for more asks again and again.
+    """
+    chose = func.json_array_length(queries.c.chosen) > 0
     statement = (
         select(queries.c.chosen)
-        .where(queries.c.project == project, queries.c.checkpoint == checkpoint)
+        .where(queries.c.project == project, queries.c.checkpoint == checkpoint, chose)
         .order_by(queries.c.number.desc())
         .limit(limit)
     )

@@ -109,7 +109,7 @@ def checker(guard: Guard) -> Callable[[], BaseResponse | None]:
         if request.endpoint in OPEN or guard.bears_token(request):
             return None
         if request.blueprint == "pages":
-            return redirect(f"/login?next={quote(request.path)}", 303)
+            return redirect(f"/login?next={quote(_asked_for())}", 303)
         raise Unauthorized("this server needs its access token: send the header `Authorization: Bearer <token>`")
 
     return check
@@ -136,6 +136,12 @@ def local(address: str) -> str:
     if parts.scheme or parts.netloc or not address.startswith("/") or address.startswith(("//", "/\\")):
         return "/"
     return address
+
+
+def _asked_for() -> str:
+    """Return the path that is asked for, as an address writes it, with its query: whose page it is, what it shows."""
+    query = request.query_string.decode("ascii", "replace")
+    return quote(request.path) + (f"?{query}" if query else "")
 
 
 def _name(netloc: str) -> str | None:

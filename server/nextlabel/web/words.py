@@ -32,11 +32,16 @@ def cut_off(look: Look) -> str:
     return f"Only the middle is seen: {max(1, round(100 * look.share))} % of the picture"
 
 
+def number(value: float) -> str:
+    """Return a value as somebody would write it: 1234567 stays what it is, 0.1 + 0.2 is 0.3."""
+    return f"{value:.12g}"
+
+
 def meaning(detail: ItemDetail) -> str:
     """Return what an item is taken for: its class, the classes it could be, its value, or that it is open."""
     item = detail.item
     if item.value is not None:
-        return f"{item.value:g}"
+        return number(item.value)
     if item.candidates is not None:
         return either(item.candidates)
     if detail.agreed is not None:
@@ -47,7 +52,7 @@ def meaning(detail: ItemDetail) -> str:
 def taken_for(item: ItemSummary) -> str:
     """Return what an item is taken for in a list of them: nothing where nobody said anything of it."""
     if item.value is not None:
-        return f"{item.value:g}"
+        return number(item.value)
     return either(item.candidates) if item.candidates is not None else ""
 
 
@@ -72,7 +77,7 @@ def said(row: HistoryRow) -> str:
     if row.candidates is not None:
         return either(row.candidates)
     if row.value is not None:
-        return f"{row.value:g}"
+        return number(row.value)
     return "skipped it" if row.skip else "took the label back"
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from engine_help import Project, full, ids
+from engine_help import SQUARES, Project, full, ids
 
 from nextlabel.engine.answers import LabelInput
 from nextlabel.store import queries
@@ -89,6 +89,19 @@ def test_what_somebody_else_has_closed_does_not_come_back(blobs: Project) -> Non
     blobs.loop.submit("bob", [full(ids(first)[0], "red")])
     assert ids(first)[0] not in ids(blobs.loop.query(2, None, "ann"))
     assert ids(first)[1] in ids(blobs.loop.query(2, None, "ann"))
+
+
+def test_what_the_live_scores_lack_does_not_come_back_yet(make: Make, picture: Callable[[int], bytes]) -> None:
+    project = make(SQUARES).bring().train().train()
+    (added,) = project.loop.add_images([picture(1)])
+    project.work()
+    held = ids(project.loop.query(100, None, "ann"))
+    assert added in held
+    project.loop.promote("r1")  # its scores are from before the picture came
+    again = ids(project.loop.query(100, None, "ann"))
+    assert sorted([*again, added]) == sorted(held)
+    project.work()
+    assert sorted(ids(project.loop.query(100, None, "ann"))) == sorted(held)
 
 
 def test_nothing_is_leased_without_an_annotator(blobs: Project) -> None:

@@ -36,7 +36,7 @@ class Filter:
     differs: bool = False
     """The live model's guess is none of the classes its set holds."""
     search: str = ""
-    """What its id holds, in any case of letters."""
+    """What its id holds, in capitals or not (`items.holding`)."""
 
 
 @dataclass(frozen=True)

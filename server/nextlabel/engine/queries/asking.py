@@ -57,8 +57,11 @@ class Asking:
                 number = projects.next_query_number(connection, config.name)
                 rows = scored.row.rows if scored.row else len(state)
                 open_ = wanted(state, config, annotator, rows)
-                # what somebody else has closed meanwhile does not come back
-                mine = [one for one in leases if one.annotator == annotator and open_[one.position : one.position + 1]]
+                # what somebody else has closed meanwhile does not come back, nor what the live scores lack
+                mine = [
+                    one for one in leases
+                    if one.annotator == annotator and one.position < len(open_) and open_[one.position]
+                ]  # fmt: skip
                 request = Request(
                     size=max(0, size - len(mine)),
                     annotator=annotator,

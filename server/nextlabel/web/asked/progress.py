@@ -42,5 +42,6 @@ class PageQuery(Said):
 class ConfusionQuery(PageQuery):
     """Of a cell of the confusion table."""
 
-    true: Name = Field(description="the class that items have")
-    predicted: Name = Field(description="the class they are taken for")
+    # a class may be named at more length than a person
+    true: str = Field(min_length=1, max_length=1000, description="the class that items have")
+    predicted: str = Field(min_length=1, max_length=1000, description="the class they are taken for")

@@ -36,12 +36,15 @@ export class Desk extends EventTarget {
 
   // Look at the items in this view from now on.
   look(view) {
+    const inside = here("stage").contains(document.activeElement);
     this.view.close();
     this.view = view;
     here("one").setAttribute("aria-pressed", String(view === this.#views[0]));
     here("many").setAttribute("aria-pressed", String(view === this.#views[1]));
     this.supply.size = view.size;
     view.open(this.supply);
+    // what had the focus may be gone
+    if (inside && !here("stage").contains(document.activeElement)) here("stage").focus({ preventScroll: true });
     this.supply.refill();
     this.tell();
   }

@@ -203,7 +203,7 @@ export class Grid {
   // Offer to mark what the model takes for the one class that is chosen.
   #offer() {
     const [name, ...others] = this.#picker.names;
-    const fitting = this.#tiles.filter(({ item }) => item.suggestion?.label === name).length;
+    const fitting = this.#tiles.filter(({ item }) => fits(item, name)).length;
     here("alike").hidden = others.length > 0 || !fitting;
     this.#mark.textContent = `Mark the ${said.several(fitting, "picture")} the model takes for ${name}`;
   }
@@ -211,10 +211,15 @@ export class Grid {
   #markAlike() {
     const [name] = this.#picker.names;
     this.#tiles.forEach(({ item }, at) => {
-      if (item.suggestion?.label === name) this.#set(at, true);
+      if (fits(item, name)) this.#set(at, true);
     });
     this.#focus();
   }
+}
+
+// Whether the model takes an item for this class; without a model, or a class, nothing fits.
+function fits(item, name) {
+  return name !== undefined && item.suggestion?.label === name;
 }
 
 // Pictures the model takes for the same class stand together, the surest first.

@@ -3,14 +3,20 @@
 const COMMANDS = "usgz?/";
 const SPARE = [..."1234567890", ..."abcdefghijklmnopqrstuvwxyz"].filter((key) => !COMMANDS.includes(key));
 
-// Return each class's key, or undefined where there are more classes than keys. A class of one
-// character has that key; the others get digits, then letters.
+// Return each class's key, or undefined where there are more classes than keys. A class of one digit
+// or one letter has that key; the others get digits, then letters.
 export function assign(classes) {
   const own = classes.map((name) => name.toLowerCase());
   const named = own.map((name, place) =>
-    [...name].length === 1 && !COMMANDS.includes(name) && name.trim() !== "" && own.indexOf(name) === place);
+    bare(name) && !COMMANDS.includes(name) && own.indexOf(name) === place);
   const spare = SPARE.filter((key) => !own.some((name, place) => named[place] && name === key));
   return own.map((name, place) => (named[place] ? name : spare.shift()));
+}
+
+// Whether some keyboard types this with one key alone: a digit, or a letter of an alphabet that has capitals.
+// Other signs need Shift, AltGr or an input method, and then no key says them.
+function bare(name) {
+  return name.length === 1 && (/[0-9]/.test(name) || name.toLowerCase() !== name.toUpperCase());
 }
 
 // Return the names under which a key event may be known: what it types, then where it lies.

@@ -9,7 +9,7 @@ import { listen } from "./listening.js";
 import { Outbox } from "./outbox.js";
 import { Person } from "./person.js";
 import { plight } from "./plight.js";
-import { offerDownload, showRefused } from "./refused.js";
+import { Refused } from "./refused.js";
 import { kept } from "./said.js";
 import { Single } from "./single.js";
 import { Standing } from "./standing.js";
@@ -19,7 +19,11 @@ import { Value } from "./value.js";
 
 const here = (id) => document.getElementById(id);
 const given = here("labelling").dataset;
-const places = { login: given.login, pool: given.pool };
+const places = {
+  pool: given.pool,
+  // and back to the address as it is then: the name in it may have changed
+  get login() { return `${given.login}?${new URLSearchParams({ next: location.pathname + location.search })}`; },
+};
 
 here("labelling").hidden = false;
 if (given.task) await begin();
@@ -27,6 +31,7 @@ else untilRead();
 
 async function begin() {
   const outbox = new Outbox(await openStore(), given.project, given.address);
+  const refused = new Refused(outbox);
   const standing = new Standing(given.address);
   const person = new Person(given.reserved);
   const classes = JSON.parse(given.classes);
@@ -47,9 +52,9 @@ async function begin() {
 
   outbox.addEventListener("change", () => {
     here("kept").textContent = kept(outbox);
-    if (outbox.locked) here("kept").append(" ", anchor(given.login, "Log in again"));
+    if (outbox.locked) here("kept").append(" ", anchor(places.login, "Log in again"));
     here("retry").hidden = !outbox.failing;
-    showRefused(outbox);
+    refused.show();
     notice();
   });
   outbox.addEventListener("sent", () => {
@@ -57,7 +62,6 @@ async function begin() {
     if (desk.supply?.plight && desk.supply.plight.status !== 200) desk.supply.refill(true);
   });
   here("retry").addEventListener("click", () => outbox.send());
-  offerDownload(outbox);
   await outbox.load();
 
   person.addEventListener("change", () => {

@@ -69,7 +69,10 @@ export function listen(desk, picker) {
     if (!quick.checked || shift) return () => picker.turn(place);
     return () => {
       picker.turn(place, true);
-      if (desk.view.subject.length) desk.send();
+      if (!desk.view.subject.length) return;
+      desk.send();
+      // the next key is an answer of its own; one picture alone clears this itself, or shows what was undone
+      if (desk.view.name === "many") picker.clear();
     };
   }
 }

@@ -119,7 +119,7 @@ export class Outbox extends EventTarget {
   // Return the final answer to an entry; null where it is to be sent again later.
   async #post({ annotator, labels, key }) {
     const body = JSON.stringify({ annotator, labels, key });
-    const answer = await ask(`${this.#address}labels`, { method: "POST", body, keepalive: body.length < SMALL });
+    const answer = await ask(`${this.#address}labels`, { method: "POST", body, keepalive: new Blob([body]).size < SMALL });
     this.locked = answer.status === 401;
     this.failing = passing(answer.status);
     if (!this.locked && !this.failing) {

@@ -1,4 +1,5 @@
-// Whose answers these are: asked once, kept in this browser, changed at will.
+// Whose answers these are: asked once, kept in this browser, changed at will. Each tab has its own person:
+// two may label in one browser, and neither a reload nor a login gives one the other's name.
 
 const here = (id) => document.getElementById(id);
 const KEPT = "nextlabel.annotator";
@@ -45,9 +46,11 @@ export class Person extends EventTarget {
     }
     here("name").removeAttribute("aria-invalid");
     keep(name);
+    const asked = here("who").contains(document.activeElement);
     here("who").hidden = true;
     here("work").hidden = false;
     here("foot").hidden = false;
+    if (asked) here("stage").focus({ preventScroll: true });  // the form is gone, and the focus with it
     here("person").textContent = `You are ${name}.`;
     if (new URLSearchParams(location.search).has("annotator")) {
       history.replaceState(null, "", `?${new URLSearchParams({ annotator: name })}`);
@@ -67,7 +70,7 @@ export class Person extends EventTarget {
 
 function recall() {
   try {
-    return localStorage.getItem(KEPT);
+    return sessionStorage.getItem(KEPT) ?? localStorage.getItem(KEPT);
   } catch {  // the browser keeps nothing
     return null;
   }
@@ -75,7 +78,8 @@ function recall() {
 
 function keep(name) {
   try {
-    localStorage.setItem(KEPT, name);
+    sessionStorage.setItem(KEPT, name);  // this tab's
+    localStorage.setItem(KEPT, name);  // a new tab's
   } catch {  // asked again next time
   }
 }

@@ -32,6 +32,7 @@ export class Picture {
   }
 
   async #load() {
+    let doubted = false;
     for (let wait = AGAIN; ; wait = Math.min(30_000, 2 * wait)) {
       const image = new Image();
       image.alt = "picture to label";
@@ -46,8 +47,12 @@ export class Picture {
         // the element does not say whether the picture is rotten or the network away
         const { status } = await ask(this.#url, { method: "HEAD" });
         if (!passing(status)) {
-          this.broken = true;
-          return;
+          if (doubted || status >= 400) {
+            this.broken = true;
+            return;
+          }
+          doubted = true;  // it is there: perhaps only the way to it failed
+          continue;
         }
       }
       await later(wait);

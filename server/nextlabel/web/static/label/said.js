@@ -40,6 +40,8 @@ export function label(given) {
 }
 
 export function kept(outbox) {
+  const refused = outbox.refused.length;
+  if (refused && !outbox.waiting) return `${several(refused, "answer")} ${refused === 1 ? "was" : "were"} refused: see above.`;
   const count = several(outbox.waiting, "answer");
   const are = outbox.waiting === 1 ? "is" : "are";
   if (!outbox.durable && outbox.waiting) return `This browser keeps nothing: leave the page open until ${count} ${are} sent.`;

@@ -23,7 +23,7 @@ export class Supply extends EventTarget {
   #asked = 0;  // when the leases were last renewed
   #loading = 0;
   #closed = false;
-  #backoff = new Backoff(() => this.refill(true));
+  #backoff = new Backoff(() => this.#retry());
 
   constructor(address, annotator, outbox, { most, lease }) {
     super();
@@ -128,13 +128,19 @@ export class Supply extends EventTarget {
     this.#load();
     const left = this.#hand.size > 0;
     this.plight = left ? null : { status: 200 };
-    this.#backoff.calm();
-    if (!left) this.#backoff.later(EMPTY_AGAIN);
+    if (left) this.#backoff.calm();
+    else this.#backoff.later(EMPTY_AGAIN);  // less and less often
   }
 
   #refused({ status, after, body }) {
     this.plight = { status, after, detail: body.detail ?? "" };
     this.#backoff.later(1000 * after);
+  }
+
+  // Every query is kept for good: nobody asks again and again for what nobody waits to see.
+  #retry() {
+    if (document.hidden && !this.#closed && this.plight?.status === 200) this.#backoff.later(EMPTY_AGAIN);
+    else this.refill(true);
   }
 
   // Fetch the pictures in order, a few at a time.

@@ -14,13 +14,16 @@ export function visible(file) {
   return !file.name.startsWith(".") && file.name !== "Thumbs.db" && file.name !== "desktop.ini";
 }
 
+// What cannot be opened keeps nothing else out: a `lost` one stands for it.
 async function inside(entry) {
-  if (entry.isFile) return [await new Promise((done, failed) => entry.file(done, failed))];
+  const lost = { name: entry.name, size: 0, lost: true };
+  if (entry.isFile) return [await new Promise((done) => entry.file(done, () => done(lost)))];
   const reader = entry.createReader();
   const found = [];
   for (;;) {  // a hundred at a time, until there are none
-    const some = await new Promise((done, failed) => reader.readEntries(done, failed));
-    if (!some.length) break;
+    const some = await new Promise((done) => reader.readEntries(done, () => done(null)));
+    if (!some) found.push(lost);
+    if (!some?.length) break;
     for (const one of some) found.push(...(await inside(one)));
   }
   return found.filter(visible);

@@ -3,6 +3,7 @@
 
 const TOGETHER = 16_000_000;  // bytes a request, unless one file has more
 const TRIES = 3;
+const UNREADABLE = "the file cannot be read";
 
 export class Sending {
   // `limits`: { address, most, limit }; `told` is called whenever something has changed.
@@ -58,8 +59,7 @@ export class Sending {
     try {
       answer = await this.post(small);
     } catch (error) {
-      for (const file of small) this.failed.push({ file, reason: error.message });
-      return this.told();
+      return this.unsent(small, error.message);
     }
     if (answer.ids) {
       this.sent += small.length;
@@ -71,6 +71,18 @@ export class Sending {
     const half = Math.ceil(small.length / 2);
     await this.some(small.slice(0, half));
     await this.some(small.slice(half));
+  }
+
+  // A request fails as a whole where one of its files cannot be read: refuse that one, and send the rest.
+  async unsent(batch, reason) {
+    const readable = [];
+    for (const file of batch) {
+      if (await opens(file)) readable.push(file);
+      else this.refuse(file, UNREADABLE);
+    }
+    if (readable.length < batch.length) return this.some(readable);
+    for (const file of batch) this.failed.push({ file, reason });
+    this.told();
   }
 
   // What came of a request: ids, or the reason why not. Throws where asking again may help.
@@ -98,10 +110,21 @@ export class Sending {
 
   wrong(file) {
     const number = (value) => value.toLocaleString("en");
-    if (!file.size) return "the file is empty";
+    if (file.lost) return UNREADABLE;
+    if (!file.size) return "the file is empty, or it is gone";
     if (file.size > this.limits.limit) {
       return `a picture has at most ${number(this.limits.limit)} bytes here; this has ${number(file.size)}`;
     }
     return "";
+  }
+}
+
+// Whether a file is still there and may be read: it may have moved or changed since it was chosen.
+async function opens(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+    return true;
+  } catch {
+    return false;
   }
 }
