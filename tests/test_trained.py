@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from nextlabel.engine.checkpoints.models import drawn
 from nextlabel.engine.checkpoints.shipping import find
+from nextlabel.engine.plugins.projects import load_projects
+from nextlabel.engine.plugins.registry import load
 from nextlabel.store.checkpoint_files import CARD, ONNX, WEIGHTS, checked
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +34,19 @@ def test_what_ships_is_whole_and_small():
         assert sum(path.stat().st_size for path in one.folder.iterdir()) < MOST
         assert checked(one.folder, WEIGHTS)
         assert bool(checked(one.folder, ONNX)) == one.card["onnx"]
-        assert one.card["test"]["accuracy"] > 0
         for name in ("command", "seconds", "processor_threads", "licence", "dataset", "seed", "classes"):
             assert one.card[name] not in (None, "", []), name
+
+
+def test_the_card_says_what_photos_was_measured_to_reach():
+    (photos,) = (one for one in find(ROOT / "trained")[0] if one.project == "photos")
+    assert photos.card["test"]["items"] == 10_000
+    assert photos.card["test"]["accuracy"] >= 0.943
+
+
+def test_each_was_made_with_the_project_as_it_is():
+    """Else what it learnt from would be held out here, and it could not be compared with what is trained here."""
+    projects = load_projects(load(), None)
+    for one in find(ROOT / "trained")[0]:
+        for name, value in drawn(projects.get(one.project)).items():
+            assert one.card[name] == value, name

@@ -17,5 +17,9 @@ def candidate_loss(logits: Tensor, candidates: Tensor, smoothing: float = 0.0) -
     inside = torch.logsumexp(logarithms.masked_fill(~candidates, -torch.inf), dim=1)
     loss = -inside
     if smoothing:
-        loss = (1 - smoothing) * loss - smoothing * logarithms.mean(dim=1)
+        count = candidates.sum(dim=1, keepdim=True)
+        over = candidates | (count == 1)
+        even = torch.where(over, logarithms, 0.0).sum(dim=1) / over.sum(dim=1)
+        even = torch.where(candidates.all(dim=1), 0.0, even)  # nothing is known of it, nothing is asked
+        loss = (1 - smoothing) * loss - smoothing * even
     return loss.mean()

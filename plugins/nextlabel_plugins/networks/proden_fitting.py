@@ -22,6 +22,8 @@ from nextlabel_plugins.networks.soft_targets import SoftTargets
 
 REPORTS = 50
 """How often progress is told."""
+SMALLEST = 16
+"""Side below which views do not grow: three quarters of it may be too small for the network."""
 OPENING = 3
 """Epochs in which the whitening's bias is trained."""
 
@@ -92,6 +94,7 @@ def _train(
     size = min(recipe.batch, max(64, rows // 4))  # few labels: smaller batches, not the same items over and over
     seen = 2 if recipe.consistency else 1
     size = max(1, size // seen)
+    size = min(size, rows * max(1, size // rows))  # what `batches` yields
     updates = max(recipe.steps, recipe.epochs * max(1, rows // size))
     network = network.to(memory_format=torch.channels_last)
     resident = Resident(data.pictures, recipe.shift, flip=recipe.flip)
@@ -101,18 +104,14 @@ def _train(
     for step, chosen in enumerate(batches(rows, size, updates)):
         done = step / updates
         side = _grown(network.shape, done) if recipe.growth else None
-        epoch = step * size // rows
+        epoch = step * size // rows if size <= rows else step
         # views of neighbouring epochs are mirrored differently
         views = torch.cat([resident.views(chosen, epoch + view, side) for view in range(seen)])
         with training_precision():
             logits = network(views.float().contiguous(memory_format=torch.channels_last))
         logits = logits.float().unflatten(0, (seen, -1))
-        if recipe.delay:
-            loss = targets.loss(chosen, logits)
-            targets.update(chosen, logits.detach())
-        else:
-            targets.update(chosen, logits.detach())
-            loss = targets.loss(chosen, logits)
+        before, now = targets.weights[chosen], targets.update(chosen, logits.detach())
+        loss = targets.loss(chosen, logits, before if recipe.delay else now)
         network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         updater.step(done)
@@ -122,5 +121,7 @@ def _train(
 
 def _grown(shape: Shape, done: float) -> tuple[int, int]:
     """Return the (height, width) of the views after the share `done` of the training."""
+    if min(shape.height, shape.width) < SMALLEST:
+        return shape.height, shape.width
     share = 0.75 if done < 0.5 else 0.875 if done < 0.8 else 1.0  # noqa: PLR2004 - half at 9/16 of the work, and so on
     return math.ceil(shape.height * share), math.ceil(shape.width * share)

@@ -28,19 +28,29 @@ class SoftTargets:
         self.weights = candidates / candidates.sum(dim=1, keepdim=True)
 
     @torch.no_grad()
-    def update(self, rows: Tensor, logits: Tensor) -> None:
-        """Re-estimate the items `rows` (b,) from `logits` (v, b, C) of their v views."""
+    def update(self, rows: Tensor, logits: Tensor) -> Tensor:
+        """Re-estimate the items `rows` (b,) from `logits` (v, b, C) of their v views; return what each is now, (b, C).
+
+        Of an item that stands several times among the rows the last estimate is kept.
+        """
         # the mean of logarithms is that of a geometric mean, up to what normalising removes
         said = restricted(logits.mean(dim=0), self.candidates[rows])
         if self.momentum:
             said = torch.lerp(said, self.weights[rows], self.momentum)
-        self.weights[rows] = said
+        # written one after another, or which of several stays would hang on the threads
+        items, places = torch.unique(rows, return_inverse=True)
+        last = torch.zeros_like(items).scatter_reduce(0, places, torch.arange(len(rows)), "amax")
+        self.weights[items] = said[last]
+        return said
 
-    def loss(self, rows: Tensor, logits: Tensor) -> Tensor:
-        """Return the mean loss of `logits` (v, b, C) float32 for v views of the items `rows` (b,)."""
+    def loss(self, rows: Tensor, logits: Tensor, weights: Tensor) -> Tensor:
+        """Return the mean loss of v views of the items `rows` (b,), each held to `weights` (b, C).
+
+        `logits` (v, b, C) float32.
+        """
         logarithms = torch.log_softmax(logits, dim=2)
         # where w is zero the term is: a logarithm may be -inf there
-        terms = torch.where(self.candidates[rows], self.weights[rows] * logarithms, 0.0)
+        terms = torch.where(self.candidates[rows], weights * logarithms, 0.0)
         return -terms.sum(dim=2).mean()
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from engine_help import SQUARES, Project, full, ids
@@ -27,7 +28,7 @@ Picture = Callable[..., bytes]
 @pytest.fixture
 def folder(make: Make, tmp_path: Path) -> Path:
     """A folder in which the project `toy` ships the checkpoint `first`."""
-    ship(make(SQUARES).bring().train(), tmp_path / "trained")
+    ship(make(SHIPS, plugins=There(there=True).registry()).bring().train(), tmp_path / "trained")
     return tmp_path / "trained"
 
 
@@ -226,6 +227,32 @@ def test_a_training_before_any_scores_is_judged_against_it(ships: Project, data:
     first, second = ships.loop.checkpoints()
     assert (first.checkpoint, second.checkpoint, second.live) == ("first", "r2", True)
     assert second.verdict.endswith("of 6 held-out items")
+
+
+@pytest.mark.parametrize("other", [{"seed": 5}, {"labels": {"initial": 6, "holdout": 0.5}}])
+def test_one_that_was_made_with_another_hold_out_is_no_start_and_no_rival(
+    make: Make, folder: Path, capsys: pytest.CaptureFixture[str], other: Mapping[str, Any]
+) -> None:
+    settings = {"trained": folder}
+    project = make({**SHIPS, **other}, plugins=There(there=True).registry(), settings=settings)
+    assert register(project.context) == []
+    project.train()
+    assert "training starts afresh: first was made with another hold-out" in capsys.readouterr().out
+    first, second = project.loop.checkpoints()
+    assert (first.live, second.live) == (True, False)
+    assert second.verdict.startswith("there is no common hold-out")
+
+
+def test_what_is_made_to_ship_is_the_same_whatever_is_registered(ships: Project, make: Make, data: There) -> None:
+    data.there = True
+    alone = make(SHIPS, plugins=There(there=True).registry()).bring()
+    weights = []
+    for project in (alone, ships):
+        project.loop.train(afresh=True)
+        project.work()
+        made = project.loop.checkpoints()[-1]
+        weights.append((project.context.home.checkpoint("toy", made.checkpoint) / "weights.safetensors").read_bytes())
+    assert weights[0] == weights[1]
 
 
 # ------------------------------------------------------------------------------ who is live

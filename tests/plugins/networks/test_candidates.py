@@ -38,6 +38,19 @@ def test_a_set_is_the_sum_of_its_probabilities(seed: int) -> None:
     assert math.isclose(candidate_loss(torch.from_numpy(logits), torch.from_numpy(sets)), expected, abs_tol=1e-9)
 
 
+def test_smoothing_asks_for_equal_probability_within_the_set() -> None:
+    logits = torch.tensor([[1.0, 3.0, -2.0, 0.0]], requires_grad=True)
+    pair = torch.tensor([[True, True, False, False]])
+    (gradient,) = torch.autograd.grad(candidate_loss(logits, pair, 0.5), logits)
+    inside = torch.softmax(logits[:, :2], dim=1)
+    outside = torch.softmax(logits, dim=1)
+    # half of -log of the pair's probability, half of cross entropy with a half for each of the two
+    expected = outside - 0.5 * torch.cat([inside, torch.zeros(1, 2)], dim=1) - 0.5 * torch.tensor([[0.5, 0.5, 0, 0]])
+    torch.testing.assert_close(gradient, expected)
+    every = candidate_loss(logits, torch.ones(1, 4, dtype=torch.bool), 0.5)
+    assert torch.autograd.grad(every, logits)[0].abs().max() < 1e-6
+
+
 def test_every_class_teaches_nothing_and_far_logits_stay_finite() -> None:
     logits = torch.tensor([[1000.0, -1000.0], [3.0, 4.0]], requires_grad=True)
     loss = candidate_loss(logits, torch.tensor([[False, True], [True, True]]))

@@ -11,8 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from nextlabel_plugins.networks import proden_fitting
+from nextlabel_plugins.networks.kinds import make
 from nextlabel_plugins.networks.network import PictureNetwork, Shape
 from nextlabel_plugins.networks.proden_fitting import Data, Recipe, train
+from nextlabel_plugins.networks.resident import Resident
 
 SHAPE = Shape(8, 8, 1, 4, 4, 0.0, "fast")
 RECIPE = Recipe(
@@ -54,13 +56,14 @@ class CrossEntropy:
 
     def __init__(self, candidates: Tensor, momentum: float) -> None:
         self.truth = candidates.int().argmax(dim=1)
+        self.weights = candidates
         assert momentum == 0
 
-    def loss(self, rows: Tensor, logits: Tensor) -> Tensor:
+    def loss(self, rows: Tensor, logits: Tensor, _: Tensor) -> Tensor:
         return functional.cross_entropy(logits[0], self.truth[rows])
 
-    def update(self, rows: Tensor, logits: Tensor) -> None:
-        pass
+    def update(self, rows: Tensor, logits: Tensor) -> Tensor:
+        return self.weights[rows]
 
 
 @pytest.mark.parametrize("kind", ["fast", "mlp", "resnet18"])
@@ -111,5 +114,29 @@ def test_it_starts_from_a_network_and_leaves_that_as_it_was() -> None:
 
 
 def test_views_grow_to_the_whole_picture() -> None:
-    sizes = [proden_fitting._grown(SHAPE, done) for done in (0.0, 0.49, 0.5, 0.79, 0.8, 0.99)]
-    assert sizes == [(6, 6), (6, 6), (7, 7), (7, 7), (8, 8), (8, 8)]
+    shape = replace(SHAPE, height=16, width=24)
+    sizes = [proden_fitting._grown(shape, done) for done in (0.0, 0.49, 0.5, 0.79, 0.8, 0.99)]
+    assert sizes == [(12, 18), (12, 18), (14, 21), (14, 21), (16, 24), (16, 24)]
+
+
+@pytest.mark.parametrize("kind", ["fast", "convnet12", "resnet18"])
+@torch.no_grad()
+def test_views_that_grow_are_never_too_small_for_the_network(kind: str) -> None:
+    for side in range(2, 36):
+        shape = replace(SHAPE, kind=kind, height=side, width=40, filters=2)
+        view = torch.zeros(1, 1, *proden_fitting._grown(shape, 0.0))
+        assert make(shape).eval()(view).shape == (1, 4)
+
+
+@pytest.mark.parametrize("rows", [1, 4, 33, 64, 100])
+def test_each_item_is_seen_mirrored_as_often_as_not(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    views = Resident.views
+
+    def noted(self: Resident, chosen: Tensor, epoch: int, size: tuple[int, int] | None) -> Tensor:
+        seen.append(epoch % 2)
+        return views(self, chosen, epoch, size)
+
+    monkeypatch.setattr(Resident, "views", noted)
+    fitted(data(rows), replace(RECIPE, batch=64, steps=40))
+    assert 0.4 <= sum(seen) / len(seen) <= 0.6

@@ -24,7 +24,9 @@ def test_one_step_by_hand() -> None:
     p = torch.tensor([[0.1, 0.3, 0.2, 0.4], [0.7, 0.1, 0.1, 0.1], [0.4, 0.3, 0.2, 0.1]])
     logits = p.log() + 7
     by_hand = -(0.5 * np.log(0.1 * 0.3) + np.log(0.1) + 0.25 * np.log(0.4 * 0.3 * 0.2 * 0.1)) / 3
-    torch.testing.assert_close(targets.loss(ALL, logits[None]), torch.tensor(by_hand, dtype=torch.float32))
+    torch.testing.assert_close(
+        targets.loss(ALL, logits[None], targets.weights), torch.tensor(by_hand, dtype=torch.float32)
+    )
     targets.update(ALL, logits[None])
     torch.testing.assert_close(targets.weights[0], torch.tensor([0.25, 0.75, 0, 0]))
     assert targets.weights[1].tolist() == [0, 1, 0, 0]
@@ -36,6 +38,17 @@ def test_only_the_rows_of_the_batch_move() -> None:
     targets.update(torch.tensor([0]), torch.tensor([[[2.0, 0.0, 0.0, 0.0]]]))
     assert targets.weights[0, 0] > 0.8
     torch.testing.assert_close(targets.weights[2], torch.full((4,), 0.25))
+
+
+def test_an_item_that_stands_twice_has_two_estimates_and_the_last_is_kept() -> None:
+    """Many, as rows are written in parallel then, in any order."""
+    rows = torch.arange(4000) % 40
+    sets = torch.ones(40, 10, dtype=torch.bool)
+    logits = torch.randn(1, 4000, 10, generator=torch.Generator().manual_seed(0))
+    targets = SoftTargets(sets)
+    now = targets.update(rows, logits)
+    torch.testing.assert_close(now, torch.softmax(logits[0], dim=1))
+    assert torch.equal(targets.weights, now[-40:])
 
 
 def test_momentum_keeps_a_share_of_the_old() -> None:
@@ -50,8 +63,8 @@ def test_with_one_candidate_the_gradient_is_that_of_cross_entropy_to_the_bit(see
     logits = (torch.randn(16, 5, generator=generator) * 20).requires_grad_()
     truth = torch.randint(0, 5, (16,), generator=generator)
     targets = SoftTargets(functional.one_hot(truth, 5).bool(), momentum)
-    targets.update(torch.arange(16), logits.detach()[None])
-    (ours,) = torch.autograd.grad(targets.loss(torch.arange(16), logits[None]), logits)
+    weights = targets.update(torch.arange(16), logits.detach()[None])
+    (ours,) = torch.autograd.grad(targets.loss(torch.arange(16), logits[None], weights), logits)
     (plain,) = torch.autograd.grad(functional.cross_entropy(logits, truth), logits)
     assert torch.equal(ours, plain)
 
@@ -63,7 +76,7 @@ def test_targets_stay_a_distribution_over_the_set_whatever_the_logits(seed: int)
     sets[torch.arange(8), torch.randint(0, 6, (8,), generator=generator)] = True
     targets = SoftTargets(sets)
     logits = (torch.randn(8, 6, generator=generator) * 300).requires_grad_()
-    loss = targets.loss(torch.arange(8), logits[None])
+    loss = targets.loss(torch.arange(8), logits[None], targets.weights)
     loss.backward()
     targets.update(torch.arange(8), logits.detach()[None])
     assert logits.grad is not None
@@ -85,4 +98,4 @@ def test_views_speak_together_by_their_geometric_mean() -> None:
     first, second = (0.4 * 0.1) ** 0.5, (0.1 * 0.1) ** 0.5
     torch.testing.assert_close(targets.weights[0, :2], torch.tensor([first, second]) / (first + second))
     by_hand = -(targets.weights[0, :2] * p.log()[:, 0, :2]).sum() / 2
-    torch.testing.assert_close(targets.loss(torch.tensor([0]), p.log()), by_hand)
+    torch.testing.assert_close(targets.loss(torch.tensor([0]), p.log(), targets.weights), by_hand)

@@ -50,7 +50,7 @@ def write_model(
         "task": project.task,
         "classes": list(project.classes),
         "learner": {"plugin": config.learner.plugin, "parameters": config.learner.parameters},
-        "dataset": {"plugin": config.dataset.plugin, "parameters": config.dataset.parameters},
+        **drawn(config),
         "input": input_card(model.input),
         "onnx": onnx,
         "description": dict(model.description()),
@@ -61,6 +61,15 @@ def write_model(
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
     return write_card(folder, card)
+
+
+def drawn(config: ProjectConfig) -> dict[str, Any]:
+    """Return what says which items are held out, and which sets are drawn: the data set, the seed, the share."""
+    return {
+        "dataset": {"plugin": config.dataset.plugin, "parameters": config.dataset.parameters},
+        "project_seed": config.seed,
+        "holdout": config.labels.holdout,
+    }
 
 
 def read_model(folder: Path, registry: Registry) -> tuple[Model, dict[str, Any]]:

@@ -15,9 +15,10 @@ from sqlalchemy import Connection
 from nextlabel.contracts.errors import Gone, Unprocessable
 from nextlabel.contracts.items import Content, Contents, Files, VectorItems
 from nextlabel.contracts.roles import ImageInput
-from nextlabel.engine.checkpoints.models import model_input
+from nextlabel.engine.checkpoints.models import drawn, model_input
 from nextlabel.engine.context import Context
 from nextlabel.engine.jobs.queueing import queue_scoring
+from nextlabel.engine.plugins.projects import ProjectConfig
 from nextlabel.engine.pool.folder import write_pool
 from nextlabel.engine.process import alone
 from nextlabel.engine.settings import Settings
@@ -82,6 +83,16 @@ def register(context: Context) -> list[str]:
             if fault is not None:
                 faults.append(f"the checkpoint in {one.folder} is left out: {fault}")
     return faults
+
+
+def held_out_elsewhere(found: CheckpointRow, project: ProjectRow, config: ProjectConfig) -> bool:
+    """Tell whether a checkpoint that ships may have learnt from items of the data set that the project holds out.
+
+    So it is where the project's file is another than the one it was made with.
+    """
+    if found.job is not None or not project.imported:
+        return False
+    return any(found.card.get(name) != value for name, value in drawn(config).items())
 
 
 def check_name(name: str) -> None:

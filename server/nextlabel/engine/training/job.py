@@ -13,6 +13,7 @@ from nextlabel.contracts.errors import NextlabelError, PluginError, ProjectError
 from nextlabel.contracts.items import FloatArray, GraphItems, Items
 from nextlabel.contracts.roles import Learner, Model, Training
 from nextlabel.engine.checkpoints.models import Trained, read_model, write_model
+from nextlabel.engine.checkpoints.shipping import held_out_elsewhere
 from nextlabel.engine.context import Context
 from nextlabel.engine.jobs.queueing import queue_scoring
 from nextlabel.engine.plugins.parameters import build
@@ -27,6 +28,7 @@ from nextlabel.engine.training.verdicts import said_of_holdout, verdict_on
 from nextlabel.store import checkpoints, jobs, projects
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.jobs import JobRow
+from nextlabel.store.projects import ProjectRow
 
 Report = Callable[[float, Mapping[str, float]], None]
 _FIT = 0.85
@@ -50,9 +52,11 @@ def train(context: Context, job: JobRow, report: Report) -> None:
         number = checkpoints.next_number(connection, config.name)
         live = checkpoints.get(connection, config.name, row.live) if row.live else None
     name = f"r{number}"
-    seed = derive(config.seed, "train", number)
+    afresh = bool(job.parameters.get("afresh"))
+    # what is made to ship can be made again in any home folder, whatever is registered there
+    seed = derive(config.seed, "train", 1 if afresh else number)
     items = context.items(state)
-    start = None if job.parameters.get("afresh") else _start(context, live)
+    start = None if afresh or live is None else _start(context, live, row, config)
     model = fit(context, config, state, items, seed, start, lambda done, said: report(done * _FIT, said))
     scores = context.home.scores(config.name, f"{name}-{job.id}")
     folder = context.home.checkpoint(config.name, name)
@@ -78,12 +82,12 @@ def train(context: Context, job: JobRow, report: Report) -> None:
         how = Trained(name, seed, state.labels.last, measured, live.name if live and start else None)
         with context.home.new_directory(folder) as partial:
             card = write_model(partial, model, items, config, row, how)
-        rival = said_of_holdout(context, config.name, items, positions)
+        rival = said_of_holdout(context, config, items, positions)
         now = time.time()
         with context.database.write() as connection:
             succeed(connection, job, measured, now)
             # here, because what is live may have changed during the training
-            verdict = verdict_on(context.home, connection, config.name, arrays, positions, truth, rival)
+            verdict = verdict_on(context.home, connection, config, arrays, positions, truth, rival)
             kept = context.home.name(folder)
             checkpoints.insert(
                 connection, CheckpointRow(config.name, name, number, job.id, now, measured, card, verdict.reason, kept)
@@ -104,10 +108,13 @@ def train(context: Context, job: JobRow, report: Report) -> None:
     drop_old_scores(context, config.name)
 
 
-def _start(context: Context, live: CheckpointRow | None) -> Model | None:
-    """Return the live model to start from, or None where there is none that can be read."""
+def _start(context: Context, live: CheckpointRow, project: ProjectRow, config: ProjectConfig) -> Model | None:
+    """Return the live model to start from, or None where it cannot be read, or knows what is held out here."""
+    if held_out_elsewhere(live, project, config):
+        print(f"training starts afresh: {live.name} was made with another hold-out", flush=True)  # noqa: T201 - the job's log
+        return None
     try:
-        return read_model(context.home.at(live.folder), context.registry)[0] if live else None
+        return read_model(context.home.at(live.folder), context.registry)[0]
     except NextlabelError as error:  # its learner is no longer installed, or its files are damaged
         print(f"training starts afresh, the live checkpoint cannot be read: {error}", flush=True)  # noqa: T201 - the job's log
         return None

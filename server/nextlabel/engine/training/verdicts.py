@@ -10,7 +10,9 @@ from sqlalchemy import Connection
 from nextlabel.contracts.errors import NextlabelError
 from nextlabel.contracts.items import FloatArray, GraphItems, IntArray, Items
 from nextlabel.engine.checkpoints.models import read_model
+from nextlabel.engine.checkpoints.shipping import held_out_elsewhere
 from nextlabel.engine.context import Context
+from nextlabel.engine.plugins.projects import ProjectConfig
 from nextlabel.engine.training.judging import Verdict, judge
 from nextlabel.engine.training.scoring import Arrays, answers, kept_scores
 from nextlabel.store import checkpoints, projects
@@ -25,16 +27,16 @@ class Said:
     arrays: Arrays
 
 
-def said_of_holdout(context: Context, project: str, items: Items, positions: IntArray) -> Said | None:
+def said_of_holdout(context: Context, config: ProjectConfig, items: Items, positions: IntArray) -> Said | None:
     """Ask the live checkpoint of the held-out `positions` (k,) of all `items` where its scores lack some.
 
     So that one whose scores are not computed yet, as one that ships may be, is still compared.
     None: its scores will do, or it cannot be asked.
     """
     with context.database.read() as connection:
-        row = projects.get(connection, project)
-        live = checkpoints.get(connection, project, row.live) if row and row.live else None
-        scoring = checkpoints.scoring(connection, project, live.name) if live else None
+        row = projects.get(connection, config.name)
+        live = checkpoints.get(connection, config.name, row.live) if row and row.live else None
+        scoring = checkpoints.scoring(connection, config.name, live.name) if live else None
     if live is None or live.card["input"] is None or isinstance(items, GraphItems) or not len(positions):
         return None
     if scoring is not None and positions.max() < scoring.rows and kept_scores(context.home, scoring):
@@ -50,7 +52,7 @@ def said_of_holdout(context: Context, project: str, items: Items, positions: Int
 def verdict_on(
     home: Home,
     connection: Connection,
-    project: str,
+    config: ProjectConfig,
     arrays: Arrays,
     positions: IntArray,
     truth: IntArray | FloatArray,
@@ -61,14 +63,16 @@ def verdict_on(
     The k held-out `positions` have the `truth` (k,); `said` is what one checkpoint was asked of
     them, and is used where that one is live.
     """
-    row = projects.get(connection, project)
+    row = projects.get(connection, config.name)
     if row is None or row.live is None:
         return judge(arrays, None, positions, truth)
-    found = checkpoints.get(connection, project, row.live)
+    found = checkpoints.get(connection, config.name, row.live)
     if found is None or not home.at(found.folder).is_dir():
         return Verdict(True, "the files of the live checkpoint are gone")
+    if held_out_elsewhere(found, row, config):
+        return judge(arrays, {}, positions, truth)
     if said is not None and said.checkpoint == row.live:
         ours = {name: np.asarray(array[positions]) for name, array in arrays.items() if name in said.arrays}
         return judge(ours, said.arrays, np.arange(len(positions)), truth)
-    live = kept_scores(home, checkpoints.scoring(connection, project, row.live))
+    live = kept_scores(home, checkpoints.scoring(connection, config.name, row.live))
     return judge(arrays, live or {}, positions, truth)
