@@ -106,9 +106,8 @@ def show(results: list[dict[str, Any]]) -> None:
         quickest = min(runs, key=lambda result: result["seconds"])
         published = PUBLISHED.get(setting.replace("stronger-", ""), {})
         beside = ", ".join(f"{name} {figure} ({mean(scores) - figure:+.2f})" for name, figure in published.items())
-        print(
-            f"{setting:24} {len(scores):5} {mean(scores):9.2f} {spread:6} {quickest['seconds'] / 60:8.1f} {quickest.get('precision', '-'):>10}   {beside}"
-        )
+        took = f"{quickest['seconds'] / 60:8.1f} {quickest.get('precision', '-'):>10}"
+        print(f"{setting:24} {len(scores):5} {mean(scores):9.2f} {spread:6} {took}   {beside}")
 
 
 def main() -> None:
