@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -58,10 +58,18 @@ def exif_block(*entries: tuple[int, int, int, int], order: str = ">") -> bytes:
     return b"Exif\x00\x00" + start + b"".join(rows) + bytes(4)
 
 
-def png(width: int, height: int, depth: int, colour: int, body: bytes, *before: tuple[bytes, bytes]) -> bytes:
-    """A PNG of raw lines; `before`: chunks that stand before them."""
+def png(
+    width: int,
+    height: int,
+    depth: int,
+    colour: int,
+    body: bytes,
+    *before: tuple[bytes, bytes],
+    behind: Sequence[tuple[bytes, bytes]] = (),
+) -> bytes:
+    """A PNG of raw lines; `before` and `behind`: chunks that stand on either side of them."""
     header = struct.pack(">LLBBBBB", width, height, depth, colour, 0, 0, 0)
-    chunks = [(b"IHDR", header), *before, (b"IDAT", zlib.compress(body)), (b"IEND", b"")]
+    chunks = [(b"IHDR", header), *before, (b"IDAT", zlib.compress(body)), *behind, (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data)) for name, data in chunks
     )
@@ -159,6 +167,14 @@ def odd_pictures() -> Mapping[str, Odd]:
         "a JPEG of no picture": Odd(b"\xff\xd8\xff\xd9", 422, reason="JPEG does not decode"),
         "a PNG's bomb": Odd(png(30_000, 30_000, 8, 0, bytes(100)), 413, reason="30000 x 30000"),
         "a JPEG's bomb": Odd(jpeg.replace(struct.pack(">HH", 64, 64), b"\xff\xff\xff\xff", 1), 413, reason="pixels"),
+        "a palette PNG without a palette": Odd(
+            png(4, 4, 8, 3, (b"\x00" + bytes(range(4))) * 4), 422, reason="PNG does not decode"
+        ),
+        "a palette of 256 with 300 transparencies": Odd(
+            png(4, 4, 8, 3, (b"\x00" + bytes(range(4))) * 4, (b"PLTE", bytes(768)), (b"tRNS", bytes(300))),
+            422,
+            reason="PNG does not decode",
+        ),
         "a PNG without a width": Odd(png(0, 5, 8, 0, b""), 422, reason="does not decode"),
     }
     for name, data in cut.items():

@@ -47,7 +47,7 @@ def labels(browser, quick_folder, tmp_path_factory):
         Image.new("RGB", (40, 30), (90 * number, 60, 30)).save(flat / f"{number}.png")
     odd = tmp_path_factory.mktemp("odd")
     Image.new("RGB", (40, 30)).save(odd / "good.png")
-    (odd / "rotten.jpg").write_bytes(b"\xff\xd8\xff\xe0 this is no picture")
+    Image.new("RGB", (40, 30)).save(odd / "rotten.jpg")
     projects = {
         "quick": quick(quick_folder),
         "many": FOLDER.format(pictures, ""),
@@ -58,6 +58,8 @@ def labels(browser, quick_folder, tmp_path_factory):
         "rings": TINY.format(dataset="tiny-rings", learner="tiny-propagation", initial=0),
     }
     with labelling(quick_folder, tmp_path_factory.mktemp("kinds"), projects) as server:
+        # only now: what is broken when a folder is read does not become an item
+        (odd / "rotten.jpg").write_bytes(b"\xff\xd8\xff\xe0 this is no picture")
         yield server
 
 

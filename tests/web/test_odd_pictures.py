@@ -29,6 +29,14 @@ def test_the_ones_the_tests_write(client, problem):
             problem(answer, odd.status)
 
 
+def test_what_is_refused_gets_into_no_pool_either(client, problem):
+    for name, odd in CASES.items():
+        if odd.status != 200:
+            answer = client.post("/items", data={"image": (io.BytesIO(odd.data), "x.png")})
+            assert answer.status_code == odd.status, (name, answer.get_data(as_text=True))
+            problem(answer, odd.status)
+
+
 def test_one_picture_s_eight_orientations_are_one_answer(client):
     answers = [client.post("/predict", data=CASES[f"orientation {way}"].data, content_type="image/jpeg").get_json()
                for way in range(1, 9)]  # fmt: skip

@@ -30,7 +30,7 @@ class ImageItems(Protocol):
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """The (height, width) all of them share, or None where they differ."""
+        """The (height, width) that those in an array share, or None: files have none of their own."""
         ...
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 
 from nextlabel.contracts.errors import NotReady
 from nextlabel.contracts.items import Items
+from nextlabel.engine.pictures.room import Room
 from nextlabel.engine.plugins.projects import Projects
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.pool.folder import PoolFolder
@@ -31,6 +32,8 @@ class Context:
     database: Database
     home: Home
     live: LiveModels
+    room: Room = field(default_factory=Room)
+    """To be taken by whoever decodes pictures that were sent."""
     _keepers: dict[tuple[str, float], StateKeeper] = field(default_factory=dict)
     _pools: dict[str, PoolFolder] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)

@@ -59,7 +59,8 @@ class Loop:
     def look(self, picture: bytes) -> Look:
         """Predict one encoded picture, and show what the model was given; raises as `predict_images` does."""
         served = self._context.live.current(self.config.name)
-        return look(served, self.config.name, picture, self._context.settings.max_pixels)
+        with self._context.room.for_all([picture]):
+            return look(served, self.config.name, picture, self._context.settings.max_pixels)
 
     def predict_vectors(self, rows: Sequence[Sequence[float]]) -> Predictions:
         """Predict vectors of the model's dimension."""

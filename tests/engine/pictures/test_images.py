@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from PIL import Image
 
 from nextlabel.contracts.errors import Unprocessable
 from nextlabel.engine.pictures.decoding import encode, prepare
-from nextlabel.engine.pictures.images import FileItems, JoinedItems, PixelItems
+from nextlabel.engine.pictures.images import FileItems, JoinedItems, PixelItems, unread
+from nextlabel.engine.pictures.unread import Unread
 
 
 @pytest.fixture
@@ -59,10 +61,51 @@ def test_arrays_are_pictures(shape: tuple[int, ...]) -> None:
 def test_runs_are_joined(files: FileItems) -> None:
     array = np.arange(3, dtype=np.uint8)[:, None, None] * np.ones((1, 9, 9), np.uint8)
     items = JoinedItems([PixelItems(array), files])
-    assert (len(items), items.size, items.channels) == (23, None, 3)
+    assert (len(items), items.size, items.channels) == (23, (9, 9), 3)
     whole = items.pixels((4, 4), 3)
     order = np.array([22, 0, 1, 5, 2, 3, 3])
     np.testing.assert_array_equal(items.take(order).pixels((4, 4), 3), whole[order])
     assert isinstance(items.take(np.array([0, 2])), PixelItems)
     assert len(items.take(np.empty(0, np.int64))) == 0
     assert JoinedItems([]).pixels((4, 4), 1).shape == (0, 4, 4, 1)
+
+
+def test_what_people_add_does_not_change_the_size_a_network_sees(files: FileItems) -> None:
+    array = np.zeros((2, 8, 8), np.uint8)
+    items = JoinedItems([PixelItems(array), files])
+    assert items.size == (8, 8)
+    assert items.pixels(items.size, 1).shape == (22, 8, 8, 1)
+    assert JoinedItems([files, files]).size is None
+    assert JoinedItems([PixelItems(array), files, PixelItems(np.zeros((2, 8, 9), np.uint8))]).size is None
+
+
+@pytest.mark.parametrize("count", [3, 20])
+def test_a_file_that_is_broken_is_white_where_it_is_noted(
+    files: FileItems, count: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pool = replace(files, paths=files.paths[:count], unread=Unread())
+    Path(files.paths[1]).write_bytes(b"rot")
+    Path(files.paths[2]).unlink()
+    items = JoinedItems([PixelItems(np.zeros((2, 9, 9), np.uint8)), pool])
+    assert unread(items).tolist() == []
+    pixels = items.pixels((4, 4), 3)
+    assert (pixels[3:5] == 255).all()
+    assert (pixels[[0, 1, 2, *range(5, count + 2)]] < 255).all()
+    assert unread(items).tolist() == [3, 4]
+    assert unread(items.take(np.array([4, 0, 2]))).tolist() == [0]
+    said = sorted(capsys.readouterr().err.splitlines())
+    assert [line.partition(" cannot be read")[0] for line in said] == [str(path) for path in files.paths[1:3]]
+    assert "this is text" in said[0]
+    assert said[1].endswith("No such file or directory")
+    items.pixels((4, 4), 3)
+    assert capsys.readouterr().err == ""
+
+
+def test_of_many_broken_files_the_first_few_are_told(files: FileItems, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in files.paths:
+        Path(path).write_bytes(b"rot")
+    pool = replace(files, unread=Unread())
+    pool.pixels((4, 4), 3)
+    assert len(unread(pool)) == 20
+    said = capsys.readouterr().err.splitlines()
+    assert (len(said), said[-1]) == (4, "further files cannot be read")

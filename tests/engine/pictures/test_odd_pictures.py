@@ -11,7 +11,9 @@ from odd_pictures import Odd, odd_pictures
 from PIL import Image, ImageOps
 
 from nextlabel.contracts.errors import NextlabelError, TooLarge, Unprocessable, Unsupported
-from nextlabel.engine.pictures.decoding import fit, flat, inspect, prepare
+from nextlabel.engine.pictures.decoding import fit, inspect, prepare
+from nextlabel.engine.pictures.flattening import flat
+from nextlabel.engine.pictures.thumbnails import thumbnail
 
 CASES = odd_pictures()
 REFUSED = {400: Unsupported, 413: TooLarge, 415: Unsupported, 422: Unprocessable}
@@ -33,7 +35,7 @@ def test_what_decodes_is_seen_as_it_is(name: str, channels: int) -> None:
 @pytest.mark.parametrize("name", [name for name, odd in CASES.items() if odd.status != 200])
 def test_what_does_not_decode_is_refused_with_the_reason(name: str) -> None:
     odd: Odd = CASES[name]
-    for read in (inspect, lambda data: prepare(data, SIZE, 3)):
+    for read in (inspect, lambda data: prepare(data, SIZE, 3), lambda data: thumbnail(data, 160)):
         with pytest.raises(REFUSED[odd.status], match=odd.reason):
             read(odd.data)
 

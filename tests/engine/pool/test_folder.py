@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nextlabel.contracts import Contents, Files, GraphItems, Pixels, TestSplit, VectorItems
-from nextlabel.contracts.errors import PluginError
+from nextlabel.contracts.errors import PluginError, Unprocessable
 from nextlabel.engine.pictures.images import FileItems, JoinedItems, PixelItems
 from nextlabel.engine.pool.folder import PoolFolder, write_pool
 from nextlabel.store.files import Home
@@ -42,7 +42,7 @@ def test_pixels_with_uploads_behind_them(tmp_path: Path, shape: tuple[int, ...],
     items = pool.items([*(row(place) for place in range(5)), row(5, upload)], 100)
     assert isinstance(items, JoinedItems)
     channels = 1 if len(shape) == 3 else 3
-    assert (len(items), items.channels) == (6, channels)
+    assert (len(items), items.size, items.channels) == (6, (4, 4), channels)
     assert items.pixels((4, 4), channels).shape == (6, 4, 4, channels)
     data, media = pool.picture(row(2))
     assert media == "image/png"
@@ -51,7 +51,9 @@ def test_pixels_with_uploads_behind_them(tmp_path: Path, shape: tuple[int, ...],
 
 
 def test_files(tmp_path: Path) -> None:
-    paths = [Path("/a/1.png"), Path("/a/2.png")]
+    paths = [tmp_path / "1.png", tmp_path / "2.png"]
+    for path in paths:
+        path.touch()
     content = Files(paths, channels=1)
     test = TestSplit(Files([Path("/t/1.png")], channels=1), np.array([1]))
     pool = opened(tmp_path, Contents(["a", "b"], content, ("x", "y"), truth=np.array([0, -1]), test=test))
@@ -62,6 +64,11 @@ def test_files(tmp_path: Path) -> None:
     assert held[0] == FileItems([Path("/t/1.png")], 1, 100)
     np.testing.assert_array_equal(held[1], [1])
     np.testing.assert_array_equal(pool.truth, [0, -1])
+    paths[0].unlink()
+    assert len(pool.items([row(place, path) for place, path in enumerate(paths)], 100)) == 2
+    paths[1].unlink()
+    with pytest.raises(Unprocessable, match=r"2 of the pool's 2 pictures can no longer be read, .*1\.png the first"):
+        pool.items([row(place, path) for place, path in enumerate(paths)], 100)
 
 
 def test_vectors(tmp_path: Path) -> None:
@@ -101,4 +108,5 @@ def test_a_test_split_of_pixels(tmp_path: Path) -> None:
 def test_an_empty_folder_takes_uploads(tmp_path: Path) -> None:
     pool = opened(tmp_path, Contents([], Files([]), ("x", "y")))
     assert len(pool.items([], 100)) == 0
+    (tmp_path / "x.png").touch()
     assert len(pool.items([row(0, tmp_path / "x.png")], 100)) == 1

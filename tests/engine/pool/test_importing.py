@@ -206,3 +206,36 @@ def test_a_data_set_that_is_missing_says_so(make: Make) -> None:
     with pytest.raises(NotReady, match="toy-missing is not on this machine"):
         project.loop.items()
     assert project.work() == []
+
+
+def test_pictures_that_cannot_be_read_are_left_out_and_told(
+    make: Make, tmp_path: Path, picture: Callable[..., bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "things"
+    for number in range(8):
+        path = folder / ("cat" if number % 2 else "dog") / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture(number, 40, 40, "JPEG"))
+    (folder / "cat" / "3.jpg").write_bytes(picture(3, 40, 40, "JPEG")[:-100])
+    table = {"plugin": "folder", "path": str(folder)}
+    project = make(SQUARES, dataset=table, labels={"initial": 4}).bring()
+    assert "cat/3.jpg" not in states(project)
+    assert len(states(project)) == 7
+    said = capsys.readouterr().err
+    assert said.startswith(f"1 of 8 pictures cannot be read and are left out: {folder / 'cat' / '3.jpg'}: the JPEG")
+    kept = (project.context.home.pool("toy") / "left-out.txt").read_text("utf-8")
+    assert kept.splitlines() == [said.strip().partition("left out: ")[2]]
+    assert project.train().loop.status().live == "r1"
+
+
+def test_a_folder_of_nothing_that_can_be_read_says_so(make: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "things"
+    for name in ("cat/1.png", "dog/2.png"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("a shopping list")
+    project = make(SQUARES, dataset={"plugin": "folder", "path": str(folder)}, labels={"initial": 0})
+    project.loop.train()
+    (job,) = project.work()
+    assert job.state == "failed"
+    assert str(job.error).startswith("project 'toy' has no picture: 2 of 2 pictures cannot be read and are left out: ")
+    assert project.loop.status().missing == job.error

@@ -7,7 +7,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from engine_help import SQUARES, Project
-from odd_pictures import saved, smooth, stored
+from odd_pictures import exif_block, png, saved, smooth, stored
 from PIL import Image
 
 from nextlabel.contracts.errors import NotReady, Unprocessable, Unsupported
@@ -49,6 +49,16 @@ def test_it_is_decoded_once(squares, monkeypatch):
     )
     squares.loop.look(saved(smooth(90, 70), "JPEG"))
     assert decoded == ["JPEG"]
+
+
+@pytest.mark.parametrize("behind", [b"", b"eXIf"])
+def test_a_png_may_say_behind_its_pixels_which_way_up_it_is(squares, behind):
+    turned = np.asarray(smooth(40, 20))
+    lines = b"".join(b"\x00" + line.tobytes() for line in turned)
+    chunks = [(b"eXIf", exif_block((0x0112, 3, 1, 6))[6:])] if behind else []
+    look = squares.loop.look(png(40, 20, 8, 2, lines, behind=chunks))
+    assert (look.width, look.height) == ((20, 40) if behind else (40, 20))
+    assert look.kept == ((0, 10, 20, 30) if behind else (10, 0, 30, 20))
 
 
 def test_all_of_a_square_picture_is_seen(squares):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -204,3 +205,42 @@ def test_a_live_pointer_without_scores_is_scored_at_the_start(squares: Project) 
         assert projects.get(connection, "toy") is not None
     catch_up(squares.context)
     assert [(job.kind, job.state) for job in squares.work()] == [("score", "succeeded")]
+
+
+@pytest.fixture
+def things(make: Make, tmp_path: Path, picture: Callable[..., bytes]) -> Project:
+    """A folder project of ten pictures, its data set read; `things/cat/1.jpg` is one."""
+    for number in range(10):
+        path = tmp_path / "things" / ("cat" if number % 2 else "dog") / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture(number, 40, 40, "JPEG"))
+    table = {"plugin": "folder", "path": str(tmp_path / "things")}
+    return make(SQUARES, dataset=table, labels={"initial": 8}).bring()
+
+
+def test_files_that_break_or_vanish_stop_neither_training_nor_scoring(
+    things: Project, tmp_path: Path, picture: Callable[..., bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "things"
+    (folder / "cat" / "1.jpg").write_bytes(picture(1, 40, 40, "JPEG")[:-100])
+    (folder / "dog" / "2.jpg").unlink()
+    assert things.train().loop.status().live == "r1"
+    said = capsys.readouterr().err.splitlines()
+    assert sorted(line.split()[0] for line in said) == [str(folder / "cat" / "1.jpg"), str(folder / "dog" / "2.jpg")]
+    identities = [item.id for item in things.loop.items().items]
+    scores = open_scores(things.context.home.at(scorings(things)[-1].folder))["probabilities"]
+    even = [identity for identity, row in zip(identities, scores, strict=True) if (row == 0.5).all()]
+    assert even == ["cat/1.jpg", "dog/2.jpg"]
+    # the next to come is scored by itself; what is broken stays as it is
+    things.loop.add_images([picture(99)])
+    assert [job.state for job in things.work()] == ["succeeded"]
+
+
+def test_a_folder_that_is_gone_is_told_and_nothing_is_learnt_of_white(things: Project, tmp_path: Path) -> None:
+    (tmp_path / "things").rename(tmp_path / "elsewhere")
+    things.loop.train()
+    (job,) = things.work()
+    assert job.state == "failed"
+    assert "10 of the pool's 10 pictures can no longer be read" in str(job.error)
+    (tmp_path / "elsewhere").rename(tmp_path / "things")
+    assert things.train().loop.status().live == "r1"

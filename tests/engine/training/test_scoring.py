@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 from engine_learners import Linear
+from PIL import Image
 
-from nextlabel.contracts import GraphItems, Items, Model, Outputs, VectorInput, VectorItems
+from nextlabel.contracts import GraphItems, ImageInput, Items, Model, Outputs, VectorInput, VectorItems
 from nextlabel.contracts.errors import PluginError
+from nextlabel.engine.pictures.images import FileItems
+from nextlabel.engine.pictures.unread import Unread
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.training import scoring
-from nextlabel.engine.training.scoring import checked, kept_scores, needs_of, open_scores, score_pool
+from nextlabel.engine.training.scoring import answers, checked, kept_scores, needs_of, open_scores, score_pool
 from nextlabel.store.checkpoints import ScoringRow
 from nextlabel.store.files import Home
 
@@ -141,3 +144,17 @@ def test_scores_that_are_gone_are_none(tmp_path: Path) -> None:
     (tmp_path / "a" / "embeddings.npy").unlink()
     assert kept_scores(Home(tmp_path), row) is None
     assert kept_scores(Home(tmp_path), None) is None
+
+
+def test_what_cannot_be_read_is_every_class_alike(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(4)]
+    for path in paths[:3]:
+        Image.new("L", (2, 2), 90).save(path)
+    paths[1].write_bytes(b"rot")
+    items = FileItems(paths, 1, unread=Unread())
+    model = Linear(np.random.default_rng(1).normal(size=(5, 3)), ImageInput(2, 2, 1))
+    score(model, items, tmp_path / "a", "samples")
+    arrays = open_scores(tmp_path / "a")
+    for said in (arrays["probabilities"], answers(model, items)["probabilities"], *arrays["samples"]):
+        np.testing.assert_allclose(said[[1, 3]], 1 / 3, atol=1e-6)
+        assert (np.ptp(said[[0, 2]], axis=1) > 0.01).all()

@@ -19,6 +19,8 @@ from nextlabel.store import jobs
 from nextlabel.store.jobs import JobRow, State
 
 _REPORT_EVERY = 0.25
+_LOOKED_AT = 0.95
+"""Share of an import's progress that is looking at its files."""
 
 
 class JobReport:
@@ -63,7 +65,10 @@ def run_job(context: Context, job: JobRow, stop: Event | None = None) -> None:
             rescore(context, job, report)
         else:
             config = context.projects.get(job.project)
-            said = import_dataset(config, context.registry, context.settings, context.database, context.home)
+            said = import_dataset(
+                config, context.registry, context.settings, context.database, context.home,
+                lambda done: report(done * _LOOKED_AT, {}),
+            )  # fmt: skip
             if said is not None:
                 print(said, flush=True)  # noqa: T201 - as above
             _finish(context, job, "succeeded")

@@ -21,6 +21,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from nextlabel.contracts.errors import TooLarge, Unprocessable, Unsupported
 from nextlabel.contracts.items import PixelArray
+from nextlabel.engine.pictures.flattening import flat
 from nextlabel.engine.pictures.formats import READ, format_of, refusal
 from nextlabel.engine.pictures.orientation import sideways, upright
 
@@ -32,11 +33,14 @@ MAX_PIXELS = 50_000_000
 MAX_SCANS = 100
 """A progressive JPEG has about ten; each passes over all pixels, so that thousands would take minutes."""
 _SCAN = b"\xff\xda"
+_PROGRESSIVE = b"\xff\xc2"
 _LOSSLESS = b"\xff\xc3"
-"""Markers: inside a scan neither can stand."""
+"""Markers: inside a scan none can stand. A JPEG of neither kind is seldom whole in memory: it is decoded small."""
 GAP = 3
 """How many times larger than needed a JPEG is decoded at least: below that the crude averaging shows."""
-_DEEP = 65_536
+_NOTES = (b"eXIf", b"iTXt", b"tEXt", b"zTXt")
+"""A PNG's chunks that may say which way up it is."""
+_LARGE = 10_000_000
 _SHOWN = 200
 
 
@@ -51,10 +55,23 @@ _OPENERS: Mapping[str, Callable[[BytesIO], ImageFile]] = {"JPEG": _Jpeg, "PNG": 
 
 
 def inspect(data: bytes, max_pixels: int = MAX_PIXELS) -> str:
-    """Decode a picture whole and return its media type; raise as `prepare` does."""
-    kind, image = _open(data, max_pixels)
-    _load(kind, image)
-    return READ[kind]
+    """Decode a picture to its end, as for a model, and return its media type; raise as `prepare` does."""
+    # a JPEG decoded small is read to its end too, in a third of the time
+    decode(data, (1, 1), 3, max_pixels)
+    return READ[str(format_of(data))]
+
+
+def is_large(data: bytes) -> bool:
+    """Tell whether it takes so much memory to decode a picture that several at once should not be."""
+    try:
+        kind, image = _open(data, MAX_PIXELS)
+    except TooLarge:  # where more than usual is allowed
+        return True
+    except (Unsupported, Unprocessable):  # told by whoever decodes it
+        return False
+    if image.width * image.height <= _LARGE:
+        return False
+    return kind != "JPEG" or any(marker in data for marker in (_LOSSLESS, _PROGRESSIVE))
 
 
 def measure(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
@@ -63,8 +80,10 @@ def measure(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
 
 
 def measure_upright(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """Return a picture's width and height as it is seen, without decoding it; raise as `prepare` does."""
-    _, image = _open(data, max_pixels)
+    """Return a picture's width and height as it is seen, decoding it only where it must; raise as `prepare` does."""
+    kind, image = _open(data, max_pixels)
+    if kind == "PNG" and any(data.find(name, data.find(b"IDAT")) > 0 for name in _NOTES):
+        _load(kind, image)  # what turns it may stand behind its pixels
     return (image.height, image.width) if sideways(image.info) else image.size
 
 
@@ -86,7 +105,7 @@ def decode(source: bytes | Path, size: Size, channels: int, max_pixels: int = MA
         height, width = reversed(size) if sideways(image.info) else size
         scale = GAP * max(width / image.width, height / image.height)
         image.draft(None, (max(1, round(image.width * scale)), max(1, round(image.height * scale))))
-    return flat(upright(_load(kind, image)), channels)
+    return _seen(kind, image, channels)
 
 
 def of_each(blobs: Sequence[bytes], do: Callable[[bytes], R]) -> list[R]:
@@ -126,20 +145,6 @@ def encode(array: PixelArray) -> bytes:
     return out.getvalue()
 
 
-def flat(image: Image.Image, channels: int) -> Image.Image:
-    """Return a picture as 8 bits of grey (1 channel) or colour (3), transparency on white."""
-    mode = "L" if channels == 1 else "RGB"
-    if image.mode == mode and "transparency" not in image.info:
-        return image
-    if image.mode.startswith("I"):
-        return _eight_bits(image).convert(mode)
-    if image.has_transparency_data:
-        colour = image.convert("RGBA")
-        image = Image.new("RGB", colour.size, "white")
-        image.paste(colour, mask=colour.getchannel("A"))
-    return image.convert(mode)
-
-
 def _open(data: bytes, max_pixels: int) -> tuple[str, ImageFile]:
     kind = format_of(data)
     if kind is None or kind not in READ:
@@ -166,6 +171,14 @@ def _load(kind: str, image: ImageFile) -> ImageFile:
     return image
 
 
+def _seen(kind: str, image: ImageFile, channels: int) -> Image.Image:
+    _load(kind, image)
+    try:
+        return flat(upright(image), channels)
+    except Exception as error:  # noqa: BLE001 - a palette, say, is looked at only here
+        raise _broken(kind, error) from None
+
+
 def _broken(kind: str, error: Exception) -> Unprocessable:
     said = str(error)[:_SHOWN]
     why = "its content is broken"
@@ -174,12 +187,3 @@ def _broken(kind: str, error: Exception) -> Unprocessable:
     elif said.startswith("cannot handle"):
         why = "it is of a rare kind that is not read here"
     return Unprocessable(f"the {kind} does not decode: {why}" + (f" ({said})" if said else ""))
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16 bits, where Pillow's own conversion clips at 255."""
-    levels = np.rint(np.arange(_DEEP) / 257).astype(np.uint8)
-    clear = image.info.get("transparency")
-    if isinstance(clear, int) and 0 <= clear < _DEEP:
-        levels[clear] = 255
-    return Image.fromarray(np.take(levels, np.asarray(image), mode="clip"))

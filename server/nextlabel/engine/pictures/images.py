@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from nextlabel.contracts.errors import TooLarge, Unprocessable, Unsupported
-from nextlabel.contracts.items import ImageItems, IntArray, PixelArray
-from nextlabel.engine.pictures.decoding import MAX_PIXELS, fit, flat, prepare
+from nextlabel.contracts.errors import Unprocessable
+from nextlabel.contracts.items import ImageItems, IntArray, Items, PixelArray
+from nextlabel.engine.pictures.decoding import MAX_PIXELS, fit, prepare
+from nextlabel.engine.pictures.flattening import flat
+from nextlabel.engine.pictures.room import Room
+from nextlabel.engine.pictures.unread import REFUSED, Unread, why
 
 _THREADS_FROM = 16
+_WHITE = 255
 
 
 @dataclass(frozen=True)
@@ -59,23 +63,31 @@ class FileItems:
     channels: int = 3
     max_pixels: int = MAX_PIXELS
     size: tuple[int, int] | None = None
+    unread: Unread | None = field(default=None, compare=False)
+    """Where a file that cannot be read is noted, and white stands in for it; None: it is an error."""
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def take(self, positions: IntArray) -> FileItems:
         """Return the pictures at `positions`."""
-        return FileItems([self.paths[int(p)] for p in positions], self.channels, self.max_pixels)
+        return replace(self, paths=[self.paths[int(p)] for p in positions])
 
     def pixels(self, size: tuple[int, int], channels: int) -> PixelArray:
-        """Return (n, height, width, channels); Unprocessable names the file that does not decode."""
+        """Return (n, height, width, channels); unless `unread` notes it, Unprocessable names a file that is broken."""
         out = np.empty((len(self.paths), *size, channels), np.uint8)
+        room = Room()
 
         def read(row: int) -> None:
             try:
-                out[row] = prepare(self.paths[row], size, channels, self.max_pixels)
-            except (OSError, Unsupported, Unprocessable, TooLarge) as error:
-                raise Unprocessable(f"{self.paths[row]}: {error}") from error
+                data = self.paths[row].read_bytes()
+                with room.for_all([data]):
+                    out[row] = prepare(data, size, channels, self.max_pixels)
+            except REFUSED as error:
+                if self.unread is None:
+                    raise Unprocessable(f"{self.paths[row]}: {why(error)}") from error
+                self.unread.note(self.paths[row], why(error))
+                out[row] = _WHITE
 
         if len(self.paths) < _THREADS_FROM:
             for row in range(len(self.paths)):
@@ -95,8 +107,8 @@ class JoinedItems:
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """The size all parts share, or None."""
-        sizes = {part.size for part in self.parts}
+        """The size those parts agree on that have one, or None: one upload must not change what a network sees."""
+        sizes = {part.size for part in self.parts if part.size is not None}
         return sizes.pop() if len(sizes) == 1 else None
 
     @property
@@ -125,3 +137,14 @@ class JoinedItems:
         if not self.parts:
             return np.empty((0, *size, channels), np.uint8)
         return np.concatenate([part.pixels(size, channels) for part in self.parts])
+
+
+def unread(items: Items) -> IntArray:
+    """Return the positions of those whose file could not be read when their pixels were asked for."""
+    found: list[int] = []
+    if isinstance(items, JoinedItems):
+        starts = np.cumsum([0, *(len(part) for part in items.parts)])
+        found = [int(start + row) for start, part in zip(starts, items.parts, strict=False) for row in unread(part)]
+    elif isinstance(items, FileItems) and items.unread is not None:
+        found = [row for row, path in enumerate(items.paths) if path in items.unread]
+    return np.array(found, np.int64)

@@ -33,7 +33,8 @@ def add_pictures(context: Context, config: ProjectConfig, row: ProjectRow, blobs
         raise Unprocessable(f"project {name!r} holds {context.pool(name).kind}s, not pictures")
     if not row.imported and _looks_for_data(context, name):
         raise NotReady(f"the data set of project {name!r} is being looked for; add pictures when that is done", 2)
-    kinds = of_each(blobs, lambda blob: inspect(blob, context.settings.max_pixels))
+    with context.room.for_all(blobs):
+        kinds = of_each(blobs, lambda blob: inspect(blob, context.settings.max_pixels))
     ids = [context.home.save_upload(blob) for blob in blobs]
     rows = [
         NewItem(

@@ -7,6 +7,7 @@ torch): arrays are memory-mapped, files and uploads are read by path.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nextlabel.contracts.errors import Gone, PluginError
+from nextlabel.contracts.errors import Gone, PluginError, Unprocessable
 from nextlabel.contracts.items import (
     Content,
     Contents,
@@ -29,15 +30,20 @@ from nextlabel.contracts.items import (
 )
 from nextlabel.engine.pictures.decoding import encode
 from nextlabel.engine.pictures.images import FileItems, JoinedItems, PixelItems
+from nextlabel.engine.pictures.unread import Unread
 from nextlabel.store.files import Home
 from nextlabel.store.items import ItemRow
 
 Kind = Literal["image", "vector", "node"]
 _ABOUT = "pool.json"
+LEFT_OUT = "left-out.txt"
 
 
-def write_pool(folder: Path, contents: Contents) -> None:
-    """Write what a data set holds, but for file pictures, which stay where they are."""
+def write_pool(folder: Path, contents: Contents, left_out: Sequence[str] = ()) -> None:
+    """Write what a data set holds, but for file pictures, which stay where they are.
+
+    `left_out`: a line for each that is not in the pool, with the reason.
+    """
     about: dict[str, Any] = {"kind": kind_of(contents.content), "test": None, "channels": None}
     about.update(_write_content(folder, "pool", contents.content))
     if contents.truth is not None:
@@ -45,6 +51,9 @@ def write_pool(folder: Path, contents: Contents) -> None:
     if contents.test is not None:
         about["test"] = _write_content(folder, "test", contents.test.content)
         np.save(folder / "test-truth.npy", contents.test.truth)
+    if left_out:
+        # a name need not be text
+        (folder / LEFT_OUT).write_text("".join(f"{line}\n" for line in left_out), "utf-8", "backslashreplace")
     (folder / _ABOUT).write_text(json.dumps(about))
 
 
@@ -89,7 +98,10 @@ class PoolFolder:
         return None if pixels is None else max(pixels.shape[1:3])
 
     def items(self, rows: Sequence[ItemRow], max_pixels: int) -> Items:
-        """Return the first len(rows) items of the pool, undecoded; `rows` are all of them, in order."""
+        """Return the first len(rows) items of the pool, undecoded; `rows` are all of them, in order.
+
+        A file that cannot be read is seen as white and told. Unprocessable: most of them are gone.
+        """
         pixels = self._array("pool-pixels")
         if self.kind == "vector":
             return VectorItems(self._array("pool-vectors")[: len(rows)])
@@ -101,7 +113,8 @@ class PoolFolder:
         files = [row for row in rows if row.source != "array"]
         if files:
             paths = [self.home.at(str(row.path)) for row in files]
-            parts.append(FileItems(paths, self.about["channels"] or 3, max_pixels))
+            _refuse_loss(paths, len(rows))
+            parts.append(FileItems(paths, self.about["channels"] or 3, max_pixels, unread=Unread()))
         return parts[0] if len(parts) == 1 else JoinedItems(parts)
 
     def picture(self, row: ItemRow) -> tuple[bytes, str]:
@@ -131,6 +144,16 @@ class PoolFolder:
     def _array(self, name: str) -> Any:
         path = self.folder / f"{name}.npy"
         return np.load(path, mmap_mode="r") if path.exists() else None
+
+
+def _refuse_loss(paths: Sequence[Path], items: int) -> None:
+    """Raise where more than half of a pool is gone: that is a folder that is not mounted, and nothing to learn from."""
+    lost = [path for path in paths if not os.access(path, os.R_OK)]
+    if 2 * len(lost) > items:
+        raise Unprocessable(
+            f"{len(lost):,} of the pool's {items:,} pictures can no longer be read, {lost[0]} the first of them; "
+            "is their folder mounted, and may it be read?"
+        )
 
 
 def _write_content(folder: Path, prefix: str, content: Content) -> dict[str, Any]:

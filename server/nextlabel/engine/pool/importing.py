@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from nextlabel.engine.plugins.parameters import build
 from nextlabel.engine.plugins.projects import ProjectConfig
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.pool.folder import write_pool
+from nextlabel.engine.pool.readable import readable
 from nextlabel.engine.process import alone
 from nextlabel.engine.seeds import generator, share_hash
 from nextlabel.engine.settings import Settings
@@ -32,10 +34,17 @@ _MEDIA = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".we
 
 
 def import_dataset(
-    config: ProjectConfig, registry: Registry, settings: Settings, database: Database, home: Home
+    config: ProjectConfig,
+    registry: Registry,
+    settings: Settings,
+    database: Database,
+    home: Home,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> str | None:
     """Read the project's data set into the store; does nothing where that was done before.
 
+    Files that do not decode are left out, which is told on standard error; `progress` is called
+    with the share of the files that were looked at.
     A project with a shipped checkpoint runs without: returned is then, in a line, why its pool
     is what people add. DatasetMissing: the data set is not on this machine, and nothing ships.
     """
@@ -48,7 +57,7 @@ def import_dataset(
         if filled:
             return _stays(config)
         try:
-            return _import(config, registry, settings, database, home, row)
+            return _import(config, registry, settings, database, home, row, progress)
         except DatasetMissing as missing:
             if row is None:
                 raise
@@ -66,6 +75,7 @@ def _import(
     database: Database,
     home: Home,
     before: ProjectRow | None,
+    progress: Callable[[float], None],
 ) -> str | None:
     record = registry.dataset(config.dataset.plugin)
     dataset: Dataset[object] = build(record, config.dataset.parameters, "[dataset]")
@@ -76,12 +86,15 @@ def _import(
             f"project {config.name!r}: the data set's classes are {', '.join(contents.classes)}, "
             f"those of the shipped checkpoint {', '.join(before.classes)}"
         )
+    contents, left_out = readable(contents, settings.max_pixels, settings.cores, progress)
+    if left_out.reasons and not contents.ids:
+        raise ProjectError(f"project {config.name!r} has no picture: {left_out.said()}")
     holdout = _holdout(contents, config)
     folder = home.pool(config.name)
     if folder.exists():  # written by an import that died before it reached the database
         shutil.rmtree(folder)
     with home.new_directory(folder) as partial:
-        write_pool(partial, contents)
+        write_pool(partial, contents, left_out.lines())
     now = time.time()
     row = ProjectRow(
         name=config.name,
@@ -103,6 +116,8 @@ def _import(
         if first:
             labels.append(connection, config.name, DATASET, first, now)
         queue_scoring(connection, config.name)
+    if left_out.reasons:
+        print(left_out.said(), file=sys.stderr, flush=True)  # noqa: T201 - a job's log, or the terminal
     return None
 
 

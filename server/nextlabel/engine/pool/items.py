@@ -88,7 +88,9 @@ class PoolView:
         key = f"{size} {self._name(row)}"
 
         def make() -> bytes:
-            return thumbnail(self._read(row)[0], size, context.settings.max_pixels)
+            data, _ = self._read(row)
+            with context.room.for_all([data]):
+                return thumbnail(data, size, context.settings.max_pixels)
 
         if row.source == "array":  # as quick to make as to find
             return Small(key, make)

@@ -43,10 +43,6 @@ class Served:
     folder: Path
     registry: Registry
 
-    def images(self, blobs: Sequence[bytes], max_pixels: int) -> Answer:
-        """Predict pictures; raises as `see` does."""
-        return self.answer(self.see(blobs, max_pixels))
-
     def see(self, blobs: Sequence[bytes], max_pixels: int) -> PixelArray:
         """Return pictures as the model is given them, (n, height, width, channels).
 

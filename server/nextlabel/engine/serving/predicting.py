@@ -10,7 +10,7 @@ from nextlabel.contracts.errors import NotReady, TooLarge, Unknown, Unprocessabl
 from nextlabel.contracts.items import FloatArray
 from nextlabel.engine.answers import Prediction, Predictions
 from nextlabel.engine.context import Context
-from nextlabel.engine.serving.live import Served
+from nextlabel.engine.serving.live import Answer, Served
 from nextlabel.engine.training.scoring import Arrays, kept_scores
 from nextlabel.store import checkpoints, items
 from nextlabel.store.items import ItemRow
@@ -26,7 +26,7 @@ class Predicting:
     def images(self, blobs: Sequence[bytes]) -> Predictions:
         """Predict pictures, in the order given."""
         served = self._served(len(blobs))
-        return self._answer(served, served.images(blobs, self._context.settings.max_pixels))
+        return self._answer(served, self._said(served, blobs))
 
     def vectors(self, rows: Sequence[Sequence[float]]) -> Predictions:
         """Predict vectors, in the order given."""
@@ -59,7 +59,12 @@ class Predicting:
         if row.media_type is None or served.card["input"] is None:
             raise NotReady(f"item {row.id!r} has not been scored yet", 2)
         picture, _ = self._context.pool(self._project).picture(row)
-        return predictions(served.card["classes"], served.images([picture], self._context.settings.max_pixels))[0]
+        return predictions(served.card["classes"], self._said(served, [picture]))[0]
+
+    def _said(self, served: Served, blobs: Sequence[bytes]) -> Answer:
+        with self._context.room.for_all(blobs):
+            pixels = served.see(blobs, self._context.settings.max_pixels)
+        return served.answer(pixels)
 
     def _served(self, count: int) -> Served:
         if not count:

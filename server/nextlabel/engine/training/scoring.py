@@ -20,6 +20,7 @@ from nextlabel.contracts.items import (
     VectorItems,
 )
 from nextlabel.contracts.roles import Model
+from nextlabel.engine.pictures.images import unread
 from nextlabel.engine.plugins.projects import ProjectConfig
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.seeds import generator
@@ -60,7 +61,8 @@ def score_pool(
     """Write one array a need to `folder` and return their names.
 
     `previous` holds the arrays of the same model for the first of these items: they are
-    copied, and only the items behind them are computed.
+    copied, and only the items behind them are computed. Of a picture whose file cannot be read
+    every class is as likely.
     """
     size = len(items)
     arrays: dict[str, Any] = {}
@@ -76,8 +78,7 @@ def score_pool(
     for start in range(done, size, step):
         stop = min(start + step, size)
         part = items if isinstance(items, GraphItems) or stop - start == size else items.take(np.arange(start, stop))
-        outputs = model.predict(part, needs, generator(seed, "samples", start))
-        for name, array in checked(outputs, needs, stop - start).items():
+        for name, array in _said(model, part, needs, generator(seed, "samples", start)).items():
             if name not in arrays:
                 arrays[name] = _create(folder, name, array, size)
             _rows(name, arrays[name], start, stop)[...] = array
@@ -92,8 +93,7 @@ def answers(model: Model, items: ImageItems | VectorItems) -> Arrays:
     parts = []
     for start in range(0, len(items), BATCH):
         places: IntArray = np.arange(start, min(start + BATCH, len(items)))
-        outputs = model.predict(items.take(places), frozenset(), np.random.default_rng(0))
-        parts.append(checked(outputs, frozenset(), len(places)))
+        parts.append(_said(model, items.take(places), frozenset(), np.random.default_rng(0)))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -128,6 +128,16 @@ def checked(outputs: Outputs, needs: frozenset[Need], rows: int) -> dict[str, Fl
         if not right or not np.isfinite(array).all():
             raise PluginError(f"the model's {name} are {array.shape} for {rows} items, or not finite")
     return asked
+
+
+def _said(model: Model, items: Items, needs: frozenset[Need], rng: np.random.Generator) -> dict[str, FloatArray]:
+    said = checked(model.predict(items, needs, rng), needs, len(items))
+    lost = unread(items)
+    if len(lost):  # the model saw white in their place, and may be sure of what that is
+        for name in said.keys() & {"probabilities", "samples"}:
+            said[name] = np.array(said[name])
+            said[name][..., lost, :] = 1 / said[name].shape[-1]
+    return said
 
 
 def _rows_axis(name: str) -> int:
