@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,11 +55,17 @@ def trained(shell: Shell, quick: Settings) -> Settings:
 
 
 @pytest.fixture
-def start() -> Any:
+def ctrl_c() -> Iterator[None]:
+    """Let SIGINT interrupt, also in the background of a script, where it is ignored; children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def start(ctrl_c: None) -> Any:
     """Start a command as a process; what still runs at the end is killed."""
     processes: list[subprocess.Popen[str]] = []
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script; children would inherit it
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def run(*arguments: str, **options: Any) -> subprocess.Popen[str]:
         process = subprocess.Popen(
