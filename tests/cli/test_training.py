@@ -12,6 +12,9 @@ import pytest
 from nextlabel.app import create_app
 from nextlabel.engine.jobs import running
 
+INTERRUPTED = {1, -signal.SIGINT}
+"""Status: Python ends by the signal where the interrupt came through an exec, as in an import with dataclasses."""
+
 
 @pytest.fixture
 def jobs(engine):
@@ -86,8 +89,7 @@ def test_ctrl_c_cancels_the_training(start, engine, jobs):
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
-    # Python ends by the signal itself where the interrupt came through an exec, as in an import of dataclasses
-    assert process.returncode in {1, -signal.SIGINT}
+    assert process.returncode in INTERRUPTED
     assert out == ""
     assert "Traceback" not in err
     assert jobs() == [("sleepy", "cancelled")]
@@ -126,7 +128,7 @@ def test_ctrl_c_cancels_the_workers_training(start, engine, jobs):
     assert "already trains" in second.communicate(timeout=20)[1]
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
-    assert process.returncode == 1
+    assert process.returncode in INTERRUPTED
     until(lambda: ("sleepy", "cancelled") in jobs())
 
 
