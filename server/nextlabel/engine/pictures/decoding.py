@@ -63,11 +63,14 @@ def inspect(data: bytes, max_pixels: int = MAX_PIXELS) -> str:
 
 def is_large(data: bytes) -> bool:
     """Tell whether it takes so much memory to decode a picture that several at once should not be."""
+    kind = format_of(data)
+    if kind is None or kind not in READ:
+        return False
     try:
-        kind, image = _open(data, MAX_PIXELS)
+        image = _header(kind, data, MAX_PIXELS)
     except TooLarge:  # where more than usual is allowed
         return True
-    except (Unsupported, Unprocessable):  # told by whoever decodes it
+    except Unprocessable:  # told by whoever decodes it
         return False
     if image.width * image.height <= _LARGE:
         return False
@@ -151,6 +154,10 @@ def _open(data: bytes, max_pixels: int) -> tuple[str, ImageFile]:
         raise Unsupported(refusal(data))
     if kind == "JPEG" and data.count(_SCAN) > MAX_SCANS:
         raise Unprocessable(f"the JPEG has more than {MAX_SCANS} scans, which takes too long to decode")
+    return kind, _header(kind, data, max_pixels)
+
+
+def _header(kind: str, data: bytes, max_pixels: int) -> ImageFile:
     try:
         # not Image.open: it would look for other formats, and for more pictures in this one
         image = _OPENERS[kind](BytesIO(data))
@@ -160,7 +167,7 @@ def _open(data: bytes, max_pixels: int) -> tuple[str, ImageFile]:
         raise _broken(kind, error) from None
     if image.width * image.height > max_pixels:
         raise TooLarge(f"the picture has {image.width} x {image.height} pixels; at most {max_pixels:,} are read")
-    return kind, image
+    return image
 
 
 def _load(kind: str, image: ImageFile) -> ImageFile:
