@@ -15,6 +15,7 @@ from nextlabel.engine.exchange.entries import Reading
 from nextlabel.engine.exchange.formats import READ
 from nextlabel.engine.exchange.importing import Imported, Wanted, import_file
 from nextlabel.engine.settings import Settings
+from nextlabel.web.figures import plural
 
 
 @click.command("import")
@@ -75,14 +76,10 @@ def command(
 
 def _words(done: Imported, *, dry_run: bool) -> str:
     """Return what was done, for a person."""
-    parts = [_count(done.labels, "label"), *([_count(done.pictures, "picture")] if done.pictures else [])]
+    parts = [plural(done.labels, "label"), *([plural(done.pictures, "picture")] if done.pictures else [])]
     said = f"{' and '.join(parts)} {'would be stored' if dry_run else 'stored'}"
     if done.present:
         said += f"; {done.present:,} were there already"
     if done.faulty:
         said += f"; {done.faulty:,} left out"
     return said
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -51,22 +51,26 @@ def read(folder: Path, classes: Sequence[str], reading: Reading) -> Iterator[Fou
 
 def read_ours(folder: Path, reading: Reading, history: Text) -> Iterator[Found]:
     """Yield what was exported: the pictures in the order of the pool, then the history, then what was moved since."""
-    places, written = _places(folder), set[str]()
-    strays = {path.name: path for path in files(folder) if _is_picture(path)}
-    pictures: dict[str, str] = {}
-    moved: dict[str, Path] = {}
-    for number, (identity, place) in enumerate(places, 2):
-        written.add(place)
-        picture = beside(folder, place)
-        if picture is None and place.rpartition("/")[2] in strays:
-            moved[identity] = strays[place.rpartition("/")[2]]
-            picture = str(moved[identity])
-        if picture is not None:
-            pictures[identity] = picture
-            yield Entry(number, identity, "id", None, picture=picture)
+    places = _places(folder)
+    found_at = {identity: beside(folder, place) for _, identity, place in places}
+    moved = _elsewhere(folder, {identity: place for _, identity, place in places if found_at[identity] is None})
+    pictures = {identity: path for identity, path in found_at.items() if path is not None}
+    pictures |= {identity: str(path) for identity, path in moved.items()}
+    for number, identity, _ in places:
+        if identity in pictures:
+            yield Entry(number, identity, "id", None, picture=pictures[identity])
     for found in json_lines.read(history, reading):
         yield replace(found, picture=pictures.get(found.item)) if isinstance(found, Entry) else found
     yield from _moved(folder, moved, reading)
+
+
+def _elsewhere(folder: Path, missing: Mapping[str, str]) -> dict[str, Path]:
+    """Return where the pictures lie that are not where they were written; the folder is searched for those alone."""
+    if not missing:
+        return {}
+    strays = {path.name: path for path in files(folder) if _is_picture(path)}
+    names = {identity: place.rpartition("/")[2] for identity, place in missing.items()}
+    return {identity: strays[name] for identity, name in names.items() if name in strays}
 
 
 def _moved(folder: Path, moved: Mapping[str, Path], reading: Reading) -> Iterator[Entry]:
@@ -83,12 +87,13 @@ def _moved(folder: Path, moved: Mapping[str, Path], reading: Reading) -> Iterato
         reading.note(f"pictures that were moved, and not to the folder of a class: {elsewhere}")
 
 
-def _places(folder: Path) -> list[tuple[str, str]]:
+def _places(folder: Path) -> list[tuple[int, str, str]]:
+    """Return the line, the id and the place of every picture that was written."""
     with (folder / LABELS).open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file)
         if not {"id", "file"} <= set(rows.fieldnames or ()):
             raise Malformed(f"{LABELS} has no columns id and file")
-        return [(row["id"], row["file"]) for row in rows if row["id"] and row["file"]]
+        return [(number, row["id"], row["file"]) for number, row in enumerate(rows, 2) if row["id"] and row["file"]]
 
 
 def _classes(folder: Path) -> dict[str, str]:
