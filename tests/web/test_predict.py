@@ -129,7 +129,7 @@ def test_another_kind_of_body_is_unsupported(client, refused, kind):
 def test_pictures_that_cannot_be_read(client, refused, picture):
     whole = picture(64, 64)
     cases = [
-        (b"", 400),
+        (b"", 415),
         (b"GIF89a" + b"\0" * 50, 415),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415),
         (b"\0" * 100, 415),

@@ -112,7 +112,7 @@ def test_eight_ways_up_are_one_answer(client):
         (b"a shopping list", 415, "text"),
         (saved(smooth(64, 64), "JPEG")[:500], 422, "does not decode"),
         (b"x" * 50_001, 413, "50,000 bytes"),
-        (b"", 400, "empty"),
+        (b"", 415, "empty"),
         (None, 400, "no picture"),
     ],
 )

@@ -97,17 +97,16 @@ def faults(error: ValidationError) -> tuple[str, ...]:
     )
 
 
-def pictures(limit: int, most: int, *, some_empty: bool = False) -> list[bytes]:
+def pictures(limit: int, most: int) -> list[bytes]:
     """Return the pictures of a multipart body's fields `image`, or of a raw body of an image type.
 
-    `limit`: bytes a picture; `most`: pictures a request; `some_empty`: among several an empty one is
-    returned too, so that it does not keep the others out.
+    `limit`: bytes a picture; `most`: pictures a request. What they hold, if anything, is not looked at.
     """
     kind = request.mimetype
     if kind == "multipart/form-data":
-        return _form_pictures(limit, most, some_empty=some_empty)
+        return _form_pictures(limit, most)
     if kind.startswith("image/"):
-        return [_not_empty(_body(limit, str(_too_large(limit))), "the body")]
+        return [_body(limit, str(_too_large(limit)))]
     raise Unsupported(
         "send pictures as multipart/form-data, field `image`, or one as the body with an image/* type, "
         f"not {_named(kind)}"
@@ -121,7 +120,7 @@ def picture_names() -> list[str]:
     return [file.filename or "the picture" for file in request.files.getlist("image")]
 
 
-def _form_pictures(limit: int, most: int, *, some_empty: bool) -> list[bytes]:
+def _form_pictures(limit: int, most: int) -> list[bytes]:
     whole = max(limit, min(limit * most, MAX_BODY)) + _ENVELOPE
     request.max_form_parts = most
     request.max_form_memory_size = _ENVELOPE
@@ -129,18 +128,11 @@ def _form_pictures(limit: int, most: int, *, some_empty: bool) -> list[bytes]:
     several = f"a request has at most {most} pictures, and {whole:,} bytes"
     with _bounded(whole, several if most > 1 else str(_too_large(limit))):
         sent = request.files.getlist("image")
-    if not sent:
+    found = [file.stream.read() for file in sent]
+    # a form in which no file was chosen sends one without a name
+    if not any(data or file.filename for data, file in zip(found, sent, strict=True)):
         raise Malformed("there is no picture: send files in the field `image`, as in `curl -F image=@picture.jpg`")
-    if some_empty and len(sent) > 1:
-        return [file.stream.read() for file in sent]
-    names = ["the picture"] if len(sent) == 1 else [f"picture {number}" for number in range(len(sent))]
-    return [_not_empty(file.stream.read(), name) for file, name in zip(sent, names, strict=True)]
-
-
-def _not_empty(data: bytes, what: str) -> bytes:
-    if not data:
-        raise Malformed(f"{what} is empty")
-    return data
+    return found
 
 
 def _body(limit: int, message: str) -> bytes:

@@ -25,6 +25,10 @@ def test_what_is_large() -> None:
     wide = Image.new("L", (4000, 3000))
     assert is_large(LARGE)
     assert is_large(saved(wide, "JPEG", progressive=True))
+    apart = saved(wide.convert("RGB"), "JPEG")
+    assert not is_large(apart)
+    place = apart.index(b"\xff\xda") + 4
+    assert is_large(apart[:place] + b"\x01" + apart[place + 1 :])  # a scan for each colour
     assert is_large(png(30_000, 30_000, 8, 0, b""))
     # decoded small
     assert not is_large(saved(wide, "JPEG"))

@@ -23,6 +23,7 @@ from nextlabel.contracts.errors import TooLarge, Unprocessable, Unsupported
 from nextlabel.contracts.items import PixelArray
 from nextlabel.engine.pictures.flattening import flat
 from nextlabel.engine.pictures.formats import READ, format_of, refusal
+from nextlabel.engine.pictures.jpeg import markers
 from nextlabel.engine.pictures.orientation import sideways, upright
 
 R = TypeVar("R")
@@ -32,10 +33,8 @@ Size = tuple[int, int]
 MAX_PIXELS = 50_000_000
 MAX_SCANS = 100
 """A progressive JPEG has about ten; each passes over all pixels, so that thousands would take minutes."""
-_SCAN = b"\xff\xda"
-_PROGRESSIVE = b"\xff\xc2"
-_LOSSLESS = b"\xff\xc3"
-"""Markers: inside a scan none can stand. A JPEG of neither kind is seldom whole in memory: it is decoded small."""
+_SCAN, _LOSSLESS = b"\xff\xda", b"\xff\xc3"
+"""Markers: looking for one costs a hundredth of reading them all, and where none is none has to be read."""
 GAP = 3
 """How many times larger than needed a JPEG is decoded at least: below that the crude averaging shows."""
 _NOTES = (b"eXIf", b"iTXt", b"tEXt", b"zTXt")
@@ -74,7 +73,7 @@ def is_large(data: bytes) -> bool:
         return False
     if image.width * image.height <= _LARGE:
         return False
-    return kind != "JPEG" or any(marker in data for marker in (_LOSSLESS, _PROGRESSIVE))
+    return kind != "JPEG" or markers(data).whole
 
 
 def measure(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
@@ -103,7 +102,7 @@ def decode(source: bytes | Path, size: Size, channels: int, max_pixels: int = MA
     """Return a picture upright, in 8 bits of grey (1) or colour (3); as large as it is, or well above `size`."""
     data = source if isinstance(source, bytes) else source.read_bytes()
     kind, image = _open(data, max_pixels)
-    if kind == "JPEG" and _LOSSLESS not in data:
+    if kind == "JPEG" and not (_LOSSLESS in data and markers(data).lossless):
         # libjpeg decodes straight to 1/2, 1/4 or 1/8
         height, width = reversed(size) if sideways(image.info) else size
         scale = GAP * max(width / image.width, height / image.height)
@@ -152,7 +151,7 @@ def _open(data: bytes, max_pixels: int) -> tuple[str, ImageFile]:
     kind = format_of(data)
     if kind is None or kind not in READ:
         raise Unsupported(refusal(data))
-    if kind == "JPEG" and data.count(_SCAN) > MAX_SCANS:
+    if kind == "JPEG" and data.count(_SCAN) > MAX_SCANS and markers(data).scans > MAX_SCANS:
         raise Unprocessable(f"the JPEG has more than {MAX_SCANS} scans, which takes too long to decode")
     return kind, _header(kind, data, max_pixels)
 

@@ -41,7 +41,7 @@ def add_pictures() -> Response:
     """Add what the page's form sent; one that is refused does not keep the others out."""
     found = loop()
     try:
-        blobs = pictures(settings().max_item_bytes, settings().max_batch, some_empty=True)
+        blobs = pictures(settings().max_item_bytes, settings().max_batch)
     except NextlabelError as error:
         log_fault(error)
         return _page(status_of(error), fault=str(error))

@@ -47,7 +47,7 @@ def try_pictures() -> Response:
     """
     found = loop()  # a project that is not there has no page
     try:
-        blobs = pictures(settings().max_upload_bytes, settings().max_batch, some_empty=True)
+        blobs = pictures(settings().max_upload_bytes, settings().max_batch)
         if len(blobs) == 1 and "list" not in request.args:
             return _page(200, **_shown(found.look(blobs[0])))
     except NextlabelError as error:
@@ -68,8 +68,6 @@ def _page(status: int, **shown: object) -> Response:
 
 
 def _row(blob: bytes, name: str) -> Row:
-    if not blob:
-        return Row(name, fault="the file is empty")
     try:
         return Row(name, loop().predict_images([blob]).predictions[0])
     except NextlabelError as error:
