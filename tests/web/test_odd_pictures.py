@@ -49,7 +49,7 @@ def test_every_real_one(client, problem):
     folder = Path(os.environ.get("NEXTLABEL_DATA") or "/nowhere") / "odd_images"
     if not folder.is_dir():
         pytest.skip("there is no folder odd_images where NEXTLABEL_DATA points to")
-    seen = dict.fromkeys((200, 415, 422), 0)
+    seen = dict.fromkeys((200, 413, 415, 422), 0)  # 413: the header says more pixels than are read
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         answer = client.post("/predict", data=path.read_bytes(), content_type="image/jpeg")
         assert answer.status_code in seen, path
