@@ -30,6 +30,12 @@ def test_the_files(shell, quick, tmp_path):
     assert [level["accuracy"] for level in margin["needed"]] == [0.9, 0.95, 0.98]
 
 
+def test_where_nothing_can_be_written_is_told_before_anything_is_simulated(shell, quick, tmp_path):
+    (tmp_path / "file").touch()
+    said = shell.refused("simulate", "quick", *PLAN, "--out", str(tmp_path / "file" / "curves"))
+    assert "is no folder" in said
+
+
 def test_nothing_else_is_kept(shell, quick, tmp_path):
     shell("simulate", "quick", "--rounds", "0")
     assert not quick.home.exists()

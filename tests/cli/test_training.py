@@ -115,7 +115,7 @@ def test_ctrl_c_cancels_what_does_not_let_it_through(shell, engine, jobs, monkey
     engine.loop("sleepy").train()
     result = shell("train", "quick", status=1)  # stopped in the first of what waits, it runs no other
     assert "Traceback" not in result.stderr
-    assert jobs() == [("quick", "queued"), ("sleepy", "cancelled")]
+    assert jobs() == [("quick", "cancelled"), ("sleepy", "cancelled")]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

@@ -161,7 +161,7 @@ def test_a_writer_who_waits_too_long_is_told_to_come_back(url, database, project
     monkeypatch.setattr(turn, "PATIENCE", 0.3)
     monkeypatch.setattr(connections, "PATIENCE", 0.3)
     # as a program that knows nothing of turns: only the database's own lock is in the way
-    monkeypatch.setattr(turn, "_locked", lambda path: nullcontext())
+    monkeypatch.setattr(turn, "_locked", lambda path, until: nullcontext())
     child = start(HOLD, url)
     assert child.line() == "holding"
     impatient = Database(url)
@@ -174,6 +174,25 @@ def test_a_writer_who_waits_too_long_is_told_to_come_back(url, database, project
     with impatient.write() as c:
         assert projects.next_query_number(c, project) == 2
     impatient.dispose()
+
+
+def test_a_process_that_waits_too_long_is_told_to_come_back_and_holds_up_nobody(
+    url, database, project, start, monkeypatch
+):
+    if not url.startswith("sqlite"):
+        pytest.skip("PostgreSQL has a queue of its own")
+    child = start(HOLD, url)
+    assert child.line() == "holding"
+    monkeypatch.setattr(turn, "PATIENCE", 0.2)
+    for _ in range(2):
+        with pytest.raises(NotReady, match="busy"), database.write():
+            pass
+    monkeypatch.setattr(turn, "PATIENCE", 20.0)
+    child.say()
+    child.end()
+    for expected in (2, 3):  # those given up have handed the lock on
+        with database.write() as c:
+            assert projects.next_query_number(c, project) == expected
 
 
 def test_a_thread_that_waits_too_long_is_told_to_come_back(database, project, monkeypatch):

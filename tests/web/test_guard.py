@@ -155,7 +155,17 @@ def test_the_cookie_of_another_token_is_worth_nothing(locked, problem):
 
 
 def test_login_leads_nowhere_else():
-    for address in ("//evil.example", "https://evil.example", "/\\evil.example", "evil", "", "javascript:alert(1)"):
+    for address in (
+        "//[",
+        "http://[",
+        "//\u2100.com",
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "evil",
+        "",
+        "javascript:alert(1)",
+    ):
         assert local(address) == "/"
     assert local("/projects/digits/?x=1") == "/projects/digits/?x=1"
 

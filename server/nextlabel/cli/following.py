@@ -62,6 +62,7 @@ def _run_here(engine: Engine, project: str, advance: Advance, *, afresh: bool) -
         except KeyboardInterrupt:
             with context.database.write() as connection:
                 jobs.finish(connection, job.id, owner, "cancelled", time.time())
+            engine.cancel(wanted)  # where what ran was queued before it
             raise
         if job.id == wanted:
             break

@@ -28,11 +28,11 @@ def command(settings: Settings, as_json: bool) -> None:
 
 def _show(console: Console, found: dict[str, list[dict[str, Any]]]) -> None:
     for part, offers in found.items():
-        console.print(f"[bold]{part}[/bold]")
+        console.print(part, style="bold")
         for offer in offers:
             heading = f"  {offer['name']} ({offer['distribution']} {offer['version']}): {offer['summary']}"
             for line in (heading, *(f"      {detail}" for detail in _details(offer))):
-                console.print(line, markup=False, soft_wrap=True)
+                console.print(line, soft_wrap=True)
 
 
 def _details(offer: dict[str, Any]) -> list[str]:

@@ -74,8 +74,8 @@ def _pictures(loop: Loop, files: Sequence[Path]) -> Predictions:
 
 def _table(names: Sequence[str], found: Predictions, top: int) -> Table:
     table = Table(title=f"{found.project}, checkpoint {found.checkpoint}", title_justify="left")
-    table.add_column("item")
-    table.add_column("answer")
+    table.add_column("item", overflow="fold")
+    table.add_column("answer", overflow="fold")
     for name, one in zip(names, found.predictions, strict=True):
         table.add_row(name, _words(one, top))
     return table

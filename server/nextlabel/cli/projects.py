@@ -31,7 +31,7 @@ def command(settings: Settings, as_json: bool) -> None:
 def _show(console: Console, found: list[dict[str, Any]]) -> None:
     table = Table()
     for heading in ("project", "title", "items", "labelled", "open", "live", "measured"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for entry in found:
         counts = [str(entry[name]) for name in ("items", "labelled", "open")]
         shown = {name: value for name, value in entry["metrics"].items() if name in ("accuracy", "rmse")}

@@ -67,7 +67,7 @@ def _show(console: Console, found: QueryAnswer) -> None:
     by = f"by {found.checkpoint}" if found.checkpoint else "before any training"
     table = Table(title=f"{found.query}: {found.strategy}, {by}", title_justify="left")
     for heading in ("item", "score", "reason", "suggestion"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")  # an id that is cut off names nothing
     for item in found.items:
         guess = f"{item.suggestion.label} {item.suggestion.probability:.1%}" if item.suggestion else ""
         table.add_row(item.id, f"{item.score:.4g}", item.reason, guess)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+_WIDE = 10_000
 
 Advance = Callable[[float, str], None]
 """Takes the share done, 0..1, and a few words."""
@@ -29,7 +32,9 @@ class Screen:
         if not self.as_json and isinstance(show, str):
             click.echo(show)
         elif not self.as_json and callable(show):
-            show(Console(highlight=False))
+            # a file or a pipe has no edge at which a table would have to be folded
+            width = None if sys.stdout.isatty() else _WIDE
+            show(Console(width=width, highlight=False, markup=False, emoji=False))
         elif isinstance(reply, BaseModel):
             click.echo(reply.model_dump_json(exclude_unset=True))
         else:

@@ -21,6 +21,7 @@ from nextlabel.engine.settings import Settings
 from nextlabel.engine.simulation.annotating import EXACT, KINDS, Annotator
 from nextlabel.engine.simulation.curves import LEVELS, Curve, curves
 from nextlabel.engine.simulation.simulating import Plan, Point, simulate
+from nextlabel.store.files import check_writable
 
 
 @click.command("simulate")
@@ -79,6 +80,8 @@ def command(
     kinds = [Annotator(name).kind for name in _names(annotators)]
     groups = [_names(group, ":") for group in _names(look_alikes)] if look_alikes else None
     plan = Plan(config, names, start, size, rounds, seeds, kinds, confusion, groups)
+    if out is not None:
+        check_writable(out)
     screen = Screen(as_json)
     points: list[Point] = []
     with screen.progress(f"simulating {project}") as advance:
@@ -91,9 +94,11 @@ def command(
     found = curves(points)
     if not found:
         raise ProjectError(f"project {project!r} has no hold-out with known labels to measure on")
+    screen.answer(document(plan, points, found), lambda console: _show(console, found))
     if out is not None:
         write(out, plan, points, found)
-    screen.answer(document(plan, points, found), lambda console: _show(console, found, out))
+        if not as_json:
+            click.echo(f"curve.csv, curve.json and curve.svg are in {out}")
 
 
 def _names(said: str, by: str = ",") -> list[str]:
@@ -120,15 +125,13 @@ def _words(point: Point) -> str:
     return f"{point.strategy}{who}, seed {point.seed}: {point.labels} labels{said}"
 
 
-def _show(console: Console, found: Sequence[Curve], out: Path | None) -> None:
+def _show(console: Console, found: Sequence[Curve]) -> None:
     metric = found[0].metric
     levels = LEVELS if metric == "accuracy" else ()
     table = Table("strategy", *(f"labels to {level:.0%}" for level in levels), f"final {metric}")
     for curve in found:
         table.add_row(curve.name, *(_needed(curve, level) for level in levels), _final(curve))
     console.print(table)
-    if out is not None:
-        click.echo(f"curve.csv, curve.json and curve.svg are in {out}")
 
 
 def _needed(curve: Curve, level: float) -> str:

@@ -32,7 +32,7 @@ from nextlabel.engine.serving.looking import Look, look
 from nextlabel.engine.serving.predicting import Predicting
 from nextlabel.engine.training.standing import standing
 from nextlabel.store import checkpoints, jobs, labels, projects
-from nextlabel.store.checkpoint_files import read_card
+from nextlabel.store.checkpoint_files import ONNX, WEIGHTS, checked
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.jobs import JobRow
 from nextlabel.store.projects import ProjectRow
@@ -155,13 +155,15 @@ class Loop:
         return [_checkpoint(c, row.live if row else None) for c in found]
 
     def promote(self, name: str) -> Checkpoint:
-        """Make a checkpoint the live one, forward or back; Gone where its files are."""
-        with self._context.database.write() as connection:
+        """Make a checkpoint the live one, forward or back; Gone where its files are, or are damaged."""
+        with self._context.database.read() as connection:
             found = checkpoints.get(connection, self.config.name, name)
-            if found is None:
-                valid = [c.name for c in checkpoints.all(connection, self.config.name)]
-                raise Unknown.name("checkpoint", name, valid)
-            read_card(self._context.home.at(found.folder))
+            valid = [] if found else [c.name for c in checkpoints.all(connection, self.config.name)]
+        if found is None:
+            raise Unknown.name("checkpoint", name, valid)
+        for file in (WEIGHTS, ONNX):
+            checked(self._context.home.at(found.folder), file)
+        with self._context.database.write() as connection:
             projects.set_live(connection, self.config.name, name)
             queue_scoring(connection, self.config.name)
         return _checkpoint(found, name)

@@ -12,12 +12,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from nextlabel.contracts.errors import Conflict, Malformed
+from nextlabel.contracts.errors import Conflict, Malformed, Unprocessable
 from nextlabel.store import locks
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SHIPPED = "trained:"
+
+
+def check_writable(folder: Path) -> None:
+    """Raise Unprocessable where `folder` is not there and cannot be made, or nothing can be written to it."""
+    folder = folder.absolute()
+    nearest = next(one for one in (folder, *folder.parents) if one.exists())
+    if not nearest.is_dir():
+        raise Unprocessable(f"nothing can be written to {folder}: {nearest} is no folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise Unprocessable(f"nothing can be written to {folder}: {nearest} is not this user's to write to")
 
 
 @dataclass(frozen=True)

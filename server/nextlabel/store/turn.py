@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -31,14 +32,15 @@ class Turn:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Hold the turn; NotReady if the process has not got it in time."""
+        """Hold the turn; NotReady if it does not come in time."""
         if self._holder == threading.get_ident():
             raise RuntimeError("write() inside write(): pass the open connection on instead")
+        until = time.monotonic() + PATIENCE
         if not self._threads.acquire(timeout=PATIENCE):
             raise busy()
         try:
             self._holder = threading.get_ident()
-            with nullcontext() if self._path is None else _locked(self._path):
+            with nullcontext() if self._path is None else _locked(self._path, until):
                 yield
         finally:
             self._holder = None
@@ -51,15 +53,59 @@ def busy() -> NotReady:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, until: float) -> Iterator[None]:
     # opened anew each time (microseconds): a lock goes with the opening, and a fork shares that
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            # closing is not enough where a child was forked meanwhile
-            fcntl.flock(handle, fcntl.LOCK_UN)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if not _Waiting(handle).until(until):
+            raise busy() from None
+    try:
+        yield
     finally:
-        os.close(handle)
+        _release(handle)
+
+
+def _release(handle: int) -> None:
+    # closing is not enough where a child was forked meanwhile
+    fcntl.flock(handle, fcntl.LOCK_UN)
+    os.close(handle)
+
+
+class _Waiting:
+    """A place in the queue for a file's lock, which knows no deadline: a thread stands in it.
+
+    Given up, it stays in the queue, and hands the lock on as soon as it comes.
+    """
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._either = threading.Lock()
+        self._came = threading.Event()
+        self._given_up = False
+        threading.Thread(target=self._stand, name="nextlabel-turn", daemon=True).start()
+
+    def until(self, moment: float) -> bool:
+        """Wait for the lock until that moment of the monotonic clock; return whether it came."""
+        try:
+            self._came.wait(max(0.0, moment - time.monotonic()))
+        except BaseException:  # Ctrl-C
+            if self._had():
+                _release(self._handle)
+            raise
+        return self._had()
+
+    def _had(self) -> bool:
+        """Return whether the lock came; if not, it is given up."""
+        with self._either:
+            self._given_up = not self._came.is_set()
+            return not self._given_up
+
+    def _stand(self) -> None:
+        fcntl.flock(self._handle, fcntl.LOCK_EX)
+        with self._either:
+            if self._given_up:
+                _release(self._handle)
+            else:
+                self._came.set()

@@ -132,7 +132,10 @@ def admit(response: BaseResponse, token: str) -> None:
 
 def local(address: str) -> str:
     """Return `address` if it is a path of this server, else the front page."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # brackets without an address in them
+        return "/"
     if parts.scheme or parts.netloc or not address.startswith("/") or address.startswith(("//", "/\\")):
         return "/"
     return address

@@ -107,6 +107,14 @@ def test_what_is_there_is_not_written_over(squares: Project, tmp_path: Path) -> 
             ship(squares, tmp_path, name)
 
 
+def test_where_nothing_can_be_written_is_told_first(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    packing.check_target(tmp_path / "folder" / "another" / "shipped")
+    with pytest.raises(Unprocessable, match=r"nothing can be written to .*file is no folder"):
+        packing.check_target(tmp_path / "file" / "shipped")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_a_model_of_its_pool_cannot_ship(make: Make, tmp_path: Path) -> None:
     project = make({**BLOBS, "learner": {"plugin": "toy-whole"}}).bring().train()
     with pytest.raises(Unprocessable, match="knows only its pool"):

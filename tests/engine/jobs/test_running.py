@@ -14,7 +14,7 @@ from engine_help import Project
 from nextlabel.contracts.errors import NextlabelError, NotReady
 from nextlabel.engine.jobs import running
 from nextlabel.engine.jobs.running import JobReport, run_job, use_threads
-from nextlabel.engine.training.job import Interrupted
+from nextlabel.engine.training.keeping import Interrupted
 from nextlabel.store import jobs
 from nextlabel.store.jobs import JobRow
 

@@ -20,6 +20,7 @@ from nextlabel.engine.jobs import worker as worker_module
 from nextlabel.engine.jobs.worker import Worker, only_worker
 from nextlabel.store import jobs
 from nextlabel.store.jobs import JobRow
+from nextlabel.store.locks import PREFIX
 
 SLEEP = "import time; print('started', flush=True); time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP
@@ -31,6 +32,16 @@ database = Database(sys.argv[1])
 with database.write() as connection:
     jobs.finish(connection, int(sys.argv[2]), sys.argv[3], "succeeded", time.time(), {"loss": 0.5})
 database.dispose()
+"""
+BEGIN = """
+import time
+from pathlib import Path
+from nextlabel.store.files import Home
+home = Home(Path({root!r}))
+with home.new_directory(home.scores("toy", "r1")) as partial:
+    (partial / "probabilities.npy").write_bytes(bytes(1000))
+    print("started", flush=True)
+    time.sleep(60)
 """
 
 
@@ -96,6 +107,21 @@ def test_a_job_that_dies_says_how(
     assert told.log == (("oh",) if "oh" in program else ())
     again = blobs.loop.train()  # and another can run
     worker.until(lambda: job(blobs, again).state == state)
+
+
+def test_what_a_cancelled_job_had_begun_is_removed(blobs: Project, steps: Callable[..., Steps]) -> None:
+    home = blobs.context.home
+    others = home.checkpoint("toy", "r5")  # written, and soon in the database, by the job beside it
+    others.mkdir(parents=True)
+    number = blobs.loop.train()
+    worker = steps(BEGIN.format(root=str(home.root)))
+    worker.until(lambda: job(blobs, number).log == ("started",))
+    scores = home.root / "scores" / "toy"
+    assert [path.name.startswith(PREFIX) for path in scores.iterdir()] == [True]
+    blobs.engine.cancel(number)
+    worker.until(lambda: not worker._children)
+    assert list(scores.iterdir()) == []
+    assert others.exists()
 
 
 @pytest.mark.parametrize("program", [SLEEP, STUBBORN])

@@ -70,6 +70,9 @@ def test_pictures(make: Make, picture: Callable[..., bytes]) -> None:
     project.context.home.upload_path(added).unlink()
     with pytest.raises(Gone, match="no longer there"):
         project.loop.image(added)
+    project.context.home.upload_path(added).mkdir()  # as one that this user may not read
+    with pytest.raises(Gone, match=r"cannot be read .*directory"):
+        project.loop.image(added)
 
 
 def test_what_is_no_picture_has_none(blobs: Project) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from engine_help import SQUARES, WAVE, Project, full
 
+from nextlabel.contracts.errors import Gone
 from nextlabel.engine.answers import LabelInput
 from nextlabel.store import checkpoints
 
@@ -44,6 +46,15 @@ def test_without_a_common_hold_out_it_waits(make: Make) -> None:
     assert (first.live, second.live) == (True, False)
     assert "promote it by hand" in second.verdict
     assert "accuracy" not in second.metrics
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "model.onnx"])
+def test_a_damaged_one_is_not_promoted(make: Make, name: str) -> None:
+    project = make(SQUARES).bring().train().train()
+    (project.context.home.checkpoint(project.loop.config.name, "r1") / name).write_bytes(b"damaged")
+    with pytest.raises(Gone, match="damaged"):
+        project.loop.promote("r1")
+    assert [found.live for found in project.loop.checkpoints()] == [False, True]
 
 
 def test_it_is_judged_against_what_is_live_at_its_end(meddled: Callable[..., Any]) -> None:

@@ -19,6 +19,7 @@ from nextlabel.engine.pool.state import PoolState
 from nextlabel.engine.serving.live import Served
 from nextlabel.store import checkpoints
 from nextlabel.store.checkpoint_files import HALF, ONNX, read_card, read_weights, single, write_card, write_weights
+from nextlabel.store.files import check_writable
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,11 @@ class Made:
 
 
 def check_target(target: Path) -> None:
-    """Raise Conflict where the folder is there already, Unprocessable where it cannot be a checkpoint's name."""
+    """Raise Conflict where the folder is there already, Unprocessable where it cannot be made or called so."""
     check_name(target.name)
     if target.exists():
         raise Conflict(f"{target} exists already; a checkpoint is written to a folder of its own")
+    check_writable(target.parent)
 
 
 def pack(

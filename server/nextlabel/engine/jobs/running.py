@@ -13,7 +13,8 @@ from threading import Event
 from nextlabel.contracts.errors import NextlabelError, NotReady
 from nextlabel.engine.context import Context
 from nextlabel.engine.pool.importing import import_dataset
-from nextlabel.engine.training.job import Interrupted, train
+from nextlabel.engine.training.job import train
+from nextlabel.engine.training.keeping import Interrupted
 from nextlabel.engine.training.rescoring import rescore
 from nextlabel.store import jobs
 from nextlabel.store.jobs import JobRow, State

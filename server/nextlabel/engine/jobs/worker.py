@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
@@ -121,6 +122,8 @@ class Worker:
         with self._context.database.write() as connection:
             # says nothing where the job wrote its own end
             jobs.finish(connection, child.job.id, self._owner, state, time.time(), None, error)
+        if code:  # stopped in the middle: only what its maker has let go of, whatever its age
+            self._context.home.sweep((), grace=math.inf)
 
     def _end_children(self) -> None:
         for child in self._children.values():

@@ -57,9 +57,11 @@ def write_pool(folder: Path, contents: Contents, left_out: Sequence[str] = ()) -
     (folder / _ABOUT).write_text(json.dumps(about))
 
 
-def gone(row: ItemRow) -> Gone:
-    """Return what to raise where the file of an item is no longer there."""
-    return Gone(f"the file of item {row.id!r} is no longer there: {row.path}")
+def gone(row: ItemRow, error: OSError) -> Gone:
+    """Return what to raise where the file of an item is no longer there, or cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return Gone(f"the file of item {row.id!r} is no longer there: {row.path}")
+    return Gone(f"the file of item {row.id!r} cannot be read ({error.strerror}): {row.path}")
 
 
 def kind_of(content: Content) -> Kind:
@@ -123,8 +125,8 @@ class PoolFolder:
             return encode(np.asarray(self._array("pool-pixels")[row.position])), "image/png"
         try:
             return self.home.at(str(row.path)).read_bytes(), row.media_type or "application/octet-stream"
-        except FileNotFoundError:
-            raise gone(row) from None
+        except OSError as error:
+            raise gone(row, error) from None
 
     def test(self, max_pixels: int) -> tuple[Items, IntArray | FloatArray] | None:
         """Return the data set's own test items with their truth, or None where it has none."""

@@ -93,7 +93,9 @@ class Gallery:
                 chosen = ordered[start : start + limit]
                 rows = items.by_positions(connection, self._row.name, chosen)
                 shown = tuple(
-                    Shown(summary(state, rows[int(p)]), _guess(self._row.classes, scores, int(p))) for p in chosen
+                    Shown(summary(state, rows[p]), _guess(self._row.classes, scores, p))
+                    for p in map(int, chosen)
+                    if p in rows  # the state may know of items that came after this transaction began
                 )
         more = start + limit < len(positions)
         return GalleryPage(

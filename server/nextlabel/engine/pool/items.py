@@ -55,8 +55,9 @@ class PoolView:
             with self._context.keeper(self._row).at_present(connection) as state:
                 matching = np.flatnonzero(_in_state(state, wanted)[start:])[: limit + 1] + start
                 rows = items.by_positions(connection, self._row.name, matching[:limit])
-                found = tuple(summary(state, rows[int(position)]) for position in matching[:limit])
-        return ItemPage(found, found[-1].id if len(matching) > limit else None)
+                # the state may know of items that came after this transaction began
+                found = tuple(summary(state, rows[at]) for at in matching[:limit].tolist() if at in rows)
+        return ItemPage(found, found[-1].id if found and len(matching) > limit else None)
 
     def detail(self, identity: str, predicting: Predicting) -> ItemDetail:
         """Return one item, who says what of it now, and all that was ever said."""
@@ -110,8 +111,8 @@ class PoolView:
     def _stat(self, row: ItemRow) -> os.stat_result:
         try:
             return self._context.home.at(str(row.path)).stat()
-        except FileNotFoundError:
-            raise gone(row) from None
+        except OSError as error:
+            raise gone(row, error) from None
 
     def _pictured(self, identity: str) -> ItemRow:
         with self._context.database.read() as connection:

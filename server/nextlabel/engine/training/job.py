@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
-from sqlalchemy import Connection
 
 from nextlabel.contracts.errors import NextlabelError, PluginError, ProjectError, Unprocessable
 from nextlabel.contracts.items import FloatArray, GraphItems, Items
@@ -22,15 +21,15 @@ from nextlabel.engine.pool.importing import import_dataset
 from nextlabel.engine.pool.state import PoolState
 from nextlabel.engine.seeds import derive
 from nextlabel.engine.training.judging import metrics
+from nextlabel.engine.training.keeping import Report, patiently, succeed
 from nextlabel.engine.training.retention import drop_old_scores, removed_on_failure
 from nextlabel.engine.training.scoring import open_scores, project_needs, score_pool
 from nextlabel.engine.training.verdicts import said_of_holdout, verdict_on
-from nextlabel.store import checkpoints, jobs, projects
+from nextlabel.store import checkpoints, projects
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.jobs import JobRow
 from nextlabel.store.projects import ProjectRow
 
-Report = Callable[[float, Mapping[str, float]], None]
 _FIT = 0.85
 """Share of a job's progress that is the fit; scoring is the rest."""
 
@@ -62,7 +61,7 @@ def train(context: Context, job: JobRow, report: Report) -> None:
     folder = context.home.checkpoint(config.name, name)
     if folder.exists():  # written by a job that died before it reached the database
         shutil.rmtree(folder)
-    with removed_on_failure(scores, folder):
+    with removed_on_failure(context, scores, folder):
         with context.home.new_directory(scores) as partial:
             names = score_pool(
                 model,
@@ -83,28 +82,31 @@ def train(context: Context, job: JobRow, report: Report) -> None:
         with context.home.new_directory(folder) as partial:
             card = write_model(partial, model, items, config, row, how)
         rival = said_of_holdout(context, config, items, positions)
-        now = time.time()
-        with context.database.write() as connection:
-            succeed(connection, job, measured, now)
-            # here, because what is live may have changed during the training
-            verdict = verdict_on(context.home, connection, config, arrays, positions, truth, rival)
+
+        def keep() -> None:
+            now = time.time()
             kept = context.home.name(folder)
-            checkpoints.insert(
-                connection, CheckpointRow(config.name, name, number, job.id, now, measured, card, verdict.reason, kept)
-            )
-            checkpoints.insert_scoring(
-                connection,
-                project=config.name,
-                checkpoint=name,
-                rows=len(items),
-                arrays=names,
-                folder=context.home.name(scores),
-                created=now,
-                last_label=state.labels.last,
-            )
-            if verdict.promote:
-                projects.set_live(connection, config.name, name)
-            queue_scoring(connection, config.name)  # items may have come during the training
+            with context.database.write() as connection:
+                succeed(connection, job, measured, now)
+                # here, because what is live may have changed during the training
+                verdict = verdict_on(context.home, connection, config, arrays, positions, truth, rival)
+                made = CheckpointRow(config.name, name, number, job.id, now, measured, card, verdict.reason, kept)
+                checkpoints.insert(connection, made)
+                checkpoints.insert_scoring(
+                    connection,
+                    project=config.name,
+                    checkpoint=name,
+                    rows=len(items),
+                    arrays=names,
+                    folder=context.home.name(scores),
+                    created=now,
+                    last_label=state.labels.last,
+                )
+                if verdict.promote:
+                    projects.set_live(connection, config.name, name)
+                queue_scoring(connection, config.name)  # items may have come during the training
+
+        patiently(keep, report)
     drop_old_scores(context, config.name)
 
 
@@ -118,21 +120,6 @@ def _start(context: Context, live: CheckpointRow, project: ProjectRow, config: P
     except NextlabelError as error:  # its learner is no longer installed, or its files are damaged
         print(f"training starts afresh, the live checkpoint cannot be read: {error}", flush=True)  # noqa: T201 - the job's log
         return None
-
-
-class Interrupted(NextlabelError):
-    """The job is no longer this process's to finish."""
-
-
-def succeed(connection: Connection, job: JobRow, measured: Mapping[str, float], now: float) -> None:
-    """Write that a job is done; Interrupted where it was cancelled, or taken for dead, meanwhile.
-
-    In the transaction that makes its results visible, so that such a job leaves none.
-    """
-    owner = str(job.owner)
-    wanted = jobs.report(connection, job.id, owner, 1.0, measured)
-    if not wanted or not jobs.finish(connection, job.id, owner, "succeeded", now):
-        raise Interrupted(f"job {job.id} was stopped before its results were kept")
 
 
 def fit(

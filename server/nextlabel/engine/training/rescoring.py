@@ -14,7 +14,7 @@ from nextlabel.engine.checkpoints.models import read_model
 from nextlabel.engine.context import Context
 from nextlabel.engine.jobs.queueing import queue_scoring
 from nextlabel.engine.pool.state import PoolState
-from nextlabel.engine.training.job import Report, succeed
+from nextlabel.engine.training.keeping import Report, patiently, succeed
 from nextlabel.engine.training.retention import drop_old_scores, removed_on_failure
 from nextlabel.engine.training.scoring import kept_scores, project_needs, score_pool
 from nextlabel.store import checkpoints
@@ -43,7 +43,7 @@ def rescore(context: Context, job: JobRow, report: Report) -> None:
     # only rows are missing: the rest is copied
     reusable = last is not None and kept_scores(context.home, last) is not None and needs <= set(last.arrays)
     target = context.home.scores(config.name, f"{live.name}-{job.id}")
-    with removed_on_failure(target):
+    with removed_on_failure(context, target):
         with context.home.new_directory(target) as partial:
             names = score_pool(
                 model,
@@ -54,7 +54,7 @@ def rescore(context: Context, job: JobRow, report: Report) -> None:
                 lambda done: report(done * 0.95, {}),
                 context.home.at(last.folder) if reusable and last else None,
             )
-        _keep(context, job, live, len(items), names, target)
+        patiently(lambda: _keep(context, job, live, len(items), names, target), report)
     drop_old_scores(context, config.name)
 
 

@@ -31,21 +31,28 @@ def drop_old_scores(context: Context, project: str) -> None:
 
 
 @contextmanager
-def removed_on_failure(*folders: Path) -> Iterator[None]:
-    """Remove the folders where the block raises, since the database then names none of them."""
+def removed_on_failure(context: Context, *folders: Path) -> Iterator[None]:
+    """Remove the folders where the block raises, unless the database names them."""
     try:
         yield
     except BaseException:
+        named = _named(context)  # Ctrl-C may come right behind the commit
         for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder not in named:
+                shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
 def sweep(context: Context) -> None:
     """Remove what a crash left beside the database: temporary folders, checkpoints nothing names."""
+    context.home.sweep(_named(context))
+
+
+def _named(context: Context) -> set[Path]:
+    """Return the folders of all checkpoints and scores that there are."""
+    named: set[Path] = set()
     with context.database.read() as connection:
-        keep = set()
         for row in projects.all(connection):
-            keep |= {context.home.at(found.folder) for found in checkpoints.all(connection, row.name)}
-            keep |= {context.home.at(found.folder) for found in checkpoints.scorings(connection, row.name)}
-    context.home.sweep(keep)
+            named |= {context.home.at(found.folder) for found in checkpoints.all(connection, row.name)}
+            named |= {context.home.at(found.folder) for found in checkpoints.scorings(connection, row.name)}
+    return named

@@ -1,0 +1,63 @@
+"""What a job has made is kept: not lost to a busy database, nor to Ctrl-C right behind the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from engine_help import Project, folders
+
+from nextlabel.contracts.errors import NotReady
+from nextlabel.engine.training import keeping
+from nextlabel.engine.training.keeping import Interrupted, patiently
+from nextlabel.engine.training.retention import removed_on_failure
+
+
+class Busy:
+    """A database that is busy the first times; where `told` it is reported to that long."""
+
+    def __init__(self, times: int, stops: int = -1) -> None:
+        self.left = times
+        self.stops = stops
+        self.reports = 0
+
+    def keep(self) -> None:
+        if self.left:
+            self.left -= 1
+            raise NotReady("busy")
+
+    def report(self, share: float, metrics: Mapping[str, float]) -> None:
+        self.reports += 1
+        if self.reports == self.stops:
+            raise Interrupted("stopped")
+
+
+def test_a_busy_database_is_asked_again() -> None:
+    busy = Busy(3)
+    patiently(busy.keep, busy.report)
+    assert (busy.left, busy.reports) == (0, 3)
+
+
+def test_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "PATIENCE", 0.0)
+    busy = Busy(1_000_000)
+    with pytest.raises(NotReady):
+        patiently(busy.keep, busy.report)
+
+
+def test_a_job_that_is_stopped_meanwhile_does_not_wait() -> None:
+    busy = Busy(10, stops=2)
+    with pytest.raises(Interrupted):
+        patiently(busy.keep, busy.report)
+    assert busy.left == 8
+
+
+def test_what_the_database_names_stays_whatever_is_raised(blobs: Project) -> None:
+    blobs.train()
+    before = folders(blobs)
+    home = blobs.context.home
+    unnamed = home.checkpoint("toy", "r2")
+    unnamed.mkdir()
+    with pytest.raises(KeyboardInterrupt), removed_on_failure(blobs.context, home.checkpoint("toy", "r1"), unnamed):
+        raise KeyboardInterrupt
+    assert folders(blobs) == before
