@@ -1,6 +1,6 @@
 """Test accuracy of `proden` trained from candidate sets only, beside the published figures.
 
-python benchmarks/partial_labels.py --settings photos-0.1 --seeds 0 1 2     about 15 minutes a run on two cores
+python benchmarks/partial_labels.py --settings photos-0.1 --seeds 0 1 2     20 minutes a run; 40 without bfloat16
 python benchmarks/partial_labels.py --settings mnist-mlp-0.5 --seeds 0 1 2 3 4
 python benchmarks/partial_labels.py --show                                  the table of what was run
 python benchmarks/partial_labels.py --check                                 three epochs, that it runs
@@ -95,19 +95,19 @@ def told(command: str, environment: dict[str, str]) -> Any:
     return json.loads(done.stdout)
 
 
-def show(results: list[dict[str, Any]]) -> None:
-    """Print mean and spread over seeds, beside the published figures."""
-    print(f"{'setting':24} {'seeds':>5} {'accuracy %':>16} {'minutes':>8} {'precision':>10}   published")
+def rows(results: list[dict[str, Any]]) -> list[str]:
+    """Return the table of docs/learners.md: mean and deviation over seeds, and the quickest run's time."""
+    lines = ["| setting | seeds | accuracy % | minutes | threads | precision | published |", f"|{' --- |' * 7}"]
     for setting in sorted({result["setting"] for result in results}):  # the last run of each seed
         runs = {result["seed"]: result for result in results if result["setting"] == setting}.values()
         scores = [100 * result["accuracy"] for result in runs]
-        spread = f"± {stdev(scores):.2f}" if len(scores) > 1 else ""
-        # the quickest: the time that others on the machine took is not the training's
+        spread = f" ± {stdev(scores):.2f}" if len(scores) > 1 else ""
         quickest = min(runs, key=lambda result: result["seconds"])
+        how = f"{quickest['seconds'] / 60:.1f} | {quickest['threads']} | {quickest.get('precision', 'not noted')}"
         published = PUBLISHED.get(setting.replace("stronger-", ""), {})
         beside = ", ".join(f"{name} {figure} ({mean(scores) - figure:+.2f})" for name, figure in published.items())
-        took = f"{quickest['seconds'] / 60:8.1f} {quickest.get('precision', '-'):>10}"
-        print(f"{setting:24} {len(scores):5} {mean(scores):9.2f} {spread:6} {took}   {beside}")
+        lines.append(f"| `{setting}` | {len(scores)} | {mean(scores):.2f}{spread} | {how} | {beside} |")
+    return lines
 
 
 def main() -> None:
@@ -133,7 +133,7 @@ def main() -> None:
             with RESULTS.open("a") as file:
                 file.write(json.dumps(result) + "\n")
     if RESULTS.exists():
-        show([json.loads(line) for line in RESULTS.read_text().splitlines()])
+        print("\n".join(rows([json.loads(line) for line in RESULTS.read_text().splitlines()])))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import subprocess
+import sys
 from importlib.metadata import version
 from typing import get_args
 
@@ -114,6 +116,14 @@ def test_targets_of_make_are_there(path):
 def test_links_lead_somewhere(path):
     for target in re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text("utf-8")):
         assert (path.parent / target).exists(), target
+
+
+def test_the_accuracies_told_are_those_measured():
+    script = ROOT / "benchmarks" / "partial_labels.py"
+    done = subprocess.run([sys.executable, script, "--show"], check=True, capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) > 4
+    assert all(line in page("learners.md") for line in lines)
 
 
 def test_the_changelog_tells_of_this_version():

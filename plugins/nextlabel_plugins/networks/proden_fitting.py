@@ -93,7 +93,7 @@ def _train(
     rows = len(data.pictures)
     size = min(recipe.batch, max(64, rows // 4))  # few labels: smaller batches, not the same items over and over
     seen = 2 if recipe.consistency else 1
-    size = max(1, size // seen)
+    size = max(2, size) // seen  # a batch of one cannot be normalised
     size = min(size, rows * max(1, size // rows))  # what `batches` yields
     updates = max(recipe.steps, recipe.epochs * max(1, rows // size))
     network = network.to(memory_format=torch.channels_last)

@@ -25,4 +25,4 @@ def test_parameters_are_documented(record):
 def test_what_is_usual_for_a_network_is_documented(network):
     usual = DEFAULTS[network]
     row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{network}` | "))
-    assert row.endswith(f"| {usual.epochs}, {usual.batch}, {usual.rate} |")
+    assert row.endswith(f"| {usual.epochs}, {usual.batch}, {usual.rate}, {usual.decay}, {usual.filters} |")

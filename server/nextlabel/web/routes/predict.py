@@ -37,7 +37,7 @@ def add(api: Routes) -> None:
     """Add the route."""
     api.post(
         "/predict",
-        responses=api.says({200: api.json(PredictReply)}, 400, 404, 413, 415, 422, 503),
+        responses=api.says({200: api.json(PredictReply)}, 400, 404, 410, 413, 415, 422, 503),
         openapi_extensions=api.takes_pictures(PredictBody),
     )(predict)
 

@@ -57,4 +57,4 @@ def add(api: Routes) -> None:
     api.delete("/jobs/<job>", responses=api.says({200: api.json(JobReply)}, 404))(cancel)
     api.get("/checkpoints", responses=api.says({200: api.json(CheckpointsReply)}, 404))(checkpoints)
     answer = {200: api.json(CheckpointReply)}
-    api.post("/checkpoints/<checkpoint>/promote", responses=api.says(answer, 404))(promote)
+    api.post("/checkpoints/<checkpoint>/promote", responses=api.says(answer, 404, 410))(promote)
