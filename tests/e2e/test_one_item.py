@@ -57,8 +57,8 @@ def recorded(quick: Settings, distribute, tmp_path: Path, monkeypatch: pytest.Mo
     return tmp_path / "given.npz"
 
 
-def train() -> None:
-    done = CliRunner().invoke(cli, ["train", "recorded"])
+def command(*words: str) -> None:
+    done = CliRunner().invoke(cli, words)
     assert done.exit_code == 0, done.output
 
 
@@ -76,8 +76,9 @@ def test_what_two_say_of_an_item_is_what_training_sees(recorded, said, resolved,
     import torch
 
     from nextlabel_plugins.networks.candidates import candidate_loss
+    from nextlabel_plugins.networks.soft_targets import SoftTargets
 
-    train()
+    command("train", "recorded")
     app = create_app(Settings.from_environment())
     client = app.test_client()
     (item,) = client.get("/query?size=1").get_json()["items"]
@@ -92,7 +93,7 @@ def test_what_two_say_of_an_item_is_what_training_sees(recorded, said, resolved,
     assert {voice["annotator"]: voice["candidates"] for voice in shown["voices"]} == said
 
     # the targets the learner is given
-    train()
+    command("train", "recorded")
     given = np.load(recorded)
     picture = np.asarray(Image.open(io.BytesIO(client.get(f"{address}/image").data)))
     (row,) = np.flatnonzero((given["pixels"][..., 0] == picture).all(axis=(1, 2)))
@@ -105,6 +106,17 @@ def test_what_two_say_of_an_item_is_what_training_sees(recorded, said, resolved,
     by_hand = -math.log(sum(shares[classes.index(name)] for name in resolved))
     sets = torch.from_numpy(given["candidates"][row : row + 1])
     assert candidate_loss(torch.from_numpy(logits)[None], sets).item() == pytest.approx(by_hand, abs=1e-9)
+
+    # that of progressive identification: equal weights first, then the probabilities within the set
+    places = [classes.index(name) for name in resolved]
+    inside = shares[places] / shares[places].sum()
+    targets, views, only = SoftTargets(sets), torch.from_numpy(logits).float()[None, None], torch.tensor([0])
+    for weights in (np.full(len(places), 1 / len(places)), inside):
+        before, now = targets.weights[only], targets.update(only, views)
+        assert before[0, places].numpy() == pytest.approx(weights, abs=1e-6)
+        assert before.sum().item() == pytest.approx(1, abs=1e-6)
+    entropy = -(inside * np.log(shares[places])).sum()
+    assert targets.loss(only, views, now).item() == pytest.approx(entropy, abs=1e-6)
 
     # its page
     page = client.get(f"/projects/recorded/pool/{item['id']}").get_data(as_text=True)
@@ -119,3 +131,7 @@ def test_what_two_say_of_an_item_is_what_training_sees(recorded, said, resolved,
     table = csv.DictReader(io.StringIO(client.get("/labels?format=csv").get_data(as_text=True)))
     assert {row["annotator"]: json.loads(row["candidates"]) for row in table if row["id"] == item["id"]} == said
     app.extensions["nextlabel"].context.database.dispose()
+    out = recorded.with_name("resolved.csv")
+    command("export", "recorded", "--format", "csv", "--resolved", "--out", str(out))
+    (found,) = (row for row in csv.DictReader(out.read_text().splitlines()) if row["id"] == item["id"])
+    assert json.loads(found["candidates"]) == resolved

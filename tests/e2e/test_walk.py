@@ -87,8 +87,12 @@ def test_the_shipped_checkpoint_answers_photographs(tmp_path):
             assert answer.status == 200, answer.body
             assert len(answer.json()["probabilities"]) == 10
             assert answer.json()["project"] == "photos"
+            assert upload(server, saved(smooth(300, 200), "JPEG"), "/projects/photos/").status == 200
             return
         answers = [upload(server, picture).json()["label"] for picture in pictures]
         assert answers.count("ship") >= 8, answers
+        page = upload(server, pictures[answers.index("ship")], "/projects/photos/")
+        assert page.status == 200
+        assert "<h2>ship</h2>" in page.body.decode()
         large = Image.open(BytesIO(pictures[0])).resize((1200, 1200), Image.Resampling.BICUBIC)
         assert upload(server, saved(large, "JPEG")).json()["label"] == answers[0]

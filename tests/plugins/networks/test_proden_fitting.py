@@ -92,6 +92,12 @@ def test_an_unlabelled_item_and_few_items_break_nothing(rows: int, recipe: Recip
     assert fitted(given, recipe).isfinite().all()
 
 
+def test_a_batch_of_one_is_one_of_two() -> None:
+    for kind in ("mlp", "fast"):  # their normalisation has nothing to go by in a single row
+        given, recipe = data(10), replace(RECIPE, batch=1, epochs=1)
+        assert torch.equal(fitted(given, recipe, kind), fitted(given, replace(recipe, batch=2), kind))
+
+
 @pytest.mark.parametrize("more", [{}, {"consistency": True}, {"delay": True}, {"momentum": 0.5}])
 def test_it_finds_the_true_class_among_candidates(more: dict[str, Any]) -> None:
     given = data(400, more=0.4)
