@@ -14,6 +14,9 @@ from nextlabel.cli.new_plugin import write
 from nextlabel.engine.engine import Engine
 from nextlabel.engine.settings import PREFIX, Settings
 
+# before torch looks: a GPU sums in another order each time, and tests ask for the same bits
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
 QUICK = """
 title = "Quick digits"
 [dataset]

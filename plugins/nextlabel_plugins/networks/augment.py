@@ -30,13 +30,13 @@ class Views:
         if not (self.shift or self.turn or self.scale or self.shear or self.flip):
             return pictures
         size, height, width = len(pictures), pictures.shape[2], pictures.shape[3]
-        draws = torch.rand(6, size) * 2 - 1
+        draws = (torch.rand(6, size) * 2 - 1).to(pictures.device)
         angle = draws[0] * math.radians(self.turn)
         factor = 1 + draws[1] * self.scale
-        mirror = draws[2].sign() if self.flip else torch.ones(size)
+        mirror = draws[2].sign() if self.flip else torch.ones_like(draws[2])
         slant = draws[3] * self.shear
         cosine, sine = factor * angle.cos(), factor * angle.sin()
-        matrix = torch.empty(size, 2, 3)
+        matrix = torch.empty(size, 2, 3, device=pictures.device)
         # the rotation is one of pixels; the grid's unit is half a side, so an oblong stretches it
         matrix[:, 0, 0] = mirror * cosine
         matrix[:, 0, 1] = (slant - sine) * (height / width)

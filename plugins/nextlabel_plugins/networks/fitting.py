@@ -15,7 +15,7 @@ from nextlabel_plugins.networks.batches import batches
 from nextlabel_plugins.networks.candidates import candidate_loss
 from nextlabel_plugins.networks.convnet import ConvNet
 from nextlabel_plugins.networks.network import Shape
-from nextlabel_plugins.networks.precision import training_precision
+from nextlabel_plugins.networks.precision import own_randomness, training_device, training_precision
 from nextlabel_plugins.networks.reporting import Losses
 
 REPORTS = 20
@@ -56,14 +56,16 @@ def train(
 ) -> ConvNet:
     """Train a new network on `pictures` (n, c, h, w) uint8 with `candidates` (n, C) bool.
 
-    The same seed and thread count give the same weights, and torch's own generator is left
-    as it was.
+    On a GPU where there is one; the network comes back from it. The same seed and thread count
+    give the same weights on the processor, and torch's own generators are left as they were.
     """
-    with torch.random.fork_rng(devices=[]):
+    device = training_device()
+    with own_randomness(device):
         torch.manual_seed(seed)
         network = ConvNet(shape)
         network.standardise(pictures)
-        return _train(network, pictures, candidates, views, schedule, progress)
+        trained = _train(network.to(device), pictures.to(device), candidates.to(device), views, schedule, progress)
+        return trained.cpu()
 
 
 def _train(
@@ -83,7 +85,7 @@ def _train(
     losses = Losses(progress, updates, REPORTS)
     for step, rows in enumerate(batches(len(pictures), schedule.batch, updates), start=1):
         batch = views(pictures[rows].float()).contiguous(memory_format=torch.channels_last)
-        with training_precision():
+        with training_precision(batch.device):
             logits = network(batch)
         loss = candidate_loss(logits.float(), candidates[rows], schedule.smoothing)
         optimizer.zero_grad(set_to_none=True)

@@ -15,7 +15,7 @@ from nextlabel_plugins.networks.descent import descent
 from nextlabel_plugins.networks.kinds import make
 from nextlabel_plugins.networks.memory import keep_memory
 from nextlabel_plugins.networks.network import PictureNetwork, Shape
-from nextlabel_plugins.networks.precision import training_precision
+from nextlabel_plugins.networks.precision import own_randomness, training_device, training_precision
 from nextlabel_plugins.networks.reporting import Losses
 from nextlabel_plugins.networks.resident import Resident
 from nextlabel_plugins.networks.soft_targets import SoftTargets
@@ -72,11 +72,12 @@ def train(
 ) -> PictureNetwork:
     """Train a new network, or a copy of `start`, on `data`.
 
-    The same seed and thread count give the same weights, and torch's own generator is left
-    as it was.
+    On a GPU where there is one; the network comes back from it. The same seed and thread count
+    give the same weights on the processor, and torch's own generators are left as they were.
     """
     keep_memory()
-    with torch.random.fork_rng(devices=[]):
+    device = training_device()
+    with own_randomness(device):
         torch.manual_seed(seed)
         if start is None:
             network = make(shape).train()
@@ -84,12 +85,14 @@ def train(
         else:
             # what it was trained on told more of the statistics than a few new items can
             network = copy.deepcopy(start).eval()
-        return _train(network, data, recipe, progress)
+        given = Data(data.pictures.to(device), data.candidates.to(device))
+        return _train(network.to(device), given, recipe, progress).cpu()
 
 
 def _train(
     network: PictureNetwork, data: Data, recipe: Recipe, progress: Callable[[float, Mapping[str, float]], None]
 ) -> PictureNetwork:
+    # which items an update takes, and where their views are cut out, is drawn by the processor
     rows = len(data.pictures)
     size = min(recipe.batch, max(64, rows // 4))  # few labels: smaller batches, not the same items over and over
     seen = 2 if recipe.consistency else 1
@@ -107,7 +110,7 @@ def _train(
         epoch = step * size // rows if size <= rows else step
         # views of neighbouring epochs are mirrored differently
         views = torch.cat([resident.views(chosen, epoch + view, side) for view in range(seen)])
-        with training_precision():
+        with training_precision(views.device):
             logits = network(views.float().contiguous(memory_format=torch.channels_last))
         logits = logits.float().unflatten(0, (seen, -1))
         before, now = targets.weights[chosen], targets.update(chosen, logits.detach())

@@ -21,7 +21,7 @@ class Losses:
     def add(self, loss: Tensor) -> None:
         """Take in the loss of one update."""
         before, self._done = self._done, self._done + 1
-        self._total += loss.detach()
+        self._total = self._total + loss.detach()  # wherever the loss is
         # a number is read from the tensor only when it is told
         if self._done * self._reports // self._updates > before * self._reports // self._updates:
             self._progress(self._done / self._updates, {"loss": float(self._total) / self._done})
