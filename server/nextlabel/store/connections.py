@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-from nextlabel.contracts.errors import SettingsError
+from nextlabel.contracts.errors import NotReady, SettingsError
 from nextlabel.store.plain import dumps
 from nextlabel.store.turn import PATIENCE, Turn, busy
 
@@ -34,9 +34,15 @@ class Engines:
         self._turn = Turn(Path(f"{url.database}-turn") if is_sqlite(url) else None)
 
     @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """Open a transaction that reads."""
+        with _answering(), self.reader.connect() as connection:
+            yield connection
+
+    @contextmanager
     def begin(self) -> Iterator[Connection]:
         """Open a write transaction; commit it, or roll it back on an error."""
-        with self._turn.taken(), self.writer.connect() as connection:
+        with self._turn.taken(), _answering(), self.writer.connect() as connection:
             try:
                 transaction = connection.begin()
             except OperationalError as error:
@@ -131,6 +137,20 @@ def _postgres(url: URL, *, write: bool) -> Engine:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
 
     return engine
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Raise NotReady where the server is not there, or goes away inside: it may be starting again."""
+    try:
+        yield
+    except OperationalError as error:
+        # no statement: the connection itself was not to be had. SQLite has no server, and says what is wrong
+        gone = error.connection_invalidated or error.statement is None
+        if not gone or hasattr(error.orig, "sqlite_errorcode"):
+            raise
+        said = str(error.orig).strip().splitlines()[0]
+        raise NotReady(f"the database does not answer ({said}); try again", retry_after=5) from error
 
 
 def _is_busy(error: DBAPIError) -> bool:

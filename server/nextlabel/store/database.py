@@ -31,15 +31,19 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Read one consistent state. Keep it short: SQLite cannot tidy its log meanwhile."""
-        with self._engines().reader.connect() as connection:
+        """Read one consistent state. Keep it short: SQLite cannot tidy its log meanwhile.
+
+        NotReady where a server does not answer.
+        """
+        with self._engines().look() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Write; on disk when it ends, or rolled back if it raised. One writer at a time.
 
-        What was read inside is still so at the commit. NotReady after 30 seconds without a turn.
+        What was read inside is still so at the commit. NotReady after 30 seconds without a turn, or
+        where a server does not answer: what was written may then be there or not, as a whole.
         """
         with self._engines().begin() as connection:
             yield connection
