@@ -44,9 +44,9 @@ SLEEPER = '''
 """A learner that takes its time."""
 import time
 from nextlabel.contracts import LearnerPlugin, hookimpl
-from nextlabel_nearest.learner import Nearest, Parameters
+from nextlabel_nearest.learner import NearestLearner, Parameters
 
-class Sleeper(Nearest):
+class Sleeper(NearestLearner):
     def fit(self, items, targets, training):
         for step in range(400):
             training.progress(step / 400, {"loss": 1 / (step + 1)})

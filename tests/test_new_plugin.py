@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -23,6 +24,17 @@ def run(*command: str, cwd: Path | None = None, **environment: str) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def bound(module: ast.Module) -> list[str]:
+    """The names a module imports and defines."""
+    names = []
+    for node in module.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names += [alias.asname or alias.name for alias in node.names]
+        elif isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.append(node.name)
+    return names
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +101,43 @@ def test_a_name_that_is_taken(tmp_path):
     with pytest.raises(Conflict, match="offers the strategy 'margin' already"):
         write("margin", "strategy", tmp_path)
     assert write("margin", "learner", tmp_path).is_dir()
+
+
+def test_the_name_of_the_package_in_the_box_is_refused(tmp_path):
+    with pytest.raises(Conflict, match="nextlabel_plugins is nextlabel's own package; choose another name"):
+        write("plugins", "strategy", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("none", "true", "false", "parameters", "features", "strategy", "learner", "dataset", "any", "annotated"),
+        *("bounds", "pool", "contents", "vector-items", "outputs", "model", "mapping", "nearest-mean", "my-strategy"),
+    ],
+)
+def test_the_class_has_a_name_of_its_own(name, kind, tmp_path):
+    """Not one that Python keeps for itself, and not one that the template imports or defines."""
+    folder = write(name, kind, tmp_path)
+    for path in folder.rglob("*.py"):
+        names = bound(ast.parse(path.read_text("utf-8")))
+        assert len(set(names)) == len(names), path
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "made"),
+    [
+        ("margins", "strategy", "MarginsStrategy"),
+        ("my-strategy", "strategy", "MyStrategy"),
+        ("my-strategy", "learner", "MyStrategyLearner"),
+        ("dataset", "dataset", "DatasetDataset"),
+    ],
+)
+def test_the_class_is_called_after_the_name_and_the_kind(name, kind, made, tmp_path):
+    package = write(name, kind, tmp_path) / "src" / f"nextlabel_{name.replace('-', '_')}"
+    assert made in bound(ast.parse((package / f"{kind}.py").read_text("utf-8")))
+    assert f'.{kind}:{made}"' in (package / "__init__.py").read_text("utf-8")
 
 
 def test_names_of_the_standard_library_are_no_trouble(tmp_path):

@@ -29,9 +29,9 @@ DOZER = '''
 """A learner that takes a minute once there are more labels than the walk's own: time to be stopped in."""
 import time
 from nextlabel.contracts import LearnerPlugin, hookimpl
-from nextlabel_nearest.learner import Nearest, Parameters
+from nextlabel_nearest.learner import NearestLearner, Parameters
 
-class Dozer(Nearest):
+class Dozer(NearestLearner):
     def fit(self, items, targets, training):
         for step in range(600 if targets.labelled.sum() > 70 else 10):
             training.progress(step / 600, {"loss": 1.0})

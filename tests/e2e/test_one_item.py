@@ -23,9 +23,9 @@ RECORDER = '''
 import os
 import numpy as np
 from nextlabel.contracts import LearnerPlugin, hookimpl
-from nextlabel_nearest.learner import Nearest, Parameters
+from nextlabel_nearest.learner import NearestLearner, Parameters
 
-class Recorder(Nearest):
+class Recorder(NearestLearner):
     def fit(self, items, targets, training):
         np.savez(os.environ["RECORDED"], pixels=items.pixels(items.size, 1), candidates=targets.candidates)
         return super().fit(items, targets, training)

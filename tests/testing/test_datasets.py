@@ -34,6 +34,14 @@ SOUND = Contents(
     test=TestSplit(VectorItems(np.zeros((2, 2), np.float32)), np.array([0, 1])),
 )
 
+VALUES = Contents(
+    ids=["a", "b"],
+    content=VectorItems(np.zeros((2, 1), np.float32)),
+    truth=np.array([1.0, np.nan]),
+    initial=np.array([0]),
+    test=TestSplit(VectorItems(np.zeros((2, 1), np.float32)), np.array([0.5, 1.5])),
+)
+
 
 def plugin(contents: Contents) -> DatasetPlugin:
     class Given(Dataset[Any]):
@@ -47,6 +55,7 @@ def plugin(contents: Contents) -> DatasetPlugin:
     "contents",
     [
         SOUND,
+        VALUES,
         Contents(ids=["a"], content=Pixels(np.zeros((1, 5, 6), np.uint8)), classes=("x", "y")),
         Contents(ids=["a"], content=Pixels(np.zeros((1, 5, 6, 3), np.uint8)), classes=("x", "y")),
         Contents(ids=["a", "b"], content=VectorItems(np.zeros((2, 1), np.float32)), truth=np.array([1.0, np.nan])),
@@ -77,8 +86,13 @@ def test_sound_ones_pass(contents: Contents) -> None:
         ({"classes": (), "candidates": None, "test": None}, "truth must be real numbers, not int64"),
         ({"candidates": np.ones((4, 3), np.bool_)}, r"candidates are \(4, 3\), not \(4, 2\)"),
         ({"candidates": np.zeros((4, 2), np.bool_)}, "no candidate class at all"),
+        ({"candidates": np.ones((4, 2), np.uint8)}, "candidates must be booleans, .*, not uint8"),
+        ({"candidates": np.ones((4, 2))}, "candidates must be booleans, .*, not float64"),
+        ({"candidates": [[True, True]] * 4}, "candidates must be booleans, .*, not list"),
         ({"initial": np.array([1])}, "1 items are both held out and labelled from the start"),
         ({"initial": np.array([7])}, "initial must be distinct positions in the pool"),
+        ({"initial": np.array([True, False, False, False])}, "initial must be positions, not bool"),
+        ({"initial": np.array([0, 2])}, "initial names 1 items whose truth is not known"),
         ({"holdout": np.array([1, 1])}, "holdout must be distinct positions"),
         ({"holdout": np.array([1.0])}, "holdout must be positions, not float64"),
         ({"truth": None}, "initial labels need a truth"),
@@ -107,6 +121,18 @@ def test_what_is_broken_is_caught(change: dict[str, Any], message: str) -> None:
     with pytest.raises(AssertionError, match=message) as error:
         check_dataset(plugin(replace(SOUND, **change)))
     assert str(error.value).startswith("data set odd")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"initial": np.array([0, 1])}, "initial names 1 items whose truth is not known"),
+        ({"test": TestSplit(VALUES.content, np.array([0.5, np.nan]))}, "the test split's truth holds NaN"),
+    ],
+)
+def test_values_that_must_be_known(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(AssertionError, match=f"data set odd: {message}"):
+        check_dataset(plugin(replace(VALUES, **change)))
 
 
 class Drifting(Dataset[Any]):
@@ -140,6 +166,16 @@ class Crashing(Absent):
         return SOUND
 
 
+class Rooted(Absent):
+    def read(self, root: Path | None, seed: int) -> Contents:
+        return super().read(root / ".", seed)  # the fault: None / "."
+
+
+class Nothing(Absent):
+    def read(self, root: Path | None, seed: int) -> Any:
+        return super().read(root, seed) if root else None
+
+
 def test_reading_is_the_same_every_time() -> None:
     with pytest.raises(AssertionError, match="read again with the same seed, it is another"):
         check_dataset(DatasetPlugin("odd", "one line", Drifting))
@@ -156,3 +192,12 @@ def test_what_is_missing_is_said_in_one_line(tmp_path: Path) -> None:
         check_dataset(DatasetPlugin("odd", "one line", Crashing), tmp_path)
     with pytest.raises(AssertionError, match="raised DatasetMissing: no folder of moons"):
         check_dataset(DatasetPlugin("odd", "one line", Absent))
+
+
+def test_where_no_folder_of_data_sets_is_named(tmp_path: Path) -> None:
+    (tmp_path / "moons").write_text("")
+    without = r"data set odd: read without a folder of data sets \(root is None\), it "
+    with pytest.raises(AssertionError, match=f"{without}raised TypeError: .*; it must work or raise DatasetMissing"):
+        check_dataset(DatasetPlugin("odd", "one line", Rooted), tmp_path)
+    with pytest.raises(AssertionError, match=f"{without}gave NoneType, which is not Contents"):
+        check_dataset(DatasetPlugin("odd", "one line", Nothing), tmp_path)

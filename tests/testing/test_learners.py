@@ -114,6 +114,22 @@ class Picky(Sound):
         return super().fit(items, targets, training)
 
 
+class FullOnly(Sound):
+    def fit(self, items: Items, targets: Targets, training: Training) -> Model:
+        if targets.candidates is not None and (targets.labelled & (targets.candidates.sum(axis=1) > 1)).any():
+            raise Unprocessable("full labels only")
+        return super().fit(items, targets, training)
+
+
+class Demanding(Sound):
+    """Refuses what there is too little in: fewer than two full labels."""
+
+    def fit(self, items: Items, targets: Targets, training: Training) -> Model:
+        if targets.candidates is not None and (targets.candidates.sum(axis=1) == 1).sum() < 2:
+            raise Unprocessable("two full labels at least")
+        return super().fit(items, targets, training)
+
+
 class Wordless(Sound):
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         if not targets.labelled.any():
@@ -198,8 +214,10 @@ class Claims(Nearest):
         return True
 
 
-def writing(name: str = "probabilities", answer: float = 1 / 3, put: str = "input") -> type[Nearest]:
-    """Return a model that writes ONNX which answers the same of everything."""
+def writing(
+    name: str = "probabilities", answer: float = 1 / 3, put: str = "input", also: tuple[str, ...] = ()
+) -> type[Nearest]:
+    """Return a model that writes ONNX which answers the same of everything, under each of the names."""
 
     class Writing(Nearest):
         def write_onnx(self, path: Path) -> bool:
@@ -209,10 +227,13 @@ def writing(name: str = "probabilities", answer: float = 1 / 3, put: str = "inpu
                 helper.make_tensor("b", TensorProto.FLOAT, [classes], [answer] * classes),
             ]
             graph = helper.make_graph(
-                [helper.make_node("Gemm", [put, "w", "b"], [name])],
+                [
+                    helper.make_node("Gemm", [put, "w", "b"], [name]),
+                    *(helper.make_node("Identity", [name], [other]) for other in also),
+                ],
                 "constant",
                 [helper.make_tensor_value_info(put, TensorProto.FLOAT, ["n", width])],
-                [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", classes])],
+                [helper.make_tensor_value_info(out, TensorProto.FLOAT, ["n", classes]) for out in (name, *also)],
                 weights,
             )
             onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
@@ -226,6 +247,10 @@ class Even(writing()):
         return Outputs(probabilities=np.full((len(items), len(self.means)), 1 / 3))
 
 
+class OneMore(writing(also=("embeddings",)), Even):
+    """Says right what it must, and more."""
+
+
 def with_model(model: type[Nearest]) -> type[Sound]:
     return type("WithModel", (Sound,), {"model": model})
 
@@ -234,7 +259,7 @@ def plugin(target: Any, **given: Any) -> LearnerPlugin:
     return LearnerPlugin(**{"name": "odd", "summary": "one line", "target": target, **given})
 
 
-@pytest.mark.parametrize("target", [Sound, with_model(Even)])
+@pytest.mark.parametrize("target", [Sound, Demanding, with_model(Even)])
 def test_a_sound_learner_passes(target: Any) -> None:
     check_learner(plugin(target))
     check_learner(plugin(target), kinds=["vectors"])
@@ -254,6 +279,7 @@ def test_a_sound_learner_passes(target: Any) -> None:
         (Writes, "writes into the arrays it was given"),
         (Divides, "no label at all: raised ZeroDivisionError"),
         (Picky, "every item labelled: it refuses labels it could learn from: too many labels"),
+        (FullOnly, "full and partial labels: it refuses labels it could learn from: full labels only"),
         (Wordless, "raises Unprocessable and does not say why"),
         (StartsBadly, "started from another model: raised KeyError"),
         (Forgets, "rebuilt from tensors and description, it says something else"),
@@ -270,7 +296,8 @@ def test_a_sound_learner_passes(target: Any) -> None:
         (with_model(FlatSamples), r"samples have shape \(42, 3\), not \(T, 42, 3\)"),
         (with_model(Claims), r"write_onnx\(\) gave True, and the file is not there"),
         (with_model(writing()), "the ONNX model's probabilities are .* from the model's own"),
-        (with_model(writing(name="scores")), r"outputs are \['scores'\], not \['probabilities'\]"),
+        (with_model(writing(name="scores")), "the ONNX form must give probabilities, not scores"),
+        (with_model(OneMore), "the ONNX form must give probabilities, not probabilities, embeddings"),
         (with_model(writing(put="x")), r"inputs are \['x'\], not \['input'\]"),
     ],
 )

@@ -167,6 +167,29 @@ class Helpful:
     share: Annotated[float, Bounds(ge=0, le=1), "how much"]
 
 
+@dataclass(frozen=True)
+class Grasping:
+    also: Annotated[float, "how much"] = 0.5
+
+
+class Opaque:
+    """Nothing that TOML could say."""
+
+
+@dataclass(frozen=True)
+class Odd:
+    share: Annotated[Opaque | None, "how much"] = None
+
+
+@dataclass(frozen=True)
+class Contrary:
+    share: Annotated[float, "how much"] = 0.5
+
+    def __post_init__(self) -> None:
+        if self.share > 0.25:
+            raise ValueError(f"a share of {self.share} is too much")
+
+
 @dataclass
 class Loose:
     share: Annotated[float, "how much"] = 0.5
@@ -185,6 +208,10 @@ class Silent:
         ({"summary": " "}, "must be one line that says something"),
         ({"parameters": Loose}, "must be a frozen dataclass"),
         ({"parameters": dict}, "must be a frozen dataclass"),
+        ({"parameters": Silent()}, "must be a frozen dataclass"),
+        ({"parameters": Grasping}, "odd: its parameter 'also' could never be set: 'also' is reserved"),
+        ({"parameters": Odd}, "odd: its parameters cannot be used: the parameters Odd cannot be read"),
+        ({"parameters": Contrary}, "Contrary refuse their own defaults: a share of 0.5 is too much"),
         ({"parameters": Silent}, "'share' has no help line"),
         ({"parameters": Helpful}, "share: field required; give the check valid `parameters`"),
     ],
@@ -205,3 +232,8 @@ def test_parameters_are_handed_on() -> None:
     check_strategy(plugin(Keeps, parameters=Helpful), {"share": 0.25})
     assert set(seen) == {Helpful(0.25)}
     check_strategy(plugin(Keeps, parameters=NoParameters))
+
+
+def test_parameters_the_check_is_given_excuse_no_defaults() -> None:
+    with pytest.raises(AssertionError, match="Contrary refuse their own defaults"):
+        check_strategy(plugin(Sound, parameters=Contrary), {"share": 0.2})

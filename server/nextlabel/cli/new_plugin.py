@@ -20,6 +20,8 @@ from nextlabel.engine.plugins.registry import Offer, load
 KINDS = ("strategy", "learner", "dataset")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST = 40
+_OURS = "plugins"
+"""Its package would be nextlabel_plugins: what comes in the box."""
 _USAGE = {
     "strategy": "Ask by it with `nextlabel query PROJECT --strategy $name`, or name it in a project file:\n\n"
     '    [strategy]\n    plugin = "$name"\n    chance = 0.1',
@@ -53,6 +55,10 @@ def write(name: str, kind: str, parent: Path) -> Path:
         raise Unprocessable(
             f"a plugin is named by lower-case letters, digits and single hyphens, {_LONGEST} at most, not {name!r}"
         )
+    if name == _OURS:
+        raise Conflict(
+            f"no plugin can be named {name!r}: nextlabel_{name} is nextlabel's own package; choose another name"
+        )
     _refuse_taken(name, kind)
     distribution = f"nextlabel-{name}"
     module = distribution.replace("-", "_")
@@ -64,7 +70,7 @@ def write(name: str, kind: str, parent: Path) -> Path:
         "kind": kind,
         "distribution": distribution,
         "module": module,
-        "class": "".join(part.capitalize() for part in name.split("-")),
+        "class": _class(name, kind),
         "version": version("nextlabel"),
     }
     words["usage"] = Template(_USAGE[kind]).substitute(words)
@@ -83,6 +89,12 @@ def write(name: str, kind: str, parent: Path) -> Path:
         path.write_text(Template(text).substitute(words), "utf-8")
     (folder / package / "py.typed").touch()
     return folder
+
+
+def _class(name: str, kind: str) -> str:
+    # with its kind behind it, it is no word of Python's (None) and nothing the template uses (Contents, Dataset)
+    words, role = "".join(part.capitalize() for part in name.split("-")), kind.capitalize()
+    return words if words.endswith(role) and words != role else words + role
 
 
 def _refuse_taken(name: str, kind: str) -> None:

@@ -38,6 +38,7 @@ def _show(console: Console, found: dict[str, list[dict[str, Any]]]) -> None:
 def _details(offer: dict[str, Any]) -> list[str]:
     lines = [f"needs {', '.join(offer['needs'])}"] if offer.get("needs") else []
     lines += ["knows only its pool"] if offer.get("transductive") else []
+    lines += [offer["parameters"]["error"]] if "error" in offer["parameters"] else []
     for name, about in offer["parameters"]["properties"].items():
         default = f" = {about['default']}" if "default" in about else ""
         lines.append(f"{name}{default}" + (f": {about['description']}" if "description" in about else ""))

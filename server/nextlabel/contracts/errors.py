@@ -10,7 +10,7 @@
     ├── TooLarge                more bytes, pixels or rows than allowed               413
     ├── Unsupported             not a kind of content we read                         415
     ├── Unprocessable           read, understood, and senseless; lists every fault    422
-    ├── NotReady                not computed yet; says when to come back              503
+    ├── NotReady                not to be had now; says when to come back             503
     ├── PluginError             a plugin that cannot be loaded or breaks its contract
     ├── ProjectError            a project file that cannot be used
     ├── DatasetMissing          a data set that is not on this machine
@@ -76,7 +76,7 @@ class Unprocessable(NextlabelError):
 
 
 class NotReady(NextlabelError):
-    """What was asked for is not computed yet; come back after `retry_after` seconds."""
+    """What was asked for is not computed yet, or the database is busy; come back after `retry_after` seconds."""
 
     def __init__(self, message: str, retry_after: int = 2) -> None:
         super().__init__(message)

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from nextlabel.contracts.errors import PluginError
 from nextlabel.contracts.items import (
     Contents,
     FloatArray,
@@ -72,11 +73,22 @@ class Strategy(Plugin[P], ABC):
         return inside[order][:size].astype(np.int64)
 
     def select(self, pool: Pool, size: int, rng: np.random.Generator) -> Selection:
-        """Score the pool and choose at most `size` of it. Not meant to be overridden."""
+        """Score the pool and choose at most `size` of it. Not meant to be overridden.
+
+        PluginError where the scores are not (n,) finite numbers.
+        """
         size = min(size, pool.size)
         if size <= 0:
             return Selection(np.empty(0, np.int64), np.empty(0))
-        scores = self.score(pool, rng)
+        scores, name = np.asarray(self.score(pool, rng)), type(self).__name__
+        if scores.shape != (pool.size,):
+            raise PluginError(f"{name}.score() gave shape {scores.shape} for {pool.size} items, not ({pool.size},)")
+        if scores.dtype.kind not in "biuf":
+            raise PluginError(f"{name}.score() gave {scores.dtype}, not numbers")
+        # told here: NaN compares with nothing, and `choose` would be blamed for choosing too few
+        if len(odd := np.flatnonzero(~np.isfinite(scores))):
+            told = f"{len(odd)} of {pool.size}, the first {scores[odd[0]]} at position {odd[0]}"
+            raise PluginError(f"{name}.score() gave numbers that are not finite: {told}")
         positions = self.choose(pool, scores, size, rng)
         return Selection(positions, scores[positions])
 
@@ -183,7 +195,7 @@ class Dataset(Plugin[P], ABC):
 
     @abstractmethod
     def read(self, root: Path | None, seed: int) -> Contents:
-        """Read it. `root` is the folder of data sets (NEXTLABEL_DATA), `seed` the project's.
+        """Read it. `root` is the folder of data sets (NEXTLABEL_DATA) or None, `seed` the project's.
 
         Raise `DatasetMissing`, in one line, with what is missing and how to get it.
         """

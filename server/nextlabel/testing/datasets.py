@@ -22,6 +22,7 @@ from nextlabel.contracts import (
 from nextlabel.contracts.errors import DatasetMissing
 from nextlabel.contracts.items import Content
 from nextlabel.engine.pictures.decoding import prepare
+from nextlabel.engine.plugins.checking import known_truth
 from nextlabel.testing.require import blamed, check_record, no_global_randomness, require
 
 LOOKED_AT = 5
@@ -33,8 +34,8 @@ def check_dataset(
 ) -> None:
     """Check a data set that can be read with `root` as the folder of data sets.
 
-    Read from an empty folder it must either be there all the same or say in one line what is
-    missing.
+    Read from an empty folder, or with no folder named (None), it must either be there all the
+    same or say in one line what is missing.
     """
     make = check_record(record, parameters, Dataset)
     with blamed(f"data set {record.name}"):
@@ -51,7 +52,9 @@ def check_dataset(
             again = make().read(root, seed)
         require(_alike(contents, again), "read again with the same seed, it is another")
         with TemporaryDirectory() as empty:
-            _check_missing(make(), Path(empty), seed)
+            _check_missing(make(), Path(empty), seed, "read from an empty folder")
+        if root is not None:  # as the engine reads it where NEXTLABEL_DATA is not set
+            _check_missing(make(), None, seed, "read without a folder of data sets (root is None)")
 
 
 def _check_ids(contents: Contents) -> None:
@@ -100,8 +103,10 @@ def _check_rows(rows: np.ndarray[Any, Any], name: str) -> None:
 def _check_labels(contents: Contents) -> None:
     size, classes = len(contents.ids), len(contents.classes)
     if contents.truth is not None:
-        _check_truth(np.asarray(contents.truth), size, classes, -1, "truth")
+        _check_truth(np.asarray(contents.truth), size, classes, "truth")
     if contents.candidates is not None:
+        kind = getattr(contents.candidates, "dtype", type(contents.candidates).__name__)
+        require(kind == np.bool_, f"candidates must be booleans, True for each class an item could be, not {kind}")
         shape = contents.candidates.shape
         require(shape == (size, classes), f"candidates are {shape}, not {(size, classes)}")
         require(contents.candidates.any(axis=1).all(), "an item has no candidate class at all")
@@ -118,16 +123,21 @@ def _check_labels(contents: Contents) -> None:
         require(not len(both), f"{len(both)} items are both held out and labelled from the start")
     if contents.initial is not None:
         require(contents.truth is not None, "initial labels need a truth to be taken from")
+        unknown = ~known_truth(contents)[np.asarray(contents.initial)]
+        require(not unknown.any(), f"initial names {unknown.sum()} items whose truth is not known")
 
 
-def _check_truth(truth: np.ndarray[Any, Any], size: int, classes: int, least: int, name: str) -> None:
+def _check_truth(truth: np.ndarray[Any, Any], size: int, classes: int, name: str, *, known: bool = False) -> None:
+    """Check right labels; `known`: of all the items."""
     require(truth.shape == (size,), f"{name} is {truth.shape}, not ({size},)")
     if classes:
+        least = 0 if known else -1
         right = np.issubdtype(truth.dtype, np.integer) and ((truth >= least) & (truth < classes)).all()
         require(right, f"{name} must be class numbers from {least} to {classes - 1}")
     else:
         require(np.issubdtype(truth.dtype, np.floating), f"{name} must be real numbers, not {truth.dtype}")
         require(not np.isinf(truth).any(), f"{name} holds infinite values")
+        require(not (known and np.isnan(truth).any()), f"{name} holds NaN; leave out what has no known value")
 
 
 def _check_test(contents: Contents, test: TestSplit) -> None:
@@ -135,15 +145,20 @@ def _check_test(contents: Contents, test: TestSplit) -> None:
     size = len(test.truth)
     require(size, "the test split is empty; leave it out")
     _check_content(test.content, size, "test")
-    _check_truth(np.asarray(test.truth), size, len(contents.classes), 0, "the test split's truth")
+    _check_truth(np.asarray(test.truth), size, len(contents.classes), "the test split's truth", known=True)
 
 
-def _check_missing(dataset: Dataset[Any], empty: Path, seed: int) -> None:
+def _check_missing(dataset: Dataset[Any], root: Path | None, seed: int, how: str) -> None:
     try:
-        dataset.read(empty, seed)
+        contents = dataset.read(root, seed)
     except DatasetMissing as error:
         text = str(error)
         require(text.strip() and "\n" not in text, f"DatasetMissing must say in one line what is missing, not {text!r}")
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise AssertionError(f"{how}, it raised {reason}; it must work or raise DatasetMissing") from error
+    else:
+        require(isinstance(contents, Contents), f"{how}, it gave {type(contents).__name__}, which is not Contents")
 
 
 def _alike(one: Contents, other: Contents) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nextlabel.contracts import Learner, LearnerPlugin, Model, Targets, Training
+from nextlabel.contracts import BoolArray, Learner, LearnerPlugin, Model, Targets, Training
 from nextlabel.contracts.errors import Unprocessable
 from nextlabel.contracts.items import Task as TaskName
 from nextlabel.testing.models import check_model, same, say
@@ -85,13 +85,20 @@ def _check_case(make: Make, task: Task, targets: Targets) -> None:
         model = _fit(make(), task, targets)
     except Unprocessable as error:
         require(str(error).strip(), "it raises Unprocessable and does not say why")
-        require(not _must_work(targets), f"it refuses labels it could learn from: {error}")
+        require(not _must_work(task, targets), f"it refuses labels it could learn from: {error}")
         return
     say(model, task, task.items)
 
 
-def _must_work(targets: Targets) -> bool:
-    return bool(targets.labelled.all())
+def _must_work(task: Task, targets: Targets) -> bool:
+    """Return whether all it has learnt from before is there; it must not refuse that for what else is said."""
+    return bool(_full(targets)[_full(task.full)].all())
+
+
+def _full(targets: Targets) -> BoolArray:
+    if targets.candidates is None:
+        return targets.labelled
+    return np.asarray(targets.candidates.sum(axis=1) == 1)
 
 
 def _fit(learner: Learner[Any], task: Task, targets: Targets, start: Model | None = None) -> Model:

@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nextlabel.contracts.errors import NextlabelError, ProjectError
+from nextlabel.contracts.errors import ProjectError
 from nextlabel.contracts.records import Record
 from nextlabel.engine.plugins.parameters import describe, validate
 from nextlabel.engine.plugins.projects import NAME
 from nextlabel.engine.plugins.registry import resolve
+from nextlabel.engine.plugins.unfit import clash
 
 R = TypeVar("R")
 
@@ -61,15 +62,20 @@ def check_record(record: Record[R], parameters: Mapping[str, Any] | None, role: 
         isinstance(record.summary, str) and record.summary.strip() and "\n" not in record.summary,
         f"{name}: its summary must be one line that says something, not {record.summary!r}",
     )
-    frozen = is_dataclass(record.parameters) and record.parameters.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    kind = record.parameters
+    frozen = isinstance(kind, type) and is_dataclass(kind) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
     require(frozen, f"{name}: its parameters must be a frozen dataclass, not {record.parameters!r}")
+    reserved = clash(record)
+    require(reserved is None, f"{name}: its {reserved}")
     try:
         described = describe(record.parameters)
+        if not described["required"]:  # a project may set nothing
+            validate(record.parameters, {}, name)
         made = validate(record.parameters, parameters or {}, name)
     except ProjectError as error:
         raise AssertionError(f"{error}; give the check valid `parameters`") from error
-    except (NextlabelError, TypeError, ValueError) as error:
-        raise AssertionError(f"{name}: its parameters cannot be described: {error}") from error
+    except Exception as error:
+        raise AssertionError(f"{name}: its parameters cannot be used: {error}") from error
     for field, schema in described["properties"].items():
         require(schema.get("description"), f"{name}: its parameter {field!r} has no help line")
     with blamed(name):

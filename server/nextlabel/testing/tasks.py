@@ -28,7 +28,7 @@ TASKS: tuple[Kind, ...] = ("classification", "regression")
 
 @dataclass(frozen=True)
 class Task:
-    """Items with what is true of them; every third of them is labelled at first."""
+    """Items with what is true of them; every fourth of them is labelled at first, of all classes."""
 
     kind: str
     task: Kind
@@ -42,8 +42,8 @@ class Task:
 
     @property
     def full(self) -> Targets:
-        """Every third item has a full label, or a value."""
-        return self.targets(np.arange(0, SIZE, 3))
+        """Every fourth item has a full label, or a value."""
+        return self.targets(np.arange(0, SIZE, 4))
 
     def targets(self, rows: IntArray) -> Targets:
         """Return full labels, or values, of `rows` alone."""
@@ -65,7 +65,7 @@ class Task:
             sets = np.ones((SIZE, CLASSES), np.bool_)
             sets[::2] = wide[::2]
             yield "partial labels only", Targets(candidates=read_only(sets))
-            sets[::3] = self._only(self.truth)[::3]
+            sets[::4] = self._only(self.truth)[::4]
             yield "full and partial labels", Targets(candidates=read_only(sets))
         yield "every item labelled", self.targets(np.arange(SIZE))
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Literal
 
 import pytest
+from engine_learners import Ridge
 
 from nextlabel.contracts import Bounds, NoParameters
 from nextlabel.contracts.errors import PluginError, ProjectError
-from nextlabel.engine.plugins.parameters import describe, validate
+from nextlabel.engine.plugins.parameters import as_given, describe, describe_plugins, validate
+from nextlabel.engine.plugins.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -97,3 +99,98 @@ def test_an_annotation_that_cannot_be_read_is_the_plugins_fault() -> None:
     for parameters in (Strange, Stranger):
         with pytest.raises(PluginError):
             validate(parameters, {}, "x")
+
+
+class Opaque:
+    """Nothing that TOML could say."""
+
+
+@dataclass(frozen=True)
+class Odd:
+    thing: Opaque | None = None
+
+
+@dataclass(frozen=True)
+class Underlined:
+    _size: int = 1
+
+
+@dataclass(frozen=True)
+class Homeless:
+    sizes: list[int] = field(default_factory=lambda: [1 // 0])
+
+
+@dataclass(frozen=True)
+class Unordered:
+    names: Annotated[tuple[str, ...], Bounds(ge=1)] = ()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        (Odd, r"Odd cannot be read: Unable to generate .*Opaque'>; a parameter is an int, float"),
+        (Underlined, "Underlined cannot be read: Fields must not use names with leading underscores"),
+        (Homeless, r"Homeless\.sizes: its default cannot be made: integer division"),
+    ],
+)
+def test_what_pydantic_cannot_read_is_the_plugins_fault(parameters: type, reason: str) -> None:
+    for use in (describe, lambda parameters: validate(parameters, {}, "x")):
+        with pytest.raises(PluginError, match=reason):
+            use(parameters)
+
+
+def test_bounds_on_what_has_no_order_are_the_plugins_fault() -> None:
+    with pytest.raises(PluginError, match="Unordered cannot be checked: Unable to apply constraint 'ge'"):
+        validate(Unordered, {"names": ["a"]}, "x")
+
+
+@dataclass(frozen=True)
+class Between:
+    """Two that must go together."""
+
+    low: int = 0
+    high: int = 1
+    width: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} is above high {self.high}")
+        object.__setattr__(self, "width", self.high - self.low)
+
+
+@dataclass(frozen=True)
+class Needy(Between):
+    low: int = 2
+
+
+def test_what_was_given_makes_the_same_again() -> None:
+    made = validate(Between, {"high": 3}, "[learner]")
+    assert as_given(made) == {"low": 0, "high": 3}  # a query's record holds that, for its replay
+    assert validate(Between, as_given(made), "[learner]") == made
+
+
+def test_values_that_do_not_go_together_are_the_projects_fault() -> None:
+    assert validate(Between, {"high": 3}, "[learner]").width == 3
+    with pytest.raises(ProjectError, match=r"^\[learner\]: low 2 is above high 1$"):
+        validate(Between, {"low": 2}, "[learner]")
+
+
+def test_what_is_not_given_is_no_parameter() -> None:
+    assert set(describe(Between)["properties"]) == {"low", "high"}
+    with pytest.raises(ProjectError, match="no parameter 'width'"):
+        validate(Between, {"width": 2}, "[learner]")
+
+
+def test_defaults_that_do_not_go_together_are_the_plugins_fault() -> None:
+    assert validate(Needy, {"high": 3}, "[learner]").width == 1
+    for given in ({}, {"low": 3}):
+        with pytest.raises(PluginError, match="Needy refuse their own defaults: low 2 is above high 1"):
+            validate(Needy, given, "[learner]")
+
+
+def test_one_plugin_that_cannot_be_described_hides_no_other(plugged: Callable[..., Registry]) -> None:
+    said = {
+        offer["name"]: offer["parameters"] for offer in describe_plugins(plugged(Ridge, parameters=Odd))["learners"]
+    }
+    assert "Odd cannot be read" in said["toy-ridge"]["error"]
+    assert said["cnn"]["properties"]

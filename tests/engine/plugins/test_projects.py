@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from engine_learners import Ridge
 
 from nextlabel.contracts.errors import ProjectError, Unknown
 from nextlabel.engine.plugins.projects import load_projects, read_project
@@ -82,6 +85,12 @@ def test_the_title_is_the_name_unless_given(tmp_path: Path, registry: Registry) 
         ("size = 30", "size = -1", "[dataset]: size: input should be greater than or equal to 0, not -1"),
         ("size = 30", "szie = 30", "[dataset] has no parameter 'szie'; did you mean 'size'?"),
         ("[train]", "[train", "cannot be read"),
+        (
+            'plugin = "toy-ridge"',
+            'plugin = "toy-ridge"\nfeatures = "checkpint:digits"',
+            "[learner] features = 'checkpint:digits': say \"checkpoint:<project>\", or leave it out",
+        ),
+        ('plugin = "toy-ridge"', 'plugin = "toy-ridge"\nfeatures = "checkpoint:"', 'say "checkpoint:<project>"'),
         ("[dataset]", "[data]", "dataset: field required"),
     ],
 )
@@ -133,3 +142,62 @@ def test_ones_own_file_wins_over_a_plugins(tmp_path: Path, registry: Registry) -
 def test_a_folder_that_is_not_there(tmp_path: Path, registry: Registry) -> None:
     with pytest.raises(ProjectError, match="does not exist"):
         load_projects(registry, tmp_path / "nowhere")
+
+
+DEEP, DEEPER, LONG = "[" * 300 + "]" * 300, "[" * 5000 + "]" * 5000, "3" * 5000
+
+
+@pytest.mark.parametrize("value", [DEEP, DEEPER, LONG], ids=["deep", "deeper", "long"])
+def test_what_no_reader_takes_is_refused(tmp_path: Path, registry: Registry, value: str) -> None:
+    """Lists in lists in lists, and a number of thousands of digits."""
+    path = written(tmp_path, GOOD.replace("size = 30", f"size = {value}"))
+    with pytest.raises(ProjectError, match=r"^project 'things' "):
+        read_project("things", path, registry)
+
+
+def test_features_come_from_a_project_there_is(tmp_path: Path, registry: Registry) -> None:
+    for name, source in (("right", "things"), ("wrong", "thigns")):
+        written(tmp_path, GOOD.replace('"toy-ridge"', f'"toy-ridge"\nfeatures = "checkpoint:{source}"'), name)
+    written(tmp_path)
+    projects = load_projects(registry, tmp_path)
+    assert projects.get("right").learner.source() == "things"
+    assert projects.get("things").learner.source() is None
+    wrong = r"\[learner\] features: no project is called 'thigns'; did you mean 'things'\? valid: .*digits.*right, "
+    with pytest.raises(ProjectError, match=wrong):
+        projects.get("wrong")
+
+
+@dataclass(frozen=True)
+class Between:
+    low: int = 0
+    high: int = 1
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ValueError("low is above high")
+
+
+class Opaque:
+    pass
+
+
+@dataclass(frozen=True)
+class Odd:
+    low: Opaque | None = None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        (Between, r"things.toml\): \[learner\]: low is above high"),
+        (Odd, r"things.toml\): \[learner\]: the parameters Odd cannot be read"),
+    ],
+)
+def test_parameters_that_cannot_be_made_stop_no_other_project(
+    tmp_path: Path, plugged: Callable[..., Registry], parameters: type, reason: str
+) -> None:
+    written(tmp_path, GOOD.replace('"toy-ridge"', '"toy-ridge"\nlow = 2'))
+    projects = load_projects(plugged(Ridge, parameters=parameters), tmp_path)
+    assert projects.get("digits").title == "Digits"
+    with pytest.raises(ProjectError, match=reason):
+        projects.get("things")

@@ -127,8 +127,13 @@ def test_a_hook_that_raises_takes_nothing_with_it(install: Install) -> None:
         ("None", "yielded a NoneType, not a StrategyPlugin"),
         ("StrategyPlugin(3, 'x', Ones)", "yielded a StrategyPlugin whose name is 3"),
         ("StrategyPlugin('x', 'x', Ones, parameters=dict)", "not a dataclass"),
+        ("StrategyPlugin('x', 'x', Ones, parameters=StrategyPlugin('y', 'y', Ones))", "not a dataclass"),
+        (
+            "StrategyPlugin('x', 'x', Ones, parameters=__import__('dataclasses').make_dataclass('P', ['also']))",
+            "yielded 'x', whose parameter 'also' could never be set: 'also' is reserved",
+        ),
         ("StrategyPlugin('x', 'x', Ones, needs=['probability'])", "did you mean 'probabilities'?"),
-        ("StrategyPlugin('x', 'x', Ones, needs='std')", "which needs 's'"),
+        ("StrategyPlugin('x', 'x', Ones, needs='std')", "whose needs are 'std', not names"),
     ],
 )
 def test_what_is_no_record_is_left_out(install: Install, record: str, reason: str) -> None:

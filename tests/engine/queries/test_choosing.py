@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from engine_help import Project, full
 
-from nextlabel.contracts.errors import NotReady
+from nextlabel.contracts import FloatArray, NoParameters, Pool, Strategy
+from nextlabel.contracts.errors import NotReady, PluginError
 from nextlabel.engine.plugins.parameters import build
 from nextlabel.engine.pool.state import PoolState
 from nextlabel.engine.queries.choosing import Chooser, Request, askable_items, in_fixed_order, wanted, within
@@ -54,6 +56,23 @@ def test_samples_are_renormalised_each(blobs: Project) -> None:
     view = chooser(blobs, "toy-sampled", {"samples": samples}).view(state, np.array([20, 21]))
     np.testing.assert_allclose(view.samples[:, 0], [[0.5, 0, 0.5]] * 2)
     np.testing.assert_allclose(view.samples[:, 1], 1 / 3)
+
+
+def test_samples_are_held_once(blobs: Project) -> None:
+    blobs.loop.submit("ann", [full("p20", "red", "blue")])
+    state = state_of(blobs)
+    samples = np.random.default_rng(0).dirichlet(np.ones(3), (2000, 60)).astype(np.float32)
+    asked, every = chooser(blobs, "toy-sampled", {"samples": samples}), np.arange(60)
+    tracemalloc.start()
+    try:
+        said = asked.view(state, every).samples
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 1.5 * said.nbytes
+    assert said.dtype == np.float32
+    sets = state.labels.candidates
+    np.testing.assert_array_equal(said, np.stack([within(draw, sets) for draw in samples]))
 
 
 def test_the_labelled_part_leaves_the_hold_out_out(blobs: Project) -> None:
@@ -106,6 +125,40 @@ def test_the_same_inputs_give_the_same_choice(make: Make, strategy: str, size: i
     left = len(askable_items(state, project.loop.config, request))
     assert len(set(positions)) == len(positions) == min(size, left)
     assert not {3, 4} & set(positions)
+
+
+# ------------------------------------------------------------------------------- scores
+
+
+PLACES = np.arange(42)
+"""Of the items that blobs has to ask."""
+
+
+class Given(Strategy[NoParameters]):
+    """Scores that were made before."""
+
+    def __init__(self, scores: FloatArray) -> None:
+        super().__init__(NoParameters())
+        self.scores = scores
+
+    def score(self, pool: Pool, rng: np.random.Generator) -> FloatArray:
+        return self.scores
+
+
+@pytest.mark.parametrize(
+    ("scores", "reason"),
+    [
+        (np.where(PLACES < 40, np.nan, 1.0), "gave numbers that are not finite: 40 of 42, the first nan at position 0"),
+        (np.where(PLACES == 7, np.inf, 1.0), "gave numbers that are not finite: 1 of 42, the first inf at position 7"),
+        (np.zeros((42, 3)), r"gave shape \(42, 3\) for 42 items, not \(42,\)"),
+        (np.zeros(41), r"gave shape \(41,\) for 42 items, not \(42,\)"),
+        (np.float64(1), r"gave shape \(\) for 42 items, not \(42,\)"),
+    ],
+)  # fmt: skip
+def test_senseless_scores_are_told_as_what_they_are(blobs: Project, scores: FloatArray, reason: str) -> None:
+    asked = Chooser(blobs.loop.config, Given(scores), frozenset(), None)
+    with pytest.raises(PluginError, match=rf"^Given\.score\(\) {reason}$"):
+        asked.choose(state_of(blobs), Request(5, None, 1, 60, []))
 
 
 # ------------------------------------------------------------------------- who is asked

@@ -12,9 +12,7 @@ from engine_help import SQUARES, Project, folders, full
 from engine_learners import Linear, Ridge
 
 from nextlabel.contracts import Items, Model, Targets, Training, VectorItems
-from nextlabel.contracts.errors import NextlabelError
 from nextlabel.engine.plugins.registry import Registry
-from nextlabel.store import projects
 from nextlabel.store.checkpoint_files import read_weights
 
 Make = Callable[..., Project]
@@ -188,31 +186,3 @@ def test_a_model_that_breaks_its_contract_leaves_nothing(
     assert error in str(job.error)
     assert folders(project) == set()
     assert project.loop.checkpoints() == []
-
-
-class Fed(Ridge):
-    """Learns from features of another project's checkpoint."""
-
-    def fit(self, items: Items, targets: Targets, training: Training) -> Model:
-        assert training.features is not None
-        assert training.features().shape == (len(items), 3)
-        return super().fit(items, targets, training)
-
-
-def test_features_of_another_projects_checkpoint(
-    make: Make, plugged: Callable[..., Registry], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project = make(plugins=plugged(Fed), learner={"features": "checkpoint:toy"}).bring()
-    with pytest.raises(NextlabelError, match="has no live checkpoint"):
-        project.train()
-    with monkeypatch.context() as patch:
-        patch.setattr(Fed, "fit", Ridge.fit)
-        project.train()
-    project.train()
-    with project.context.database.read() as connection:
-        row = projects.get(connection, "toy")
-    assert row is not None
-    assert row.live == "r2"
-    project = make(learner={"features": "raw"}).bring()
-    with pytest.raises(NextlabelError, match='say "checkpoint:<project>"'):
-        project.train()

@@ -12,7 +12,7 @@ from nextlabel.contracts.items import BoolArray, Contents, Files
 
 def check_contents(contents: Contents, where: str) -> None:
     """Raise PluginError with all that does not fit together; `where` names the data set."""
-    faults = [*_sizes(contents)] or [*_labels(contents), *_places(contents)]
+    faults = [*_sizes(contents)] or [*_labels(contents), *_places(contents), *_test(contents)]
     if faults:
         raise PluginError(f"{where}: {'; '.join(faults)}")
 
@@ -44,14 +44,37 @@ def _labels(contents: Contents) -> Iterator[str]:
     if count and contents.truth is not None and not np.isin(contents.truth, np.arange(-1, count)).all():
         yield f"truth must be class numbers up to {count - 1}, or -1 where it is not known"
     sets = contents.candidates
-    if sets is not None and (sets.shape != (len(contents.ids), count) or not sets.any(axis=1).all()):
+    if sets is None:
+        return
+    # a row of numbers 0 and 1 would be read as the positions of classes, and give wrong labels
+    kind = getattr(sets, "dtype", type(sets).__name__)
+    if kind != np.bool_:
+        yield f"candidates must be booleans, True for each class an item could be, not {kind}"
+    elif sets.shape != (len(contents.ids), count) or not sets.any(axis=1).all():
         yield f"candidates must be rows of {count}, each with one class or more"
 
 
 def _places(contents: Contents) -> Iterator[str]:
     size = len(contents.ids)
     for name, places in (("initial", contents.initial), ("holdout", contents.holdout)):
-        if places is not None and not np.isin(places, np.arange(size)).all():
+        if places is None:
+            continue
+        numbers = np.asarray(places)
+        # a mask would be read as the positions 0 and 1
+        if not np.issubdtype(numbers.dtype, np.integer):
+            yield f"{name} must be positions, integers from 0 to {size - 1}, not {numbers.dtype}"
+        elif not np.isin(numbers, np.arange(size)).all():
             yield f"{name} must be positions from 0 to {size - 1}"
-        elif name == "initial" and places is not None and not known_truth(contents)[places].all():
+        elif name == "initial" and not known_truth(contents)[numbers].all():
             yield "initial names items whose truth is not known"
+
+
+def _test(contents: Contents) -> Iterator[str]:
+    if contents.test is None:
+        return
+    truth, count = np.asarray(contents.test.truth), len(contents.classes)
+    if count and not np.isin(truth, np.arange(count)).all():
+        yield f"the test split's truth must be class numbers from 0 to {count - 1}, none of them unknown"
+    # one that is not known would make the error of all of them NaN
+    elif not count and not (np.issubdtype(truth.dtype, np.number) and np.isfinite(truth).all()):
+        yield "the test split's truth must be finite numbers, none of them unknown"

@@ -1,10 +1,15 @@
-"""Plugin parameters: a frozen dataclass, checked by pydantic, described for `/info`."""
+"""Plugin parameters: a frozen dataclass, checked by pydantic, described for `/info`.
+
+The dataclass is a stranger's: whatever reading, describing or making it raises becomes a
+PluginError or a ProjectError here, because one plugin's fault must not stop the server.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
+from dataclasses import Field as Parameter
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
@@ -15,21 +20,33 @@ from nextlabel.engine.plugins.registry import Offer, Registry, resolve
 
 
 def validate(parameters: type, given: Mapping[str, Any], where: str) -> Any:
-    """Return an instance of the dataclass made from `given`; ProjectError lists every fault."""
-    names = [field.name for field in fields(parameters)]
+    """Return an instance of the dataclass made from `given`.
+
+    ProjectError lists every fault of `given`; PluginError where the dataclass itself is at fault.
+    """
+    names = [parameter.name for parameter in _settable(parameters)]
     faults = [f"{where} has no parameter {name!r}; {suggest(name, names)}" for name in given if name not in names]
+    model = _model(parameters)
+    # as JSON, where a list is as good as a tuple: TOML and the store have no other
+    text = json.dumps({name: value for name, value in given.items() if name in names}, default=str)
     try:
-        # as JSON, where a list is as good as a tuple: TOML and the store have no other
-        text = json.dumps({name: value for name, value in given.items() if name in names}, default=str)
-        checked = _model(parameters).model_validate_json(text)
+        checked = model.model_validate_json(text)
     except ValidationError as error:
         for fault in error.errors():
             name = ".".join(str(part) for part in fault["loc"])
             got = f", not {fault['input']!r}" if name in given else ""
             faults.append(f"{where}: {name}: {fault['msg'][0].lower()}{fault['msg'][1:]}{got}")
+    except Exception as error:  # Bounds on what has no order, say, are found out only with a value
+        raise PluginError(f"the parameters {parameters.__name__} cannot be checked: {_sentence(error)}") from error
     if faults:
         raise ProjectError("; ".join(faults))
-    return parameters(**{name: getattr(checked, name) for name in names})
+    return _make(parameters, {name: getattr(checked, name) for name in names}, where)
+
+
+def as_given(parameters: Any) -> dict[str, Any]:
+    """Return what an instance was made with, as plain values: what `validate` takes."""
+    plain = asdict(parameters)
+    return {parameter.name: plain[parameter.name] for parameter in _settable(type(parameters))}
 
 
 def build(record: Record[Any], given: Mapping[str, Any], where: str) -> Any:
@@ -39,7 +56,11 @@ def build(record: Record[Any], given: Mapping[str, Any], where: str) -> Any:
 
 def describe(parameters: type) -> dict[str, Any]:
     """Return the JSON schema of the parameters, with defaults, bounds and help."""
-    schema = TypeAdapter(_model(parameters)).json_schema()
+    model = _model(parameters)
+    try:
+        schema = TypeAdapter(model).json_schema()
+    except Exception as error:  # a type that can be checked, and not said in JSON
+        raise PluginError(f"the parameters {parameters.__name__} cannot be described: {_sentence(error)}") from error
     return {"properties": schema.get("properties", {}), "required": schema.get("required", [])}
 
 
@@ -67,14 +88,19 @@ def _offer(offer: Offer[Any], **more: Any) -> dict[str, Any]:
     }
 
 
+def _settable(parameters: type) -> list[Parameter[Any]]:
+    return [parameter for parameter in fields(parameters) if parameter.init]
+
+
 def _model(parameters: type) -> Any:
     try:
         hints = get_type_hints(parameters, include_extras=True)
     except Exception as error:  # a stranger's annotations may name anything
         raise PluginError(f"the parameters {parameters.__name__} cannot be read: {error}") from error
     shape: dict[str, Any] = {}
-    for field in fields(parameters):
-        hint, limits, help_line = hints[field.name], {}, None
+    for parameter in _settable(parameters):
+        who = f"{parameters.__name__}.{parameter.name}"
+        hint, limits, help_line = hints[parameter.name], {}, None
         if get_origin(hint) is Annotated:
             hint, *extras = get_args(hint)
             for extra in extras:
@@ -83,13 +109,51 @@ def _model(parameters: type) -> Any:
                 elif isinstance(extra, str):
                     help_line = extra
                 else:
-                    raise PluginError(
-                        f"{parameters.__name__}.{field.name}: {extra!r} is neither Bounds nor a help line"
-                    )
-        if field.default_factory is not MISSING:
-            default: Any = field.default_factory()
-        else:
-            default = ... if field.default is MISSING else field.default
-        shape[field.name] = (hint, Field(default, description=help_line, **limits))
-    # strict: "3" or True is not a number of epochs; TOML has real types
-    return create_model(parameters.__name__, __config__=ConfigDict(strict=True, extra="forbid"), **shape)
+                    raise PluginError(f"{who}: {extra!r} is neither Bounds nor a help line")
+        shape[parameter.name] = (hint, Field(_default(parameter, who), description=help_line, **limits))
+    try:
+        # strict: "3" or True is not a number of epochs; TOML has real types
+        return create_model(parameters.__name__, __config__=ConfigDict(strict=True, extra="forbid"), **shape)
+    except Exception as error:  # pydantic has many, for a type it cannot check or a name it does not allow
+        raise PluginError(
+            f"the parameters {parameters.__name__} cannot be read: {_sentence(error)}; "
+            "a parameter is an int, float, bool, str or Literal, or a list, tuple or dict of them"
+        ) from error
+
+
+def _default(parameter: Parameter[Any], who: str) -> Any:
+    if parameter.default_factory is MISSING:
+        return ... if parameter.default is MISSING else parameter.default
+    try:
+        return parameter.default_factory()
+    except Exception as error:
+        raise PluginError(f"{who}: its default cannot be made: {_text(error)}") from error
+
+
+def _make(parameters: type, values: Mapping[str, Any], where: str) -> Any:
+    try:
+        return parameters(**values)
+    except Exception as error:  # its own __post_init__ refuses values that do not go together
+        _check_defaults(parameters)
+        raise ProjectError(f"{where}: {_text(error)}") from error
+
+
+def _check_defaults(parameters: type) -> None:
+    """Raise PluginError where the defaults alone are refused: no project is to blame then."""
+    if any(
+        parameter.default is MISSING and parameter.default_factory is MISSING for parameter in _settable(parameters)
+    ):
+        return
+    try:
+        parameters()
+    except Exception as error:
+        raise PluginError(f"the parameters {parameters.__name__} refuse their own defaults: {_text(error)}") from error
+
+
+def _text(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def _sentence(error: Exception) -> str:
+    """Return the first sentence: pydantic goes on with advice for those who use it themselves."""
+    return _text(error).partition(". ")[0].rstrip(".")

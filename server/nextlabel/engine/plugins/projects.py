@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,15 @@ class LearnerChoice(Choice):
 
     features: str | None = None
     """None, or "checkpoint:<project>": the embeddings of that project's live checkpoint."""
+
+    def source(self) -> str | None:
+        """Return the project that `features` names, or None; ProjectError where they are written otherwise."""
+        if self.features is None:
+            return None
+        kind, _, project = self.features.partition(":")
+        if kind != "checkpoint" or not project:
+            raise ProjectError(f'[learner] features = {self.features!r}: say "checkpoint:<project>", or leave it out')
+        return project
 
 
 class Labels(_Table):
@@ -117,32 +126,38 @@ def load_projects(registry: Registry, folder: Path | None) -> Projects:
     configs, faults = {}, {}
     for name, path in sorted(files.items()):
         try:
-            configs[name] = read_project(name, path, registry)
+            configs[name] = read_project(name, path, registry, files)
         except ProjectError as error:
             faults[name] = str(error)
     return Projects(configs, faults)
 
 
-def read_project(name: str, path: Path, registry: Registry) -> ProjectConfig:
-    """Read and check one project file; ProjectError says everything that is wrong."""
+def read_project(name: str, path: Path, registry: Registry, projects: Collection[str] | None = None) -> ProjectConfig:
+    """Read and check one project file; ProjectError says everything that is wrong.
+
+    `projects` are the names of all there are, for `features` to come from; None: they are not known.
+    """
     where = f"project {name!r} ({path.name})"
     if not NAME.fullmatch(name):
         raise ProjectError(f"{where}: a project is named by lower-case letters, digits and hyphens, 63 at most")
     try:
         table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        # as JSON, where a list is as good as a tuple: TOML has no other
+        text = json.dumps({"title": name, **table, "name": name}, default=str)
+    except (OSError, ValueError, RecursionError) as error:  # no TOML, a number too long, lists nested too deep
         raise ProjectError(f"{where} cannot be read: {error}") from None
     try:
-        # as JSON, where a list is as good as a tuple: TOML has no other
-        config = ProjectConfig.model_validate_json(json.dumps({"title": name, **table, "name": name}, default=str))
+        config = ProjectConfig.model_validate_json(text)
     except ValidationError as error:
         raise ProjectError(f"{where}: " + "; ".join(_fault(fault) for fault in error.errors())) from None
-    check_plugins(config, registry, where)
+    check_plugins(config, registry, where, projects)
     return config
 
 
-def check_plugins(config: ProjectConfig, registry: Registry, where: str) -> None:
-    """Raise ProjectError where the project names an unknown plugin or a wrong parameter."""
+def check_plugins(
+    config: ProjectConfig, registry: Registry, where: str, projects: Collection[str] | None = None
+) -> None:
+    """Raise ProjectError where the project names an unknown plugin, a wrong parameter or features from nowhere."""
     faults = []
     for part, get, choice in (
         ("dataset", registry.dataset, config.dataset),
@@ -155,14 +170,22 @@ def check_plugins(config: ProjectConfig, registry: Registry, where: str) -> None
             faults.append(str(error) if isinstance(error, ProjectError) else f"[{part}]: {error}")
     for name in config.strategy.also:
         try:
-            registry.strategy(name)
-        except Unknown as error:
+            validate(registry.strategy(name).parameters, {}, name)  # it is asked by with none
+        except (Unknown, ProjectError, PluginError) as error:
             faults.append(f"[strategy] also: {error}")
+    try:
+        source = config.learner.source()
+        if source is not None and projects is not None and source not in projects:
+            faults.append(f"[learner] features: {Unknown.name('project', source, projects)}")
+    except ProjectError as error:
+        faults.append(str(error))
     if faults:
         raise ProjectError(f"{where}: " + "; ".join(faults))
 
 
 def _fault(fault: Any) -> str:
+    if not fault["loc"]:  # of the whole: lists nested deeper than they are read
+        return f"{fault['msg'][0].lower()}{fault['msg'][1:]}"
     *parents, last = [str(part) for part in fault["loc"]]
     where = f"[{'.'.join(parents)}] {last}" if parents else last
     if fault["type"] == "extra_forbidden":

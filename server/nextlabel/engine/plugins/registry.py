@@ -7,24 +7,23 @@ to import, and ignores unknown hooks until asked. This one keeps going and says 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, distributions
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, TypeVar
 
 import pluggy
 
 from nextlabel.contracts import hookspecs
 from nextlabel.contracts.errors import PluginError, Unknown, suggest
-from nextlabel.contracts.items import Need
 from nextlabel.contracts.records import (
     DatasetPlugin,
     LearnerPlugin,
     ProjectPlugin,
-    Record,
     Reference,
     StrategyPlugin,
 )
+from nextlabel.engine.plugins.unfit import unfit
 
 R = TypeVar("R")
 T = TypeVar("T", StrategyPlugin, LearnerPlugin, DatasetPlugin, ProjectPlugin)
@@ -174,26 +173,11 @@ def _load_one(candidate: Candidate, parts: dict[str, list[Offer[Any]]], faults: 
             faults.append(Fault(f"{where}: its hook nextlabel_{part} failed: {_line(error)}"))
             continue
         for record in records:
-            unfit = _unfit(record, kind)
-            if unfit is None:
+            fault = unfit(record, kind)
+            if fault is None:
                 parts[part].append(Offer(record, source))
             else:
-                faults.append(Fault(f"{where}: nextlabel_{part} yielded {unfit}"))
-
-
-def _unfit(record: Any, kind: type[Any]) -> str | None:
-    """Return what is wrong with a record, or None."""
-    if not isinstance(record, kind):
-        return f"a {type(record).__name__}, not a {kind.__name__}"
-    if not isinstance(record.name, str) or not record.name:
-        return f"a {kind.__name__} whose name is {record.name!r}"
-    if isinstance(record, Record) and not is_dataclass(record.parameters):
-        return f"{record.name!r}, whose parameters are {record.parameters!r}, not a dataclass"
-    if isinstance(record, StrategyPlugin):
-        unknown = [need for need in record.needs if need not in get_args(Need)]
-        if unknown:
-            return f"{record.name!r}, which needs {unknown[0]!r}; {suggest(str(unknown[0]), get_args(Need))}"
-    return None
+                faults.append(Fault(f"{where}: nextlabel_{part} yielded {fault}"))
 
 
 def _by_name(kind: str, offers: Sequence[Offer[T]], faults: list[Fault]) -> dict[str, Offer[T]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from nextlabel.contracts.errors import Gone, TooLarge, Unknown, Unprocessable
 from nextlabel.contracts.items import FloatArray
 from nextlabel.engine.answers import QueryAnswer, QueryItem, Suggestion
 from nextlabel.engine.context import Context
-from nextlabel.engine.plugins.parameters import build
+from nextlabel.engine.plugins.parameters import as_given, build
 from nextlabel.engine.plugins.projects import ProjectConfig
 from nextlabel.engine.pool.state import PoolState
 from nextlabel.engine.queries.choosing import Chooser, Request, askable_items, wanted, within
@@ -73,7 +72,7 @@ class Asking:
                 left = len(askable_items(state, config, request)) + len(mine)
                 record = QueryRow(
                     id=f"{config.name}-{number}", project=config.name, number=number, time=now, annotator=annotator,
-                    strategy=name, parameters=asdict(chooser.strategy.parameters), seed=request.seed,
+                    strategy=name, parameters=as_given(chooser.strategy.parameters), seed=request.seed,
                     checkpoint=scored.row.checkpoint if scored.row else None,
                     scoring=scored.row.id if scored.row else None,
                     rows=rows, last_label=state.labels.last, size=request.size,
