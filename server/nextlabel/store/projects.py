@@ -20,7 +20,7 @@ class ProjectRow:
     classes: tuple[str, ...]
     """Empty for regression."""
     known_truth: bool
-    """Whether the data set knows the right labels."""
+    """Whether the data set knows right labels, and enough of them to hold some out."""
     has_test: bool
     """Whether the data set has its own test split."""
     imported: float

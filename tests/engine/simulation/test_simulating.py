@@ -16,6 +16,7 @@ from nextlabel.engine.plugins.projects import ProjectConfig, Projects
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.settings import Settings
 from nextlabel.engine.simulation.annotating import KINDS, Annotator
+from nextlabel.engine.simulation.curves import curves
 from nextlabel.engine.simulation.simulating import Plan, Point, _answers, simulate
 
 Make = Callable[..., Project]
@@ -67,6 +68,29 @@ def test_the_start_can_be_said(play: Callable[..., list[Point]]) -> None:
 def test_it_stops_at_the_goal(play: Callable[..., list[Point]], stop: dict[str, float]) -> None:
     points = play(["random"], stop=stop, rounds=8)
     assert len(points) == (2 if "labels" in stop else 1)
+
+
+def test_a_project_that_trains_by_itself_is_played_like_any_other(play: Callable[..., list[Point]]) -> None:
+    """Its answers would queue a training of their own, in the way of the round's."""
+    assert curve(play(["margin"], train={"every": 2})) == curve(play(["margin"]))
+
+
+@pytest.mark.parametrize("start", [0, 6])
+@pytest.mark.parametrize("who", [["exact"], ["exact", "sets"]])
+def test_sets_that_the_data_set_gives_are_no_labels_paid_for(
+    play: Callable[..., list[Point]], who: list[str], start: int
+) -> None:
+    points = play(["random"], dataset={"sets": 0.9}, annotators=who, confusion=0.5, start=start)
+    assert [p.labels for p in points] == [start, start + 4, start + 8] * len(who)
+    assert points[0].metrics["labels"] > 30  # what was learnt from
+    assert {tuple(labels for labels, _ in run) for found in curves(points) for run in found.runs} == {
+        (start, start + 4, start + 8)
+    }
+
+
+def test_a_goal_of_labels_is_met_by_those_paid_for(play: Callable[..., list[Point]]) -> None:
+    points = play(["random"], dataset={"sets": 0.9}, stop={"labels": 9}, rounds=8)
+    assert [p.labels for p in points] == [6, 10]
 
 
 def test_it_ends_with_the_pool(play: Callable[..., list[Point]]) -> None:

@@ -100,7 +100,7 @@ def _import(
         name=config.name,
         task=contents.task,
         classes=contents.classes,
-        known_truth=contents.truth is not None,
+        known_truth=_knows_enough(contents, config),
         has_test=contents.test is not None,
         imported=now,
     )
@@ -140,16 +140,29 @@ def _rows(contents: Contents, holdout: BoolArray) -> list[NewItem]:
     ]
 
 
+def _knows_enough(contents: Contents, config: ProjectConfig) -> bool:
+    """Return whether the hold-out's labels are the data set's to give; else people are asked for them.
+
+    They are not where it knows no label, or so few that the share `holdout` takes none of them.
+    """
+    if contents.truth is None:
+        return False
+    if contents.holdout is not None or not config.labels.holdout:
+        return True
+    return int(config.labels.holdout * np.count_nonzero(known_truth(contents))) > 0
+
+
 def _holdout(contents: Contents, config: ProjectConfig) -> BoolArray:
     mask = np.zeros(len(contents.ids), np.bool_)
+    known = known_truth(contents)
     if contents.holdout is not None:
         mask[contents.holdout] = True
-    elif contents.truth is None:
-        mask[:] = [held_out(config, identity) for identity in contents.ids]
+    elif _knows_enough(contents, config):
+        drawn = generator(config.seed, "holdout").permutation(np.flatnonzero(known))
+        mask[drawn[: int(config.labels.holdout * len(drawn))]] = True
     else:
-        known = np.flatnonzero(known_truth(contents))
-        drawn = generator(config.seed, "holdout").permutation(known)
-        mask[drawn[: int(config.labels.holdout * len(known))]] = True
+        mask[:] = [held_out(config, identity) for identity in contents.ids]
+        mask &= ~known  # the few that are known are all there is to learn from at the start
     return mask
 
 

@@ -91,7 +91,7 @@ class Chooser:
             labelled = np.flatnonzero(state.labelled[: len(embeddings)] & ~state.holdout[: len(embeddings)])
             return embeddings[labelled]
         if need == "samples":
-            return np.stack([within(draw[positions], candidates) for draw in self.scores["samples"]])
+            return _samples(self.scores["samples"], positions, candidates)
         array: FloatArray = self.scores[need][positions]
         return within(array, candidates) if need == "probabilities" else array
 
@@ -158,6 +158,15 @@ def within(probabilities: FloatArray, candidates: BoolArray | None) -> FloatArra
     # a model may give a whole set no probability at all
     out[partial] = np.where(total > 0, inside / np.where(total > 0, total, 1), even)
     return out
+
+
+def _samples(draws: FloatArray, positions: IntArray, candidates: BoolArray | None) -> FloatArray:
+    """Return (T, n, C) of these items, renormalised over their candidates."""
+    # filled draw by draw: they are large, and not to be held twice while nobody else can write
+    samples = np.empty((len(draws), len(positions), draws.shape[2]), draws.dtype)
+    for number, draw in enumerate(draws):
+        samples[number] = within(draw[positions], candidates)
+    return samples
 
 
 def _checked(selection: Selection, count: int, size: int) -> Selection:

@@ -18,7 +18,7 @@ from nextlabel.engine.answers import LabelInput
 from nextlabel.engine.context import Context
 from nextlabel.engine.jobs.running import run_job
 from nextlabel.engine.loop import Loop
-from nextlabel.engine.plugins.projects import ProjectConfig, StrategyChoice
+from nextlabel.engine.plugins.projects import ProjectConfig, StrategyChoice, Train
 from nextlabel.engine.pool.importing import import_dataset
 from nextlabel.engine.simulation.annotating import (
     EXACT,
@@ -66,7 +66,8 @@ class Point:
     round: int
     labels: int
     """Items outside the hold-out that somebody spoke of; where more than `exact` is simulated, those
-    at the start and an answer each since, so that one that says nothing costs as much."""
+    at the start and an answer each since, so that one that says nothing costs as much. Sets that the
+    data set gives are not counted: there it is the `[labels] initial` and an answer each since."""
     metrics: dict[str, float]
     """Of the checkpoint; where more than `exact` is simulated, also how many answers since the start
     were `wrong` (leave the truth out), `partial` (several classes) and `blank` (no class, or every one)."""
@@ -94,7 +95,8 @@ def _run(plan: Plan, context: Context, strategy: str, kind: str, seed: int) -> I
     annotator = Annotator(kind)
     if kind != EXACT:
         annotator = Annotator(kind, seed, plan.confusion, _look_alikes(plan, context, loop.config))
-    first, said = 0, Counter[Said]()
+    several = list(plan.annotators) != [EXACT]
+    first, given, said = 0, False, Counter[Said]()
     for number in range(plan.rounds + 1):
         if number:
             query = loop.query(plan.size, strategy, ANNOTATOR)
@@ -109,9 +111,12 @@ def _run(plan: Plan, context: Context, strategy: str, kind: str, seed: int) -> I
         metrics = dict(newest.metrics)
         labels = int(metrics["labels"])
         if number == 0:
-            first = labels
-        if list(plan.annotators) != [EXACT]:  # every answer is paid for, whatever it says
+            given = _gives_sets(context, loop.config)
+            # its sets speak of almost everything from the start, and nobody was paid for them
+            first = loop.config.labels.initial if given else labels
+        if several or given:  # every answer is paid for, whatever it says
             labels = first + said.total()
+        if several:
             metrics |= {word: float(said[word]) for word in TOLD}
         yield Point(strategy, seed, number, labels, metrics, kind, annotator.groups)
         goal = plan.project.stop
@@ -139,7 +144,15 @@ def _variant(plan: Plan, strategy: str, seed: int) -> ProjectConfig:
         labels = labels.model_copy(update={"initial": plan.start})
     if strategy != own.plugin:  # the trainings are to compute what this one needs
         own = StrategyChoice(plugin=strategy)
-    return plan.project.model_copy(update={"seed": seed, "labels": labels, "strategy": own})
+    # each round trains by itself: one that the answers queue would stand in its way
+    changed = {"seed": seed, "labels": labels, "strategy": own, "train": Train(every=0)}
+    return plan.project.model_copy(update=changed)
+
+
+def _gives_sets(context: Context, config: ProjectConfig) -> bool:
+    """Return whether, before anybody is asked, an item outside the hold-out has a set of several classes."""
+    state = context.state(context.row(config.name))
+    return bool((state.labelled & state.labels.opened & ~state.holdout).any())
 
 
 def _look_alikes(plan: Plan, context: Context, config: ProjectConfig) -> tuple[Group, ...]:
