@@ -23,7 +23,7 @@ from statistics import mean, stdev
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from nextlabel_plugins.networks.precision import native_bfloat16
+from nextlabel_plugins.networks.hardware import native_bfloat16
 
 RESULTS = Path(__file__).parent / "results" / "partial_labels.jsonl"
 PLAIN = 'network = "fast"\nepochs = 24\nflip = true\ngrowth = true\naveraging = "flip-shift"'
@@ -67,7 +67,8 @@ def run(setting: str, seed: int, more: str = "") -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         Path(folder, "partial.toml").write_text(project(setting, seed, more))
         home = str(Path(folder, "home"))
-        environment = os.environ | {"NEXTLABEL_HOME": home, "NEXTLABEL_PROJECTS": folder}
+        # what is told here is what a processor does
+        environment = os.environ | {"NEXTLABEL_HOME": home, "NEXTLABEL_PROJECTS": folder, "CUDA_VISIBLE_DEVICES": ""}
         began = time.monotonic()
         told("train", environment)
         seconds = time.monotonic() - began

@@ -161,7 +161,7 @@ def test_a_writer_who_waits_too_long_is_told_to_come_back(url, database, project
     monkeypatch.setattr(turn, "PATIENCE", 0.3)
     monkeypatch.setattr(connections, "PATIENCE", 0.3)
     # as a program that knows nothing of turns: only the database's own lock is in the way
-    monkeypatch.setattr(turn, "_locked", lambda path, until: nullcontext())
+    monkeypatch.setattr(turn.Turn, "_locked", lambda *_: nullcontext())
     child = start(HOLD, url)
     assert child.line() == "holding"
     impatient = Database(url)
@@ -184,9 +184,11 @@ def test_a_process_that_waits_too_long_is_told_to_come_back_and_holds_up_nobody(
     child = start(HOLD, url)
     assert child.line() == "holding"
     monkeypatch.setattr(turn, "PATIENCE", 0.2)
-    for _ in range(2):
+    for _ in range(3):
         with pytest.raises(NotReady, match="busy"), database.write():
             pass
+    # one place in the queue, left to the next
+    assert [thread.name for thread in threading.enumerate()].count("nextlabel-turn") == 1
     monkeypatch.setattr(turn, "PATIENCE", 20.0)
     child.say()
     child.end()

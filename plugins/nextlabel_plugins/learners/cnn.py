@@ -35,7 +35,7 @@ class CNNParameters:
     scale: Annotated[float, Bounds(ge=0, lt=1), "views: grown or shrunk by up to this share"] = 0.1
     shear: Annotated[float, Bounds(ge=0, le=1), "views: slanted by up to this share of the height"] = 0.0
     flip: Annotated[bool, "views: half of them mirrored left to right; not for digits or letters"] = False
-    draws: Annotated[int, Bounds(ge=1), "posterior samples, by dropout, for strategies that need them"] = 20
+    draws: Annotated[int, Bounds(ge=1), "posterior samples, by `dropout` (without it all alike), where needed"] = 20
 
 
 class CNN(PictureLearner[CNNParameters]):

@@ -62,7 +62,7 @@ class ProdenParameters:
     ] = "none"
     unlabelled: Annotated[bool, "also learn from items whose set is every class"] = False
     restart: Annotated[float, Bounds(gt=0, le=1), "share of the rate where training starts from a model"] = 0.02
-    draws: Annotated[int, Bounds(ge=1), "posterior samples, by dropout, for strategies that need them"] = 20
+    draws: Annotated[int, Bounds(ge=1), "posterior samples, by `dropout` (without it all alike), where needed"] = 20
     dropout: Annotated[float, Bounds(ge=0, lt=1), "share of the embedding left out in training"] = 0.0
 
 

@@ -14,8 +14,8 @@ from nextlabel_plugins.networks.augment import Views
 from nextlabel_plugins.networks.batches import batches
 from nextlabel_plugins.networks.candidates import candidate_loss
 from nextlabel_plugins.networks.convnet import ConvNet
+from nextlabel_plugins.networks.hardware import own_randomness, training_device, training_precision
 from nextlabel_plugins.networks.network import Shape
-from nextlabel_plugins.networks.precision import own_randomness, training_device, training_precision
 from nextlabel_plugins.networks.reporting import Losses
 
 REPORTS = 20

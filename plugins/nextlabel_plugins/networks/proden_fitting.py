@@ -12,10 +12,10 @@ from torch import Tensor
 
 from nextlabel_plugins.networks.batches import batches
 from nextlabel_plugins.networks.descent import descent
+from nextlabel_plugins.networks.hardware import own_randomness, training_device, training_precision
 from nextlabel_plugins.networks.kinds import make
 from nextlabel_plugins.networks.memory import keep_memory
 from nextlabel_plugins.networks.network import PictureNetwork, Shape
-from nextlabel_plugins.networks.precision import own_randomness, training_device, training_precision
 from nextlabel_plugins.networks.reporting import Losses
 from nextlabel_plugins.networks.resident import Resident
 from nextlabel_plugins.networks.soft_targets import SoftTargets

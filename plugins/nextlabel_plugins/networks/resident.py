@@ -30,6 +30,7 @@ class Resident:
         across = self._places(len(rows), whole[1], width)
         mirrored = self._mirrored[rows] ^ (self.flip and epoch % 2 == 1)
         across = torch.where(mirrored[:, None], across.flip(1), across)
+        rows, down, across = (places.to(self.pictures.device) for places in (rows, down, across))
         return self.pictures[rows[:, None, None], down[:, :, None], across[:, None, :]].permute(0, 3, 1, 2)
 
     def _places(self, count: int, whole: int, part: int) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +16,14 @@ from nextlabel.contracts.errors import NotReady, SettingsError
 from nextlabel.store.plain import dumps
 from nextlabel.store.turn import PATIENCE, Turn, busy
 
+log = logging.getLogger(__name__)
+
+_CONNECT = 5
+"""Seconds a server has to take a connection."""
 KEPT = 8
 """Connections kept open a process and engine; more are made when needed, and closed after."""
+_QUIET = 10.0
+"""Seconds between two lines of the log that say the same."""
 WRITERS = 0x6E6578746C61
 """PostgreSQL's advisory lock that every writer holds until it commits."""
 
@@ -31,24 +39,43 @@ class Engines:
         make = _sqlite if is_sqlite(url) else _postgres
         self.reader = make(url, write=False)
         self.writer = make(url, write=True)
-        self._turn = Turn(Path(f"{url.database}-turn") if is_sqlite(url) else None)
+        self._is_file = is_sqlite(url)
+        self._turn = Turn(Path(f"{url.database}-turn") if self._is_file else None)
+        self._quiet_until = 0.0
 
     @contextmanager
     def look(self) -> Iterator[Connection]:
         """Open a transaction that reads."""
-        with _answering(), self.reader.connect() as connection:
+        with self._connected(self.reader) as connection:
             yield connection
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """Open a write transaction; commit it, or roll it back on an error."""
-        with self._turn.taken(), _answering(), self.writer.connect() as connection:
+        with self._turn.taken(), self._connected(self.writer) as connection:
             try:
                 transaction = connection.begin()
             except OperationalError as error:
                 raise (busy() if _is_busy(error) else error) from error.orig
             with transaction:
                 yield connection
+
+    @contextmanager
+    def _connected(self, engine: Engine) -> Iterator[Connection]:
+        """Open a connection; NotReady where the server is not there, or goes away: it may be starting again."""
+        inside = False
+        try:
+            with engine.connect() as connection:
+                inside = True
+                yield connection
+        except OperationalError as error:
+            if self._is_file or (inside and not error.connection_invalidated):
+                raise
+            # whoever asks is not told where the server is
+            if time.monotonic() > self._quiet_until:
+                self._quiet_until = time.monotonic() + _QUIET
+                log.warning("the database does not answer: %s", error.orig)
+            raise NotReady("the database does not answer; try again", retry_after=5) from error
 
     def dispose(self) -> None:
         """Close every connection that is not in use."""
@@ -116,6 +143,7 @@ def _postgres(url: URL, *, write: bool) -> Engine:
             max_overflow=KEPT,
             pool_use_lifo=True,
             pool_pre_ping=True,
+            connect_args={"connect_timeout": _CONNECT},
             isolation_level="READ COMMITTED" if write else "REPEATABLE READ",
             json_serializer=dumps,
         )
@@ -137,20 +165,6 @@ def _postgres(url: URL, *, write: bool) -> Engine:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
 
     return engine
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Raise NotReady where the server is not there, or goes away inside: it may be starting again."""
-    try:
-        yield
-    except OperationalError as error:
-        # no statement: the connection itself was not to be had. SQLite has no server, and says what is wrong
-        gone = error.connection_invalidated or error.statement is None
-        if not gone or hasattr(error.orig, "sqlite_errorcode"):
-            raise
-        said = str(error.orig).strip().splitlines()[0]
-        raise NotReady(f"the database does not answer ({said}); try again", retry_after=5) from error
 
 
 def _is_busy(error: DBAPIError) -> bool:

@@ -118,6 +118,12 @@ class Home:
                 raise Conflict(f"{target} exists already") from error
             sync(target.parent)
 
+    def sweep_unfinished(self, project: str) -> None:
+        """Remove what a job of that project had begun to write when its process ended."""
+        for folder in (self.root / "pools", self.root / "checkpoints" / project, self.root / "scores" / project):
+            for path in folder.glob(f"{locks.PREFIX}*"):
+                locks.remove_abandoned(path)
+
     def sweep(self, keep: Container[Path], grace: float = 0.0) -> list[Path]:
         """Remove what crashes left behind, and return it.
 

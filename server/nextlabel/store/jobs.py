@@ -92,6 +92,12 @@ def waiting(c: Connection, kinds: Sequence[Kind]) -> bool:
     return c.execute(_oldest(kinds)).scalar() is not None
 
 
+def claimed(c: Connection, owner: str, kinds: Sequence[Kind]) -> list[int]:
+    """Return the jobs of these kinds that run under `owner`."""
+    mine = select(jobs.c.id).where(jobs.c.state == "running", jobs.c.owner == owner, jobs.c.kind.in_(kinds))
+    return list(c.execute(mine).scalars())
+
+
 def claim(c: Connection, owner: str, kinds: Sequence[Kind], now: float) -> JobRow | None:
     """Take the oldest queued job of these kinds for `owner`; it runs from now on. None: nothing to do."""
     id_ = c.execute(_oldest(kinds)).scalar()

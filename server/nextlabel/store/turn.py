@@ -29,6 +29,7 @@ class Turn:
         self._path = path
         self._threads = threading.Lock()
         self._holder: int | None = None
+        self._place: _Place | None = None
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -40,31 +41,40 @@ class Turn:
             raise busy()
         try:
             self._holder = threading.get_ident()
-            with nullcontext() if self._path is None else _locked(self._path, until):
+            with nullcontext() if self._path is None else self._locked(self._path, until):
                 yield
         finally:
             self._holder = None
             self._threads.release()
 
+    @contextmanager
+    def _locked(self, path: Path, until: float) -> Iterator[None]:
+        place = self._place if self._place and self._place.take() else None
+        if place is None:
+            # opened anew each time (microseconds): a lock goes with the opening, and a fork shares that
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    self._place = place = _Place(handle)
+                else:
+                    yield
+            finally:
+                if place is None:
+                    _release(handle)
+        if place is not None:
+            if not place.comes(until):
+                raise busy()
+            try:
+                yield
+            finally:
+                place.leave()
+
 
 def busy() -> NotReady:
     """Return the error of a writer whose turn did not come."""
     return NotReady(f"the database was busy for {PATIENCE:.0f} seconds; try again", retry_after=5)
-
-
-@contextmanager
-def _locked(path: Path, until: float) -> Iterator[None]:
-    # opened anew each time (microseconds): a lock goes with the opening, and a fork shares that
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        if not _Waiting(handle).until(until):
-            raise busy() from None
-    try:
-        yield
-    finally:
-        _release(handle)
 
 
 def _release(handle: int) -> None:
@@ -73,39 +83,50 @@ def _release(handle: int) -> None:
     os.close(handle)
 
 
-class _Waiting:
+class _Place:
     """A place in the queue for a file's lock, which knows no deadline: a thread stands in it.
 
-    Given up, it stays in the queue, and hands the lock on as soon as it comes.
+    Whoever gives it up leaves it to the next; a lock that comes when nobody waits is handed on.
     """
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
-        self._either = threading.Lock()
+        self._guard = threading.Lock()
         self._came = threading.Event()
-        self._given_up = False
+        self._wanted = True
+        self._left = False
         threading.Thread(target=self._stand, name="nextlabel-turn", daemon=True).start()
 
-    def until(self, moment: float) -> bool:
+    def take(self) -> bool:
+        """Wait in it again; False where it is left already."""
+        with self._guard:
+            self._wanted = not self._left
+            return self._wanted
+
+    def comes(self, until: float) -> bool:
         """Wait for the lock until that moment of the monotonic clock; return whether it came."""
         try:
-            self._came.wait(max(0.0, moment - time.monotonic()))
+            self._came.wait(max(0.0, until - time.monotonic()))
         except BaseException:  # Ctrl-C
-            if self._had():
-                _release(self._handle)
+            if self._has_come():
+                self.leave()
             raise
-        return self._had()
+        return self._has_come()
 
-    def _had(self) -> bool:
-        """Return whether the lock came; if not, it is given up."""
-        with self._either:
-            self._given_up = not self._came.is_set()
-            return not self._given_up
+    def leave(self) -> None:
+        """Hand the lock on."""
+        self._left = True
+        _release(self._handle)
+
+    def _has_come(self) -> bool:
+        with self._guard:
+            self._wanted = self._came.is_set()
+            return self._wanted
 
     def _stand(self) -> None:
         fcntl.flock(self._handle, fcntl.LOCK_EX)
-        with self._either:
-            if self._given_up:
-                _release(self._handle)
-            else:
+        with self._guard:
+            if self._wanted:
                 self._came.set()
+            else:
+                self.leave()

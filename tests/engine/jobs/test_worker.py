@@ -138,6 +138,18 @@ def test_a_job_that_is_cancelled_is_ended(
     assert (told.state, told.error) == ("cancelled", None)
 
 
+def test_a_claim_that_was_not_confirmed_blocks_nothing(blobs: Project, steps: Callable[..., Steps]) -> None:
+    """The database went away as it said yes: the table says that the job runs, and nobody runs it."""
+    number = blobs.loop.train()
+    worker = steps(FINISH)
+    with blobs.context.database.write() as connection:
+        assert jobs.claim(connection, worker._owner, ("train",), time.time())
+    worker.until(lambda: job(blobs, number).state == "interrupted")
+    assert job(blobs, number).error == "it was never started"
+    again = blobs.loop.train()
+    worker.until(lambda: job(blobs, again).state == "succeeded")
+
+
 def test_a_worker_that_stops_interrupts_its_jobs(
     blobs: Project, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,6 +70,13 @@ def test_what_libjpeg_would_find_is_found() -> None:
     assert markers(PICTURE[:-2] + hidden + PICTURE[-2:]).scans == 201
 
 
+def test_bytes_that_fill_cost_no_more_than_others() -> None:
+    """A search that went back in such a run would take an hour."""
+    run = b"\xff" * 1_000_000
+    assert markers(b"\xff\xd8" + run + b"\x00" + MANY).scans == 200
+    assert markers(PICTURE[:-2] + run + PICTURE[-2:]) == markers(PICTURE)
+
+
 def test_cut_off_anywhere() -> None:
     for end in range(2, len(PICTURE), 7):
         assert markers(PICTURE[:end]).scans <= 1

@@ -8,13 +8,19 @@ import pytest
 from engine_help import Project, folders
 
 from nextlabel.contracts.errors import NotReady
-from nextlabel.engine.training import keeping
+from nextlabel.engine.training import job, keeping, retention
 from nextlabel.engine.training.keeping import Interrupted, patiently
 from nextlabel.engine.training.retention import removed_on_failure
+from nextlabel.engine.training.verdicts import said_of_holdout
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "PAUSE", 0.0)
 
 
 class Busy:
-    """A database that is busy the first times; where `told` it is reported to that long."""
+    """A database that is busy the first times; the job is told to stop in its report number `stops`."""
 
     def __init__(self, times: int, stops: int = -1) -> None:
         self.left = times
@@ -50,6 +56,31 @@ def test_a_job_that_is_stopped_meanwhile_does_not_wait() -> None:
     with pytest.raises(Interrupted):
         patiently(busy.keep, busy.report)
     assert busy.left == 8
+
+
+def test_a_training_outlives_a_database_that_is_away_behind_its_fit(
+    blobs: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [2]
+
+    def away(*arguments: object) -> object:
+        if left[0]:
+            left[0] -= 1
+            raise NotReady("the database does not answer")
+        return said_of_holdout(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(job, "said_of_holdout", away)
+    blobs.train()
+    assert left == [0]
+    assert [found.live for found in blobs.loop.checkpoints()] == [True]
+
+
+def test_what_went_wrong_is_told_where_the_database_is_away_too(
+    blobs: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "_named", lambda _: Busy(1).keep())
+    with pytest.raises(ValueError, match="itself"), removed_on_failure(blobs.context):
+        raise ValueError("the fault itself")
 
 
 def test_what_the_database_names_stays_whatever_is_raised(blobs: Project) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import socket
@@ -83,9 +82,13 @@ class Worker:
 
     def _claim(self, slot: tuple[Kind, ...]) -> None:
         with self._context.database.read() as connection:
-            if not jobs.waiting(connection, slot):  # looking takes no write lock
+            # nothing of this slot runs: what the table says of it was claimed as the database went away
+            lost = jobs.claimed(connection, self._owner, slot)
+            if not lost and not jobs.waiting(connection, slot):  # looking takes no write lock
                 return
         with self._context.database.write() as connection:
+            for number in lost:
+                jobs.finish(connection, number, self._owner, "interrupted", time.time(), error="it was never started")
             job = jobs.claim(connection, self._owner, slot, time.time())
         if job is None:
             return
@@ -122,8 +125,8 @@ class Worker:
         with self._context.database.write() as connection:
             # says nothing where the job wrote its own end
             jobs.finish(connection, child.job.id, self._owner, state, time.time(), None, error)
-        if code:  # stopped in the middle: only what its maker has let go of, whatever its age
-            self._context.home.sweep((), grace=math.inf)
+        if code:
+            self._context.home.sweep_unfinished(child.job.project)
 
     def _end_children(self) -> None:
         for child in self._children.values():
@@ -135,7 +138,8 @@ class Worker:
             except subprocess.TimeoutExpired:
                 child.process.kill()
                 child.process.wait()
-            self._ended(child)
+            with suppress(NotReady):  # the next worker says so
+                self._ended(child)
 
     def _stop(self, _signal: int, _frame: object) -> None:
         self._stopping = True

@@ -9,13 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_MARKER = re.compile(rb"\xff+([\x02-\xcf\xd8-\xfe])")
-"""But for those that stand alone anywhere: a stuffed zero, restarts."""
+_MARKER = re.compile(rb"\xff([\xc0-\xc7\xc9-\xcf\xd9-\xdd\xe0-\xef\xfe])")
+"""The end, and markers with a length behind them. Behind any other libjpeg goes on at the next byte, or gives up."""
 _END, _SCAN = 0xD9, 0xDA
-_TABLES = frozenset((0xC4, 0xCC))
-_FRAMES = frozenset(range(0xC0, 0xD0)) - _TABLES - {0xC8}
-_LONG = _FRAMES | _TABLES | frozenset((_SCAN, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE))
-"""Markers with a length behind them. Behind any other libjpeg goes on at the next byte, or gives up."""
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset((0xC2, 0xCA))
 _LOSSLESS = frozenset((0xC3, 0xCB))
 
@@ -47,8 +44,6 @@ def markers(data: bytes) -> Markers:
     place = 2
     while (found := _MARKER.search(data, place)) and (code := found[1][0]) != _END:
         place = found.end()
-        if code not in _LONG:
-            continue
         if code in _FRAMES and not frame:
             frame, colours = code, _byte(data, place + 7)
         elif code == _SCAN:

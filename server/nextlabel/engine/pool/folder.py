@@ -6,6 +6,7 @@ torch): arrays are memory-mapped, files and uploads are read by path.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ from nextlabel.store.items import ItemRow
 
 Kind = Literal["image", "vector", "node"]
 _ABOUT = "pool.json"
+_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Errors that say nothing of the file."""
 LEFT_OUT = "left-out.txt"
 
 
@@ -57,8 +60,10 @@ def write_pool(folder: Path, contents: Contents, left_out: Sequence[str] = ()) -
     (folder / _ABOUT).write_text(json.dumps(about))
 
 
-def gone(row: ItemRow, error: OSError) -> Gone:
+def gone(row: ItemRow, error: OSError) -> Exception:
     """Return what to raise where the file of an item is no longer there, or cannot be read."""
+    if error.errno in _OURS:
+        return error
     if isinstance(error, FileNotFoundError):
         return Gone(f"the file of item {row.id!r} is no longer there: {row.path}")
     return Gone(f"the file of item {row.id!r} cannot be read ({error.strerror}): {row.path}")

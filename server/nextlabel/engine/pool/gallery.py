@@ -122,7 +122,8 @@ class Gallery:
             if newest:
                 beside.reverse()
             rows = items.by_positions(connection, self._row.name, [place for place in beside if place is not None])
-        names = [None if place is None else rows[place].id for place in beside]
+        # the state may know of items that came after this transaction began
+        names = [rows[place].id if place in rows else None for place in beside]
         number = None
         if high > low:
             number = len(positions) - low if newest else low + 1

@@ -129,6 +129,10 @@ class LiveModels:
         if stale and self._lock.acquire(blocking=served is None):
             try:
                 served = self._look(project)
+            except NotReady:  # no word from the database: what was live answers meanwhile
+                if served is None:
+                    raise
+                self._known[project] = (time.monotonic(), served)
             finally:
                 self._lock.release()
         if served is None:

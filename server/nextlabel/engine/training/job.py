@@ -55,6 +55,7 @@ def train(context: Context, job: JobRow, report: Report) -> None:
     # what is made to ship can be made again in any home folder, whatever is registered there
     seed = derive(config.seed, "train", 1 if afresh else number)
     items = context.items(state)
+    positions, truth = state.holdout_truth(context.pool(config.name).truth)
     start = None if afresh or live is None else _start(context, live, row, config)
     model = fit(context, config, state, items, seed, start, lambda done, said: report(done * _FIT, said))
     scores = context.home.scores(config.name, f"{name}-{job.id}")
@@ -75,13 +76,12 @@ def train(context: Context, job: JobRow, report: Report) -> None:
         width = arrays["probabilities"].shape[1] if "probabilities" in arrays else 0
         if width != len(row.classes):
             raise PluginError(f"the model says probabilities of {width} classes; the project has {len(row.classes)}")
-        positions, truth = state.holdout_truth(context.pool(config.name).truth)
         measured = {"labels": float((state.labelled & ~state.holdout).sum()), **metrics(arrays, positions, truth)}
         measured["seconds"] = round(time.time() - began, 3)
         how = Trained(name, seed, state.labels.last, measured, live.name if live and start else None)
         with context.home.new_directory(folder) as partial:
             card = write_model(partial, model, items, config, row, how)
-        rival = said_of_holdout(context, config, items, positions)
+        rival = patiently(lambda: said_of_holdout(context, config, items, positions), report)
 
         def keep() -> None:
             now = time.time()
@@ -157,23 +157,29 @@ def fit(
 
 def feature_source(context: Context, config: ProjectConfig, items: Items) -> Callable[[], FloatArray] | None:
     """Return what reads the features the project names, or None where it names none."""
-    named = config.learner.features
-    if named is None:
+    project = config.learner.source()
+    if project is None:
         return None
-    kind, _, project = named.partition(":")
-    if kind != "checkpoint":
-        raise ProjectError(f'[learner] features = {named!r}: say "checkpoint:<project>", or leave it out')
+    where = f"[learner] features = {config.learner.features!r}"
 
     def read() -> FloatArray:
         row = context.row(project)
         with context.database.read() as connection:
             live = checkpoints.get(connection, project, row.live) if row.live else None
         if live is None:
-            raise ProjectError(f"[learner] features = {named!r}: project {project!r} has no live checkpoint")
+            raise ProjectError(f"{where}: project {project!r} has no live checkpoint")
         model = read_model(context.home.at(live.folder), context.registry)[0]
+        if not model.inductive:
+            raise ProjectError(
+                f"{where}: its model knows only the items of project {project!r}; name one that answers new content"
+            )
         outputs = model.predict(items, frozenset({"embeddings"}), np.random.default_rng(0))
         if outputs.embeddings is None:
-            raise ProjectError(f"[learner] features = {named!r}: its model gives no embeddings")
+            raise ProjectError(f"{where}: its model gives no embeddings")
+        if len(outputs.embeddings) != len(items):
+            raise ProjectError(
+                f"{where}: its model gives embeddings of {len(outputs.embeddings)} items, not of the {len(items)} asked"
+            )
         return outputs.embeddings
 
     return read

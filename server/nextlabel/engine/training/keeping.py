@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -15,6 +16,10 @@ Report = Callable[[float, Mapping[str, float]], None]
 """Takes the share done, 0..1, and metrics; raises Interrupted where the job must stop."""
 PATIENCE = 600.0
 """Seconds that what was made waits for the database."""
+PAUSE = 1.0
+"""Seconds between two tries: a server that is not there says so at once."""
+
+R = TypeVar("R")
 
 
 class Interrupted(NextlabelError):
@@ -32,16 +37,17 @@ def succeed(connection: Connection, job: JobRow, measured: Mapping[str, float], 
         raise Interrupted(f"job {job.id} was stopped before its results were kept")
 
 
-def patiently(keep: Callable[[], None], report: Report) -> None:
-    """Write by `keep`, and again while the database is busy: an hour's work is not lost to half a minute.
+def patiently(do: Callable[[], R], report: Report) -> R:
+    """Return what `do` makes of the database, again while that is not to be had: an hour's work is behind it.
 
     NotReady after ten minutes; Interrupted where the job is stopped meanwhile.
     """
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            return keep()
+            return do()
         except NotReady:
             if time.monotonic() > until:
                 raise
             report(0.0, {})
+            time.sleep(PAUSE)

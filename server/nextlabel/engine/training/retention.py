@@ -35,8 +35,11 @@ def removed_on_failure(context: Context, *folders: Path) -> Iterator[None]:
     """Remove the folders where the block raises, unless the database names them."""
     try:
         yield
-    except BaseException:
-        named = _named(context)  # Ctrl-C may come right behind the commit
+    except BaseException as error:
+        try:
+            named = _named(context)  # Ctrl-C may come right behind the commit
+        except Exception:  # noqa: BLE001 - what went wrong first is told; `sweep` removes them
+            raise error from None
         for folder in folders:
             if folder not in named:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -27,4 +27,4 @@ def training_precision(device: torch.device) -> AbstractContextManager[None]:
 
 def own_randomness(device: torch.device) -> AbstractContextManager[None]:
     """Return a scope after which torch's generators are as they were."""
-    return torch.random.fork_rng(devices=[] if device.type == "cpu" else [torch.cuda.current_device()])
+    return torch.random.fork_rng(devices=[] if device.type == "cpu" else list(range(torch.cuda.device_count())))
