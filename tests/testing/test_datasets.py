@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from contents_help import SOUND, VECTORS
 
 from nextlabel.contracts import (
     Contents,
@@ -21,18 +22,6 @@ from nextlabel.contracts import (
 )
 from nextlabel.contracts.errors import DatasetMissing
 from nextlabel.testing import check_dataset
-
-VECTORS = VectorItems(np.zeros((4, 2), np.float32))
-SOUND = Contents(
-    ids=["a", "b", "c", "d"],
-    content=VECTORS,
-    classes=("yes", "no"),
-    truth=np.array([0, 1, -1, 0]),
-    candidates=np.ones((4, 2), np.bool_),
-    initial=np.array([0]),
-    holdout=np.array([1]),
-    test=TestSplit(VectorItems(np.zeros((2, 2), np.float32)), np.array([0, 1])),
-)
 
 VALUES = Contents(
     ids=["a", "b"],

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from rich.table import Table
 
 from nextlabel.cli.options import as_json, opened, project, with_settings
-from nextlabel.cli.screen import Screen
+from nextlabel.cli.screen import Screen, table
 from nextlabel.contracts.errors import Conflict, NextlabelError
 from nextlabel.engine.answers import Prediction, Predictions
 from nextlabel.engine.loop import Loop
@@ -73,12 +73,10 @@ def _pictures(loop: Loop, files: Sequence[Path]) -> Predictions:
 
 
 def _table(names: Sequence[str], found: Predictions, top: int) -> Table:
-    table = Table(title=f"{found.project}, checkpoint {found.checkpoint}", title_justify="left")
-    table.add_column("item", overflow="fold")
-    table.add_column("answer", overflow="fold")
+    shown = table(("item", "answer"), f"{found.project}, checkpoint {found.checkpoint}")
     for name, one in zip(names, found.predictions, strict=True):
-        table.add_row(name, _words(one, top))
-    return table
+        shown.add_row(name, _words(one, top))
+    return shown
 
 
 def _words(one: Prediction, top: int) -> str:

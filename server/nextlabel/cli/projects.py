@@ -7,10 +7,9 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from nextlabel.cli.options import as_json, opened, with_settings
-from nextlabel.cli.screen import Screen, metrics_line
+from nextlabel.cli.screen import Screen, metrics_line, table
 from nextlabel.engine.settings import Settings
 
 
@@ -29,12 +28,10 @@ def command(settings: Settings, as_json: bool) -> None:
 
 
 def _show(console: Console, found: list[dict[str, Any]]) -> None:
-    table = Table()
-    for heading in ("project", "title", "items", "labelled", "open", "live", "measured"):
-        table.add_column(heading, overflow="fold")
+    rows = table(("project", "title", "items", "labelled", "open", "live", "measured"))
     for entry in found:
         counts = [str(entry[name]) for name in ("items", "labelled", "open")]
         shown = {name: value for name, value in entry["metrics"].items() if name in ("accuracy", "rmse")}
         said = entry["missing"] or metrics_line(shown)
-        table.add_row(entry["name"], entry["title"], *counts, entry["live"] or "", said)
-    console.print(table)
+        rows.add_row(entry["name"], entry["title"], *counts, entry["live"] or "", said)
+    console.print(rows)

@@ -7,10 +7,9 @@ from urllib.parse import quote
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from nextlabel.cli.options import as_json, imported, opened, project, with_settings
-from nextlabel.cli.screen import Screen
+from nextlabel.cli.screen import Screen, table
 from nextlabel.engine.answers import QueryAnswer
 from nextlabel.engine.loop import Loop
 from nextlabel.engine.settings import Settings
@@ -65,11 +64,9 @@ def _addresses(loop: Loop) -> Callable[[str], str | None]:
 
 def _show(console: Console, found: QueryAnswer) -> None:
     by = f"by {found.checkpoint}" if found.checkpoint else "before any training"
-    table = Table(title=f"{found.query}: {found.strategy}, {by}", title_justify="left")
-    for heading in ("item", "score", "reason", "suggestion"):
-        table.add_column(heading, overflow="fold")  # an id that is cut off names nothing
+    shown = table(("item", "score", "reason", "suggestion"), f"{found.query}: {found.strategy}, {by}")
     for item in found.items:
         guess = f"{item.suggestion.label} {item.suggestion.probability:.1%}" if item.suggestion else ""
-        table.add_row(item.id, f"{item.score:.4g}", item.reason, guess)
-    console.print(table)
+        shown.add_row(item.id, f"{item.score:.4g}", item.reason, guess)
+    console.print(shown)
     click.echo(f"{found.remaining} could be asked; {found.stale_labels} labels have not been learnt from")

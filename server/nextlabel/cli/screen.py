@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
 
 _WIDE = 10_000
 
@@ -51,6 +52,11 @@ class Screen:
         with open(os.devnull, "w") as sink, bar, redirect_stdout(sink):  # noqa: PTH123 - no file, a sink
             task = bar.add_task(what, total=1.0, said="")
             yield lambda share, said: bar.update(task, completed=share, said=said)
+
+
+def table(headings: Sequence[str], title: str | None = None) -> Table:
+    """Return a table that folds what does not fit: an id that is cut off names nothing."""
+    return Table(*(Column(name, overflow="fold") for name in headings), title=title, title_justify="left")
 
 
 def metrics_line(metrics: dict[str, float] | Any) -> str:

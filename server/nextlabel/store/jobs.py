@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, Update, func, select, update
+from sqlalchemy import Connection, Select, Update, and_, func, or_, select, update
 
 from nextlabel.contracts.errors import Conflict, Unknown
 from nextlabel.store import bulk, plain
@@ -87,9 +87,10 @@ def page(c: Connection, project: str | None, limit: int, before: int | None = No
     return [JobRow(*row) for row in c.execute(statement)]
 
 
-def waiting(c: Connection, kinds: Sequence[Kind]) -> bool:
-    """Whether there is a job to claim: a cheap look, for a worker that would else take the write lock."""
-    return c.execute(_oldest(kinds)).scalar() is not None
+def waiting(c: Connection, kinds: Sequence[Kind], owner: str = "") -> bool:
+    """Whether there is a job to claim, or one that `owner` has: a cheap look, for a worker that would else write."""
+    either = or_(jobs.c.state == "queued", and_(jobs.c.state == "running", jobs.c.owner == owner))
+    return c.execute(select(jobs.c.id).where(either, jobs.c.kind.in_(kinds)).limit(1)).scalar() is not None
 
 
 def claimed(c: Connection, owner: str, kinds: Sequence[Kind]) -> list[int]:

@@ -22,7 +22,7 @@ from nextlabel.contracts import (
 from nextlabel.contracts.errors import DatasetMissing
 from nextlabel.contracts.items import Content
 from nextlabel.engine.pictures.decoding import prepare
-from nextlabel.engine.plugins.checking import known_truth
+from nextlabel.engine.plugins.checking import known_truth, no_sets
 from nextlabel.testing.require import blamed, check_record, no_global_randomness, require
 
 LOOKED_AT = 5
@@ -105,8 +105,8 @@ def _check_labels(contents: Contents) -> None:
     if contents.truth is not None:
         _check_truth(np.asarray(contents.truth), size, classes, "truth")
     if contents.candidates is not None:
-        kind = getattr(contents.candidates, "dtype", type(contents.candidates).__name__)
-        require(kind == np.bool_, f"candidates must be booleans, True for each class an item could be, not {kind}")
+        fault = no_sets(contents.candidates)
+        require(fault is None, str(fault))
         shape = contents.candidates.shape
         require(shape == (size, classes), f"candidates are {shape}, not {(size, classes)}")
         require(contents.candidates.any(axis=1).all(), "an item has no candidate class at all")

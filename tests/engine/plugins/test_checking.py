@@ -7,33 +7,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+from contents_help import SOUND, VECTORS
 
-from nextlabel.contracts import Contents, TestSplit, VectorItems
+from nextlabel.contracts import Contents, TestSplit
 from nextlabel.contracts.errors import PluginError
 from nextlabel.engine.plugins.checking import check_contents
 
-POINTS = VectorItems(np.zeros((4, 2), np.float32))
-GOOD = Contents(
-    ids=["a", "b", "c", "d"],
-    content=POINTS,
-    classes=("yes", "no"),
-    truth=np.array([0, 1, -1, 0]),
-    candidates=np.ones((4, 2), np.bool_),
-    initial=np.array([0]),
-    holdout=np.array([1]),
-    test=TestSplit(POINTS, np.array([0, 1, 1, 0])),
-)
 VALUES = Contents(
     ids=["a", "b", "c", "d"],
-    content=POINTS,
+    content=VECTORS,
     truth=np.array([0.5, np.nan, 1.5, 2.5]),
     initial=np.array([0]),
-    test=TestSplit(POINTS, np.array([0.5, 1.5, 2.5, 3.5])),
+    test=TestSplit(VECTORS, np.array([0.5, 1.5, 2.5, 3.5])),
 )
 MASK = np.array([True, False, False, False])
 
 
-@pytest.mark.parametrize("contents", [GOOD, VALUES])
+@pytest.mark.parametrize("contents", [SOUND, VALUES])
 @pytest.mark.parametrize(
     "change",
     [{}, {"initial": np.array([], np.int64)}, {"initial": np.array([3, 0], np.uint8)}, {"initial": None, "test": None}],
@@ -45,26 +35,26 @@ def test_what_fits_together_passes(contents: Contents, change: dict[str, Any]) -
 @pytest.mark.parametrize(
     ("contents", "change", "reason"),
     [
-        (GOOD, {"candidates": np.ones((4, 2), np.uint8)}, "candidates must be booleans, True for each .*, not uint8"),
-        (GOOD, {"candidates": np.ones((4, 2))}, "candidates must be booleans, .*, not float64"),
-        (GOOD, {"candidates": [[True, True]] * 4}, "candidates must be booleans, .*, not list"),
-        (GOOD, {"initial": MASK}, "initial must be positions, integers from 0 to 3, not bool"),
-        (GOOD, {"initial": np.array([0.0])}, "initial must be positions, integers from 0 to 3, not float64"),
-        (GOOD, {"holdout": MASK}, "holdout must be positions, integers from 0 to 3, not bool"),
-        (GOOD, {"initial": np.array([2])}, "initial names items whose truth is not known"),
+        (SOUND, {"candidates": np.ones((4, 2), np.uint8)}, "candidates must be booleans, True for each .*, not uint8"),
+        (SOUND, {"candidates": np.ones((4, 2))}, "candidates must be booleans, .*, not float64"),
+        (SOUND, {"candidates": [[True, True]] * 4}, "candidates must be booleans, .*, not list"),
+        (SOUND, {"initial": MASK}, "initial must be positions, integers from 0 to 3, not bool"),
+        (SOUND, {"initial": np.array([0.0])}, "initial must be positions, integers from 0 to 3, not float64"),
+        (SOUND, {"holdout": MASK}, "holdout must be positions, integers from 0 to 3, not bool"),
+        (SOUND, {"initial": np.array([2])}, "initial names items whose truth is not known"),
         (VALUES, {"initial": np.array([1])}, "initial names items whose truth is not known"),
         (
-            GOOD,
-            {"test": TestSplit(POINTS, np.array([0, 1, -1, 0]))},
+            SOUND,
+            {"test": TestSplit(VECTORS, np.array([0, 1, -1, 0]))},
             "the test split's truth must be class numbers from 0 to 1, none of them unknown",
         ),
         (
             VALUES,
-            {"test": TestSplit(POINTS, np.array([0.5, np.nan, 2.5, 3.5]))},
+            {"test": TestSplit(VECTORS, np.array([0.5, np.nan, 2.5, 3.5]))},
             "the test split's truth must be finite numbers, none of them unknown",
         ),
         (
-            GOOD,
+            SOUND,
             {"candidates": np.ones((4, 2), np.uint8), "initial": MASK},
             "candidates must be booleans, .*, not uint8; initial must be positions, .*, not bool",
         ),

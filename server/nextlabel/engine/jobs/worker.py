@@ -82,12 +82,11 @@ class Worker:
 
     def _claim(self, slot: tuple[Kind, ...]) -> None:
         with self._context.database.read() as connection:
-            # nothing of this slot runs: what the table says of it was claimed as the database went away
-            lost = jobs.claimed(connection, self._owner, slot)
-            if not lost and not jobs.waiting(connection, slot):  # looking takes no write lock
+            if not jobs.waiting(connection, slot, self._owner):  # looking takes no write lock
                 return
         with self._context.database.write() as connection:
-            for number in lost:
+            # nothing of this slot runs: what the table says of it was claimed as the database went away
+            for number in jobs.claimed(connection, self._owner, slot):
                 jobs.finish(connection, number, self._owner, "interrupted", time.time(), error="it was never started")
             job = jobs.claim(connection, self._owner, slot, time.time())
         if job is None:

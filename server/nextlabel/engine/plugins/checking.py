@@ -46,12 +46,19 @@ def _labels(contents: Contents) -> Iterator[str]:
     sets = contents.candidates
     if sets is None:
         return
-    # a row of numbers 0 and 1 would be read as the positions of classes, and give wrong labels
-    kind = getattr(sets, "dtype", type(sets).__name__)
-    if kind != np.bool_:
-        yield f"candidates must be booleans, True for each class an item could be, not {kind}"
+    if (fault := no_sets(sets)) is not None:
+        yield fault
     elif sets.shape != (len(contents.ids), count) or not sets.any(axis=1).all():
         yield f"candidates must be rows of {count}, each with one class or more"
+
+
+def no_sets(candidates: object) -> str | None:
+    """Say why these are no candidate sets of any size, or return None."""
+    # a row of numbers 0 and 1 would be read as the positions of classes, and give wrong labels
+    kind = getattr(candidates, "dtype", type(candidates).__name__)
+    return (
+        None if kind == np.bool_ else f"candidates must be booleans, True for each class an item could be, not {kind}"
+    )
 
 
 def _places(contents: Contents) -> Iterator[str]:

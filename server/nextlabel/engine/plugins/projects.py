@@ -184,8 +184,9 @@ def check_plugins(
 
 
 def _fault(fault: Any) -> str:
+    said = f"{fault['msg'][0].lower()}{fault['msg'][1:]}"
     if not fault["loc"]:  # of the whole: lists nested deeper than they are read
-        return f"{fault['msg'][0].lower()}{fault['msg'][1:]}"
+        return said
     *parents, last = [str(part) for part in fault["loc"]]
     where = f"[{'.'.join(parents)}] {last}" if parents else last
     if fault["type"] == "extra_forbidden":
@@ -193,7 +194,7 @@ def _fault(fault: Any) -> str:
         known = tables.get(parents[0], ProjectConfig) if parents else ProjectConfig
         return f"{where}: not a key here; {suggest(last, [key for key in known.model_fields if key != 'name'])}"
     got = "" if fault["type"] == "missing" else f", not {fault['input']!r}"
-    return f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]}{got}"
+    return f"{where}: {said}{got}"
 
 
 __all__ = ["Choice", "Labels", "ProjectConfig", "Projects", "load_projects", "read_project"]
