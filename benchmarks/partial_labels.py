@@ -28,6 +28,7 @@ from nextlabel_plugins.networks.hardware import native_bfloat16
 RESULTS = Path(__file__).parent / "results" / "partial_labels.jsonl"
 PLAIN = 'network = "fast"\nepochs = 24\nflip = true\ngrowth = true\naveraging = "flip-shift"'
 STRONGER = PLAIN.replace("epochs = 24", "epochs = 16") + "\nconsistency = true"
+LONGER = STRONGER.replace("epochs = 16", "epochs = 18") + "\nbatch = 1000"
 PAPER = 'network = "mlp"\nshift = 0.0'
 FILE = """title = "Partial labels"
 seed = {seed}
@@ -56,7 +57,7 @@ def project(setting: str, seed: int, more: str = "") -> str:
     kind, _, rate = setting.rpartition("-")
     dataset, learner, holdout = {
         "photos": ("cifar10", PLAIN, 0.02),
-        "photos-stronger": ("cifar10", STRONGER, 0.02),
+        "photos-stronger": ("cifar10", LONGER if rate == "0.5" else STRONGER, 0.02),
         "mnist-mlp": ("mnist", PAPER, 0.0),
     }[kind]
     return FILE.format(seed=seed, dataset=dataset, rate=float(rate), learner=learner + more, holdout=holdout)
