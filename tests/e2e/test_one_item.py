@@ -7,6 +7,8 @@ import io
 import json
 import math
 import re
+from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +64,43 @@ def command(*words: str) -> None:
     assert done.exit_code == 0, done.output
 
 
+@dataclass
+class Told:
+    """What a training of `proden` was told: the items it learns from, and what each was held to, visit by visit."""
+
+    pixels: np.ndarray
+    candidates: np.ndarray
+    weights: dict[int, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
+
+
+def training_of_proden(monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray, candidates: np.ndarray) -> Told:
+    from nextlabel.contracts import Targets, Training
+    from nextlabel.engine.pictures.images import PixelItems
+    from nextlabel_plugins.learners.proden import Proden, ProdenParameters
+    from nextlabel_plugins.networks import proden_fitting
+    from nextlabel_plugins.networks.soft_targets import SoftTargets
+
+    told = []
+
+    class Noted(SoftTargets):
+        def loss(self, rows, logits, weights):
+            for row, held_to in zip(rows.tolist(), weights.numpy(), strict=True):
+                told[-1].weights[row].append(held_to.copy())
+            return super().loss(rows, logits, weights)
+
+    def noted(shape, data, *rest):
+        told.append(Told(data.pictures.numpy(), data.candidates.numpy()))
+        return train(shape, data, *rest)
+
+    train = proden_fitting.train
+    monkeypatch.setattr(proden_fitting, "SoftTargets", Noted)
+    monkeypatch.setattr(proden_fitting, "train", noted)
+    learner = Proden(ProdenParameters(network="mlp", filters=8, epochs=2, steps=1))
+    learner.fit(PixelItems(pixels), Targets(candidates=candidates), Training(0))
+    (only,) = told
+    return only
+
+
 DISAGREEING = [
     ("apart", {"ann": ["1"], "bob": ["7"]}, ["1", "7"], "union"),
     ("in part", {"ann": ["1", "7"], "bob": ["4", "7", "9"]}, ["7"], "intersection"),
@@ -72,7 +111,7 @@ DISAGREEING = [
 @pytest.mark.parametrize(
     ("said", "resolved", "how"), [case[1:] for case in DISAGREEING], ids=[c[0] for c in DISAGREEING]
 )
-def test_what_two_say_of_an_item_is_what_training_sees(recorded, said, resolved, how):
+def test_what_two_say_of_an_item_is_what_training_sees(recorded, monkeypatch, said, resolved, how):
     import torch
 
     from nextlabel_plugins.networks.candidates import candidate_loss
@@ -117,6 +156,15 @@ def test_what_two_say_of_an_item_is_what_training_sees(recorded, said, resolved,
         assert before.sum().item() == pytest.approx(1, abs=1e-6)
     entropy = -(inside * np.log(shares[places])).sum()
     assert targets.loss(only, views, now).item() == pytest.approx(entropy, abs=1e-6)
+
+    # a real training by it
+    told = training_of_proden(monkeypatch, given["pixels"], given["candidates"])
+    (place,) = np.flatnonzero((told.pixels == given["pixels"][row]).all(axis=(1, 2, 3)))
+    assert [name for name, could in zip(classes, told.candidates[place], strict=True) if could] == resolved
+    assert len(told.weights[place]) >= 2
+    for weights in told.weights[place]:
+        assert set(np.flatnonzero(weights)) == set(places)
+        assert weights.sum() == pytest.approx(1, abs=1e-6)
 
     # its page
     page = client.get(f"/projects/recorded/pool/{item['id']}").get_data(as_text=True)

@@ -50,6 +50,14 @@ def test_it_learns_from_partial_labels_alone(
     assert accuracy(model, items, truth) > 0.85
 
 
+def test_each_picture_is_learnt_with_its_own_set(digits: tuple[PixelItems, np.ndarray]) -> None:
+    items, truth = digits
+    given = targets(truth, 500, 0.3)
+    given.candidates[:500:2] = True  # labelled and not, by turns
+    own = {"network": "mlp", "filters": 64, "rate": 0.05, "shift": 0.0}
+    assert accuracy(Proden(replace(LEARNING, **own)).fit(items, given, Training(0)), items, truth) > 0.75
+
+
 def test_unlabelled_items_are_left_out_unless_asked_for(digits: tuple[PixelItems, np.ndarray]) -> None:
     items, truth = digits
     some = Proden(QUICK).fit(items.take(np.arange(20)), targets(truth[:20], 20), Training(0))

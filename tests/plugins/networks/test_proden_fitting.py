@@ -15,6 +15,7 @@ from nextlabel_plugins.networks.kinds import make
 from nextlabel_plugins.networks.network import PictureNetwork, Shape
 from nextlabel_plugins.networks.proden_fitting import Data, Recipe, train
 from nextlabel_plugins.networks.resident import Resident
+from nextlabel_plugins.networks.soft_targets import SoftTargets, restricted
 
 SHAPE = Shape(8, 8, 1, 4, 4, 0.0, "fast")
 RECIPE = Recipe(
@@ -66,13 +67,37 @@ class CrossEntropy:
         return self.weights[rows]
 
 
-@pytest.mark.parametrize("kind", ["fast", "mlp", "resnet18"])
+@pytest.mark.parametrize("kind", ["fast", "mlp", "convnet12", "resnet18"])
 def test_full_labels_are_plain_cross_entropy_to_the_bit(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ours = fitted(data(), kind=kind)
     monkeypatch.setattr(proden_fitting, "SoftTargets", CrossEntropy)
     assert torch.equal(ours, fitted(data(), kind=kind))
     monkeypatch.undo()
     assert not torch.equal(ours, fitted(data(more=0.3), kind=kind))
+
+
+@pytest.mark.parametrize("consistency", [False, True])
+@pytest.mark.parametrize("delay", [False, True])
+def test_it_learns_from_the_targets_of_the_same_forward_pass_or_of_the_last_visit(
+    delay: bool, consistency: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    class Noted(SoftTargets):
+        def loss(self, rows: Tensor, logits: Tensor, weights: Tensor) -> Tensor:
+            kept.append((rows.clone(), logits.detach().clone(), weights.clone()))
+            return super().loss(rows, logits, weights)
+
+    monkeypatch.setattr(proden_fitting, "SoftTargets", Noted)
+    given = data(96, more=0.4)  # whole batches: no item twice in one
+    fitted(given, replace(RECIPE, delay=delay, consistency=consistency))
+    last = given.candidates / given.candidates.sum(dim=1, keepdim=True)
+    for rows, logits, weights in kept:
+        said = restricted(logits.mean(dim=0), given.candidates[rows])
+        assert not torch.equal(said, last[rows])
+        assert torch.equal(weights, last[rows] if delay else said)
+        last[rows] = said
+    assert sum(len(rows) for rows, _, _ in kept) == RECIPE.epochs * 96
 
 
 @pytest.mark.parametrize("recipe", [RECIPE, replace(RECIPE, consistency=True, growth=True, momentum=0.5)])
