@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
+from math import sqrt
 from pathlib import Path
 
 import pytest
 
+from nextlabel.engine.checkpoints.evaluating import measure
 from nextlabel.engine.checkpoints.models import drawn
 from nextlabel.engine.checkpoints.shipping import find
+from nextlabel.engine.pictures.images import PixelItems
 from nextlabel.engine.plugins.projects import load_projects
 from nextlabel.engine.plugins.registry import load
+from nextlabel.engine.serving.live import Served
 from nextlabel.store.checkpoint_files import CARD, ONNX, WEIGHTS, checked
+from nextlabel_plugins.datasets.candidate_sets import PartialParameters
+from nextlabel_plugins.datasets.cifar10 import Cifar10
 
 ROOT = Path(__file__).parents[1]
 MOST = 10_000_000
 """Bytes of a checkpoint that ships."""
+ASKED = 2000
+"""Pictures of the ten thousand of its test split that `photos` is asked again."""
 
 
 def test_the_wheel_carries_it_and_so_does_the_source():
@@ -44,9 +53,23 @@ def test_the_card_says_what_photos_was_measured_to_reach():
     assert photos.card["test"]["accuracy"] >= 0.943
 
 
+def test_photos_answers_as_its_card_says():
+    root = Path(os.environ.get("NEXTLABEL_DATA") or "/nowhere")
+    if not (root / Cifar10.folder).is_dir():
+        pytest.skip("CIFAR-10 is not where NEXTLABEL_DATA points to")
+    (photos,) = (one for one in find(ROOT / "trained")[0] if one.project == "photos")
+    test = Cifar10(PartialParameters()).read(root, 0).test
+    served = Served(photos.name, photos.card, photos.folder, load())
+    said = measure(served, PixelItems(test.content.array[:ASKED]), test.truth[:ASKED], 2, lambda _: None)
+    told = photos.card["test"]["accuracy"]
+    assert said["accuracy"] == pytest.approx(told, abs=3 * sqrt(told * (1 - told) / ASKED))
+
+
 def test_each_was_made_with_the_project_as_it_is():
     """Else what it learnt from would be held out here, and it could not be compared with what is trained here."""
     projects = load_projects(load(), None)
     for one in find(ROOT / "trained")[0]:
-        for name, value in drawn(projects.get(one.project)).items():
+        config = projects.get(one.project)
+        for name, value in drawn(config).items():
             assert one.card[name] == value, name
+        assert one.card["learner"] == {"plugin": config.learner.plugin, "parameters": config.learner.parameters}
