@@ -64,6 +64,30 @@ def command(*words: str) -> None:
     assert done.exit_code == 0, done.output
 
 
+def losses_are_of(places: list[int], candidates: np.ndarray) -> None:
+    import torch
+
+    from nextlabel_plugins.networks.candidates import candidate_loss
+    from nextlabel_plugins.networks.soft_targets import SoftTargets
+
+    # minus the logarithm of the probability in the set
+    logits = np.linspace(-1, 2, candidates.shape[1])
+    shares = np.exp(logits) / np.exp(logits).sum()
+    sets = torch.from_numpy(candidates)
+    loss = candidate_loss(torch.from_numpy(logits)[None], sets).item()
+    assert loss == pytest.approx(-math.log(shares[places].sum()), abs=1e-9)
+
+    # progressive identification: equal weights first, then the probabilities within the set
+    inside = shares[places] / shares[places].sum()
+    targets, views, only = SoftTargets(sets), torch.from_numpy(logits).float()[None, None], torch.tensor([0])
+    for weights in (np.full(len(places), 1 / len(places)), inside):
+        before, now = targets.weights[only], targets.update(only, views)
+        assert before[0, places].numpy() == pytest.approx(weights, abs=1e-6)
+        assert before.sum().item() == pytest.approx(1, abs=1e-6)
+    entropy = -(inside * np.log(shares[places])).sum()
+    assert targets.loss(only, views, now).item() == pytest.approx(entropy, abs=1e-6)
+
+
 @dataclass
 class Told:
     """What a training of `proden` was told: the items it learns from, and what each was held to, visit by visit."""
@@ -112,11 +136,6 @@ DISAGREEING = [
     ("said", "resolved", "how"), [case[1:] for case in DISAGREEING], ids=[c[0] for c in DISAGREEING]
 )
 def test_what_two_say_of_an_item_is_what_training_sees(recorded, monkeypatch, said, resolved, how):
-    import torch
-
-    from nextlabel_plugins.networks.candidates import candidate_loss
-    from nextlabel_plugins.networks.soft_targets import SoftTargets
-
     command("train", "recorded")
     app = create_app(Settings.from_environment())
     client = app.test_client()
@@ -139,25 +158,9 @@ def test_what_two_say_of_an_item_is_what_training_sees(recorded, monkeypatch, sa
     classes = client.get("/info").get_json()["projects"][0]["classes"]
     assert [name for name, could in zip(classes, given["candidates"][row], strict=True) if could] == resolved
 
-    # the loss: minus the logarithm of the probability in the set
-    logits = np.linspace(-1, 2, len(classes))
-    shares = np.exp(logits) / np.exp(logits).sum()
-    by_hand = -math.log(sum(shares[classes.index(name)] for name in resolved))
-    sets = torch.from_numpy(given["candidates"][row : row + 1])
-    assert candidate_loss(torch.from_numpy(logits)[None], sets).item() == pytest.approx(by_hand, abs=1e-9)
-
-    # that of progressive identification: equal weights first, then the probabilities within the set
+    # the losses, and a training by the second
     places = [classes.index(name) for name in resolved]
-    inside = shares[places] / shares[places].sum()
-    targets, views, only = SoftTargets(sets), torch.from_numpy(logits).float()[None, None], torch.tensor([0])
-    for weights in (np.full(len(places), 1 / len(places)), inside):
-        before, now = targets.weights[only], targets.update(only, views)
-        assert before[0, places].numpy() == pytest.approx(weights, abs=1e-6)
-        assert before.sum().item() == pytest.approx(1, abs=1e-6)
-    entropy = -(inside * np.log(shares[places])).sum()
-    assert targets.loss(only, views, now).item() == pytest.approx(entropy, abs=1e-6)
-
-    # a real training by it
+    losses_are_of(places, given["candidates"][row : row + 1])
     told = training_of_proden(monkeypatch, given["pixels"], given["candidates"])
     (place,) = np.flatnonzero((told.pixels == given["pixels"][row]).all(axis=(1, 2, 3)))
     assert [name for name, could in zip(classes, told.candidates[place], strict=True) if could] == resolved

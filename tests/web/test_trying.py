@@ -77,6 +77,12 @@ def test_several_are_a_list_and_one_that_is_refused_keeps_no_other_from_its_answ
     assert stored() == before
 
 
+def test_of_several_too_it_says_that_much_is_cut_off(client):
+    page = several(client, saved(smooth(64, 64)), saved(smooth(300, 100))).get_data(as_text=True)
+    rows = re.findall(r"<tr>(.*?)</tr>", page.partition("<tbody>")[2], re.DOTALL)
+    assert ["Only the middle is seen: 33 % of the picture" in row for row in rows] == [False, True]
+
+
 def test_one_that_is_empty_keeps_no_other_from_its_answer(client):
     page = several(client, saved(smooth(64, 64)), b"").get_data(as_text=True)
     assert page.count("data-row") >= 1

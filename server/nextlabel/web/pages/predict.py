@@ -25,13 +25,20 @@ class Row:
     """One of several pictures: its prediction, or why there is none."""
 
     name: str
-    found: Prediction | None = None
+    look: Look | None = None
     fault: str = ""
 
     @property
-    def unsure(self) -> str:
-        """Between what the model wavers; nothing where it is sure."""
-        return unsure(doubt((self.found and self.found.probabilities) or {}))
+    def found(self) -> Prediction | None:
+        """The prediction."""
+        return self.look and self.look.predictions.predictions[0]
+
+    @property
+    def remarks(self) -> list[str]:
+        """Between what the model wavers, and how little of the picture it sees; nothing of either where all is well."""
+        if self.look is None or self.found is None:
+            return []
+        return [word for word in (unsure(doubt(self.found.probabilities or {})), cut_off(self.look)) if word]
 
 
 def predict() -> Response:
@@ -69,7 +76,7 @@ def _page(status: int, **shown: object) -> Response:
 
 def _row(blob: bytes, name: str) -> Row:
     try:
-        return Row(name, loop().predict_images([blob]).predictions[0])
+        return Row(name, loop().look(blob))
     except NextlabelError as error:
         log_fault(error)
         return Row(name, fault=str(error))
