@@ -128,6 +128,16 @@ def odd_pictures() -> Mapping[str, Odd]:
         "one transparent deep grey": Odd(
             png(64, 64, 16, 0, (b"\x00" + b"\x01\x02" * 64) * 64, (b"tRNS", b"\x01\x02")), like=white
         ),
+        "one transparent grey of 2 bits": Odd(
+            png(64, 64, 2, 0, (b"\x00" + b"\x55" * 16) * 64, (b"tRNS", b"\x00\x01")), like=white
+        ),
+        "one transparent grey of 4 bits": Odd(
+            png(64, 64, 4, 0, (b"\x00" + b"\x33" * 32) * 64, (b"tRNS", b"\x00\x03")), like=white
+        ),
+        "4 bits of grey, another transparent": Odd(
+            png(64, 64, 4, 0, (b"\x00" + b"\x33" * 32) * 64, (b"tRNS", b"\x00\x04")),
+            like=Image.new("L", (64, 64), 51),
+        ),
         "16 bits of grey": Odd(png(64, 64, 16, 0, lines), like=grey),
         "16 bits of colour": Odd(
             png(64, 64, 16, 2, b"".join(b"\x00" + row.repeat(2, axis=1).tobytes() for row in np.asarray(plain))),
@@ -168,6 +178,9 @@ def odd_pictures() -> Mapping[str, Odd]:
         "a JPEG of no picture": Odd(b"\xff\xd8\xff\xd9", 422, reason="JPEG does not decode"),
         "a PNG's bomb": Odd(png(30_000, 30_000, 8, 0, bytes(100)), 413, reason="30000 x 30000"),
         "a JPEG's bomb": Odd(jpeg.replace(struct.pack(">HH", 64, 64), b"\xff\xff\xff\xff", 1), 413, reason="pixels"),
+        "a WebP's bomb": Odd(
+            b"RIFF\x16\x00\x00\x00WEBPVP8X\x0a" + bytes(7) + b"\xff\x3f\x00" * 2, 413, reason="16384 x 16384"
+        ),
         "a palette PNG without a palette": Odd(
             png(4, 4, 8, 3, (b"\x00" + bytes(range(4))) * 4), 422, reason="PNG does not decode"
         ),

@@ -25,6 +25,7 @@ from nextlabel.engine.pictures.flattening import flat
 from nextlabel.engine.pictures.formats import READ, format_of, refusal
 from nextlabel.engine.pictures.jpeg import markers
 from nextlabel.engine.pictures.orientation import sideways, upright
+from nextlabel.engine.pictures.webp import canvas
 
 R = TypeVar("R")
 Size = tuple[int, int]
@@ -39,6 +40,8 @@ GAP = 3
 """How many times larger than needed a JPEG is decoded at least: below that the crude averaging shows."""
 _NOTES = (b"eXIf", b"iTXt", b"tEXt", b"zTXt")
 """A PNG's chunks that may say which way up it is."""
+_FEW: Mapping[str, int] = {"L;2": 2, "L;4": 4}
+"""Bits of grey, by Pillow's name for how they are packed."""
 _LARGE = 10_000_000
 _SHOWN = 200
 
@@ -50,7 +53,18 @@ class _Jpeg(JpegImageFile):
         return Image.Exif()
 
 
-_OPENERS: Mapping[str, Callable[[BytesIO], ImageFile]] = {"JPEG": _Jpeg, "PNG": PngImageFile, "WebP": WebPImageFile}
+class _Png(PngImageFile):
+    """With its transparent level of grey in 8 bits, as its pixels are: Pillow leaves it in the file's 2 or 4."""
+
+    def _open(self) -> None:
+        super()._open()  # type: ignore[no-untyped-call]
+        clear, bits = self.info.get("transparency"), _FEW.get(str(self.tile[0].args) if self.tile else "")
+        if bits is not None and isinstance(clear, int):
+            most = 2**bits - 1
+            self.info["transparency"] = (clear & most) * 255 // most
+
+
+_OPENERS: Mapping[str, Callable[[BytesIO], ImageFile]] = {"JPEG": _Jpeg, "PNG": _Png, "WebP": WebPImageFile}
 
 
 def inspect(data: bytes, max_pixels: int = MAX_PIXELS) -> str:
@@ -157,16 +171,22 @@ def _open(data: bytes, max_pixels: int) -> tuple[str, ImageFile]:
 
 
 def _header(kind: str, data: bytes, max_pixels: int) -> ImageFile:
+    if kind == "WebP" and (size := canvas(data)):
+        _bounded(size, max_pixels)
     try:
         # not Image.open: it would look for other formats, and for more pictures in this one
         image = _OPENERS[kind](BytesIO(data))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # a WebP's, before it makes room
-        raise TooLarge(f"the picture has far more pixels than the {max_pixels:,} that are read") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own bound
+        raise TooLarge(f"the {kind} has more pixels than its decoder takes") from None
     except Exception as error:  # noqa: BLE001 - a broken header can raise anything from a decoder
         raise _broken(kind, error) from None
-    if image.width * image.height > max_pixels:
-        raise TooLarge(f"the picture has {image.width} x {image.height} pixels; at most {max_pixels:,} are read")
+    _bounded(image.size, max_pixels)
     return image
+
+
+def _bounded(size: tuple[int, int], max_pixels: int) -> None:
+    if size[0] * size[1] > max_pixels:
+        raise TooLarge(f"the picture has {size[0]} x {size[1]} pixels; at most {max_pixels:,} are read")
 
 
 def _load(kind: str, image: ImageFile) -> ImageFile:
