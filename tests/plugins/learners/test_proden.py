@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,14 +39,21 @@ def accuracy(model: object, items: PixelItems, truth: np.ndarray) -> float:
     return float((said.probabilities.argmax(axis=1) == truth[500:]).mean())
 
 
-@pytest.mark.parametrize("network", ["fast", "mlp"])
+OWN: dict[str, dict[str, Any]] = {
+    "fast": {},
+    "mlp": {"filters": 64, "rate": 0.05, "shift": 0.0},
+    "convnet12": {"filters": 16, "rate": 0.05, "steps": 400},
+    "resnet18": {"filters": 8, "rate": 0.05},
+}
+
+
+@pytest.mark.parametrize("network", OWN)
 @pytest.mark.parametrize("consistency", [False, True])
 def test_it_learns_from_partial_labels_alone(
     digits: tuple[PixelItems, np.ndarray], network: str, consistency: bool
 ) -> None:
     items, truth = digits
-    own = {"filters": 64, "rate": 0.05, "shift": 0.0} if network == "mlp" else {}
-    parameters = replace(LEARNING, network=network, consistency=consistency, **own)
+    parameters = replace(LEARNING, network=network, consistency=consistency, **OWN[network])
     model = Proden(parameters).fit(items, targets(truth, 500, 0.3), Training(0))
     assert accuracy(model, items, truth) > 0.85
 
@@ -54,8 +62,8 @@ def test_each_picture_is_learnt_with_its_own_set(digits: tuple[PixelItems, np.nd
     items, truth = digits
     given = targets(truth, 500, 0.3)
     given.candidates[:500:2] = True  # labelled and not, by turns
-    own = {"network": "mlp", "filters": 64, "rate": 0.05, "shift": 0.0}
-    assert accuracy(Proden(replace(LEARNING, **own)).fit(items, given, Training(0)), items, truth) > 0.75
+    model = Proden(replace(LEARNING, network="mlp", **OWN["mlp"])).fit(items, given, Training(0))
+    assert accuracy(model, items, truth) > 0.75
 
 
 def test_unlabelled_items_are_left_out_unless_asked_for(digits: tuple[PixelItems, np.ndarray]) -> None:
