@@ -57,7 +57,7 @@ class _Png(PngImageFile):
     """With its transparent level of grey in 8 bits, as its pixels are: Pillow leaves it in the file's 2 or 4."""
 
     def _open(self) -> None:
-        super()._open()  # type: ignore[no-untyped-call]
+        super()._open()
         clear, bits = self.info.get("transparency"), _FEW.get(str(self.tile[0].args) if self.tile else "")
         if bits is not None and isinstance(clear, int):
             most = 2**bits - 1

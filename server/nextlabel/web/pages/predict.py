@@ -31,7 +31,7 @@ class Row:
     @property
     def found(self) -> Prediction | None:
         """The prediction."""
-        return self.look and self.look.predictions.predictions[0]
+        return None if self.look is None else self.look.predictions.predictions[0]
 
     @property
     def remarks(self) -> list[str]:
