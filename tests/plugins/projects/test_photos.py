@@ -1,16 +1,23 @@
-"""The project `photos` is what the design says it is."""
+"""The projects `photos` and `photos100` are what the design says they are."""
 
 from __future__ import annotations
+
+import pytest
 
 from nextlabel.engine.plugins.projects import load_projects
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.testing import check_project
 
 
-def test_photos(registry: Registry) -> None:
-    check_project(registry.projects["photos"].record, registry)
-    photos = load_projects(registry, None).get("photos")
-    assert photos.dataset.model_dump() == {"plugin": "cifar10", "partial_rate": 0.1}
-    assert (photos.learner.plugin, photos.learner.parameters["network"]) == ("proden", "fast")
+@pytest.mark.parametrize(
+    ("name", "dataset", "rate", "network"),
+    [("photos", "cifar10", 0.1, "fast"), ("photos100", "cifar100", 0.01, "resnet18")],
+)
+def test_photos(registry: Registry, name: str, dataset: str, rate: float, network: str) -> None:
+    check_project(registry.projects[name].record, registry)
+    photos = load_projects(registry, None).get(name)
+    assert photos.dataset.model_dump() == {"plugin": dataset, "partial_rate": rate}
+    assert (photos.learner.plugin, photos.learner.parameters["network"]) == ("proden", network)
     assert photos.strategy.plugin == "margin"
     assert photos.labels.initial == 0  # its labels are the sets
+    assert not photos.automatic  # unless it is the default
