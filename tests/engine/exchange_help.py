@@ -64,6 +64,11 @@ def said(project: Project) -> list[HistoryRow]:
     return list(project.loop.history())
 
 
+def sets(project: Project) -> list[tuple[str, tuple[str, ...] | None]]:
+    """Who is said to be what, in the order it was said."""
+    return [(row.id, row.candidates) for row in said(project)]
+
+
 def take(project: Project, path: Path, **options: Any) -> Imported:
     """Import a file or folder."""
     reading = Reading(**{name: options.pop(name) for name in ("delimiter", "question") if name in options})

@@ -20,6 +20,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nextlabel.contracts import Contents
+from nextlabel.engine.plugins.parameters import build
+from nextlabel.engine.plugins.registry import Registry
+
 SIZE, TESTS = 40, 12
 IDX = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
 BATCHES = {"cifar10": "CIFAR10", "cifar100": "CIFAR100"}
@@ -163,6 +167,17 @@ def publish(
             monkeypatch.setattr(source, "tgz_md5", md5(packed))
 
     return published
+
+
+@pytest.fixture
+def read(registry: Registry) -> Callable[..., Contents]:
+    """Read a data set by its name, with these parameters."""
+
+    def made(name: str, root: Path | None, seed: int = 0, **given: Any) -> Contents:
+        contents: Contents = build(registry.dataset(name), given, "[dataset]").read(root, seed)
+        return contents
+
+    return made
 
 
 @pytest.fixture(params=SOURCES)
