@@ -81,6 +81,66 @@ def test_what_cannot_be_sent_is_named_and_keeps_no_other_from_its_answer(window)
     assert page.locator(".several tbody th").all_inner_texts() == ["wide.jpg"]
 
 
+def test_a_file_that_is_gone_keeps_no_other_from_its_answer(window, tmp_path):
+    paths = [tmp_path / f"{number}.jpg" for number in range(12)]
+    for path in paths:
+        path.write_bytes(PICTURE)
+    page, held = window.visit("/projects/quick/"), []
+    page.route("**/projects/quick/?list=1", lambda route: route.continue_() if held else held.append(route))
+    page.set_input_files("#image", paths)
+    while not held:  # the first eight, which wait
+        page.wait_for_timeout(10)
+    paths[9].unlink()
+    paths[9].mkdir()  # the browser takes one that is gone for an empty one
+    held[0].continue_()
+    page.wait_for_selector("#fault:not(:empty)")
+    assert page.inner_text("#fault") == "The file 9.jpg cannot be read; it may have been moved or changed."
+    names = [path.name for path in paths if path.is_file()]
+    assert page.locator(".several tbody th").all_inner_texts() == names
+    assert page.inner_text("#status") == "11 of 12 pictures answered"
+
+
+def test_a_server_that_falls_silent_takes_back_no_answer(window):
+    page, calls = window.visit("/projects/quick/"), []
+
+    def answer_once(route):
+        calls.append(route)
+        route.abort() if len(calls) > 1 else route.continue_()
+
+    page.route("**/projects/quick/?list=1", answer_once)
+    page.set_input_files("#image", [sent(f"{number}.jpg", PICTURE) for number in range(10)])
+    page.wait_for_selector("#fault:not(:empty)")
+    assert "did not answer" in page.inner_text("#fault")
+    assert page.locator(".several tbody tr").count() == 8
+
+
+def test_a_request_has_as_many_bytes_as_a_server_takes(window):
+    page = window.visit("/projects/quick/")
+    split = """async sizes => {
+        const { portion } = await import("/static/files.js");
+        const files = sizes.map((size) => ({ size })), parts = [];
+        while (files.length) parts.push(portion(files, 3).map((file) => file.size));
+        return parts;
+    }"""
+    sizes = [10_000_000, 10_000_000, 1, 2, 3, 40_000_000, 4]
+    assert page.evaluate(split, sizes) == [[10_000_000], [10_000_000, 1, 2], [3], [40_000_000], [4]]
+
+
+@pytest.mark.parametrize("window", [{}, TELEPHONE], indirect=True)
+def test_a_tall_picture_is_not_squashed(window):
+    page = window.visit("/projects/quick/")
+    page.set_input_files("#image", sent("tall.jpg", saved(smooth(270, 1200), "JPEG")))
+    page.wait_for_selector("canvas[data-sent][data-drawn]")
+    assert page.evaluate("getComputedStyle(document.querySelector('canvas[data-sent]')).objectFit") == "contain"
+    # the frame is square on the screen too, in the middle of the picture
+    frame, canvas = (page.locator(name).bounding_box() for name in ("svg .frame", "canvas[data-sent]"))
+    assert frame["width"] == pytest.approx(frame["height"], rel=0.05)
+    assert frame["height"] == pytest.approx(canvas["height"] * 270 / 1200, rel=0.05)
+    for start, length in (("x", "width"), ("y", "height")):
+        middles = [box[start] + box[length] / 2 for box in (frame, canvas)]
+        assert middles[0] == pytest.approx(middles[1], abs=2)
+
+
 @pytest.mark.parametrize("window", [{}, {**TELEPHONE, **DARK}, WITHOUT_SCRIPT], indirect=True)
 def test_several_are_a_list(window, server):
     page = window.visit("/projects/quick/")

@@ -1,7 +1,8 @@
 // Sends files to POST /items, some at a time. A refused one keeps no other out: the server takes
 // all of a request or none, so what was refused is halved until the culprit stands alone.
 
-const TOGETHER = 16_000_000;  // bytes a request, unless one file has more
+import { opens, portion } from "../files.js";
+
 const TRIES = 3;
 const UNREADABLE = "the file cannot be read";
 
@@ -24,7 +25,7 @@ export class Sending {
     if (this.running) return;
     this.running = true;
     this.told();
-    while (this.waiting.length) await this.some(this.next());
+    while (this.waiting.length) await this.some(portion(this.waiting, this.limits.most));
     this.running = false;
     this.told();
   }
@@ -34,18 +35,6 @@ export class Sending {
     this.failed = [];
     this.total -= files.length;
     return this.send(files);
-  }
-
-  next() {
-    const batch = [];
-    let bytes = 0;
-    while (this.waiting.length && batch.length < this.limits.most) {
-      const file = this.waiting[0];
-      if (batch.length && bytes + file.size > TOGETHER) break;
-      bytes += file.size;
-      batch.push(this.waiting.shift());
-    }
-    return batch;
   }
 
   async some(batch) {
@@ -116,15 +105,5 @@ export class Sending {
       return `a picture has at most ${number(this.limits.limit)} bytes here; this has ${number(file.size)}`;
     }
     return "";
-  }
-}
-
-// Whether a file is still there and may be read: it may have moved or changed since it was chosen.
-async function opens(file) {
-  try {
-    await file.slice(0, 1).arrayBuffer();
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -1,11 +1,13 @@
 // Sends pictures as soon as they are chosen, dropped or pasted, and puts the answer, which the
 // server wrote, into this page. Without this file the form sends itself and gets the same page.
+import { opens, portion } from "../files.js";
 import { draw, drawSeen, drawSmall } from "./draw.js";
 
 const form = document.getElementById("try");
 const input = document.getElementById("image");
 const button = form.querySelector("button");
 const here = (id) => document.getElementById(id);
+const SILENT = "The server did not answer. Is it running?";
 const AT_A_TIME = Math.min(8, Number(form.dataset.most));
 let newest = 0;
 
@@ -41,10 +43,11 @@ async function take(list) {
   const mine = ++newest;
   const files = [...list];
   button.disabled = true;
+  if (files.length > 1) refuse("");  // of several, what was answered stays when something fails
   try {
     await (files.length === 1 ? one(files[0], mine) : several(files, mine));
   } catch {
-    if (mine === newest) refuse("The server did not answer. Is it running?");
+    if (mine === newest) (files.length === 1 ? refuse : tell)(SILENT);
   } finally {
     if (mine === newest) button.disabled = false;
   }
@@ -53,8 +56,11 @@ async function take(list) {
 async function one(file, mine) {
   const fault = unfit(file);
   if (fault) return refuse(fault);
-  const page = await ask([file]);
-  if (mine !== newest || !shows(page)) return;  // another picture was sent meanwhile
+  const page = await ask([file]).catch(async (error) => {
+    if (await opens(file)) throw error;
+  });
+  if (!page) return mine === newest && refuse(unreadable(file));
+  if (mine !== newest || !shows(page, refuse)) return;  // another picture was sent meanwhile
   here("answer").replaceChildren(...page.getElementById("answer").childNodes);
   here("fault").textContent = page.getElementById("fault").textContent;
   const told = [here("said"), here("answer").querySelector("figcaption strong")];
@@ -65,15 +71,28 @@ async function one(file, mine) {
 
 // A few at a time, so that the first answers stand there while the last are sent.
 async function several(files, mine) {
-  here("fault").textContent = "";
-  const good = files.filter((file) => !unfit(file));
-  here("answer").replaceChildren();
-  for (let start = 0; start < good.length; start += AT_A_TIME) {
-    const part = good.slice(start, start + AT_A_TIME);
-    const page = await ask(part, "?list=1");
-    if (mine !== newest || !shows(page)) return;
+  const faults = files.map(unfit).filter(Boolean);
+  const waiting = files.filter((file) => !unfit(file));
+  let answered = 0;
+  while (waiting.length && mine === newest) {
+    const part = portion(waiting, AT_A_TIME);
+    let page;
+    try {
+      page = await ask(part, "?list=1");
+    } catch (error) {
+      // a request fails as a whole where one of its files cannot be read: the others are sent again
+      const readable = [];
+      for (const file of part) {
+        if (await opens(file)) readable.push(file);
+        else faults.push(unreadable(file));
+      }
+      if (readable.length === part.length) throw error;
+      waiting.unshift(...readable);
+      continue;
+    }
+    if (mine !== newest || !shows(page, tell)) return;
     const fault = page.getElementById("fault").textContent;
-    if (fault) return refuse(fault);
+    if (fault) return tell(fault);
     const rows = [...page.querySelectorAll(".several tbody tr")].slice(0, part.length);
     const body = here("answer").querySelector(".several tbody");
     if (body) body.append(...rows);
@@ -81,10 +100,11 @@ async function several(files, mine) {
       page.querySelector(".several tbody").replaceChildren(...rows);
       here("answer").replaceChildren(page.querySelector(".several"));
     }
-    here("status").textContent = `${start + part.length} of ${files.length} pictures answered`;
+    answered += part.length;
+    here("status").textContent = `${answered} of ${files.length} pictures answered`;
     await Promise.all(rows.map((row, number) => drawSmall(part[number], row.querySelector("canvas"))));
   }
-  here("fault").textContent = files.map(unfit).filter(Boolean).join(" ");
+  if (mine === newest) tell(faults.join(" "));
 }
 
 async function ask(files, how = "") {
@@ -95,10 +115,10 @@ async function ask(files, how = "") {
 }
 
 // Whether it is this page; else the page of another error, or the one that asks for the token.
-function shows(page) {
+function shows(page, otherwise) {
   if (page.getElementById("answer")) return true;
   const fault = page.querySelector("[role=alert]");
-  if (fault) refuse(fault.textContent);
+  if (fault) otherwise(fault.textContent);
   else location.reload();
   return false;
 }
@@ -111,8 +131,18 @@ function unfit(file) {
   return "";
 }
 
+function unreadable(file) {
+  return `The file ${file.name} cannot be read; it may have been moved or changed.`;
+}
+
+// In the place of any answer.
 function refuse(text) {
   here("answer").replaceChildren();
   here("status").textContent = "";
+  tell(text);
+}
+
+// Beside what is answered.
+function tell(text) {
   here("fault").textContent = text;
 }
