@@ -1,11 +1,11 @@
 """Your own pictures: a folder a class, or a flat folder of pictures nobody has labelled yet.
 
 A folder a class, however deep; pictures beside those folders have no label yet; a folder
-`test` (or `val`) of the same classes is the data set's own test split:
+`test` (or `val`, `valid`, `validation`) of the same classes is the data set's own test split:
 
     pets/cat/1.jpg    pets/dog/old/2.jpg    pets/3.jpg    pets/test/cat/4.jpg
 
-Or torchvision's layout, where `val` and `test` are the test split:
+Or torchvision's layout, where whichever of those stands beside `train` is the test split:
 
     pets/train/cat/1.jpg    pets/val/cat/2.jpg
 """
@@ -44,7 +44,7 @@ class Folder(Dataset[FolderParameters]):
     def read(self, root: Path | None, seed: int) -> Contents:  # noqa: ARG002 - nothing is drawn
         """Walk the folder, without opening a picture. Raise DatasetMissing or ProjectError."""
         folder = self._folder(root)
-        tree = plant(folder)
+        tree = plant(folder, self.parameters.classes)
         if not tree.pool:
             raise DatasetMissing(f"{folder} holds no picture; read are files named {', '.join(EXTENSIONS)}")
         classes = self._classes(tree, folder)

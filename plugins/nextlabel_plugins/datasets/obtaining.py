@@ -55,8 +55,15 @@ def obtain(source: Any, title: str, folder: str, root: Path) -> tuple[Split, Spl
     except FAILED as error:
         raise DatasetMissing(
             f"{title}: {root / folder} {state}, and it cannot be downloaded: {_line(error)}; connect to a network, "
-            f"or get it from {getattr(source, 'url', None) or source.mirrors[0]} and unpack it as {root / folder}"
+            f"or {_by_hand(source, root / folder)}"
         ) from error
+
+
+def _by_hand(source: Any, folder: Path) -> str:
+    if url := getattr(source, "url", None):
+        return f"get it from {url} and unpack it as {folder}"
+    names = ", ".join(name for name, _ in source.resources)
+    return f"get {names} from {source.mirrors[0]} and unpack them into {folder / 'raw'}"
 
 
 def _read(source: Any, root: Path) -> tuple[Split, Split]:

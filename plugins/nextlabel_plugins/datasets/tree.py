@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from nextlabel.contracts.errors import DatasetMissing, ProjectError
 
 EXTENSIONS = (".jpeg", ".jpg", ".png", ".webp")
 TRAIN = "train"
-TESTS = frozenset({"test", "val"})
+TESTS = frozenset({"test", "val", "valid", "validation"})
+SPLIT = 2
+"""Folders in `train` that make it look like a split, not a class."""
 
 
 @dataclass(frozen=True)
@@ -37,28 +39,35 @@ class Tree:
         return frozenset(picture.name for picture in self.pool + self.test if picture.name is not None)
 
 
-def plant(folder: Path) -> Tree:
+def plant(folder: Path, named: Collection[str] = ()) -> Tree:
     """Walk `folder` once, and tell the pool from a test split.
 
-    `train` is the pool where nothing but `val` and `test` stands beside it. Elsewhere `val`
-    and `test` are a split where their own folders are classes of the pool; anything else of
-    such a name is a class like any other. What a split holds outside a class is left out.
+    `train` is the pool where nothing but splits (TESTS) stands beside it. Elsewhere those are
+    splits where their own folders are classes of the pool; anything else of such a name is a
+    class like any other, and so is what is `named` one. What a split holds outside a class is
+    left out.
 
-    Raise ProjectError where a split has a class that the pool has not, or a name is not
-    text, DatasetMissing where a folder cannot be read.
+    Raise ProjectError where a split has a class that the pool has not, where `train` looks like
+    a split and has something else beside it, or a name is not text; DatasetMissing where a
+    folder cannot be read.
     """
     try:
         paths = [path.split("/") for path in sorted(_walk(folder, "", frozenset()))]
     except OSError as error:
         raise DatasetMissing(f"{error.filename} cannot be read: {error.strerror}") from None
     tops = {parts[0] for parts in paths if len(parts) > 1}
-    if tops <= TESTS | {TRAIN} and _classes(paths, TRAIN):
-        for split in sorted(tops & TESTS):
-            if strangers := sorted(_classes(paths, split) - _classes(paths, TRAIN)):
-                raise ProjectError(f"{folder / split} has classes that {TRAIN} has not: {', '.join(strangers)}")
-        deep, splits = tops, tops & TESTS
+    tests = tops & TESTS - set(named)
+    if tops <= tests | {TRAIN} and _classes(paths, TRAIN) and TRAIN not in named:
+        for split in sorted(tests):
+            _refuse_strangers(folder, split, _classes(paths, split) - _classes(paths, TRAIN), TRAIN)
+        deep, splits = tops, tests
     else:
-        deep = splits = {split for split in tops & TESTS if set() < _classes(paths, split) <= tops - TESTS}
+        if TRAIN not in named:
+            _refuse_beside_train(folder, paths, tops - TESTS - {TRAIN})
+        for split in sorted(tests):
+            if _classes(paths, split) & (tops - tests):
+                _refuse_strangers(folder, split, _classes(paths, split) - (tops - tests), "the folder above it")
+        deep = splits = {split for split in tests if set() < _classes(paths, split) <= tops - tests}
     pool, test = [], []
     for parts in paths:
         level = 1 if parts[0] in deep else 0
@@ -68,6 +77,22 @@ def plant(folder: Path) -> Tree:
         elif picture.name is not None:
             test.append(picture)
     return Tree(tuple(pool), tuple(test))
+
+
+def _refuse_strangers(folder: Path, split: str, strangers: set[str], pool: str) -> None:
+    if strangers:
+        raise ProjectError(f"{folder / split} has classes that {pool} has not: {', '.join(sorted(strangers))}")
+
+
+def _refuse_beside_train(folder: Path, paths: list[list[str]], others: set[str]) -> None:
+    """Raise ProjectError where `train` holds classes and nothing else: what stands beside it is then none."""
+    loose = any(parts[0] == TRAIN and len(parts) == 2 for parts in paths)  # noqa: PLR2004 - top, file
+    if others and not loose and len(_classes(paths, TRAIN)) >= SPLIT:
+        raise ProjectError(
+            f"{folder} has {', '.join(sorted(others))} beside {TRAIN}, which looks like a split with folders of "
+            f"classes: name a test split one of {', '.join(sorted(TESTS))}, and move anything else away; where all "
+            "are classes, name them in `classes`"
+        )
 
 
 def _classes(paths: list[list[str]], top: str) -> set[str]:

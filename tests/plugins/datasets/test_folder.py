@@ -87,7 +87,7 @@ def test_one_class_is_nothing_to_learn(make: Make) -> None:
     assert read(folder, classes=("cat", "dog")).classes == ("cat", "dog")
 
 
-@pytest.mark.parametrize("split", ["val", "test"])
+@pytest.mark.parametrize("split", ["val", "valid", "validation", "test"])
 def test_the_layout_of_train_and_a_split(make: Make, split: str) -> None:
     contents = read(make("train/cat/1.jpg", "train/dog/2.jpg", f"{split}/cat/3.jpg", f"{split}/dog/x/4.jpg"))
     assert contents.ids == ["train/cat/1.jpg", "train/dog/2.jpg"]
@@ -121,6 +121,24 @@ def test_a_split_with_a_class_of_its_own_is_refused(make: Make) -> None:
     folder = make("train/a/1.jpg", "train/b/2.jpg", "val/a/3.jpg", "val/c/4.jpg")
     with pytest.raises(ProjectError, match="val has classes that train has not: c"):
         read(folder)
+
+
+def test_a_split_beside_the_classes_with_one_of_its_own_is_refused(make: Make) -> None:
+    folder = make("a/1.jpg", "b/2.jpg", "test/a/3.jpg", "test/c/4.jpg")
+    with pytest.raises(ProjectError, match="test has classes that the folder above it has not: c"):
+        read(folder)
+    contents = read(folder, classes=("a", "b", "test"))
+    assert known(contents) == ["a", "b", "test", "test"]
+    assert contents.test is None
+
+
+def test_what_stands_beside_a_split_is_no_class(make: Make) -> None:
+    folder = make("train/a/1.jpg", "train/b/2.jpg", "holdout/a/3.jpg", "unlabelled/4.jpg")
+    with pytest.raises(ProjectError, match="has holdout, unlabelled beside train, which looks like a split") as refused:
+        read(folder)
+    assert "one of test, val, valid, validation" in str(refused.value)
+    named = ("holdout", "train", "unlabelled")
+    assert known(read(folder, classes=named)) == ["holdout", "train", "train", "unlabelled"]
 
 
 def test_classes_may_be_called_train_and_test(make: Make) -> None:
