@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+LEVELS = (0x0102, 0x0304, 0x0506)
+DEEP = struct.pack(">HHH", *LEVELS)
+"""A colour of 16 bits a channel."""
 BACK = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
 """How a camera held in that orientation stores the picture: Pillow's numbers."""
 
@@ -137,6 +140,11 @@ def odd_pictures() -> Mapping[str, Odd]:
         "4 bits of grey, another transparent": Odd(
             png(64, 64, 4, 0, (b"\x00" + b"\x33" * 32) * 64, (b"tRNS", b"\x00\x04")),
             like=Image.new("L", (64, 64), 51),
+        ),
+        "one transparent deep colour": Odd(png(64, 64, 16, 2, (b"\x00" + DEEP * 64) * 64, (b"tRNS", DEEP)), like=white),
+        "16 bits of colour, another transparent": Odd(
+            png(64, 64, 16, 2, (b"\x00" + DEEP * 64) * 64, (b"tRNS", b"".join(struct.pack("<H", n) for n in LEVELS))),
+            like=Image.new("RGB", (64, 64), (1, 3, 5)),
         ),
         "16 bits of grey": Odd(png(64, 64, 16, 0, lines), like=grey),
         "16 bits of colour": Odd(

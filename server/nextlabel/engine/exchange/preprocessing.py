@@ -11,12 +11,12 @@ from nextlabel.engine.pictures.decoding import GAP
 
 _WORDS = (
     "Decode the first frame. A JPEG is decoded at 1/2, 1/4 or 1/8 of its size, as libjpeg can, the smallest of which "
-    "both sides are at least `draft` times what covers the model's input; not where the bytes FF C3 stand in the "
-    "file. Turn it upright by its EXIF orientation, or the one in a PNG's text or in XMP. Scale 16 bits to 8 by "
-    "v / 257, rounded. Lay transparent pictures on white. Convert to the colour mode (grey: 0.299 R + 0.587 G + "
-    "0.114 B); colour profiles are left alone. Resize, bilinear and antialiased, until both sides are covered, and "
-    "cut the centre out. Give the whole numbers as they are, 0 to 255: where mean and std are null, the network "
-    "takes off the mean and divides by the deviation itself."
+    "both sides are at least `draft` times what covers the model's input; not a lossless one (frame FF C3). Turn it "
+    "upright by its EXIF orientation, or the one in a PNG's text or in XMP. Scale 16 bits of grey to 8 by v / 257, "
+    "rounded, and take the higher 8 of 16 bits of colour. Lay transparent pictures on white. Convert to the colour "
+    "mode (grey: 0.299 R + 0.587 G + 0.114 B); colour profiles are left alone. Resize, bilinear and antialiased, "
+    "until both sides are covered, and cut the centre out. Give the whole numbers as they are, 0 to 255: where mean "
+    "and std are null, the network takes off the mean and divides by the deviation itself."
 )
 
 

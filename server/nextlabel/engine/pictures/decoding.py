@@ -42,6 +42,8 @@ _NOTES = (b"eXIf", b"iTXt", b"tEXt", b"zTXt")
 """A PNG's chunks that may say which way up it is."""
 _FEW: Mapping[str, int] = {"L;2": 2, "L;4": 4}
 """Bits of grey, by Pillow's name for how they are packed."""
+_DEEP = "RGB;16B"
+"""Its name for colour of 16 bits, of which it keeps the higher 8."""
 _LARGE = 10_000_000
 _SHOWN = 200
 
@@ -54,14 +56,16 @@ class _Jpeg(JpegImageFile):
 
 
 class _Png(PngImageFile):
-    """With its transparent level of grey in 8 bits, as its pixels are: Pillow leaves it in the file's 2 or 4."""
+    """With its transparent level or colour in 8 bits, as its pixels are: Pillow leaves it in the file's 2, 4 or 16."""
 
     def _open(self) -> None:
         super()._open()
-        clear, bits = self.info.get("transparency"), _FEW.get(str(self.tile[0].args) if self.tile else "")
-        if bits is not None and isinstance(clear, int):
-            most = 2**bits - 1
+        clear, packed = self.info.get("transparency"), str(self.tile[0].args) if self.tile else ""
+        if packed in _FEW and isinstance(clear, int):
+            most = 2 ** _FEW[packed] - 1
             self.info["transparency"] = (clear & most) * 255 // most
+        elif packed == _DEEP and isinstance(clear, tuple):
+            self.info["transparency"] = tuple(level >> 8 for level in clear)
 
 
 _OPENERS: Mapping[str, Callable[[BytesIO], ImageFile]] = {"JPEG": _Jpeg, "PNG": _Png, "WebP": WebPImageFile}
