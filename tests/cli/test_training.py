@@ -11,6 +11,7 @@ import pytest
 
 from nextlabel.app import create_app
 from nextlabel.engine.jobs import running
+from nextlabel.store import checkpoints
 
 INTERRUPTED = {1, -signal.SIGINT}
 """Status: Python ends by the signal where the interrupt came through an exec, as in an import with dataclasses."""
@@ -141,3 +142,10 @@ def test_the_worker_trains_and_the_command_looks_on(start, engine, jobs):
     assert json.loads(out)["checkpoint"] == "r2"
     # the worker's child wrote a log, this process none
     assert engine.job(json.loads(out)["job"]).log
+
+
+def test_afresh_is_from_nothing_and_not_from_the_live_checkpoint(shell, engine):
+    names = [shell.json("train", "quick", *options)["checkpoint"] for options in ([], [], ["--afresh"])]
+    with engine.context.database.read() as connection:
+        cards = [checkpoints.get(connection, "quick", name).card for name in names]
+    assert [card["start"] for card in cards] == [None, "r1", None]

@@ -21,10 +21,13 @@ from nextlabel.web.replies.work import CheckpointReply
 @click.command("train")
 @project
 @click.option("--out", type=FOLDER, help="Train from nothing, and write the checkpoint to this new folder, to ship.")
+@click.option("--afresh", is_flag=True, help="Train from nothing, not from the live checkpoint; --out always does.")
 @click.option("--licence", help="Licence of what --out writes, as SPDX names it; nextlabel's own unless given.")
 @as_json
 @with_settings()
-def command(settings: Settings, project: str, out: Path | None, licence: str | None, as_json: bool) -> None:
+def command(
+    settings: Settings, project: str, out: Path | None, afresh: bool, licence: str | None, as_json: bool
+) -> None:
     """Train PROJECT on the labels there are, and make the result live unless it is worse.
 
     Where a server runs on the same home folder its worker trains, and this command looks on.
@@ -37,7 +40,7 @@ def command(settings: Settings, project: str, out: Path | None, licence: str | N
     with opened(settings) as engine:
         engine.loop(project)  # an unknown name is refused before a bar is shown
         with screen.progress(f"training {project}") as advance:
-            found = following.train(engine, project, advance, afresh=out is not None)
+            found = following.train(engine, project, advance, afresh=afresh or out is not None)
             packed = "" if out is None else _pack(engine, found, out, licence, advance)
 
     state = "is live" if found.live else "waits"
