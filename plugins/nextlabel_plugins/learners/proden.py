@@ -46,7 +46,7 @@ class ProdenParameters:
     ] = "fast"
     epochs: Annotated[int, Bounds(ge=0), "passes over the labelled items"] = 0
     steps: Annotated[int, Bounds(ge=1), "fewest updates of a training from nothing, however few the labels"] = 200
-    batch: Annotated[int, Bounds(ge=0), "pictures an update, two at least"] = 0
+    batch: Annotated[int, Bounds(ge=0), "views an update, two at least; at most a quarter of the items, or 64"] = 0
     rate: Annotated[float, Bounds(ge=0), "highest learning rate"] = 0.0
     decay: Annotated[float, Bounds(ge=0), "weight decay of all but `fast`"] = 0.0
     filters: Annotated[int, Bounds(ge=0), "width: of the first convolution, or the first hidden layer of `mlp`"] = 0

@@ -18,12 +18,14 @@ from nextlabel_plugins.networks.memory import keep_memory
 from nextlabel_plugins.networks.network import PictureNetwork, Shape
 from nextlabel_plugins.networks.reporting import Losses
 from nextlabel_plugins.networks.resident import Resident
-from nextlabel_plugins.networks.soft_targets import SoftTargets
+from nextlabel_plugins.networks.soft_targets import SoftTargets, restricted
 
 REPORTS = 50
 """How often progress is told."""
 SMALLEST = 16
 """Side below which views do not grow: three quarters of it may be too small for the network."""
+BLOCK = 1000
+"""Pictures at once where nothing is learnt."""
 OPENING = 3
 """Epochs in which the whitening's bias is trained."""
 
@@ -37,6 +39,7 @@ class Recipe:
     steps: int
     """Fewest updates, however little data there is."""
     batch: int
+    """Views an update; a quarter of the items at most, or 64."""
     rate: float
     decay: float
     """Weight decay, where SGD trains all."""
@@ -98,10 +101,12 @@ def _train(
     seen = 2 if recipe.consistency else 1
     size = max(2, size) // seen  # a batch of one cannot be normalised
     size = min(size, rows * max(1, size // rows))  # what `batches` yields
-    updates = max(recipe.steps, recipe.epochs * max(1, rows // size))
+    updates = max(recipe.steps, round(recipe.epochs * max(1.0, rows / size)))
     network = network.to(memory_format=torch.channels_last)
     resident = Resident(data.pictures, recipe.shift, flip=recipe.flip)
     targets = SoftTargets(data.candidates, recipe.momentum)
+    if not network.training and (recipe.delay or recipe.momentum):
+        targets.weights = _told(network, data)  # of no last visit there is an estimate yet, but there is a model
     updater = descent(network, recipe.rate, recipe.decay, size * seen, min(1.0, OPENING * rows / size / updates))
     losses = Losses(progress, updates, REPORTS)
     for step, chosen in enumerate(batches(rows, size, updates)):
@@ -120,6 +125,19 @@ def _train(
         updater.step(done)
         losses.add(loss)
     return network.eval()
+
+
+@torch.no_grad()
+def _told(network: PictureNetwork, data: Data) -> Tensor:
+    """Return the targets (n, C) that a trained network gives the items."""
+    told = []
+    for start in range(0, len(data.pictures), BLOCK):
+        block = slice(start, start + BLOCK)
+        views = data.pictures[block].permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
+        with training_precision(views.device):
+            logits = network(views)
+        told.append(restricted(logits.float(), data.candidates[block]))
+    return torch.cat(told)
 
 
 def _grown(shape: Shape, done: float) -> tuple[int, int]:

@@ -100,6 +100,44 @@ def test_it_learns_from_the_targets_of_the_same_forward_pass_or_of_the_last_visi
     assert sum(len(rows) for rows, _, _ in kept) == RECIPE.epochs * 96
 
 
+def test_from_a_network_the_last_visit_is_what_that_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = data(96, more=0.4)
+    start = train(SHAPE, given, RECIPE, 5, lambda *_: None)
+    with torch.no_grad():
+        logits = start(given.pictures.permute(0, 3, 1, 2).float())
+    said = restricted(logits, given.candidates)
+    assert (said.max(dim=1).values > 1.2 / given.candidates.sum(dim=1)).any()
+    kept: list[tuple[Tensor, Tensor]] = []
+
+    class Noted(SoftTargets):
+        def loss(self, rows: Tensor, logits: Tensor, weights: Tensor) -> Tensor:
+            kept.append((rows.clone(), weights.clone()))
+            return super().loss(rows, logits, weights)
+
+    monkeypatch.setattr(proden_fitting, "SoftTargets", Noted)
+    fitted(given, replace(RECIPE, delay=True, epochs=1, steps=1), start=start)
+    assert sorted(torch.cat([rows for rows, _ in kept]).tolist()) == list(range(96))
+    for rows, weights in kept:
+        torch.testing.assert_close(weights, said[rows], atol=2e-2, rtol=0)  # where native by bfloat16
+
+
+@pytest.mark.parametrize(("rows", "seen"), [(127, 1), (63, 2), (100, 1), (255, 1), (20, 1)])
+def test_an_epoch_is_a_pass_over_all_items_however_few(rows: int, seen: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    learnt: list[int] = []
+
+    class Counted(SoftTargets):
+        def update(self, rows: Tensor, logits: Tensor) -> Tensor:
+            learnt.append(len(rows))
+            return super().update(rows, logits)
+
+    monkeypatch.setattr(proden_fitting, "SoftTargets", Counted)
+    fitted(data(rows), replace(RECIPE, epochs=16, steps=1, batch=1000, consistency=seen == 2))
+    if rows < 32:  # repeated in an update, each time as another view
+        assert len(learnt) == 16
+    else:
+        assert sum(learnt) == pytest.approx(16 * rows, abs=learnt[0] / 2)
+
+
 @pytest.mark.parametrize("recipe", [RECIPE, replace(RECIPE, consistency=True, growth=True, momentum=0.5)])
 def test_the_same_seed_gives_the_same_weights_and_leaves_the_generator(recipe: Recipe) -> None:
     torch.manual_seed(11)
