@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from nextlabel.cli.serve import _check
+from nextlabel.cli.supervisor import Supervisor
 from nextlabel.engine.jobs.worker import only_worker
 
 
@@ -155,3 +157,8 @@ def test_a_broken_plugin_is_told_and_the_rest_is_served(serve, tmp_path, monkeyp
     lines = server.process.communicate(timeout=10)[1].splitlines()
     assert len(lines) == 1
     assert "broken-plugins 1.0 was left out" in lines[0]
+
+
+def test_what_is_left_to_do_is_on_record_before_anything_answers(quick, engine):
+    _check(quick, Supervisor([], print))
+    assert [(job.project, job.kind, job.state) for job in engine.jobs()] == [("quick", "train", "queued")]

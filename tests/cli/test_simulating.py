@@ -110,3 +110,13 @@ def test_annotators_and_look_alikes_that_are_not_there(shell, quick, option, val
 
 def test_no_name_at_all(shell, quick):
     assert "no name" in shell.refused("simulate", "quick", "--annotators", ",", status=2)
+
+
+def test_features_of_another_checkpoint_are_not_there_to_simulate_with(
+    shell, quick, quick_folder, monkeypatch, tmp_path
+):
+    text = (quick_folder / "projects" / "quick.toml").read_text()
+    (tmp_path / "quick.toml").write_text(text)
+    (tmp_path / "fed.toml").write_text(text.replace("[learner]\n", '[learner]\nfeatures = "checkpoint:quick"\n'))
+    monkeypatch.setenv("NEXTLABEL_PROJECTS", str(tmp_path))
+    assert "reads features from another project" in shell.refused("simulate", "fed", "--rounds", "1")

@@ -27,8 +27,8 @@ _ENDED = ("succeeded", "failed", "cancelled", "interrupted")
 def train(engine: Engine, project: str, advance: Advance, *, afresh: bool = False) -> Checkpoint:
     """Train and return the checkpoint; NextlabelError where it ended otherwise.
 
-    `afresh`: not from the live checkpoint; Conflict then where another training waits or runs.
-    A KeyboardInterrupt cancels the training first.
+    `afresh`: not from the live checkpoint. Conflict where another training runs, or waits and is
+    the worker's or not afresh. A KeyboardInterrupt cancels the training first.
     """
     loop = engine.loop(project)
     with ExitStack() as held:

@@ -15,6 +15,7 @@ from nextlabel.cli.listening import address, answers, bind, check_host
 from nextlabel.cli.options import with_settings
 from nextlabel.cli.supervisor import Child, Supervisor
 from nextlabel.contracts.errors import Conflict
+from nextlabel.engine.jobs.queueing import catch_up
 from nextlabel.engine.jobs.worker import only_worker
 from nextlabel.engine.settings import Settings
 
@@ -65,6 +66,8 @@ def _check(settings: Settings, supervisor: Supervisor) -> None:
         _say(fault)
     if settings.default_project not in engine.context.projects.faults:
         engine.loop()
+    # before anything answers: a picture that is sent first would keep a data set out that nobody has looked for yet
+    catch_up(engine.context)
     engine.context.database.dispose()
     deadline = time.monotonic() + _LAST_WORKER
     while not supervisor.stopping:

@@ -74,6 +74,11 @@ def command(
     registry = load(blocked=[name.strip() for name in settings.blocked_plugins.split(",") if name.strip()])
     registry.check()
     config = load_projects(registry, settings.projects).get(project)
+    if config.learner.source() is not None:
+        raise ProjectError(
+            f"project {project!r} reads features from another project's checkpoint, and a simulation, which starts "
+            "from nothing, has none"
+        )
     names = _names(strategies or config.strategy.plugin)
     for name in names:
         registry.strategy(name)  # an unknown one is refused before an hour of work

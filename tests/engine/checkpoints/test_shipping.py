@@ -12,7 +12,7 @@ import pytest
 from engine_help import SQUARES, Project, full, ids
 from shipping_help import SHIPS, There, ship
 
-from nextlabel.contracts.errors import NotReady
+from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.engine.checkpoints.evaluating import evaluate
 from nextlabel.engine.checkpoints.shipping import find, register, trained_folder
 from nextlabel.engine.jobs.queueing import catch_up
@@ -236,6 +236,9 @@ def test_one_that_was_made_with_another_hold_out_is_no_start_and_no_rival(
     settings = {"trained": folder}
     project = make({**SHIPS, **other}, plugins=There(there=True).registry(), settings=settings)
     assert register(project.context) == []
+    started(project)
+    with pytest.raises(Unprocessable, match="first was made with another hold-out"):
+        evaluate(project.context, "toy", lambda _: None)
     project.train()
     assert "training starts afresh: first was made with another hold-out" in capsys.readouterr().out
     first, second = project.loop.checkpoints()
@@ -271,6 +274,21 @@ def test_a_newer_one_that_ships_takes_over_from_an_older(ships: Project, make: M
     ships.loop.promote("first")
     assert register(ships.context) == []
     assert lived(ships) == [("first", True), ("second", False)]
+
+
+def test_what_was_learnt_here_stays_learnt_when_another_ships(make: Make, folder: Path, data: There) -> None:
+    project = make({**SHIPS, "train": {"every": 3}}, plugins=data.registry(), settings={"trained": folder})
+    data.there = True
+    assert register(project.context) == []
+    started(project)
+    project.loop.submit("ann", [full(each, "left") for each in ids(project.loop.query(3, "random"))])
+    project.work()
+    assert lived(project)[-1][0] == "r2"
+    assert project.loop.standing().until_training == 3
+    ship(make(SQUARES, seed=1).bring().train(), folder, "second")
+    assert register(project.context) == []
+    assert lived(project)[-1][0] == "second"
+    assert project.loop.standing().until_training == 3
 
 
 def test_it_leaves_one_trained_here_live(ships: Project, make: Make, folder: Path, data: There) -> None:

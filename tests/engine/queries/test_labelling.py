@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from engine_help import WAVE, Project, full
@@ -182,6 +183,22 @@ def test_so_many_labels_queue_a_training(make: Make) -> None:
     assert [(one.job, one.kind, one.state) for one in project.work()] == [(job, "train", "succeeded")]
     project.answer(project.loop.query(2, None, "ann"), "ann")
     assert project.loop.status().training is None
+
+
+def test_labels_that_come_during_a_training_queue_the_next(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nextlabel.engine.training import job
+
+    project, score_pool = make(train={"every": 3}).bring(), job.score_pool
+    given = iter([3, 2])
+
+    def meanwhile(*told: Any) -> Any:
+        project.answer(project.loop.query(next(given), None, "ann"), "ann")
+        return score_pool(*told)
+
+    project.answer(project.loop.query(3, None, "ann"), "ann")
+    monkeypatch.setattr(job, "score_pool", meanwhile)
+    assert [(one.kind, one.state) for one in project.work()] == [("train", "succeeded")] * 2
+    assert project.loop.standing().until_training == 1
 
 
 def test_a_training_that_failed_is_not_queued_again_at_every_label(make: Make) -> None:

@@ -15,6 +15,7 @@ from nextlabel.engine.context import Context
 from nextlabel.engine.plugins.projects import ProjectConfig, Projects
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.settings import Settings
+from nextlabel.engine.simulation import simulating
 from nextlabel.engine.simulation.annotating import KINDS, Annotator
 from nextlabel.engine.simulation.curves import curves
 from nextlabel.engine.simulation.simulating import Plan, Point, _answers, simulate
@@ -180,6 +181,17 @@ def test_look_alikes_are_those_said_or_the_nearest(play: Callable[..., list[Poin
     assert found[0].look_alikes == ()
     assert len(found[1].look_alikes) == 1
     assert "red" in found[1].look_alikes[0]
+
+
+@pytest.mark.parametrize(
+    ("groups", "why"), [([["green", "grey"]], "no class is called 'grey'"), ([["green"]], "two classes")]
+)
+def test_what_is_wrong_with_look_alikes_is_told_before_anyone_plays(
+    play: Callable[..., list[Point]], monkeypatch: pytest.MonkeyPatch, groups: list[list[str]], why: str
+) -> None:
+    monkeypatch.setattr(simulating, "train_here", lambda *_: pytest.fail("somebody played"))
+    with pytest.raises(NextlabelError, match=why):
+        play(["random"], annotators=["exact", "sets"], look_alikes=groups)
 
 
 def test_values_cannot_be_confused(play: Callable[..., list[Point]]) -> None:

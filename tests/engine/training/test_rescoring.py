@@ -12,10 +12,11 @@ import pytest
 from engine_help import SQUARES, Project, ids
 
 from nextlabel.contracts.errors import NotReady
+from nextlabel.engine.checkpoints.evaluating import evaluate
 from nextlabel.engine.jobs.queueing import catch_up, queue_once
 from nextlabel.engine.jobs.running import run_job
 from nextlabel.engine.training.scoring import open_scores
-from nextlabel.store import checkpoints, jobs, projects
+from nextlabel.store import checkpoints, items, jobs, projects
 from nextlabel.store.checkpoints import ScoringRow
 
 Make = Callable[..., Project]
@@ -234,6 +235,20 @@ def test_files_that_break_or_vanish_stop_neither_training_nor_scoring(
     # the next to come is scored by itself; what is broken stays as it is
     things.loop.add_images([picture(99)])
     assert [job.state for job in things.work()] == ["succeeded"]
+
+
+def test_what_is_held_out_and_gone_is_not_held_against_a_new_checkpoint(things: Project, tmp_path: Path) -> None:
+    things.train()
+    with things.context.database.read() as connection:
+        (held, other) = (row.id for row in items.page(connection, "toy", -1, 100) if row.holdout)
+    (tmp_path / "things" / held).unlink()
+    things.train()
+    first, second = things.loop.checkpoints()
+    assert (first.metrics["holdout"], second.metrics["holdout"]) == (2, 1)
+    assert second.verdict.endswith("of 1 held-out items")
+    assert evaluate(things.context, "toy", lambda _: None).items == 1
+    (tmp_path / "things" / other).unlink()
+    assert "holdout" not in things.train().loop.checkpoints()[-1].metrics
 
 
 def test_a_folder_that_is_gone_is_told_and_nothing_is_learnt_of_white(things: Project, tmp_path: Path) -> None:

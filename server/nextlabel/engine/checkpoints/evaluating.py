@@ -9,10 +9,12 @@ from typing import Literal
 
 import numpy as np
 
-from nextlabel.contracts.errors import NotReady
+from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.contracts.items import FloatArray, GraphItems, IntArray, Items
 from nextlabel.engine.checkpoints.models import input_array, model_input
+from nextlabel.engine.checkpoints.shipping import held_out_elsewhere
 from nextlabel.engine.context import Context
+from nextlabel.engine.pictures.images import unread
 from nextlabel.engine.serving.live import Answer, Served
 from nextlabel.engine.training.judging import metrics
 from nextlabel.engine.training.scoring import kept_scores
@@ -51,7 +53,10 @@ class Measured:
 
 
 def evaluate(context: Context, project: str, progress: Callable[[float], None]) -> Evaluation:
-    """Evaluate a project's live checkpoint; NotReady where there is none, or nothing to measure it on."""
+    """Evaluate a project's live checkpoint; NotReady where there is none, or nothing to measure it on.
+
+    Unprocessable where it may have learnt from what is held out here.
+    """
     row = context.row(project)
     with context.database.read() as connection:
         live = checkpoints.get(connection, project, row.live) if row.live else None
@@ -60,6 +65,13 @@ def evaluate(context: Context, project: str, progress: Callable[[float], None]) 
     folder = context.home.at(live.folder)
     served = Served(live.name, read_card(folder), folder, context.registry)
     untouched = untouched_items(context, row) if served.card["input"] is not None else None
+    if (untouched is None or untouched.split == "holdout") and held_out_elsewhere(
+        live, row, context.projects.get(project)
+    ):
+        raise Unprocessable(
+            f"checkpoint {live.name} was made with another hold-out than project {project!r} has, of which it may have "
+            "learnt: train here first"
+        )
     if untouched is None:
         return _evaluation(served, "holdout", _by_scores(context, row, live))
     measured = measure(served, untouched.items, untouched.truth, context.settings.cores, progress)
@@ -105,7 +117,8 @@ def measure(
             parts.append({name: array for name, array in part.items() if name in ("probabilities", "mean", "std")})
             progress(len(parts) / len(pieces))
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return metrics(arrays, np.arange(len(items)), truth)
+    known = np.setdiff1d(np.arange(len(items)), unread(items))  # white was seen in the place of those that are gone
+    return metrics(arrays, known, truth[known])
 
 
 def _by_scores(context: Context, row: ProjectRow, live: CheckpointRow) -> dict[str, float]:

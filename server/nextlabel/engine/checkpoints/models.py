@@ -32,7 +32,7 @@ class Trained:
     last_label: int
     metrics: Mapping[str, float]
     start: str | None = None
-    """The checkpoint it started from."""
+    """The checkpoint it was given to start from; a learner may have ignored it."""
 
 
 def write_model(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from nextlabel.engine.context import Context
+from nextlabel.engine.plugins.projects import ProjectConfig
 from nextlabel.store import checkpoints, items, jobs, labels, projects
 from nextlabel.store.jobs import JobRow
 
@@ -47,20 +48,31 @@ def queue_training_when_due(connection: Connection, project: str, every: int) ->
     last = next((job for job in jobs.page(connection, project, _RECENT) if job.kind == "train"), None)
     if last is not None and last.state == "failed" and (last.finished or 0.0) > time.time() - _TRY_AGAIN:
         return
-    newest = checkpoints.all(connection, project)
-    if labels.count(connection, project, newest[-1].card["last_label"] if newest else 0) >= every:
+    if labels.count(connection, project, last_learnt(connection, project)) >= every:
         jobs.queue(connection, project, "train", {}, time.time())
+
+
+def queue_what_is_due(connection: Connection, config: ProjectConfig) -> None:
+    """Queue a scoring of items without scores, and a training where the project trains by itself."""
+    queue_scoring(connection, config.name)
+    queue_training_when_due(connection, config.name, config.train.every)
+
+
+def last_learnt(connection: Connection, project: str) -> int:
+    """Return the number of the last label that a checkpoint has learnt from, 0 where none has."""
+    return max((found.card["last_label"] for found in checkpoints.all(connection, project)), default=0)
 
 
 def catch_up(context: Context) -> None:
     """Queue what a start, or a crash, left to do.
 
     The default project and those marked `automatic` train their first checkpoint unasked;
-    items without scores are scored; a data set that was not there before is looked for again.
+    items without scores are scored, labels enough are learnt from; a data set that was not there
+    before is looked for again.
     """
     for name, config in context.projects.configs.items():
         with context.database.write() as connection:
-            queue_scoring(connection, name)
+            queue_what_is_due(connection, config)
             row = projects.get(connection, name)
             trained = bool(checkpoints.all(connection, name))
         if row is not None and not row.imported:

@@ -42,7 +42,7 @@ class Point:
     created: float
     job: int | None
     start: str | None
-    """The checkpoint its training started from."""
+    """The checkpoint its training was given to start from; a learner may have ignored it."""
     kept: bool
     """Whether its files are still there."""
 

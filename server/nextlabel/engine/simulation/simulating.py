@@ -92,10 +92,10 @@ def simulate(plan: Plan, make: Callable[[Path, ProjectConfig], Context]) -> Iter
 
 def _run(plan: Plan, context: Context, strategy: str, kind: str, seed: int) -> Iterator[Point]:
     loop = Loop(context, context.projects.get(plan.project.name))
-    annotator = Annotator(kind)
-    if kind != EXACT:
-        annotator = Annotator(kind, seed, plan.confusion, _look_alikes(plan, context, loop.config))
     several = list(plan.annotators) != [EXACT]
+    # asked of every run, so that what is wrong with them is said before the first of many
+    groups = _look_alikes(plan, context, loop.config) if several else ()
+    annotator = Annotator(kind) if kind == EXACT else Annotator(kind, seed, plan.confusion, groups)
     first, given, said = 0, False, Counter[Said]()
     for number in range(plan.rounds + 1):
         if number:

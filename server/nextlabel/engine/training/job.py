@@ -9,12 +9,13 @@ from collections.abc import Callable
 import numpy as np
 
 from nextlabel.contracts.errors import NextlabelError, PluginError, ProjectError, Unprocessable
-from nextlabel.contracts.items import FloatArray, GraphItems, Items
+from nextlabel.contracts.items import FloatArray, GraphItems, IntArray, Items
 from nextlabel.contracts.roles import Learner, Model, Training
 from nextlabel.engine.checkpoints.models import Trained, read_model, write_model
 from nextlabel.engine.checkpoints.shipping import held_out_elsewhere
 from nextlabel.engine.context import Context
-from nextlabel.engine.jobs.queueing import queue_scoring
+from nextlabel.engine.jobs.queueing import queue_what_is_due
+from nextlabel.engine.pictures.images import unread
 from nextlabel.engine.plugins.parameters import build
 from nextlabel.engine.plugins.projects import ProjectConfig
 from nextlabel.engine.pool.importing import import_dataset
@@ -55,7 +56,6 @@ def train(context: Context, job: JobRow, report: Report) -> None:
     # what is made to ship can be made again in any home folder, whatever is registered there
     seed = derive(config.seed, "train", 1 if afresh else number)
     items = context.items(state)
-    positions, truth = state.holdout_truth(context.pool(config.name).truth)
     start = None if afresh or live is None else _start(context, live, row, config)
     model = fit(context, config, state, items, seed, start, lambda done, said: report(done * _FIT, said))
     scores = context.home.scores(config.name, f"{name}-{job.id}")
@@ -72,6 +72,7 @@ def train(context: Context, job: JobRow, report: Report) -> None:
                 seed,
                 lambda done: report(_FIT + done * (1 - _FIT) * 0.9, {}),
             )
+        positions, truth = _readable(items, *state.holdout_truth(context.pool(config.name).truth))
         arrays = open_scores(scores)
         width = arrays["probabilities"].shape[1] if "probabilities" in arrays else 0
         if width != len(row.classes):
@@ -104,10 +105,18 @@ def train(context: Context, job: JobRow, report: Report) -> None:
                 )
                 if verdict.promote:
                     projects.set_live(connection, config.name, name)
-                queue_scoring(connection, config.name)  # items may have come during the training
+                queue_what_is_due(connection, config)  # items and labels may have come during the training
 
         patiently(keep, report)
     drop_old_scores(context, config.name)
+
+
+def _readable(
+    items: Items, positions: IntArray, truth: IntArray | FloatArray
+) -> tuple[IntArray, IntArray | FloatArray]:
+    """Leave out what can no longer be read: the live checkpoint's answers may be of when it could."""
+    known = ~np.isin(positions, unread(items))
+    return positions[known], truth[known]
 
 
 def _start(context: Context, live: CheckpointRow, project: ProjectRow, config: ProjectConfig) -> Model | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nextlabel.engine.answers import ProjectStatus, Standing, TrainingNow
 from nextlabel.engine.context import Context
+from nextlabel.engine.jobs.queueing import last_learnt
 from nextlabel.store import checkpoints, jobs, labels
 
 
@@ -17,8 +18,7 @@ def standing(context: Context, every: int, status: ProjectStatus) -> Standing:
         given = labels.count(connection, name)
         live = checkpoints.get(connection, name, status.live) if status.live else None
         unseen = labels.count(connection, name, live.card["last_label"]) if live else given
-        newest = checkpoints.all(connection, name)[-1:] if every else []
-        since = labels.count(connection, name, newest[0].card["last_label"]) if newest else given
+        since = labels.count(connection, name, last_learnt(connection, name)) if every else given
         job = jobs.active(connection, name, "train")
     return Standing(
         project=name,
