@@ -159,8 +159,15 @@ def test_every_key_has_a_button(browser, labels):
             page.locator("#grid [role=option]").nth(tile).click()
         page.click("#send")
         assert ann.stored()[-2:] == [said(tiles[1], "2"), said(tiles[4], "2")]
+        width = "document.querySelector('#grid [role=option]').offsetWidth"
+        before = page.evaluate(width)
+        page.click("#larger")
+        assert page.evaluate(width) > 2 * before
+        assert page.get_attribute("#larger", "aria-pressed") == "true"
+        page.click("#larger")
         page.click("#one")
         ann.shown()
+        assert page.locator("#larger").is_hidden()
         page.click("#help")
         assert page.locator("#keys").is_visible()
         page.keyboard.press("Escape")
@@ -188,7 +195,16 @@ def test_one_key_answers_where_that_is_wished(browser, labels):
         third = ann.shown()
         assert ann.page.is_checked("#quick")
         ann.press("0")
-        assert ann.shown() != third
+        fourth = ann.shown()
+        assert fourth != third
+        ann.press("3", "u")
+        assert ann.shown() == fourth
+        assert ann.chosen() == ["3"]
+        ann.press("5")  # an answer of its own, in the place of what was undone
+        ann.shown()
+        assert ann.stored()[3:] == [said(fourth, "3"), {"id": fourth, "retract": True}, said(fourth, "5")]
+        ann.press("u", "Shift+7", "9")  # what Shift added to it stays
+        assert ann.stored()[-1] == said(fourth, "5", "7", "9")
 
 
 def test_one_key_answers_in_the_grid_each_time_anew(browser, labels):
@@ -205,7 +221,11 @@ def test_one_key_answers_in_the_grid_each_time_anew(browser, labels):
         assert ann.stored()[2:] == [said(second, "5")]
         ann.press("u")
         assert ann.chosen() == ["5"]  # undone: ready to be mended
-        ann.stored()
+        ann.press("4")
+        assert ann.stored()[-1] == said(second, "4")
+        third = ann.tiles()[0]
+        ann.press("1", "2", "Space", "2")  # with nothing marked a key is chosen, and not sent
+        assert ann.stored()[-1] == said(third, "2")
         ann.leave()
 
 

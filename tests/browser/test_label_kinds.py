@@ -154,6 +154,17 @@ def test_values(browser, labels):
         ann.page.click("#undo")
         assert ann.page.input_value("#value") == "2e-1"
         assert ann.stored()[-1]["retract"]
+        ann.page.fill("#value", "abc")
+        ann.page.click("#send")
+        assert "is no number" in ann.text("#value-fault")
+        ann.page.keyboard.press("ControlOrMeta+a")  # the field has the focus, and what is typed goes there
+        ann.page.keyboard.type("7")
+        ann.press("Enter")
+        assert ann.stored()[-1]["value"] == 7
+        ann.page.click("#skip")
+        ann.page.keyboard.type("2.5")
+        ann.press("Enter")
+        assert ann.stored()[-1]["value"] == 2.5
 
 
 def test_nodes_have_no_picture_and_are_labelled_all_the_same(browser, labels):

@@ -240,5 +240,58 @@ def test_a_browser_that_keeps_nothing_says_so(browser, labels):
         assert ann.stored() == [said(item, TRUTH[int(item)])]
 
 
+BREAK = "IDBDatabase.prototype.transaction = () => { throw new DOMException('closed', 'InvalidStateError'); }; 0"
+
+
+def test_what_the_browser_did_not_keep_is_sent_all_the_same(browser, labels):
+    with Labeller(browser, labels, "full") as ann:
+        at_hand(ann, 20)
+        ann.page.evaluate(BREAK)
+        ann.page.route("**/labels", lambda route: route.abort())
+        expected = [said(item := ann.answer(), TRUTH[int(item)]) for _ in range(3)]
+        ann.wait_text("#kept", "leave the page open until 3 answers are sent")
+        ann.page.unroute("**/labels")
+        ann.page.evaluate("window.dispatchEvent(new Event('online'))")
+        until(lambda: told(labels, "quick", "full") == expected)
+        ann.page.route("**/labels", lambda route: route.fulfill(status=422, body='{"detail": "out of the question"}'))
+        item = ann.answer()
+        ann.wait_text("#refused", "of the question")
+        ann.page.unroute("**/labels")
+        ann.page.click("#refused button:has-text('Try again')")
+        ann.page.wait_for_selector("#refused", state="hidden")
+        until(lambda: told(labels, "quick", "full") == [*expected, said(item, TRUTH[int(item)])])
+
+
+def test_what_another_tab_was_refused_is_told_in_this_one(browser, labels):
+    with Labeller(browser, labels, "one of two") as ann:
+        at_hand(ann, 20)
+        other = ann.context.new_page()
+        other.route("**/labels", lambda route: route.fulfill(status=422, body='{"detail": "no such class"}'))
+        ann.page.route("**/labels", lambda route: route.abort())
+        item = ann.answer()
+        ann.wait_text("#kept", "1 answer is kept here")
+        other.goto(f"http://127.0.0.1:{labels.port}/projects/quick/label")  # it sends what it finds on their shelf
+        other.wait_for_selector("#refused li")
+        ann.page.evaluate("window.dispatchEvent(new Event('online'))")
+        ann.wait_text("#kept", "1 answer was refused: see above")
+        assert item in ann.text("#refused li")
+
+
+def test_what_is_refused_covers_no_button(browser, labels):
+    with Labeller(browser, labels, "low", viewport={"width": 1366, "height": 641}) as ann:
+        at_hand(ann, 20)
+        ann.page.route("**/labels", lambda route: route.fulfill(status=422, body='{"detail": "no"}'))
+        for _ in range(2):
+            ann.answer()
+        ann.wait_text("#kept", "2 answers were refused")
+        for button in ("#send", "#skip", "#undo"):
+            ann.page.locator(button).scroll_into_view_if_needed()
+            on_top = """selector => {
+                const button = document.querySelector(selector), box = button.getBoundingClientRect();
+                return button.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2));
+            }"""
+            assert ann.page.evaluate(on_top, button)
+
+
 def executable():
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))

@@ -114,6 +114,18 @@ def test_a_server_that_falls_silent_takes_back_no_answer(window):
     assert page.locator(".several tbody tr").count() == 8
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_page_that_is_not_ours_is_told(window, count):
+    page = window.visit("/projects/quick/")
+    page.evaluate("window.same = true")
+    answer = {"status": 413, "body": "<h1>413 Request Entity Too Large</h1>", "content_type": "text/html"}
+    page.route("**/projects/quick/*", lambda route: route.fulfill(**answer))
+    page.set_input_files("#image", [sent(f"{number}.jpg", PICTURE) for number in range(count)])
+    page.wait_for_selector("#fault:not(:empty)")
+    assert "(with the status 413) was not this server" in page.inner_text("#fault")
+    assert page.evaluate("window.same")  # it was not loaded again
+
+
 def test_a_request_has_as_many_bytes_as_a_server_takes(window):
     page = window.visit("/projects/quick/")
     split = """async sizes => {

@@ -122,7 +122,9 @@ def test_skipping_and_taking_back(client):
         ({"who": "eva", "candidate": ["4", "9", "cat"], "say": "label"}, 422, "no class"),
         ({"who": "eva", "candidate": ["4", "9"], "value": "1", "say": "label"}, 422, "takes candidates, not values"),
         ({"who": "eva", "candidate": ["4", "9"], "value": "much", "say": "label"}, 422, "is not a number"),
-        ({"who": "eva", "candidate": ["4", "9"], "value": "nan", "say": "label"}, 422, "must be finite"),
+        ({"who": "eva", "candidate": ["4", "9"], "value": "nan", "say": "label"}, 422, "is not a number"),
+        ({"who": "eva", "candidate": ["4", "9"], "value": "1_5", "say": "label"}, 422, "is not a number"),
+        ({"who": "eva", "candidate": ["4", "9"], "value": "1e999", "say": "label"}, 422, "must be finite"),
         ({"who": "eva", "candidate": ["4", "9"], "say": "perhaps"}, 400, "one of label, skip and retract"),
         ({"who": "eva", "candidate": ["4", "9"]}, 400, "one of label, skip and retract"),
     ],
@@ -210,3 +212,10 @@ def test_a_form_with_a_value_that_is_sent_as_it_is_changes_nothing(value, shown)
     detail = ItemDetail(summary, (Voice("eva", None, value),), (), None, None)
     assert _standing(detail, "eva").value == shown
     assert _number(shown) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("-1,5", -1.5), ("\N{MINUS SIGN}2.5", -2.5), (" .5 ", 0.5), ("2E-1", 0.2), ("+3.", 3.0)]
+)
+def test_numbers_are_read_as_the_labelling_page_reads_them(text, value):
+    assert _number(text) == value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,8 @@ from nextlabel.web.openapi import address_of
 from nextlabel.web.pixels import small
 from nextlabel.web.problems import log_fault, status_of
 from nextlabel.web.reading import validated
+
+_DECIMAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -126,10 +129,10 @@ def _label(item: str, how: str, said: Said) -> LabelInput:
 
 
 def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise Unprocessable(f"{text[:40]!r} is not a number") from None
+    plain = text.strip().replace(",", ".", 1).replace("\N{MINUS SIGN}", "-")  # as the labelling page reads it
+    if not _DECIMAL.fullmatch(plain):
+        raise Unprocessable(f"{text[:40]!r} is not a number")
+    value = float(plain)
     if not math.isfinite(value):
         raise Unprocessable("a value must be finite")
     return value

@@ -10,6 +10,7 @@ export class Classes extends EventTarget {
   #names;
   #keys;
   #boxes = [];
+  #left = false;  // what is on was left by an answer of one key, or by an undo
   #find = document.getElementById("find");
   #found = document.getElementById("found");
 
@@ -20,7 +21,10 @@ export class Classes extends EventTarget {
     const field = document.getElementById("classes");
     field.hidden = false;
     field.append(...names.map((name, place) => this.#chip(name, this.#keys[place])));
-    field.addEventListener("change", () => this.#changed());
+    field.addEventListener("change", () => {
+      this.#left = false;
+      this.#changed();
+    });
     this.searchable = names.length > MANY || this.#keys.includes(undefined);
     document.getElementById("search").hidden = !this.searchable;
     document.getElementById("search-key").hidden = !this.searchable;
@@ -49,6 +53,7 @@ export class Classes extends EventTarget {
 
   restore(names) {
     this.#names.forEach((name, place) => { this.#boxes[place].checked = names.includes(name); });
+    this.#left = true;
     this.#changed();
   }
 
@@ -65,8 +70,17 @@ export class Classes extends EventTarget {
     return keys.map((key) => this.#keys.indexOf(key)).find((place) => place >= 0) ?? -1;
   }
 
-  turn(place, on = !this.#boxes[place].checked) {
-    this.#boxes[place].checked = on;
+  turn(place) {
+    this.#boxes[place].checked = !this.#boxes[place].checked;
+    this.#left = false;
+    this.#changed();
+  }
+
+  // One key as a whole answer: beside what was turned on for it, and in the place of what an earlier answer left.
+  answer(place) {
+    if (this.#left) for (const box of this.#boxes) box.checked = false;
+    this.#boxes[place].checked = true;
+    this.#left = true;
     this.#changed();
   }
 

@@ -11,6 +11,7 @@ export class Grid {
   size = 2 * TILES;
   #list = here("grid");
   #mark = here("mark");
+  #larger = here("larger");
   #picker;
   #small;
   #supply = null;
@@ -37,7 +38,7 @@ export class Grid {
     this.#tiles = [];
     this.#marked.clear();
     this.#at = 0;
-    this.#list.hidden = false;
+    this.#list.hidden = this.#larger.hidden = false;
     here("guess").textContent = "";
     here("why").textContent = "";
     this.refresh();
@@ -45,7 +46,7 @@ export class Grid {
   }
 
   close() {
-    this.#list.hidden = true;
+    this.#list.hidden = this.#larger.hidden = true;
     this.#list.replaceChildren();
     this.#tiles = [];
     this.#marked.clear();
@@ -128,7 +129,7 @@ export class Grid {
   }
 
   zoom() {
-    this.#list.classList.toggle("large");
+    this.#larger.setAttribute("aria-pressed", String(this.#list.classList.toggle("large")));
     this.#focus();
   }
 

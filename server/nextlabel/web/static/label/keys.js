@@ -19,11 +19,12 @@ function bare(name) {
   return name.length === 1 && (/[0-9]/.test(name) || name.toLowerCase() !== name.toUpperCase());
 }
 
-// Return the names under which a key event may be known: what it types, then where it lies.
+// Return the names under which a key event may be known: what it types, and where it lies unless that is a letter or
+// a digit that every keyboard has: it then means what it says, wherever it lies.
 export function names(event) {
   const place = /^(?:Key|Digit|Numpad)([A-Z0-9])$/.exec(event.code);
   const typed = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  return place ? [typed, place[1].toLowerCase()] : [typed];
+  return place && !/^[a-z0-9]$/.test(typed) ? [typed, place[1].toLowerCase()] : [typed];
 }
 
 // Whether a key event is the page's, and not of a field, a dialog or the browser.

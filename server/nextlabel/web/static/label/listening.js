@@ -25,6 +25,7 @@ export function listen(desk, picker) {
     undo: commands.u,
     skip: commands.s,
     help: commands["?"],
+    larger: commands.z,
     one: () => turnTo("one"),
     many: () => turnTo("many"),
   };
@@ -37,7 +38,9 @@ export function listen(desk, picker) {
     here(id).addEventListener("click", (event) => {
       act();
       // after the mouse or a finger, Enter is to send, and not to press this button again
-      if (event.detail > 0 && !document.querySelector("dialog[open]") && desk.view.name === "one") here("stage").focus({ preventScroll: true });
+      if (event.detail === 0 || document.querySelector("dialog[open]") || desk.view.name !== "one") return;
+      if (picker.keyed) here("stage").focus({ preventScroll: true });
+      else picker.focus();
     });
   }
   here("classes").addEventListener("click", (event) => {
@@ -68,7 +71,7 @@ export function listen(desk, picker) {
     if (place < 0) return null;
     if (!quick.checked || shift) return () => picker.turn(place);
     return () => {
-      picker.turn(place, true);
+      picker.answer(place);
       if (!desk.view.subject.length) return;
       desk.send();
       // the next key is an answer of its own; one picture alone clears this itself, or shows what was undone

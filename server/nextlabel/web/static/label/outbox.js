@@ -18,6 +18,7 @@ export class Outbox extends EventTarget {
   #sending = false;
   #again = false;
   #known = new Map();  // key -> entry: what this page knows to wait
+  #loose = [];  // of these, what the store did not take: on the disk of nobody until it is sent
 
   constructor(store, project, address) {
     super();
@@ -26,7 +27,7 @@ export class Outbox extends EventTarget {
     this.#address = address;
     this.durable = store.durable;
     window.addEventListener("beforeunload", (event) => {
-      if (!this.durable && this.waiting) event.preventDefault();
+      if (!this.durable && (this.waiting || this.refused.length)) event.preventDefault();
     });
   }
 
@@ -52,13 +53,7 @@ export class Outbox extends EventTarget {
     const entry = { project: this.#project, key: freshKey(), annotator, labels, time: Date.now() };
     this.#known.set(entry.key, entry);
     this.#changed();
-    try {
-      await this.#store.add("waiting", entry);
-    } catch (fault) {  // the disk is full, say: better sent unkept than lost
-      this.durable = false;
-      await this.#deliver(entry, fault);
-      return;
-    }
+    await this.#keep(entry, () => this.#store.add("waiting", entry));
     this.send();
   }
 
@@ -84,36 +79,73 @@ export class Outbox extends EventTarget {
   }
 
   async retry(entry) {
-    await this.#store.move("refused", "waiting", { ...entry, reason: undefined });
+    const { reason, order, ...again } = entry;
+    await this.#keep(again, () => order ? this.#store.move("refused", "waiting", { order, ...again }) : this.#store.add("waiting", again));
     this.refused = this.refused.filter((other) => other !== entry);
-    this.#known.set(entry.key, entry);
+    this.#known.set(entry.key, again);
     this.#changed();
     this.send();
   }
 
   async dismiss(entry) {
-    await this.#store.remove("refused", entry.order);
-    this.refused = this.refused.filter((other) => other !== entry);
-    this.#changed();
+    try {
+      if (entry.order) await this.#store.remove("refused", entry.order);
+    } finally {
+      this.refused = this.refused.filter((other) => other !== entry);
+      this.#changed();
+    }
+  }
+
+  // The disk is full, say, or the browser has closed its store: better sent unkept than lost.
+  async #keep(entry, act) {
+    try {
+      await act();
+    } catch {
+      this.durable = false;
+      this.#loose.push(entry);
+    }
   }
 
   async #empty() {
     for (;;) {
       const known = [...this.#known.keys()];
-      const entry = await this.#store.first("waiting", this.#project);
+      const entry = await this.#next();
       if (!entry) {
-        for (const key of known) this.#known.delete(key);  // another tab sent the last of them
+        if (known.length) await this.#elsewhere(known);
         this.#changed();
         return;
       }
       const answer = await this.#post(entry);
       if (!answer) return;
       if (answer.status >= 400) await this.#refuse(entry, answer);
-      else await this.#store.remove("waiting", entry.order);
+      else await this.#taken(entry);
       this.#known.delete(entry.key);
       this.#changed();
       if (answer.status < 400) this.dispatchEvent(new CustomEvent("sent"));
     }
+  }
+
+  // What was kept goes first: it was given before.
+  async #next() {
+    try {
+      return await this.#store.first("waiting", this.#project) ?? this.#loose[0];
+    } catch (fault) {
+      if (!this.#loose.length) throw fault;
+      return this.#loose[0];
+    }
+  }
+
+  async #taken(entry) {
+    if (entry.order) await this.#store.remove("waiting", entry.order);
+    else this.#loose = this.#loose.filter((other) => other !== entry);
+  }
+
+  // Another tab sent the last of them; what it was refused stands on the shelf.
+  async #elsewhere(keys) {
+    const refused = await this.#store.all("refused", this.#project);
+    const here = new Set(this.refused.map(({ key }) => key));
+    this.refused = [...this.refused, ...refused.filter(({ key }) => !here.has(key))];
+    for (const key of keys) this.#known.delete(key);
   }
 
   // Return the final answer to an entry; null where it is to be sent again later.
@@ -133,18 +165,9 @@ export class Outbox extends EventTarget {
 
   async #refuse(entry, answer) {
     const reason = (answer.body.faults ?? [answer.body.detail ?? `refused with the status ${answer.status}`]).join("; ");
-    const order = await this.#store.move("waiting", "refused", { ...entry, reason });
+    const order = entry.order && await this.#store.move("waiting", "refused", { ...entry, reason });
+    if (!order) await this.#taken(entry);
     this.refused = [...this.refused, { ...entry, reason, order }];
-  }
-
-  async #deliver(entry, fault) {
-    const answer = await this.#post(entry);
-    this.#known.delete(entry.key);
-    if (!answer || answer.status >= 400) {
-      const reason = answer?.body.detail ?? `this browser could not keep it (${fault.message}), nor was it sent`;
-      this.refused = [...this.refused, { ...entry, reason, order: -1 }];
-    }
-    this.#changed();
   }
 
   #changed() {

@@ -111,15 +111,17 @@ async function ask(files, how = "") {
   const body = new FormData();
   for (const file of files) body.append("image", file);
   const response = await fetch(form.action + how, { method: "POST", body, headers: { Accept: "text/html" } });
-  return new DOMParser().parseFromString(await response.text(), "text/html");
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  return Object.assign(page, { status: response.status });
 }
 
-// Whether it is this page; else the page of another error, or the one that asks for the token.
+// Whether it is this page; else the page of another error, the one that asks for the token, or a proxy's.
 function shows(page, otherwise) {
   if (page.getElementById("answer")) return true;
   const fault = page.querySelector("[role=alert]");
   if (fault) otherwise(fault.textContent);
-  else location.reload();
+  else if (page.getElementById("token")) location.reload();
+  else otherwise(`What answered (with the status ${page.status}) was not this server.`);
   return false;
 }
 
