@@ -89,14 +89,14 @@ def main() -> None:
         for seed in range(given.seeds):
             curves.append(curve(seed, strategy, most))
             print(f"{strategy} seed {seed}: {shown(crossing(curves[-1]))} labels  {curves[-1]}", flush=True)
-        each = [crossing(points) or float(most) for points in curves]
-        spread = stdev(each) if len(each) > 1 else 0.0
+        each = [labels for points in curves if (labels := crossing(points)) is not None]
+        spread = f" after {mean(each):.1f} (sd {stdev(each):.1f})" if len(each) == given.seeds > 1 else ""
         # of the mean curve: the labels at which the mean of the seeds reaches the goal
         accuracies = [mean(accuracy for _, accuracy in points) for points in zip(*curves, strict=True)]
         needed[strategy] = crossing([(labels, seen) for (labels, _), seen in zip(curves[0], accuracies, strict=True)])
         print(
             f"{strategy}: the mean of {given.seeds} seeds reaches {GOAL:.0%} after {shown(needed[strategy])} labels; "
-            f"single seeds after {mean(each):.1f} (sd {spread:.1f})",
+            f"{len(each)} of them do{spread}",
             flush=True,
         )
     if needed["margin"] and needed["random"]:

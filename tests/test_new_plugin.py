@@ -152,5 +152,7 @@ def test_the_command(tmp_path):
 
 
 def test_every_template_is_used():
-    there = {path.parent.name: 0 for path in Path(str(files("nextlabel.cli"))).glob("templates/*/*.in")}
-    assert set(there) == {"common", *KINDS}
+    there = Path(str(files("nextlabel.cli"))).glob("templates/*/*.in")
+    used = {f"{kind}/{name}.py.in" for kind in KINDS for name in ("__init__", kind)}
+    common = {f"common/{name}.in" for name in ("pyproject.toml", "README.md", "gitignore", "test_plugin.py")}
+    assert {"/".join(path.parts[-2:]) for path in there} == used | common

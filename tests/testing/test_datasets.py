@@ -130,6 +130,12 @@ class Drifting(Dataset[Any]):
         return replace(SOUND, content=VectorItems(vectors))
 
 
+class Retesting(Dataset[Any]):
+    def read(self, root: Path | None, seed: int) -> Contents:
+        vectors = np.random.default_rng().random((2, 1)).astype(np.float32)
+        return replace(VALUES, test=TestSplit(VectorItems(vectors), np.array([0.5, 1.5])))
+
+
 class Listed(Dataset[Any]):
     def read(self, root: Path | None, seed: int) -> Any:
         return [SOUND]
@@ -168,6 +174,8 @@ class Nothing(Absent):
 def test_reading_is_the_same_every_time() -> None:
     with pytest.raises(AssertionError, match="read again with the same seed, it is another"):
         check_dataset(DatasetPlugin("odd", "one line", Drifting))
+    with pytest.raises(AssertionError, match="read again with the same seed, it is another"):
+        check_dataset(DatasetPlugin("odd", "one line", Retesting))
     with pytest.raises(AssertionError, match=r"read\(\) gave list"):
         check_dataset(DatasetPlugin("odd", "one line", Listed))
 

@@ -251,6 +251,14 @@ class OneMore(writing(also=("embeddings",)), Even):
     """Says right what it must, and more."""
 
 
+class Sampling(Nearest):
+    """Gives samples unasked, more of them than there are items, and fewer."""
+
+    def predict(self, items: Items, needs: Any, rng: np.random.Generator) -> Outputs:
+        said = super().predict(items, needs, rng)
+        return replace(said, samples=np.stack([said.probabilities] * 5))
+
+
 def with_model(model: type[Nearest]) -> type[Sound]:
     return type("WithModel", (Sound,), {"model": model})
 
@@ -259,7 +267,7 @@ def plugin(target: Any, **given: Any) -> LearnerPlugin:
     return LearnerPlugin(**{"name": "odd", "summary": "one line", "target": target, **given})
 
 
-@pytest.mark.parametrize("target", [Sound, Demanding, with_model(Even)])
+@pytest.mark.parametrize("target", [Sound, Demanding, with_model(Even), with_model(Sampling)])
 def test_a_sound_learner_passes(target: Any) -> None:
     check_learner(plugin(target))
     check_learner(plugin(target), kinds=["vectors"])

@@ -16,7 +16,7 @@ def training_device() -> torch.device:
 def native_bfloat16() -> bool:
     """Return whether this processor multiplies bfloat16 itself; emulated, it is slower than float32."""
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "arm_bf16"))
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def training_precision(device: torch.device) -> AbstractContextManager[None]:

@@ -85,6 +85,8 @@ class Strategy(Plugin[P], ABC):
             raise PluginError(f"{name}.score() gave shape {scores.shape} for {pool.size} items, not ({pool.size},)")
         if scores.dtype.kind not in "biuf":
             raise PluginError(f"{name}.score() gave {scores.dtype}, not numbers")
+        if scores.dtype.kind != "f":
+            scores = scores.astype(np.float64)  # `choose` negates them, which an unsigned number does not bear
         # told here: NaN compares with nothing, and `choose` would be blamed for choosing too few
         if len(odd := np.flatnonzero(~np.isfinite(scores))):
             told = f"{len(odd)} of {pool.size}, the first {scores[odd[0]]} at position {odd[0]}"

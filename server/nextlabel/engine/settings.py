@@ -48,7 +48,9 @@ class Settings(BaseModel):
     thumbnail_bytes: int = Field(
         1_000_000_000, ge=0, description="thumbnails kept in the home folder, in bytes; the oldest make room"
     )
-    blocked_plugins: str = Field("", description="entry points not to load, separated by commas")
+    blocked_plugins: str = Field(
+        "", description="entry points, or whole distributions, not to load, separated by commas"
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:

@@ -163,6 +163,8 @@ def _check_missing(dataset: Dataset[Any], root: Path | None, seed: int, how: str
 
 def _alike(one: Contents, other: Contents) -> bool:
     same = list(one.ids) == list(other.ids) and one.classes == other.classes
+    same = same and (one.test is None) == (other.test is None)
+    tests = [(mine.truth, *_arrays(mine.content)) for mine in (one.test, other.test) if mine is not None]
     return same and all(
         _equal(mine, theirs)
         for mine, theirs in (
@@ -171,6 +173,7 @@ def _alike(one: Contents, other: Contents) -> bool:
             (one.initial, other.initial),
             (one.holdout, other.holdout),
             *zip(_arrays(one.content), _arrays(other.content), strict=True),
+            *zip(*tests, strict=True),
         )
     )
 

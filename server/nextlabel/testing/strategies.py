@@ -33,7 +33,9 @@ def check_strategy(
         f"{record.name}: needs {sorted(strangers)}, which nothing computes; valid: {', '.join(get_args(Need))}",
     )
     read: set[Need] = set()
-    for name, pool in pools(needs, read).items():
+    made = pools(needs, read)
+    require(made, f"{record.name}: needs {sorted(needs)}, and no model says both probabilities and std")
+    for name, pool in made.items():
         with blamed(f"{record.name}, on the pool {name!r}"):
             _check_scores(make(), pool)
         for size in SIZES:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from contents_help import SOUND, VECTORS
 
-from nextlabel.contracts import Contents, TestSplit
+from nextlabel.contracts import Contents, Pixels, TestSplit
 from nextlabel.contracts.errors import PluginError
 from nextlabel.engine.plugins.checking import check_contents
 
@@ -47,6 +47,12 @@ def test_what_fits_together_passes(contents: Contents, change: dict[str, Any]) -
             SOUND,
             {"test": TestSplit(VECTORS, np.array([0, 1, -1, 0]))},
             "the test split's truth must be class numbers from 0 to 1, none of them unknown",
+        ),
+        (SOUND, {"test": TestSplit(VECTORS, np.array([0, 1]))}, "the test split's truth has 2 rows for 4 items"),
+        (
+            SOUND,
+            {"test": TestSplit(Pixels(np.zeros((2, 4, 4), np.uint8)), np.array([0, 1]))},
+            "the test split is Pixels, the pool VectorItems",
         ),
         (
             VALUES,

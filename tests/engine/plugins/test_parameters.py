@@ -25,6 +25,7 @@ class Parameters:
     names: tuple[str, ...] = ()
     sizes: Sequence[int] = (1, 2)
     maybe: int | None = None
+    loose: float = 0.0
     listed: Annotated[list[int], "a list"] = field(default_factory=lambda: [1])
 
 
@@ -51,6 +52,8 @@ def test_what_was_stored_gives_the_same_again() -> None:
         ({"needed": 1.5}, "needed: input should be a valid integer"),
         ({"needed": 1, "rate": 0}, "rate: input should be greater than 0, not 0"),
         ({"needed": 1, "rate": 1.5}, "rate: input should be less than or equal to 1, not 1.5"),
+        ({"needed": 1, "loose": float("inf")}, "loose: input should be a finite number"),
+        ({"needed": 1, "loose": float("nan")}, "loose: input should be a finite number"),
         ({"needed": 1, "kind": "softt"}, "kind: input should be 'hard' or 'soft', not 'softt'"),
         ({"needed": 1, "flag": 1}, "flag: input should be a valid boolean"),
         ({"needed": 1, "nmaes": []}, "[learner] has no parameter 'nmaes'; did you mean 'names'? valid: needed, rate"),

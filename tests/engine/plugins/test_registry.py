@@ -224,9 +224,11 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_all() -> None:
         registry.dataset("digit")
 
 
-def test_a_class_is_imported_when_it_is_used() -> None:
+def test_a_class_is_imported_when_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve("pathlib:Path") is Path
     assert resolve(Path) is Path
-    for reference in ("no_such_module:X", "pathlib:NoSuchClass"):
+    (tmp_path / "torn_plugin.py").write_text("class Mine(")
+    monkeypatch.syspath_prepend(tmp_path)
+    for reference in ("no_such_module:X", "pathlib:NoSuchClass", "torn_plugin:Mine", ":Mine"):
         with pytest.raises(PluginError, match="cannot be loaded"):
             resolve(reference)

@@ -55,3 +55,8 @@ def test_other_names_are_free() -> None:
 )
 def test_what_is_wrong_is_told(record: Any, reason: str) -> None:
     assert unfit(record, type(record)) == reason
+
+
+def test_needs_that_can_be_read_once_are_none() -> None:
+    reason = unfit(StrategyPlugin("x", "x", "x:X", needs=iter(["std"])), StrategyPlugin)  # type: ignore[arg-type]
+    assert str(reason).endswith(", not names")

@@ -19,7 +19,12 @@ from nextlabel_plugins.networks import fitting, proden_fitting
 from nextlabel_plugins.networks.augment import Views
 from nextlabel_plugins.networks.convnet import ConvNet
 from nextlabel_plugins.networks.fitting import Schedule
-from nextlabel_plugins.networks.hardware import own_randomness, training_device, training_precision
+from nextlabel_plugins.networks.hardware import (
+    native_bfloat16,
+    own_randomness,
+    training_device,
+    training_precision,
+)
 from nextlabel_plugins.networks.kinds import make
 from nextlabel_plugins.networks.network import Shape
 from nextlabel_plugins.networks.proden_fitting import Data, Recipe
@@ -157,3 +162,14 @@ def test_a_real_one_learns() -> None:
         pytest.skip("torch finds no GPU on this machine")
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("told", "native"),
+    [({}, False), ({"avx512_f": True}, False), ({"avx512_bf16": True}, True), ({"neon": True, "bf16": True}, True)],
+)
+def test_bfloat16_is_used_where_the_processor_has_it(
+    told: dict[str, bool], native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
+    assert native_bfloat16() is native

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from nextlabel.contracts.errors import PluginError
-from nextlabel.contracts.items import BoolArray, Contents, Files
+from nextlabel.contracts.items import BoolArray, Content, Contents, Files
 
 
 def check_contents(contents: Contents, where: str) -> None:
@@ -26,15 +26,18 @@ def known_truth(contents: Contents) -> BoolArray:
 
 
 def _sizes(contents: Contents) -> Iterator[str]:
-    size, content = len(contents.ids), contents.content
-    length = len(content.paths) if isinstance(content, Files) else len(getattr(content, "array", content))  # type: ignore[arg-type]
-    if length != size:
+    size = len(contents.ids)
+    if (length := _length(contents.content)) != size:
         yield f"{size} ids for {length} items"
     if len(set(contents.ids)) != size:
         yield "ids repeat"
     for name, array in (("truth", contents.truth), ("candidates", contents.candidates)):
         if array is not None and len(array) != size:
             yield f"{name} has {len(array)} rows for {size} items"
+
+
+def _length(content: Content) -> int:
+    return len(content.paths) if isinstance(content, Files) else len(getattr(content, "array", content))  # type: ignore[arg-type]
 
 
 def _labels(contents: Contents) -> Iterator[str]:
@@ -80,6 +83,10 @@ def _test(contents: Contents) -> Iterator[str]:
     if contents.test is None:
         return
     truth, count = np.asarray(contents.test.truth), len(contents.classes)
+    if (kind := type(contents.test.content)) is not type(contents.content):
+        yield f"the test split is {kind.__name__}, the pool {type(contents.content).__name__}"
+    elif (length := _length(contents.test.content)) != len(truth):
+        yield f"the test split's truth has {len(truth)} rows for {length} items"
     if count and not np.isin(truth, np.arange(count)).all():
         yield f"the test split's truth must be class numbers from 0 to {count - 1}, none of them unknown"
     # one that is not known would make the error of all of them NaN

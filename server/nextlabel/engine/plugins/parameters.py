@@ -113,7 +113,9 @@ def _model(parameters: type) -> Any:
         shape[parameter.name] = (hint, Field(_default(parameter, who), description=help_line, **limits))
     try:
         # strict: "3" or True is not a number of epochs; TOML has real types
-        return create_model(parameters.__name__, __config__=ConfigDict(strict=True, extra="forbid"), **shape)
+        return create_model(
+            parameters.__name__, __config__=ConfigDict(strict=True, extra="forbid", allow_inf_nan=False), **shape
+        )
     except Exception as error:  # pydantic has many, for a type it cannot check or a name it does not allow
         raise PluginError(
             f"the parameters {parameters.__name__} cannot be read: {_sentence(error)}; "

@@ -136,8 +136,8 @@ def resolve(reference: Reference[R]) -> Any:
     module, _, name = reference.partition(":")
     try:
         return getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise PluginError(f"the plugin's class {reference!r} cannot be loaded: {error}") from error
+    except (Exception, SystemExit) as error:  # a stranger's module may raise anything at import
+        raise PluginError(f"the plugin's class {reference!r} cannot be loaded: {_line(error)}") from error
 
 
 def _load_one(candidate: Candidate, parts: dict[str, list[Offer[Any]]], faults: list[Fault]) -> None:

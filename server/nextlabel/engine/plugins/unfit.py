@@ -39,7 +39,8 @@ def _faults(record: Any) -> Iterator[str]:
         if (fault := clash(record)) is not None:
             yield f"whose {fault}"
     if isinstance(record, StrategyPlugin):
-        if isinstance(record.needs, str) or not isinstance(record.needs, Iterable):
+        # an iterator would be used up here
+        if isinstance(record.needs, str | Iterator) or not isinstance(record.needs, Iterable):
             yield f"whose needs are {record.needs!r}, not names"
         for need in record.needs:
             if need not in get_args(Need):
