@@ -97,6 +97,13 @@ def test_options_that_make_no_sense(shell, quick, options, reason):
     assert reason in shell("export", "quick", *options, status=2).stderr
 
 
+def test_the_folder_s_name_is_part_of_an_address(shell, home, tmp_path):
+    out = tmp_path / "cats & dogs"
+    shell.json("export", "quick", "--format", "label-studio", "--copy-images", "--out", str(out))
+    tasks = json.loads((out / "tasks.json").read_text())
+    assert all(task["data"]["image"].startswith("/data/local-files/?d=cats%20%26%20dogs/images/") for task in tasks)
+
+
 def test_a_delimiter_is_one_character(shell, home, tmp_path):
     (tmp_path / "a.csv").write_text("id#label\n1#3\n")
     assert shell.json("import", "quick", str(tmp_path / "a.csv"), "--delimiter", "#")["labels"] == 1

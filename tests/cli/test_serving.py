@@ -15,9 +15,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from nextlabel.cli.serve import _check
-from nextlabel.cli.supervisor import Supervisor
+from nextlabel.cli import serve as serve_command
+from nextlabel.cli.serve import _check, _serve
+from nextlabel.contracts.errors import Conflict
 from nextlabel.engine.jobs.worker import only_worker
+from nextlabel.engine.process import alone
 
 
 class Serving:
@@ -159,6 +161,14 @@ def test_a_broken_plugin_is_told_and_the_rest_is_served(serve, tmp_path, monkeyp
     assert "broken-plugins 1.0 was left out" in lines[0]
 
 
+def test_a_second_server_is_refused_before_it_changes_anything(quick, start, monkeypatch):
+    monkeypatch.setattr(serve_command, "_LAST_WORKER", 0.2)
+    monkeypatch.setattr(serve_command.Supervisor, "watch_signals", lambda _: None)
+    with alone(quick.home / "serve.lock"), socket.socket() as listener, pytest.raises(Conflict, match="another server"):
+        _serve(quick, listener)
+    assert sorted(path.name for path in quick.home.iterdir()) == ["serve.lock"]
+
+
 def test_what_is_left_to_do_is_on_record_before_anything_answers(quick, engine):
-    _check(quick, Supervisor([], print))
+    _check(quick)
     assert [(job.project, job.kind, job.state) for job in engine.jobs()] == [("quick", "train", "queued")]

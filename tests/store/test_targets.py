@@ -109,6 +109,15 @@ def test_values_fold_as_defined_in_any_portions(history, cuts, step):
     _fold((), history, cuts, step)
 
 
+def test_the_mean_of_numbers_near_the_largest_there_is():
+    state = LabelState((), SIZE)
+    state.apply(
+        [row(1, 0, "ann", "value", 1.7e308), row(2, 0, "bob", "value", 1.7e308), row(3, 1, "ann", "value", 2.5)]
+    )
+    assert state.values[:2].tolist() == [1.7e308, 2.5]
+    assert state.last == 3
+
+
 def _fold(classes, history, cuts, step):
     # ids of a project have no gaps in the store, but nothing here depends on it
     rows = [row(i * step, p, who, *said) for i, (p, who, said) in enumerate(history, 1)]

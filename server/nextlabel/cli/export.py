@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 
@@ -61,7 +62,7 @@ def command(
 ) -> None:
     """Write what PROJECT knows: its labels, its pictures, or its model."""
     _check(kind, out, resolved=resolved, predicted=predicted, copy=copy, checkpoint=checkpoint, as_json=as_json)
-    place = f"/data/local-files/?d={out.name}/" if copy else f"{address(settings.host, settings.port)}/"
+    place = f"/data/local-files/?d={quote(out.name)}/" if copy else f"{address(settings.host, settings.port)}/"
     asked = Asked(kind, resolved, everything, predicted, copy, prefix or place, checkpoint, force)
     screen = Screen(as_json)
     with opened(settings) as engine:

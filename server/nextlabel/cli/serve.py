@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 
 import click
 
@@ -17,10 +19,11 @@ from nextlabel.cli.supervisor import Child, Supervisor
 from nextlabel.contracts.errors import Conflict
 from nextlabel.engine.jobs.queueing import catch_up
 from nextlabel.engine.jobs.worker import only_worker
+from nextlabel.engine.process import alone
 from nextlabel.engine.settings import Settings
 
 _LAST_WORKER = 10.0
-"""Seconds the worker of an earlier server has to end: a job it runs gets half of them."""
+"""Seconds an earlier server and its worker have to end: a job it runs gets half of them."""
 
 
 @click.command("serve")
@@ -37,14 +40,19 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     worker = Child("worker", lambda: start(settings, "worker", "--parent"))
     supervisor = Supervisor([web, worker], _say)
     supervisor.watch_signals()  # before anything else: a process 1 without a handler never sees its SIGTERM
-    for fault in app.prepare(settings):
-        _say(fault)
-    _check(settings, supervisor)
     where = address(settings.host, settings.port)
-    supervisor.run(
-        ready=lambda: answers(settings.host, settings.port),
-        when_ready=lambda: click.echo(f"nextlabel serves at {where}"),
-    )
+    refusal = f"another server runs on {settings.home}; one is enough"
+    # before anything is changed there: a newer version that is started by mistake beside an older one changes nothing
+    with _waited_for(lambda: alone(settings.home / "serve.lock", refusal), supervisor):
+        with _waited_for(lambda: only_worker(settings.home), supervisor):
+            pass  # from here on it is our own worker's
+        for fault in app.prepare(settings):
+            _say(fault)
+        _check(settings)
+        supervisor.run(
+            ready=lambda: answers(settings.host, settings.port),
+            when_ready=lambda: click.echo(f"nextlabel serves at {where}"),
+        )
 
 
 def start(settings: Settings, name: str, *arguments: str, keep: socket.socket | None = None) -> subprocess.Popen[bytes]:
@@ -59,8 +67,8 @@ def start(settings: Settings, name: str, *arguments: str, keep: socket.socket | 
     )
 
 
-def _check(settings: Settings, supervisor: Supervisor) -> None:
-    """Refuse plugins that clash, an unknown default project, a home that another server works on; tell the rest."""
+def _check(settings: Settings) -> None:
+    """Refuse plugins that clash, or an unknown default project; tell the rest, and queue what is left to do."""
     engine = app.build_engine(settings)
     for fault in engine.faults():
         _say(fault)
@@ -69,15 +77,20 @@ def _check(settings: Settings, supervisor: Supervisor) -> None:
     # before anything answers: a picture that is sent first would keep a data set out that nobody has looked for yet
     catch_up(engine.context)
     engine.context.database.dispose()
-    deadline = time.monotonic() + _LAST_WORKER
+
+
+def _waited_for(lock: Callable[[], AbstractContextManager[None]], supervisor: Supervisor) -> ExitStack:
+    """Take a lock that a server which is about to end may still hold; Conflict where it does not end."""
+    held, deadline = ExitStack(), time.monotonic() + _LAST_WORKER
     while not supervisor.stopping:
         try:
-            with only_worker(settings.home):
-                return
-        except Conflict:  # the worker of a server that was killed just now takes a moment to notice
+            held.enter_context(lock())
+            break
+        except Conflict:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
+    return held
 
 
 def _say(line: str) -> None:

@@ -135,8 +135,8 @@ class LabelState:
                 words[row.position] = word
             changed.add(row.position)
         if fresh:
-            self.last = fresh[-1][0].id
             self._resolve(changed)
+            self.last = fresh[-1][0].id
 
     def _word(self, row: LabelRow, memo: dict[tuple[str, ...], int]) -> Word:
         if not 0 <= row.position < len(self):
@@ -189,7 +189,7 @@ class LabelState:
             self._opened[positions] = rows.sum(axis=1) > 1
             self._contested[positions] = [len(said.get(p, ())) > 1 and not _shared(said[p]) for p in changed]
         else:
-            means = [math.fsum(said[p]) / len(said[p]) if p in said else math.nan for p in changed]
+            means = [_mean(said[p]) if p in said else math.nan for p in changed]
             self._values[positions] = means
             self._opened[positions] = np.isnan(means)
 
@@ -201,6 +201,13 @@ class LabelState:
         packed = b"".join((bits & every).to_bytes(wide, "little") for bits in sets)
         table = np.frombuffer(packed, np.uint8).reshape(len(sets), wide)
         return np.unpackbits(table, axis=1, count=width, bitorder="little").view(np.bool_)
+
+
+def _mean(values: list[float]) -> float:
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:  # of numbers near the largest there is, whose sum is none
+        return math.fsum(value / len(values) for value in values)
 
 
 def _shared(sets: list[int]) -> int:

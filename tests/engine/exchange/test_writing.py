@@ -73,9 +73,41 @@ def test_cells_that_look_like_formulas_are_told_of_and_left(odd: Project, tmp_pa
     assert any("7 rows hold a text that a spreadsheet" in note for note in done.notes)
     assert table(tmp_path / "a.csv")[0]["annotator"] == "=ann"
     assert give(odd, "jsonl", tmp_path / "a.jsonl").notes == []
+    (note,) = give(odd, "csv", tmp_path / "b.csv", resolved=True).notes
+    assert note.startswith("2 rows hold a text that a spreadsheet")  # two ids; the annotators do not stand there
+    assert give(odd, "jsonl", tmp_path / "b.jsonl", resolved=True).notes == []
 
 
 # ------------------------------------------------------------------------------ folders
+
+
+@pytest.mark.parametrize("kind", ["imagefolder", "coco", "label-studio"])
+def test_a_picture_that_is_gone_keeps_no_other_out(
+    make: Make, tmp_path: Path, picture: Callable[..., bytes], kind: str
+) -> None:
+    folder = tmp_path / "things"
+    for name in ("cat/1.png", "cat/2.png", "dog/3.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(picture(len(name)))
+    project = make(SQUARES, dataset={"plugin": "folder", "path": str(folder)}, labels={"initial": 0, "holdout": 0})
+    project.bring().loop.submit("ann", [full("cat/1.png", "cat"), full("cat/2.png", "cat"), full("dog/3.png", "dog")])
+    (folder / "cat" / "1.png").unlink()
+    done = give(project, kind, tmp_path / "out", copy=True)
+    assert done.pictures == 2
+    assert done.notes[0].startswith("1 pictures can no longer be read, and are left out")
+    other = make(
+        SQUARES, dataset={"plugin": "folder", "path": str(folder)}, labels={"initial": 0, "holdout": 0}
+    ).bring()
+    taken = take(other, tmp_path / "out", skip_faulty=True)
+    assert taken.labels == 2
+    assert (taken.faulty == 0) == (kind == "coco")  # the others keep its labels, and it is in no pool now
+
+
+def test_values_in_coco_are_not_taken_for_changed(make: Make, tmp_path: Path) -> None:
+    project = make(ODD, plugins=registry(()), labels={"holdout": 0}).bring()
+    project.loop.submit("ann", [LabelInput(IDS[0], value=1.5), LabelInput(IDS[1], value=2.0)])
+    give(project, "coco", tmp_path / "out")
+    assert take(project, tmp_path / "out").notes == []
 
 
 def test_a_folder_a_class_whatever_they_are_called(odd: Project, tmp_path: Path) -> None:

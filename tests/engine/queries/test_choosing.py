@@ -53,7 +53,7 @@ def test_samples_are_renormalised_each(blobs: Project) -> None:
     blobs.loop.submit("ann", [full("p20", "red", "blue")])
     state = state_of(blobs)
     samples = np.full((2, 60, 3), 1 / 3, np.float32)
-    view = chooser(blobs, "toy-sampled", {"samples": samples}).view(state, np.array([20, 21]))
+    view = chooser(blobs, "toy-sampled", {"samples": samples}).view(state, np.array([20, 21]), 60)
     np.testing.assert_allclose(view.samples[:, 0], [[0.5, 0, 0.5]] * 2)
     np.testing.assert_allclose(view.samples[:, 1], 1 / 3)
 
@@ -65,7 +65,7 @@ def test_samples_are_held_once(blobs: Project) -> None:
     asked, every = chooser(blobs, "toy-sampled", {"samples": samples}), np.arange(60)
     tracemalloc.start()
     try:
-        said = asked.view(state, every).samples
+        said = asked.view(state, every, 60).samples
         most = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -81,7 +81,7 @@ def test_the_labelled_part_leaves_the_hold_out_out(blobs: Project) -> None:
     blobs.loop.submit("ann", [full(f"p{held}", "red"), full("p20", "red", "blue")])
     state = state_of(blobs)
     embeddings = np.arange(60, dtype=np.float32)[:, None]
-    view = chooser(blobs, "toy-embedded", {"embeddings": embeddings}).view(state, np.array([21, 22]))
+    view = chooser(blobs, "toy-embedded", {"embeddings": embeddings}).view(state, np.array([21, 22]), 60)
     np.testing.assert_array_equal(view.embeddings[:, 0], [21, 22])
     labelled = set(view.labelled_embeddings[:, 0].astype(int).tolist())
     assert labelled == set(np.flatnonzero(state.labelled & ~state.holdout).tolist())
@@ -92,10 +92,10 @@ def test_the_labelled_part_leaves_the_hold_out_out(blobs: Project) -> None:
 def test_before_any_model_only_what_follows_from_the_sets_is_there(blobs: Project) -> None:
     blobs.loop.submit("ann", [full("p20", "red", "blue")])
     state = state_of(blobs)
-    view = chooser(blobs, "margin").view(state, np.array([20, 21]))
+    view = chooser(blobs, "margin").view(state, np.array([20, 21]), 60)
     np.testing.assert_allclose(view.probabilities, [[0.5, 0, 0.5], [1 / 3] * 3], atol=1e-6)
     with pytest.raises(NotReady, match="needs samples"):
-        chooser(blobs, "toy-sampled").view(state, np.array([20]))
+        chooser(blobs, "toy-sampled").view(state, np.array([20]), 60)
 
 
 # ---------------------------------------------------------------------------------- order

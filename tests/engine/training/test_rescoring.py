@@ -208,6 +208,31 @@ def test_a_live_pointer_without_scores_is_scored_at_the_start(squares: Project) 
     assert [(job.kind, job.state) for job in squares.work()] == [("score", "succeeded")]
 
 
+def test_a_scoring_that_came_to_a_bad_end_is_queued_again_by_those_who_ask(
+    squares: Project, picture: Callable[[int], bytes]
+) -> None:
+    squares.loop.add_images([picture(1)])
+    with squares.context.database.write() as connection:
+        job = jobs.claim(connection, "worker", ("score",), time.time())
+    assert job is not None
+    squares.loop.query(1)  # it runs
+    assert [one.state for one in squares.engine.jobs() if one.kind == "score"] == ["running"]
+    with squares.context.database.write() as connection:
+        jobs.finish(connection, job.id, "worker", "interrupted", time.time() - 61, None, None)
+
+    def scorings_queued() -> int:
+        return sum((one.kind, one.state) == ("score", "queued") for one in squares.engine.jobs())
+
+    assert scorings_queued() == 0
+    squares.loop.query(1)
+    assert scorings_queued() == 1
+    squares.loop.query(1)
+    assert scorings_queued() == 1
+    assert [one.state for one in squares.work()] == ["succeeded"]
+    squares.loop.query(1)
+    assert scorings_queued() == 0
+
+
 @pytest.fixture
 def things(make: Make, tmp_path: Path, picture: Callable[..., bytes]) -> Project:
     """A folder project of ten pictures, its data set read; `things/cat/1.jpg` is one."""
@@ -247,6 +272,8 @@ def test_what_is_held_out_and_gone_is_not_held_against_a_new_checkpoint(things: 
     assert (first.metrics["holdout"], second.metrics["holdout"]) == (2, 1)
     assert second.verdict.endswith("of 1 held-out items")
     assert evaluate(things.context, "toy", lambda _: None).items == 1
+    told = things.loop.progress().confusion()
+    assert (int(told.counts.sum()), told.unscored) == (1, 1)
     (tmp_path / "things" / other).unlink()
     assert "holdout" not in things.train().loop.checkpoints()[-1].metrics
 

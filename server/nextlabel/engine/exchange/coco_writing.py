@@ -9,12 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from nextlabel.contracts.errors import TooLarge, Unprocessable, Unsupported
 from nextlabel.engine.exchange import kept
 from nextlabel.engine.exchange.coco import PICTURES
 from nextlabel.engine.exchange.json_lines import dumps
 from nextlabel.engine.exchange.json_stream import first
 from nextlabel.engine.exchange.names import FileNames
-from nextlabel.engine.exchange.snapshot import Item, Snapshot, Way, Written, file_name
+from nextlabel.engine.exchange.snapshot import Item, Snapshot, Way, Written, file_name, left_out
 from nextlabel.engine.pictures.decoding import measure
 
 ANNOTATIONS = "annotations.json"
@@ -33,7 +34,7 @@ def write(snapshot: Snapshot, folder: Path, way: Way) -> Written:
     """
     snapshot.needs_pictures("coco")
     names, done = FileNames(), Counter[str]()
-    classes = snapshot.classes or ("value",)
+    classes = snapshot.classes or (kept.VALUE,)
     numbers = {name: number for number, name in enumerate(classes, 1)}
     if way.copy:
         (folder / PICTURES).mkdir()
@@ -44,7 +45,11 @@ def write(snapshot: Snapshot, folder: Path, way: Way) -> Written:
         file.write(",\n".join(told).encode() + b'],\n"images":[')
         for item in snapshot.items(everything=way.everything):
             data = snapshot.picture(item.row)
-            width, height = measure(data, snapshot.context.settings.max_pixels)
+            size = _size(data, snapshot.context.settings.max_pixels)
+            if data is None or size is None:
+                done["gone"] += 1
+                continue
+            width, height = size
             name = file_name(names, item.row)
             if way.copy:
                 (folder / PICTURES / name).write_bytes(data)
@@ -68,7 +73,14 @@ def write(snapshot: Snapshot, folder: Path, way: Way) -> Written:
         later.seek(0)
         shutil.copyfileobj(later, file)
         file.write(b"\n]}\n")
-    return done, list(_notes(done))
+    return done, [*left_out(done, "what --format jsonl writes"), *_notes(done)]
+
+
+def _size(data: bytes | None, most: int) -> tuple[int, int] | None:
+    try:
+        return None if data is None else measure(data, most)
+    except (Unprocessable, Unsupported, TooLarge):
+        return None
 
 
 def _annotations(item: Item, numbers: dict[str, int]) -> Iterator[dict[str, Any]]:

@@ -110,9 +110,17 @@ def _watched(rows: Iterator[HistoryRow], done: Exported) -> Iterator[HistoryRow]
     count = formulas = 0
     for row in rows:
         count += 1
-        formulas += any(text.startswith(_FORMULAS) for text in (row.id, row.annotator, row.key or ""))
+        formulas += _is_formula(row.id, row.annotator, row.key)
         yield row
     done.labels = count
+    _warn(formulas, done)
+
+
+def _is_formula(*cells: object) -> bool:
+    return any(isinstance(cell, str) and cell.startswith(_FORMULAS) for cell in cells)
+
+
+def _warn(formulas: int, done: Exported) -> None:
     if formulas and done.format == "csv":
         done.notes.append(
             f"{formulas:,} rows hold a text that a spreadsheet may take for a formula (=, +, - or @ first); "
@@ -126,6 +134,9 @@ def snapshot(context: Context, loop: Loop, tell: Tell) -> Snapshot:
 
 
 def _counted(rows: Iterator[dict[str, object]], done: Exported) -> Iterator[dict[str, object]]:
+    formulas = 0
     for row in rows:
         done.items = (done.items or 0) + 1
+        formulas += _is_formula(row["id"], row.get("prediction"))
         yield row
+    _warn(formulas, done)

@@ -9,7 +9,7 @@ from nextlabel.engine.exchange import json_lines, tables
 from nextlabel.engine.exchange.image_folder import ABOUT, HISTORY, HOLDOUT, LABELS, OPEN, PARTIAL, TRAIN
 from nextlabel.engine.exchange.names import FileNames
 from nextlabel.engine.exchange.resolved import COLUMNS, resolved, table
-from nextlabel.engine.exchange.snapshot import Item, Snapshot, Way, Written, file_name
+from nextlabel.engine.exchange.snapshot import Item, Snapshot, Way, Written, file_name, left_out
 
 
 def write(snapshot: Snapshot, folder: Path, way: Way) -> Written:
@@ -24,12 +24,14 @@ def write(snapshot: Snapshot, folder: Path, way: Way) -> Written:
         file.write(tables.line(("id", "file", *COLUMNS[1:])))
         for item in snapshot.items(everything=way.everything):
             place = _place(item, folders)
-            name = f"{place}/{file_name(names, item.row)}"
-            (folder / place).mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(snapshot.picture(item.row))
-            row = resolved(item) | {"file": name}
+            name, data = f"{place}/{file_name(names, item.row)}", snapshot.picture(item.row)
+            if data is not None:
+                (folder / place).mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(data)
+                done.update({"pictures": 1, place.partition("/")[0]: 1})
+            row = resolved(item) | {"file": None if data is None else name}
             file.writelines(list(table(iter([row]), ("id", "file", *COLUMNS[1:])))[1:])
-            done.update({"items": 1, "pictures": 1, place.partition("/")[0]: 1})
+            done.update({"items": 1, "gone": int(data is None)})
     with (folder / HISTORY).open("w", encoding="utf-8", newline="") as file:
         for line in json_lines.write(snapshot.said()):
             file.write(line)
@@ -37,7 +39,7 @@ def write(snapshot: Snapshot, folder: Path, way: Way) -> Written:
     told = [{"name": name, "folder": given} for name, given in folders.items()]
     about = {"nextlabel": 1, "project": snapshot.name, "classes": told}
     (folder / ABOUT).write_text(json_lines.dumps(about) + "\n", "utf-8")
-    return done, _notes(done, folders)
+    return done, [*left_out(done, f"in {HISTORY} and {LABELS}"), *_notes(done, folders)]
 
 
 def _place(item: Item, folders: dict[str, str]) -> str:

@@ -15,6 +15,8 @@ from nextlabel.engine.pool.items import history_row
 from nextlabel.store.labels import LabelRow
 
 NAME = "nextlabel"
+VALUE = "value"
+"""What a class is called where labels are values."""
 
 
 def keep(identity: str, rows: Sequence[LabelRow]) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def classes(value: dict[str, Any]) -> set[str]:
     standing: dict[str, set[str]] = {}
     for said in value["history"]:
         if isinstance(said, dict):
-            names = said.get("candidates")
+            names = said.get("candidates") or ([VALUE] if said.get("value") is not None else [])
             standing[str(said.get("annotator"))] = {str(name) for name in names} if isinstance(names, list) else set()
     return {name for names in standing.values() for name in names}
 

@@ -13,7 +13,7 @@ from nextlabel.engine.exchange.json_lines import dumps
 from nextlabel.engine.exchange.json_stream import first
 from nextlabel.engine.exchange.label_studio import PICTURES
 from nextlabel.engine.exchange.names import FileNames
-from nextlabel.engine.exchange.snapshot import Item, Snapshot, Way, Written, date, file_name
+from nextlabel.engine.exchange.snapshot import Item, Snapshot, Way, Written, date, file_name, left_out
 from nextlabel.store.labels import LabelRow
 
 TASKS = "tasks.json"
@@ -50,17 +50,20 @@ def write(snapshot: Snapshot, folder: Path, way: Way) -> Written:
     with (folder / TASKS).open("w", encoding="utf-8") as file:
         comma = "[\n"
         for item in snapshot.items(everything=way.everything):
-            name = file_name(names, item.row) if way.copy else None
-            if name is not None:
-                (folder / PICTURES / name).write_bytes(snapshot.picture(item.row))
+            name, data = None, snapshot.picture(item.row) if way.copy else None
+            if data is not None:
+                name = file_name(names, item.row)
+                (folder / PICTURES / name).write_bytes(data)
                 done["pictures"] += 1
+            elif way.copy:
+                done["gone"] += 1
             place = f"projects/{snapshot.name}/items/{quote(item.row.id)}/image"
             address = way.prefix + (f"{PICTURES}/{quote(name)}" if name else place)
             file.write(comma + dumps(_task(item, address, name)))
             comma = ",\n"
             done.update(items=1, labels=len(item.history), told=len(item.voices))
         file.write("\n]\n" if done["items"] else _NO_TASKS)
-    return done, [*_notes(done), *([] if way.copy else [_FROM_HERE])]
+    return done, [*left_out(done, "in their tasks"), *_notes(done), *([] if way.copy else [_FROM_HERE])]
 
 
 def config(classes: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nextlabel.contracts.errors import Unprocessable
+from nextlabel.contracts.errors import Gone, Unprocessable
 from nextlabel.contracts.items import BoolArray
 from nextlabel.engine.answers import HistoryRow, ItemSummary
 from nextlabel.engine.context import Context
@@ -101,9 +101,12 @@ class Snapshot:
                 yield Item(row, summary(self.state, row), tuple(said.get(position, ())), dict(sorted(voices.items())))
             self.tell((start + len(positions)) / len(wanted), f"{start + len(positions):,} items")
 
-    def picture(self, row: ItemRow) -> bytes:
-        """Return an item's picture as it was given; Gone where its file is no longer there."""
-        return self.context.pool(self.name).picture(row)[0]
+    def picture(self, row: ItemRow) -> bytes | None:
+        """Return an item's picture as it was given; None where its file is no longer there."""
+        try:
+            return self.context.pool(self.name).picture(row)[0]
+        except Gone:
+            return None
 
     def needs_pictures(self, what: str) -> None:
         """Raise Unprocessable where the items are none."""
@@ -117,6 +120,12 @@ class Snapshot:
         for page in labels.pages(self.context.database, self.name, 10_000):
             mask[[row.position for row in page if row.id <= self.state.labels.last]] = True
         return mask
+
+
+def left_out(done: Counter[str], where: str) -> list[str]:
+    """Return what to tell of the pictures counted as `gone`, whose labels are `where`."""
+    gone = done["gone"]
+    return [f"{gone:,} pictures can no longer be read, and are left out: their labels are {where}"] if gone else []
 
 
 def file_name(names: FileNames, row: ItemRow) -> str:

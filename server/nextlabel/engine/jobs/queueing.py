@@ -16,7 +16,7 @@ from nextlabel.store.jobs import JobRow
 Kind = Literal["import", "train", "score"]
 _RECENT = 100
 _TRY_AGAIN = 60.0
-"""Seconds after which a training that failed is tried again, as the labels come in."""
+"""Seconds after which a job that failed is tried again: a training as the labels come in, a scoring as people ask."""
 
 
 def queue_once(context: Context, project: str, kind: Kind, parameters: Mapping[str, Any] | None = None) -> int:
@@ -29,11 +29,18 @@ def queue_once(context: Context, project: str, kind: Kind, parameters: Mapping[s
         return jobs.queue(connection, project, kind, given, time.time())
 
 
-def queue_scoring(connection: Connection, project: str) -> None:
-    """Queue a scoring where the live checkpoint lacks scores of some items, unless one waits already."""
+def queue_scoring(connection: Connection, project: str, *, patiently: bool = False) -> None:
+    """Queue a scoring where the live checkpoint lacks scores of some items, unless one waits already.
+
+    `patiently`: nor where one runs, came to a bad end just now, or was cancelled.
+    """
     row = projects.get(connection, project)
     live = checkpoints.get(connection, project, row.live) if row and row.live else None
-    if live is None or any(job.state == "queued" for job in _unfinished(connection, project, "score")):
+    unfinished = _unfinished(connection, project, "score")
+    if live is None or any(patiently or job.state == "queued" for job in unfinished):
+        return
+    last = _last(connection, project, "score")
+    if patiently and last is not None and (last.state == "cancelled" or _just_failed(last)):
         return
     scoring = checkpoints.scoring(connection, project, live.name)
     # a model that knows only its pool has no answer for what came since
@@ -45,8 +52,8 @@ def queue_training_when_due(connection: Connection, project: str, every: int) ->
     """Queue a training once people gave `every` labels that no checkpoint has learnt from (0: never)."""
     if not every or jobs.active(connection, project, "train") is not None:
         return
-    last = next((job for job in jobs.page(connection, project, _RECENT) if job.kind == "train"), None)
-    if last is not None and last.state == "failed" and (last.finished or 0.0) > time.time() - _TRY_AGAIN:
+    last = _last(connection, project, "train")
+    if last is not None and last.state == "failed" and _just_failed(last):
         return
     if labels.count(connection, project, last_learnt(connection, project)) >= every:
         jobs.queue(connection, project, "train", {}, time.time())
@@ -79,6 +86,14 @@ def catch_up(context: Context) -> None:
             queue_once(context, name, "import")
         if not trained and (config.automatic or name == context.settings.default_project):
             queue_once(context, name, "train")
+
+
+def _last(connection: Connection, project: str, kind: Kind) -> JobRow | None:
+    return next((job for job in jobs.page(connection, project, _RECENT) if job.kind == kind), None)
+
+
+def _just_failed(job: JobRow) -> bool:
+    return job.state in {"failed", "interrupted"} and (job.finished or 0.0) > time.time() - _TRY_AGAIN
 
 
 def _unfinished(connection: Connection, project: str, kind: Kind) -> list[JobRow]:

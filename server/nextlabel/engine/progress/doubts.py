@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nextlabel.contracts.items import FloatArray, IntArray
+from nextlabel.engine.progress.confusion import decided
 
 UNLIKELY = 0.05
 """Below this probability of its label an item is worth a second look."""
@@ -19,4 +20,5 @@ def doubtful(probabilities: FloatArray, positions: IntArray, labels: IntArray) -
     places = positions[scored]
     given = np.asarray(probabilities[places, labels[scored]])
     below = np.flatnonzero(given < UNLIKELY)
+    below = below[decided(probabilities, places[below])]  # with many classes each is unlikely where nothing is said
     return places[below[np.argsort(given[below], kind="stable")]]

@@ -123,6 +123,7 @@ class Progress:
         if not len(now.holdout):
             raise NotReady("no held-out item has a known class yet", 5)
         scored = now.holdout < len(now.probabilities)
+        scored[scored] = confusing.decided(now.probabilities, now.holdout[scored])
         held = now.holdout[scored]
         return now, held, now.truth[scored], confusing.predicted(now.probabilities, held)
 

@@ -67,27 +67,30 @@ class Chooser:
         chosen: list[Chosen] = []
         if count := size - held - controlled:
             rest = np.setdiff1d(askable.pool, control, assume_unique=True)
-            selection = _checked(self.strategy.select(self.view(state, rest), count, rng), count, len(rest))
+            view = self.view(state, rest, request.rows)
+            selection = _checked(self.strategy.select(view, count, rng), count, len(rest))
             pairs = zip(rest[selection.positions], selection.scores, strict=True)
             chosen = [Chosen(int(position), float(score), "strategy") for position, score in pairs]
         # the order of these says nothing of how much is learnt from them, and no score does
         chosen += [Chosen(int(position), 0.0, "control") for position in control]
         return chosen + [Chosen(int(position), 0.0, "holdout") for position in holdout]
 
-    def view(self, state: PoolState, positions: IntArray) -> Pool:
-        """Return these items as the strategy sees them."""
+    def view(self, state: PoolState, positions: IntArray, rows: int) -> Pool:
+        """Return these items as the strategy sees them, where the first `rows` of the pool have scores."""
         sets = state.labels.candidates
         candidates = None if sets is None else sets[positions]
         arrays: dict[Need, FloatArray] = {}
         for need in self.needs:
-            arrays[need] = self._array(need, state, positions, candidates)
+            arrays[need] = self._array(need, state, positions, candidates, rows)
         return Pool(len(positions), arrays, candidates)
 
-    def _array(self, need: Need, state: PoolState, positions: IntArray, candidates: BoolArray | None) -> FloatArray:
+    def _array(
+        self, need: Need, state: PoolState, positions: IntArray, candidates: BoolArray | None, rows: int
+    ) -> FloatArray:
         if self.scores is None:
             return _before_any_model(need, len(positions), candidates)
         if need == "labelled_embeddings":
-            embeddings = self.scores["embeddings"]
+            embeddings = self.scores["embeddings"][:rows]  # a replay must not see those that have come since
             labelled = np.flatnonzero(state.labelled[: len(embeddings)] & ~state.holdout[: len(embeddings)])
             return embeddings[labelled]
         if need == "samples":
