@@ -262,6 +262,21 @@ def test_what_the_browser_did_not_keep_is_sent_all_the_same(browser, labels):
         until(lambda: told(labels, "quick", "full") == [*expected, said(item, TRUTH[int(item)])])
 
 
+def test_an_undo_that_the_browser_kept_goes_behind_what_it_did_not(browser, labels):
+    with Labeller(browser, labels, "briefly full") as ann:
+        at_hand(ann, 20)
+        ann.page.route("**/labels", lambda route: route.abort())
+        ann.page.evaluate(f"window.whole = IDBDatabase.prototype.transaction; {BREAK}")
+        item = ann.answer()
+        ann.wait_text("#kept", "leave the page open until 1 answer is sent")
+        ann.page.evaluate("IDBDatabase.prototype.transaction = window.whole; 0")
+        ann.press("u")
+        ann.wait_text("#kept", "2 answers")
+        ann.page.unroute("**/labels")
+        ann.page.evaluate("window.dispatchEvent(new Event('online'))")
+        assert ann.stored() == [said(item, TRUTH[int(item)]), {"id": item, "retract": True}]
+
+
 def test_what_another_tab_was_refused_is_told_in_this_one(browser, labels):
     with Labeller(browser, labels, "one of two") as ann:
         at_hand(ann, 20)

@@ -169,6 +169,13 @@ def test_a_second_server_is_refused_before_it_changes_anything(quick, start, mon
     assert sorted(path.name for path in quick.home.iterdir()) == ["serve.lock"]
 
 
+def test_a_second_server_that_is_stopped_while_it_waits_changes_nothing(quick, monkeypatch):
+    monkeypatch.setattr(serve_command.Supervisor, "watch_signals", lambda self: self._stop(15, None))
+    with alone(quick.home / "serve.lock"), socket.socket() as listener:
+        _serve(quick, listener)
+    assert sorted(path.name for path in quick.home.iterdir()) == ["serve.lock"]
+
+
 def test_what_is_left_to_do_is_on_record_before_anything_answers(quick, engine):
     _check(quick)
     assert [(job.project, job.kind, job.state) for job in engine.jobs()] == [("quick", "train", "queued")]

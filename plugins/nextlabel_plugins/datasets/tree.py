@@ -57,12 +57,15 @@ def plant(folder: Path, named: Collection[str] = ()) -> Tree:
         raise DatasetMissing(f"{error.filename} cannot be read: {error.strerror}") from None
     tops = {parts[0] for parts in paths if len(parts) > 1}
     tests = tops & TESTS - set(named)
-    if tops <= tests | {TRAIN} and _classes(paths, TRAIN) and TRAIN not in named:
+    train = _classes(paths, TRAIN)
+    # where `train` is a class by name, it may still be a split that has a class of its own name
+    is_class = TRAIN in named and not (TRAIN in train and train <= set(named))
+    if tops <= tests | {TRAIN} and train and not is_class:
         for split in sorted(tests):
-            _refuse_strangers(folder, split, _classes(paths, split) - _classes(paths, TRAIN), TRAIN)
+            _refuse_strangers(folder, split, _classes(paths, split) - train, TRAIN)
         deep, splits = tops, tests
     else:
-        if TRAIN not in named:
+        if not is_class:
             _refuse_beside_train(folder, paths, tops - TESTS - {TRAIN})
         for split in sorted(tests):
             if _classes(paths, split) & (tops - tests):
@@ -85,9 +88,14 @@ def _refuse_strangers(folder: Path, split: str, strangers: set[str], pool: str) 
 
 
 def _refuse_beside_train(folder: Path, paths: list[list[str]], others: set[str]) -> None:
-    """Raise ProjectError where `train` holds classes and nothing else: what stands beside it is then none."""
+    """Raise ProjectError where `train` holds classes and nothing else, or a test split has its classes.
+
+    What stands beside it is then no class.
+    """
     loose = any(parts[0] == TRAIN and len(parts) == 2 for parts in paths)  # noqa: PLR2004 - top, file
-    if others and not loose and len(_classes(paths, TRAIN)) >= SPLIT:
+    train = _classes(paths, TRAIN)
+    tested = any(_classes(paths, split) & train for split in TESTS)
+    if others and (tested or (len(train) >= SPLIT and not loose)):
         raise ProjectError(
             f"{folder} has {', '.join(sorted(others))} beside {TRAIN}, which looks like a split with folders of "
             f"classes: name a test split one of {', '.join(sorted(TESTS))}, and move anything else away; where all "

@@ -21,6 +21,7 @@ from nextlabel.engine.jobs.queueing import catch_up
 from nextlabel.engine.jobs.worker import only_worker
 from nextlabel.engine.process import alone
 from nextlabel.engine.settings import Settings
+from nextlabel.store import jobs
 
 _LAST_WORKER = 10.0
 """Seconds an earlier server and its worker have to end: a job it runs gets half of them."""
@@ -45,10 +46,11 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     # before anything is changed there: a newer version that is started by mistake beside an older one changes nothing
     with _waited_for(lambda: alone(settings.home / "serve.lock", refusal), supervisor):
         with _waited_for(lambda: only_worker(settings.home), supervisor):
-            pass  # from here on it is our own worker's
-        for fault in app.prepare(settings):
-            _say(fault)
-        _check(settings)
+            if supervisor.stopping:
+                return
+            for fault in app.prepare(settings):
+                _say(fault)
+            _check(settings)
         supervisor.run(
             ready=lambda: answers(settings.host, settings.port),
             when_ready=lambda: click.echo(f"nextlabel serves at {where}"),
@@ -74,6 +76,9 @@ def _check(settings: Settings) -> None:
         _say(fault)
     if settings.default_project not in engine.context.projects.faults:
         engine.loop()
+    with engine.context.database.write() as connection:
+        # the worker's lock is ours, so whatever the table says still runs died with its worker
+        jobs.interrupt_orphans(connection, f"serve-{os.getpid()}", time.time())
     # before anything answers: a picture that is sent first would keep a data set out that nobody has looked for yet
     catch_up(engine.context)
     engine.context.database.dispose()

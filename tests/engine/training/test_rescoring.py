@@ -276,6 +276,8 @@ def test_what_is_held_out_and_gone_is_not_held_against_a_new_checkpoint(things: 
     assert (int(told.counts.sum()), told.unscored) == (1, 1)
     (tmp_path / "things" / other).unlink()
     assert "holdout" not in things.train().loop.checkpoints()[-1].metrics
+    with pytest.raises(NotReady, match="no held-out item"):
+        evaluate(things.context, "toy", lambda _: None)
 
 
 def test_a_folder_that_is_gone_is_told_and_nothing_is_learnt_of_white(things: Project, tmp_path: Path) -> None:

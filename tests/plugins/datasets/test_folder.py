@@ -141,6 +141,20 @@ def test_what_stands_beside_a_split_is_no_class(make: Make) -> None:
     assert known(read(folder, classes=named)) == ["holdout", "train", "train", "unlabelled"]
 
 
+def test_a_split_may_have_a_class_of_its_own_name(make: Make) -> None:
+    folder = make("train/train/1.jpg", "train/bus/2.jpg", "val/train/3.jpg")
+    contents = read(folder, classes=("bus", "train"))
+    assert known(contents) == ["bus", "train"]
+    assert contents.test is not None
+    assert contents.test.truth.tolist() == [1]
+
+
+def test_beside_a_split_nothing_is_a_class_whatever_lies_loose(make: Make) -> None:
+    folder = make("train/a/1.jpg", "train/5.jpg", "val/a/3.jpg", "extra/4.jpg")
+    with pytest.raises(ProjectError, match="has extra beside train"):
+        read(folder)
+
+
 def test_classes_may_be_called_train_and_test(make: Make) -> None:
     contents = read(make("train/1.jpg", "plane/2.jpg", "test/3.jpg"))
     assert contents.classes == ("plane", "test", "train")

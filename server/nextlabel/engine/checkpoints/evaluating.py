@@ -17,7 +17,7 @@ from nextlabel.engine.context import Context
 from nextlabel.engine.pictures.images import unread
 from nextlabel.engine.serving.live import Answer, Served
 from nextlabel.engine.training.judging import metrics
-from nextlabel.engine.training.scoring import kept_scores
+from nextlabel.engine.training.scoring import decided, kept_scores
 from nextlabel.store import checkpoints
 from nextlabel.store.checkpoint_files import read_card
 from nextlabel.store.checkpoints import CheckpointRow
@@ -75,6 +75,8 @@ def evaluate(context: Context, project: str, progress: Callable[[float], None]) 
     if untouched is None:
         return _evaluation(served, "holdout", _by_scores(context, row, live))
     measured = measure(served, untouched.items, untouched.truth, context.settings.cores, progress)
+    if not measured:
+        raise _nothing(project)
     return _evaluation(served, untouched.split, measured)
 
 
@@ -100,7 +102,8 @@ def measure(
 ) -> dict[str, float]:
     """Return the metrics of what `/predict` would answer for `items` (k), whose `truth` (k,) is known.
 
-    Each is prepared as an upload is, and answered by itself where there is an ONNX form.
+    Each is prepared as an upload is, and answered by itself where there is an ONNX form. None where no picture can be
+    read.
     """
     assert not isinstance(items, GraphItems)
     spec = model_input(served.card)
@@ -130,6 +133,8 @@ def _by_scores(context: Context, row: ProjectRow, live: CheckpointRow) -> dict[s
         raise NotReady(f"checkpoint {live.name} of project {row.name!r} has not scored the pool yet")
     positions, truth = context.state(row).holdout_truth(context.pool(row.name).truth)
     scored = positions < scoring.rows
+    if "probabilities" in arrays:
+        scored[scored] = decided(arrays["probabilities"], positions[scored])
     measured = metrics(arrays, positions[scored], truth[scored])
     if not measured:
         raise _nothing(row.name)

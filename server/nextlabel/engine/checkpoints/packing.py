@@ -111,5 +111,7 @@ def _test(
         return None
     served = Served(card["checkpoint"], card, folder, context.registry)
     measured = measure(served, untouched.items, untouched.truth, context.settings.cores, progress)
+    if not measured:
+        return None
     count = int(measured.pop("holdout"))
     return {"split": untouched.split, "items": count, **measured}

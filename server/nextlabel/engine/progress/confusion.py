@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nextlabel.contracts.items import BoolArray, FloatArray, IntArray
+from nextlabel.contracts.items import FloatArray, IntArray
 from nextlabel.engine.progress.records import Confusion, Pair, Rates
 
 _CHUNK = 65_536
@@ -21,15 +21,6 @@ def predicted(probabilities: FloatArray, positions: IntArray) -> IntArray:
         for start in range(0, len(positions), _CHUNK)
     ]
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
-
-
-def decided(probabilities: FloatArray, positions: IntArray) -> BoolArray:
-    """Return (k,) whether a class is likelier than another; none is where the picture could not be read."""
-    parts = [np.empty(0, np.bool_)]
-    for start in range(0, len(positions), _CHUNK):
-        rows = np.asarray(probabilities[positions[start : start + _CHUNK]])
-        parts.append(rows.max(axis=1) > rows.min(axis=1))
-    return np.concatenate(parts)
 
 
 def table(truth: IntArray, said: IntArray, width: int) -> IntArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nextlabel.contracts.items import FloatArray, IntArray
-from nextlabel.engine.progress.confusion import decided
+from nextlabel.engine.training.scoring import decided
 
 UNLIKELY = 0.05
 """Below this probability of its label an item is worth a second look."""

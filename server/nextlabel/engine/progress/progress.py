@@ -19,6 +19,7 @@ from nextlabel.engine.progress.curve import curve
 from nextlabel.engine.progress.doubts import doubtful
 from nextlabel.engine.progress.records import ClassTally, Confusion, Control, Labels, Listing, Point, Shown
 from nextlabel.engine.progress.snapshot import Snapshot, take
+from nextlabel.engine.training.scoring import decided
 from nextlabel.store import checkpoints, items, labels, projects, tallies
 from nextlabel.store.checkpoint_files import CARD
 from nextlabel.store.checkpoints import CheckpointRow
@@ -94,6 +95,7 @@ class Progress:
         with self._context.database.read() as connection:
             why = reasons(tallies.chosen_under(connection, self._project, now.live.name))
             asked = np.isin(now.full, np.fromiter(why, np.int64, len(why))) & (now.full < len(now.probabilities))
+            asked[asked] = decided(now.probabilities, now.full[asked])
             places = now.full[asked]
             known = tallies.spoken_of(connection, self._project, places, now.live.card["last_label"])
         right = confusing.predicted(now.probabilities, places) == now.labels[asked]
@@ -117,13 +119,13 @@ class Progress:
 
     @cached_property
     def _judged(self) -> tuple[Snapshot, IntArray, IntArray, IntArray]:
-        """Return held-out positions that are known and scored (k,), their class (k,), and the predicted one (k,)."""
+        """Return held-out positions that are known, scored and readable (k,), their class and the predicted."""
         now = self._scored
         assert now.probabilities is not None
         if not len(now.holdout):
             raise NotReady("no held-out item has a known class yet", 5)
         scored = now.holdout < len(now.probabilities)
-        scored[scored] = confusing.decided(now.probabilities, now.holdout[scored])
+        scored[scored] = decided(now.probabilities, now.holdout[scored])
         held = now.holdout[scored]
         return now, held, now.truth[scored], confusing.predicted(now.probabilities, held)
 

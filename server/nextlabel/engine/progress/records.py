@@ -109,7 +109,7 @@ class Confusion:
     shown: tuple[int, ...]
     """Places of the classes to show a table of: all, or, of very many, those with the most mistakes."""
     unscored: int
-    """Held-out items of a known class that it has not scored yet."""
+    """Held-out items of a known class that it has not scored yet, or that can no longer be read."""
 
     @property
     def items(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from nextlabel.contracts.errors import PluginError
 from nextlabel.contracts.items import (
+    BoolArray,
     FloatArray,
     GraphItems,
     ImageItems,
@@ -138,6 +139,18 @@ def _said(model: Model, items: Items, needs: frozenset[Need], rng: np.random.Gen
             said[name] = np.array(said[name])
             said[name][..., lost, :] = 1 / said[name].shape[-1]
     return said
+
+
+def decided(probabilities: FloatArray, positions: IntArray) -> BoolArray:
+    """Return (k,) whether a class is likelier than another; none is where the picture could not be read.
+
+    `probabilities` (n, C) may be on disk.
+    """
+    parts = [np.empty(0, np.bool_)]
+    for start in range(0, len(positions), BATCH):
+        rows = np.asarray(probabilities[positions[start : start + BATCH]])
+        parts.append(rows.max(axis=1) > rows.min(axis=1))
+    return np.concatenate(parts)
 
 
 def _rows_axis(name: str) -> int:

@@ -125,13 +125,15 @@ export class Outbox extends EventTarget {
     }
   }
 
-  // What was kept goes first: it was given before.
+  // What was given first goes first: the store may have taken a later one again.
   async #next() {
+    const [loose] = this.#loose;
     try {
-      return await this.#store.first("waiting", this.#project) ?? this.#loose[0];
+      const kept = await this.#store.first("waiting", this.#project);
+      return loose && !(kept?.time <= loose.time) ? loose : kept;
     } catch (fault) {
-      if (!this.#loose.length) throw fault;
-      return this.#loose[0];
+      if (!loose) throw fault;
+      return loose;
     }
   }
 
