@@ -39,6 +39,16 @@ def test_what_was_corrected_here_stays_where_a_folder_says_the_same_again(square
     assert [row.candidates for row in said(squares) if row.id == item] == [("left",), ("right",)]
 
 
+def test_a_correction_stays_also_where_a_second_folder_only_said_what_stood(squares: Project, tree: Path) -> None:
+    take(squares, tree)
+    moved = tree.rename(tree.with_name("moved"))
+    assert take(squares, moved).labels == 3  # another source says it too
+    item = said(squares)[0].id
+    squares.loop.submit("ann", [full(item, "right")])
+    assert take(squares, moved).labels == 0
+    assert [row.candidates for row in said(squares) if row.id == item][-1] == ("right",)
+
+
 def test_linked_folders_are_followed_but_not_in_circles(squares: Project, tree: Path, tmp_path: Path) -> None:
     linked = tmp_path / "linked"
     linked.mkdir()

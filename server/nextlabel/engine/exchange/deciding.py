@@ -67,7 +67,9 @@ class Decider:
         if told is None and entry.exported:
             return "exported"
         if entry.standing:
-            present = says == (standing if told is None else told)
+            # what a source says for the first time is stored though it stands: it is then known to have said it,
+            # and will not undo what is corrected here afterwards
+            present = says == (told if told is not None or who != DATASET else standing)
         else:
             # what the data set says here comes from the data set, wherever the file comes from
             settled = standing is not None and standing == says and (who == DATASET or not timed)
