@@ -351,3 +351,14 @@ def test_a_picture_is_enlarged(browser, labels):
         assert ann.page.evaluate(size) > 2 * before
         ann.page.click("#frame")
         assert ann.page.evaluate(size) == before
+
+
+def test_a_key_means_what_it_types_and_else_where_it_lies(browser, labels):
+    events = [("o", "KeyS"), ("3", "Digit3"), ("#", "Digit3"), ("&", "Digit1"), ("ы", "KeyS"), ("Q", "KeyA")]
+    read = """async events => {
+        const { names } = await import("/static/label/keys.js");
+        return events.map(([key, code]) => names({ key, code }));
+    }"""
+    with Labeller(browser, labels, "layouts") as ann:
+        found = ann.page.evaluate(read, [list(event) for event in events])
+    assert found == [["o"], ["3"], ["#", "3"], ["&", "1"], ["ы", "s"], ["q"]]
