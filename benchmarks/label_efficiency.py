@@ -11,13 +11,14 @@ import json
 import subprocess
 import sys
 from argparse import ArgumentParser
-from itertools import pairwise
 from pathlib import Path
 from statistics import mean, stdev
 from tempfile import TemporaryDirectory
 
 from person import play
 from serving import serving
+
+from nextlabel.engine.simulation.curves import crossing
 
 GOAL = 0.95
 SIZE = 10
@@ -44,14 +45,6 @@ def curve(seed: int, strategy: str, until: int) -> list[tuple[int, float]]:
         with serving(Path(folder, "home"), NEXTLABEL_PROJECTS=str(projects)) as server:
             played = play(server.client(), strategy, SIZE, until)
             return [(int(metrics["labels"]), metrics["accuracy"]) for metrics in played]
-
-
-def crossing(points: list[tuple[int, float]], goal: float = GOAL) -> float | None:
-    """Return the labels at which the curve first reaches the goal, between points by a straight line."""
-    for (before, low), (after, high) in pairwise(points):
-        if high >= goal:
-            return before if low >= goal else before + (after - before) * (goal - low) / (high - low)
-    return None
 
 
 def simulated(seed: int, strategy: str, rounds: int) -> list[tuple[int, float]]:
@@ -88,12 +81,13 @@ def main() -> None:
         curves = []
         for seed in range(given.seeds):
             curves.append(curve(seed, strategy, most))
-            print(f"{strategy} seed {seed}: {shown(crossing(curves[-1]))} labels  {curves[-1]}", flush=True)
-        each = [labels for points in curves if (labels := crossing(points)) is not None]
+            print(f"{strategy} seed {seed}: {shown(crossing(curves[-1], GOAL))} labels  {curves[-1]}", flush=True)
+        each = [labels for points in curves if (labels := crossing(points, GOAL)) is not None]
         spread = f" after {mean(each):.1f} (sd {stdev(each):.1f})" if len(each) == given.seeds > 1 else ""
         # of the mean curve: the labels at which the mean of the seeds reaches the goal
         accuracies = [mean(accuracy for _, accuracy in points) for points in zip(*curves, strict=True)]
-        needed[strategy] = crossing([(labels, seen) for (labels, _), seen in zip(curves[0], accuracies, strict=True)])
+        whole = [(labels, seen) for (labels, _), seen in zip(curves[0], accuracies, strict=True)]
+        needed[strategy] = crossing(whole, GOAL)
         print(
             f"{strategy}: the mean of {given.seeds} seeds reaches {GOAL:.0%} after {shown(needed[strategy])} labels; "
             f"{len(each)} of them do{spread}",

@@ -102,8 +102,8 @@ def measure(
 ) -> dict[str, float]:
     """Return the metrics of what `/predict` would answer for `items` (k), whose `truth` (k,) is known.
 
-    Each is prepared as an upload is, and answered by itself where there is an ONNX form. None where no picture can be
-    read.
+    Each is prepared as an upload is, and answered by itself where there is an ONNX form. Empty where
+    no picture can be read.
     """
     assert not isinstance(items, GraphItems)
     spec = model_input(served.card)

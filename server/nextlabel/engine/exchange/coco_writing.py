@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from nextlabel.contracts.errors import TooLarge, Unprocessable, Unsupported
 from nextlabel.engine.exchange import kept
 from nextlabel.engine.exchange.coco import PICTURES
 from nextlabel.engine.exchange.json_lines import dumps
@@ -17,6 +16,7 @@ from nextlabel.engine.exchange.json_stream import first
 from nextlabel.engine.exchange.names import FileNames
 from nextlabel.engine.exchange.snapshot import Item, Snapshot, Way, Written, file_name, left_out
 from nextlabel.engine.pictures.decoding import measure
+from nextlabel.engine.pictures.unread import REFUSED
 
 ANNOTATIONS = "annotations.json"
 
@@ -45,8 +45,7 @@ def write(snapshot: Snapshot, folder: Path, way: Way) -> Written:
         file.write(",\n".join(told).encode() + b'],\n"images":[')
         for item in snapshot.items(everything=way.everything):
             data = snapshot.picture(item.row)
-            size = _size(data, snapshot.context.settings.max_pixels)
-            if data is None or size is None:
+            if data is None or (size := _size(data, snapshot.context.settings.max_pixels)) is None:
                 done["gone"] += 1
                 continue
             width, height = size
@@ -76,10 +75,10 @@ def write(snapshot: Snapshot, folder: Path, way: Way) -> Written:
     return done, [*left_out(done, "what --format jsonl writes"), *_notes(done)]
 
 
-def _size(data: bytes | None, most: int) -> tuple[int, int] | None:
+def _size(data: bytes, most: int) -> tuple[int, int] | None:
     try:
-        return None if data is None else measure(data, most)
-    except (Unprocessable, Unsupported, TooLarge):
+        return measure(data, most)
+    except REFUSED:
         return None
 
 

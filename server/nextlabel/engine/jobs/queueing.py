@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from nextlabel.engine.context import Context
 from nextlabel.engine.plugins.projects import ProjectConfig
 from nextlabel.store import checkpoints, items, jobs, labels, projects
-from nextlabel.store.jobs import JobRow
+from nextlabel.store.jobs import JobRow, State
 
 Kind = Literal["import", "train", "score"]
 _RECENT = 100
@@ -29,18 +29,11 @@ def queue_once(context: Context, project: str, kind: Kind, parameters: Mapping[s
         return jobs.queue(connection, project, kind, given, time.time())
 
 
-def queue_scoring(connection: Connection, project: str, *, patiently: bool = False) -> None:
-    """Queue a scoring where the live checkpoint lacks scores of some items, unless one waits already.
-
-    `patiently`: nor where one runs, came to a bad end just now, or was cancelled.
-    """
+def queue_scoring(connection: Connection, project: str) -> None:
+    """Queue a scoring where the live checkpoint lacks scores of some items, unless one waits already."""
     row = projects.get(connection, project)
     live = checkpoints.get(connection, project, row.live) if row and row.live else None
-    unfinished = _unfinished(connection, project, "score")
-    if live is None or any(patiently or job.state == "queued" for job in unfinished):
-        return
-    last = _last(connection, project, "score")
-    if patiently and last is not None and (last.state == "cancelled" or _just_failed(last)):
+    if live is None or any(job.state == "queued" for job in _unfinished(connection, project, "score")):
         return
     scoring = checkpoints.scoring(connection, project, live.name)
     # a model that knows only its pool has no answer for what came since
@@ -48,12 +41,21 @@ def queue_scoring(connection: Connection, project: str, *, patiently: bool = Fal
         jobs.queue(connection, project, "score", {}, time.time())
 
 
+def queue_scoring_again(connection: Connection, project: str) -> None:
+    """Queue a scoring, unless the last one waits or runs, was cancelled, or came to a bad end just now."""
+    last = _last(connection, project, "score")
+    if last is None or not (
+        last.state in {"queued", "running", "cancelled"} or _just_ended(last, "failed", "interrupted")
+    ):
+        queue_scoring(connection, project)
+
+
 def queue_training_when_due(connection: Connection, project: str, every: int) -> None:
     """Queue a training once people gave `every` labels that no checkpoint has learnt from (0: never)."""
     if not every or jobs.active(connection, project, "train") is not None:
         return
     last = _last(connection, project, "train")
-    if last is not None and last.state == "failed" and _just_failed(last):
+    if last is not None and _just_ended(last, "failed"):
         return
     if labels.count(connection, project, last_learnt(connection, project)) >= every:
         jobs.queue(connection, project, "train", {}, time.time())
@@ -92,8 +94,8 @@ def _last(connection: Connection, project: str, kind: Kind) -> JobRow | None:
     return next((job for job in jobs.page(connection, project, _RECENT) if job.kind == kind), None)
 
 
-def _just_failed(job: JobRow) -> bool:
-    return job.state in {"failed", "interrupted"} and (job.finished or 0.0) > time.time() - _TRY_AGAIN
+def _just_ended(job: JobRow, *states: State) -> bool:
+    return job.state in states and (job.finished or 0.0) > time.time() - _TRY_AGAIN
 
 
 def _unfinished(connection: Connection, project: str, kind: Kind) -> list[JobRow]:

@@ -14,7 +14,7 @@ from nextlabel.contracts.errors import Gone, TooLarge, Unknown, Unprocessable
 from nextlabel.contracts.items import FloatArray
 from nextlabel.engine.answers import QueryAnswer, QueryItem, Suggestion
 from nextlabel.engine.context import Context
-from nextlabel.engine.jobs.queueing import queue_scoring
+from nextlabel.engine.jobs.queueing import queue_scoring_again
 from nextlabel.engine.plugins.parameters import as_given, build
 from nextlabel.engine.plugins.projects import ProjectConfig
 from nextlabel.engine.pool.state import PoolState
@@ -83,7 +83,7 @@ class Asking:
                 answer = self._answer(connection, record, answered, state, scored.arrays, left)
             queries.insert(connection, record)
             if rows < len(state):  # what was to score the others may have come to a bad end
-                queue_scoring(connection, config.name, patiently=True)
+                queue_scoring_again(connection, config.name)
             if annotator is not None:
                 queries.drop_expired(connection, config.name, now)
                 expires = now + (config.labels.lease or context.settings.lease_seconds)

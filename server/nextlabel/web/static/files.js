@@ -12,6 +12,12 @@ export function portion(files, most) {
   return files.splice(0, count);
 }
 
+// Those of the files that `opens`.
+export async function readable(files) {
+  const found = await Promise.all(files.map(opens));
+  return files.filter((_, place) => found[place]);
+}
+
 // Whether a file is still there and may be read: it may have moved or changed since it was chosen.
 export async function opens(file) {
   try {

@@ -1,7 +1,7 @@
 // Sends files to POST /items, some at a time. A refused one keeps no other out: the server takes
 // all of a request or none, so what was refused is halved until the culprit stands alone.
 
-import { opens, portion } from "../files.js";
+import { portion, readable } from "../files.js";
 
 const TRIES = 3;
 const UNREADABLE = "the file cannot be read";
@@ -64,12 +64,11 @@ export class Sending {
 
   // A request fails as a whole where one of its files cannot be read: refuse that one, and send the rest.
   async unsent(batch, reason) {
-    const readable = [];
+    const rest = await readable(batch);
     for (const file of batch) {
-      if (await opens(file)) readable.push(file);
-      else this.refuse(file, UNREADABLE);
+      if (!rest.includes(file)) this.refuse(file, UNREADABLE);
     }
-    if (readable.length < batch.length) return this.some(readable);
+    if (rest.length < batch.length) return this.some(rest);
     for (const file of batch) this.failed.push({ file, reason });
     this.told();
   }

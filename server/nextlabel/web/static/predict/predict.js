@@ -1,6 +1,6 @@
 // Sends pictures as soon as they are chosen, dropped or pasted, and puts the answer, which the
 // server wrote, into this page. Without this file the form sends itself and gets the same page.
-import { opens, portion } from "../files.js";
+import { opens, portion, readable } from "../files.js";
 import { draw, drawSeen, drawSmall } from "./draw.js";
 
 const form = document.getElementById("try");
@@ -81,13 +81,10 @@ async function several(files, mine) {
       page = await ask(part, "?list=1");
     } catch (error) {
       // a request fails as a whole where one of its files cannot be read: the others are sent again
-      const readable = [];
-      for (const file of part) {
-        if (await opens(file)) readable.push(file);
-        else faults.push(unreadable(file));
-      }
-      if (readable.length === part.length) throw error;
-      waiting.unshift(...readable);
+      const rest = await readable(part);
+      if (rest.length === part.length) throw error;
+      faults.push(...part.filter((file) => !rest.includes(file)).map(unreadable));
+      waiting.unshift(...rest);
       continue;
     }
     if (mine !== newest || !shows(page, tell)) return;
