@@ -29,7 +29,7 @@ bench: $(INSTALLED)  ## run the benchmarks, which takes a while
 check-bench: $(INSTALLED)  ## see that the benchmarks run, without measuring much
 	for file in $(CHECKED); do $(BIN)/python $$file --check || exit 1; done
 
-screenshots: $(INSTALLED)  ## take pictures of every page into docs/screenshots
+screenshots: $(INSTALLED)  ## take images of every page into docs/screenshots
 	PYTHONPATH=benchmarks:tests $(BIN)/python tests/browser/screenshots.py
 
 install: $(INSTALLED)  ## make .venv, or bring it up to date

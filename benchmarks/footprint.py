@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from predict_while_training import latencies, picture
+from predict_while_training import digit_jpeg, latencies
 from serving import Server, serving, until, wait_ready
 
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="one start only")
     parser.add_argument("--starts", type=int, default=5)
     given = parser.parse_args()
-    image = picture(7)
+    image = digit_jpeg(7)
     with TemporaryDirectory() as folder:
         home = Path(folder)
         with serving(home) as server:

@@ -62,8 +62,8 @@ def check() -> None:
     """Compare the two ways of playing on a short run."""
     for strategy in ("margin", "random"):
         over_http = curve(0, strategy, 40)
-        alone = simulated(0, strategy, len(over_http) - 1)
-        assert over_http == alone, (strategy, over_http, alone)
+        direct = simulated(0, strategy, len(over_http) - 1)
+        assert over_http == direct, (strategy, over_http, direct)
         print(f"{strategy}: over HTTP and by simulate the same curve, {over_http}")
 
 

@@ -1,7 +1,7 @@
 """Answers with sets against forced single answers, by annotators who confuse look-alike classes.
 
 python benchmarks/partial_answers.py                    5 seeds, about 20 minutes on a quiet core
-python benchmarks/partial_answers.py --keep docs        keeps its points, and the pictures in docs
+python benchmarks/partial_answers.py --keep docs        keeps its points, and the images in docs
 python benchmarks/partial_answers.py --show             the tables of docs/partial-answers.md, by the kept points
 python benchmarks/partial_answers.py --check            seconds: that the doubts are the same for everyone
 
@@ -57,8 +57,8 @@ class Task:
     rounds: int = ROUNDS
     seeds: int = 5
 
-    def play(self, strategy: str, annotators: Sequence[str], rate: float, picture: Path | None = None) -> Any:
-        """Return the document that `nextlabel simulate` writes; its picture goes to `picture`."""
+    def play(self, strategy: str, annotators: Sequence[str], rate: float, image: Path | None = None) -> Any:
+        """Return the document that `nextlabel simulate` writes; its image goes to `image`."""
         title = f"{self.dataset}: in doubt {rate:.0%} of the time, asked by {strategy}"
         file = FILE.format(
             title=title, dataset=self.dataset, learner=self.learner, parameters=self.parameters,
@@ -72,8 +72,8 @@ class Task:
             # the same weights on every machine with this torch, however many cores it has
             settings = {**os.environ, "NEXTLABEL_TRAIN_THREADS": "1"}
             subprocess.run([*command, "--out", f"{folder}/out"], check=True, stdout=subprocess.DEVNULL, env=settings)
-            if picture is not None:
-                copyfile(Path(folder, "out", "curve.svg"), picture)
+            if image is not None:
+                copyfile(Path(folder, "out", "curve.svg"), image)
             return json.loads(Path(folder, "out", "curve.json").read_text())
 
 
@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--dataset", default="digits")
     parser.add_argument("--learner", default="cnn")
-    parser.add_argument("--keep", type=Path, help="a folder for the curves, one picture a rate and strategy")
+    parser.add_argument("--keep", type=Path, help="a folder for the curves, one image a rate and strategy")
     given = parser.parse_args()
     if given.check:
         check()
@@ -135,8 +135,8 @@ def main() -> None:
     task = Task(dataset=given.dataset, learner=given.learner, seeds=given.seeds)
     played: list[Point] = []
     for strategy, rate in STUDY:
-        picture = given.keep and given.keep / f"partial-answers-{strategy}-{rate * 100:.0f}.svg"
-        document = task.play(strategy, ANNOTATORS[strategy], rate, picture)
+        image = given.keep and given.keep / f"partial-answers-{strategy}-{rate * 100:.0f}.svg"
+        document = task.play(strategy, ANNOTATORS[strategy], rate, image)
         played += points(document, strategy, rate)
         print(f"{strategy}, {rate:.0%}: look-alikes {document['look_alikes']}", flush=True)
     if given.keep:

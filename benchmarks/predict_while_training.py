@@ -18,7 +18,7 @@ from serving import Client, Server, serving, until, wait_ready
 from sklearn.datasets import load_digits
 
 
-def picture(number: int) -> bytes:
+def digit_jpeg(number: int) -> bytes:
     """Return a digit as a JPEG."""
     out = BytesIO()
     pixels = (load_digits().images[number] * 15.9).astype(np.uint8)
@@ -81,7 +81,7 @@ def main() -> None:
     with TemporaryDirectory() as folder, serving(Path(folder)) as server:
         client = server.client()
         wait_ready(client)
-        image = picture(7)
+        image = digit_jpeg(7)
         latencies(client, image, 0.5)
         rest = np.array(latencies(client, image, seconds)) * 1e3
         busy = np.array(while_training(server, image, seconds)) * 1e3

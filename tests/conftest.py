@@ -119,4 +119,4 @@ def engine(quick: Settings) -> Iterator[Engine]:
     prepare(quick)
     engine = build_engine(quick)
     yield engine
-    engine.context.database.dispose()
+    engine.services.database.dispose()

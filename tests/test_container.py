@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
-from pages import ROOT, page
+from support.docs import ROOT, page
 
 from nextlabel import app
-from nextlabel.cli.group import cli
+from nextlabel.cli.main_group import cli
 from nextlabel.engine.settings import PREFIX, Settings
 
 HOME = "/var/lib/nextlabel"
@@ -99,7 +99,7 @@ def test_its_health_is_asked_of_a_route_that_needs_no_token(quick):
     assert "/healthz" in asked[2]
     assert made.get("/healthz").status_code == 200
     assert made.get("/info").status_code == 401
-    engine.context.database.dispose()
+    engine.services.database.dispose()
 
 
 def test_its_settings_exist_and_none_of_them_is_a_secret():

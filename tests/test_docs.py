@@ -10,18 +10,23 @@ from importlib.metadata import version
 from typing import get_args
 
 import pytest
-from pages import PAGES, ROOT, as_module, blocks, code, page, signatures
+from support.docs import PAGES, ROOT, as_module, blocks, code, page, signatures
 
 from nextlabel import app
-from nextlabel.cli.group import cli
-from nextlabel.contracts import Need, hookspecs, records, roles
-from nextlabel.contracts.items import Contents
-from nextlabel.engine.plugins.projects import Labels, ProjectConfig, Stop, Train
+from nextlabel.cli.main_group import cli
+from nextlabel.contracts import Need, hookspecs, interfaces, plugin_records
+from nextlabel.contracts.data import Contents
+from nextlabel.engine.project_files import Labels, ProjectConfig, Stop, Train
 from nextlabel.engine.settings import PREFIX, Settings
 from nextlabel.testing import check_plugin
 
 HOOKS = signatures(hookspecs)
-RECORDS = [records.StrategyPlugin, records.LearnerPlugin, records.DatasetPlugin, records.ProjectPlugin]
+RECORDS = [
+    plugin_records.StrategyPlugin,
+    plugin_records.LearnerPlugin,
+    plugin_records.DatasetPlugin,
+    plugin_records.ProjectPlugin,
+]
 USED_NOT_WRITTEN = {"select", "inductive"}
 
 
@@ -30,7 +35,7 @@ def test_hooks_are_documented(name):
     assert f"`{HOOKS[name]}`" in page("plugins.md")
 
 
-@pytest.mark.parametrize("role", [roles.Strategy, roles.Learner, roles.Dataset, roles.Model])
+@pytest.mark.parametrize("role", [interfaces.Strategy, interfaces.Learner, interfaces.Dataset, interfaces.Model])
 def test_roles_are_documented(role):
     written = {name: line for name, line in signatures(role).items() if name not in USED_NOT_WRITTEN}
     assert written

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from nextlabel.cli.group import cli
+from nextlabel.cli.main_group import cli
 from nextlabel.cli.new_plugin import KINDS, write
 from nextlabel.contracts.errors import Conflict, Unprocessable
 

@@ -13,11 +13,11 @@ from shutil import copy
 import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
-from pages import README, ROOT, as_module, blocks
 from PIL import Image
+from support.docs import README, ROOT, as_module, blocks
 
 from nextlabel import app
-from nextlabel.cli.group import cli
+from nextlabel.cli.main_group import cli
 from nextlabel.engine.settings import Settings
 from nextlabel.testing import check_plugin
 
@@ -45,7 +45,7 @@ def client(quick: Settings, tmp_path, monkeypatch) -> Iterator[FlaskClient]:
     assert CliRunner().invoke(cli, ["train", "digits"]).exit_code == 0
     made = app.create_app(Settings.from_environment())
     yield made.test_client()
-    made.extensions["nextlabel"].context.database.dispose()
+    made.extensions["nextlabel"].services.database.dispose()
 
 
 def send(client: FlaskClient, command: str) -> bytes:

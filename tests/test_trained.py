@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from nextlabel.engine.checkpoints.evaluating import measure
-from nextlabel.engine.checkpoints.models import drawn
-from nextlabel.engine.checkpoints.shipping import find
-from nextlabel.engine.pictures.images import PixelItems
-from nextlabel.engine.plugins.projects import load_projects
+from nextlabel.engine.bundled_checkpoints import find
+from nextlabel.engine.checkpoints.serialization import drawn
+from nextlabel.engine.evaluation.evaluate import measure
+from nextlabel.engine.images.image_items import PixelItems
+from nextlabel.engine.live_models import Served
 from nextlabel.engine.plugins.registry import load
-from nextlabel.engine.serving.live import Served
+from nextlabel.engine.project_files import load_projects
 from nextlabel.store.checkpoint_files import CARD, ONNX, WEIGHTS, checked
 from nextlabel_plugins.datasets.candidate_sets import PartialParameters
 from nextlabel_plugins.datasets.cifar10 import Cifar10
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 MOST = 10_000_000
 """Bytes of a checkpoint that ships."""
 ASKED = 2000
-"""Pictures of the ten thousand of its test split that `photos` is asked again."""
+"""Images of the ten thousand of its test split that `photos` is asked again."""
 
 
 def test_the_wheel_carries_it_and_so_does_the_source():

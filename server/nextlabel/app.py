@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nextlabel.engine.checkpoints.shipping import find, register, trained_folder
-from nextlabel.engine.context import Context
+from nextlabel.engine.bundled_checkpoints import find, register, trained_folder
 from nextlabel.engine.engine import Engine
-from nextlabel.engine.plugins.projects import Projects, load_projects
+from nextlabel.engine.live_models import LiveModels
 from nextlabel.engine.plugins.registry import load
-from nextlabel.engine.serving.live import LiveModels
+from nextlabel.engine.project_files import Projects, load_projects
+from nextlabel.engine.services import Services
 from nextlabel.engine.settings import Settings
 from nextlabel.store.database import Database
-from nextlabel.store.files import Home
+from nextlabel.store.home import Home
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nextlabel.engine.plugins.registry import Registry
 
 
-def build_context(settings: Settings, registry: Registry | None = None, projects: Projects | None = None) -> Context:
+def build_services(settings: Settings, registry: Registry | None = None, projects: Projects | None = None) -> Services:
     """Wire the engine's parts; plugins are loaded and projects read unless they are given.
 
     PluginError where two plugins clash; ProjectError where the folder of projects is missing.
@@ -29,7 +29,7 @@ def build_context(settings: Settings, registry: Registry | None = None, projects
         registry = load(blocked=settings.blocked)
         registry.check()
     database, home = Database(settings.url), Home(settings.home, trained_folder(settings))
-    return Context(
+    return Services(
         settings=settings,
         registry=registry,
         projects=load_projects(registry, settings.projects) if projects is None else projects,
@@ -41,7 +41,7 @@ def build_context(settings: Settings, registry: Registry | None = None, projects
 
 def build_engine(settings: Settings) -> Engine:
     """Return the engine; its database must have been made with `prepare` before it is used."""
-    return Engine(build_context(settings))
+    return Engine(build_services(settings))
 
 
 def prepare(settings: Settings, *, shipped: bool = True) -> list[str]:
@@ -58,11 +58,11 @@ def prepare(settings: Settings, *, shipped: bool = True) -> list[str]:
         database.dispose()
     if not shipped or find(trained_folder(settings)) == ([], []):
         return []
-    context = build_context(settings)
+    services = build_services(settings)
     try:
-        return register(context)
+        return register(services)
     finally:
-        context.database.dispose()
+        services.database.dispose()
 
 
 def create_app(settings: Settings, engine: Engine | None = None) -> Flask:

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from serving import Server, serving, wait_ready
 
-from nextlabel.cli.group import cli
+from nextlabel.cli.main_group import cli
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
@@ -66,7 +66,7 @@ class Window:
         page.on("console", self._listen)
 
     def _listen(self, message: Any) -> None:
-        # a refused picture is a refusal, and the browser's console says so
+        # a refused image is a refusal, and the browser's console says so
         if message.type == "error" and "Failed to load resource" not in message.text:
             self.complaints.append(message.text)
 
@@ -82,8 +82,8 @@ class Window:
 @pytest.fixture
 def window(browser: Any, server: Server, request: pytest.FixtureRequest) -> Iterator[Window]:
     """A window; give browser options as its parameter. Nothing on the page may break its own policy."""
-    context = browser.new_context(**getattr(request, "param", {}))
-    made = Window(context.new_page(), f"http://127.0.0.1:{server.port}")
+    services = browser.new_context(**getattr(request, "param", {}))
+    made = Window(services.new_page(), f"http://127.0.0.1:{server.port}")
     yield made
-    context.close()
+    services.close()
     assert made.complaints == []

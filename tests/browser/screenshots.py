@@ -1,7 +1,7 @@
-"""Takes a picture of every page, wide and narrow, light and dark: `make screenshots`.
+"""Takes an image of every page, wide and narrow, light and dark: `make screenshots`.
 
 A server of its own is given the digits in the box and a past: two people who label and sometimes disagree, and a
-training after each round. The same machine makes the same pictures again, but for what the clock says.
+training after each round. The same machine makes the same images again, but for what the clock says.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter
 from serving import serving
-from tour import SCHEMES, WIDTHS, Stop, past, stops
+from support.tour import SCHEMES, WIDTHS, Stop, past, stops
 
 ROOT = Path(__file__).parents[2]
 FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TALLEST = 2400
-"""Pixels a picture is cut off at; the documents show the top of a page."""
+"""Pixels an image is cut off at; the documents show the top of a page."""
 COLOURS = 64
 SHOW_ALL = """() => Promise.all([...document.images].map((image) => {
     image.loading = "eager";
@@ -33,8 +33,8 @@ SHOW_ALL = """() => Promise.all([...document.images].map((image) => {
 
 def photograph() -> bytes:
     """A ship on the sea, as a JPG; drawn, so that no photograph has to be shipped."""
-    picture = Image.new("RGB", (640, 440), (150, 190, 230))
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (640, 440), (150, 190, 230))
+    draw = ImageDraw.Draw(image)
     for row in range(270):
         draw.line([(0, row), (640, row)], fill=(110 + row // 4, 160 + row // 6, 225))
     for row in range(270, 440):
@@ -45,7 +45,7 @@ def photograph() -> bytes:
     draw.rectangle((300, 120, 330, 170), fill=(170, 50, 45))
     draw.line([(450, 250), (450, 130)], fill=(70, 60, 60), width=5)
     out = BytesIO()
-    picture.filter(ImageFilter.GaussianBlur(1.5)).save(out, "JPEG", quality=90)
+    image.filter(ImageFilter.GaussianBlur(1.5)).save(out, "JPEG", quality=90)
     return out.getvalue()
 
 
@@ -62,10 +62,10 @@ def wanted(only: list[str], item: str) -> list[Stop]:
 
 def small(data: bytes) -> bytes:
     """Return a PNG with fewer colours and no more than TALLEST rows."""
-    picture = Image.open(BytesIO(data)).convert("RGB")
-    picture = picture.crop((0, 0, picture.width, min(picture.height, TALLEST)))
+    image = Image.open(BytesIO(data)).convert("RGB")
+    image = image.crop((0, 0, image.width, min(image.height, TALLEST)))
     out = BytesIO()
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
     return out.getvalue()
 
 
@@ -73,10 +73,10 @@ def take(browser: Any, address: str, stop: Stop, out: Path) -> None:
     """Take one page at every width and in every scheme."""
     for width in WIDTHS:
         for scheme in SCHEMES:
-            context = browser.new_context(
+            services = browser.new_context(
                 viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
             )
-            page = context.new_page()
+            page = services.new_page()
             page.goto(address + stop.path)
             stop.prepare(page)
             page.evaluate(SHOW_ALL)
@@ -85,7 +85,7 @@ def take(browser: Any, address: str, stop: Stop, out: Path) -> None:
             whole = not stop.name.startswith("label")
             file = out / f"{stop.name}-{width}-{scheme}.png"
             file.write_bytes(small(page.screenshot(full_page=whole, caret="hide", animations="disabled")))
-            context.close()
+            services.close()
             sys.stderr.write(f"{file}\n")
 
 
@@ -96,7 +96,7 @@ def main() -> None:
         "--only", action="append", default=[], metavar="PAGE", help="take only this page; can be repeated"
     )
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots")
-    parser.add_argument("--rounds", type=int, default=5, help="trainings before the pictures are taken")
+    parser.add_argument("--rounds", type=int, default=5, help="trainings before the images are taken")
     given = parser.parse_args()
     wanted(given.only, "")
     from playwright.sync_api import sync_playwright

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from serving import Server, serving
-from tour import SCHEMES, WIDTHS, Stop, past, stops
+from support.tour import SCHEMES, WIDTHS, Stop, past, stops
 
 from nextlabel.web.headers import PAGE_POLICY
 
@@ -77,10 +77,10 @@ def visited(browser: Any, site: tuple[Server, dict]) -> Any:
 
     @contextmanager
     def come(name: str, **options: Any) -> Iterator[Visit]:
-        context = browser.new_context(reduced_motion="reduce", **options)
-        visit = Visit(context.new_page(), f"http://127.0.0.1:{server.port}", pages[name])
+        services = browser.new_context(reduced_motion="reduce", **options)
+        visit = Visit(services.new_page(), f"http://127.0.0.1:{server.port}", pages[name])
         yield visit
-        context.close()
+        services.close()
         assert visit.complaints == []
 
     return come

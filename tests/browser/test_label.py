@@ -1,9 +1,9 @@
-"""Labelling in a real browser, by the keyboard alone: one picture at a time, a grid, two people, a training."""
+"""Labelling in a real browser, by the keyboard alone: one image at a time, a grid, two people, a training."""
 
 from __future__ import annotations
 
 import pytest
-from label_help import TRUTH, Labeller, labelling, quick, said
+from support.label_page import TRUTH, Labeller, labelling, quick, said
 
 TELEPHONE = {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}
 
@@ -19,8 +19,8 @@ def labels(browser, quick_folder, tmp_path_factory):
 
 
 def test_the_name_is_asked_once_and_kept(browser, labels):
-    context = browser.new_context()
-    page = context.new_page()
+    services = browser.new_context()
+    page = services.new_page()
     page.goto(f"http://127.0.0.1:{labels.port}/projects/quick/label")
     page.wait_for_selector("#who:visible")
     assert page.locator("#work").is_hidden()
@@ -39,12 +39,12 @@ def test_the_name_is_asked_once_and_kept(browser, labels):
     page.keyboard.press("Enter")
     assert page.inner_text("#person") == "You are yan."
     page.wait_for_selector("#frame img")
-    context.close()
+    services.close()
 
 
 def test_each_tab_keeps_its_own_name(browser, labels):
     with Labeller(browser, labels, "ann") as ann:
-        other = ann.context.new_page()
+        other = ann.services.new_page()
         other.goto(f"{ann.address}?annotator=bob")
         other.wait_for_selector("#work:visible")
         for page, name in ((ann.page, "ann"), (other, "bob")):
@@ -102,7 +102,7 @@ def test_a_grid_by_the_keyboard_alone(browser, labels):
         assert not set(answered) & set(tiles)
         ann.press("7", "Space", "ArrowRight", "ArrowRight", "Space", "Shift+ArrowRight", "Enter")
         marked = [tiles[0], tiles[2], tiles[3]]
-        ann.wait_text("#told", "Sent: 3 pictures: 7")
+        ann.wait_text("#told", "Sent: 3 images: 7")
         assert ann.stored()[-3:] == [said(item, "7") for item in marked]
         assert not set(marked) & set(ann.tiles())
         assert set(tiles) - set(marked) <= set(ann.tiles())  # the others stay
@@ -260,7 +260,7 @@ def test_the_page_says_what_to_do_and_keeps_its_buttons_where_they_are(browser, 
         assert ann.page.locator("#send").bounding_box() == place
         ann.answer()
         assert ann.page.locator("#send").bounding_box() == place
-        # the guess of the next picture is not shown as if it were of the one that was sent
+        # the guess of the next image is not shown as if it were of the one that was sent
         assert ann.page.locator("#told .unseen").inner_text().startswith("The model says")
 
 
@@ -276,13 +276,13 @@ def test_everything_is_reached_by_tab_and_told(browser, labels):
         ann.press("Space")
         assert ann.chosen() == ["3"]
         assert ann.page.get_attribute("#one", "aria-pressed") == "true"
-        assert ann.page.get_attribute("#frame img", "alt") == "picture to label"
+        assert ann.page.get_attribute("#frame img", "alt") == "image to label"
         assert ann.page.evaluate("document.querySelector('#frame img').classList.contains('pixels')")
         ann.press("Enter")
         ann.wait_text("#told", r"Sent: 3\.\s+The model says")
 
 
-def test_two_people_never_see_the_same_picture(browser, labels):
+def test_two_people_never_see_the_same_image(browser, labels):
     seen = {"left": [], "right": []}
     with Labeller(browser, labels, "left") as left, Labeller(browser, labels, "right") as right:
         for _ in range(14):
@@ -318,7 +318,7 @@ def test_the_next_training_and_the_goal_are_told(browser, labels):
         ann.wait_text("#news", r"model is live: r2|The new model r2 waits")
 
 
-def test_the_grid_is_full_even_if_opened_before_the_first_pictures_are_there(browser, labels):
+def test_the_grid_is_full_even_if_opened_before_the_first_images_are_there(browser, labels):
     ann, held = Labeller(browser, labels, "early"), []
     ann.page.route("**/query?*", lambda route: route.continue_() if held else held.append(route))
     with ann:
@@ -342,7 +342,7 @@ def test_letting_the_model_s_guess_mark_is_an_act(browser, labels):
         assert ann.page.locator("#grid [aria-selected=true]").count() == guesses.count(guesses[0])
 
 
-def test_a_picture_is_enlarged(browser, labels):
+def test_an_image_is_enlarged(browser, labels):
     with Labeller(browser, labels, "near") as ann:
         ann.shown()
         size = "document.querySelector('#frame img').getBoundingClientRect().width"

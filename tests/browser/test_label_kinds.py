@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 import pytest
-from label_help import Labeller, labelling, quick, said
 from PIL import Image
 from serving import until
+from support.label_page import Labeller, labelling, quick, said
 
 ANIMALS = ("ant", "bear", "cat", "dog", "eel", "fox", "gnu", "hen")
 CLASSES = [f"{colour} {animal}" for animal in ANIMALS for colour in ("black", "brown", "grey", "red", "white")]
@@ -36,12 +36,12 @@ initial = {initial}
 
 @pytest.fixture(scope="module")
 def labels(browser, quick_folder, tmp_path_factory):
-    pictures = tmp_path_factory.mktemp("pictures")
+    images = tmp_path_factory.mktemp("images")
     rng = np.random.default_rng(0)
     for name in CLASSES:
-        (pictures / name).mkdir()
+        (images / name).mkdir()
         noise = Image.fromarray(rng.integers(0, 256, (4, 6, 3), np.uint8))
-        noise.resize((300, 200), Image.Resampling.BICUBIC).save(pictures / name / "1.jpg")
+        noise.resize((300, 200), Image.Resampling.BICUBIC).save(images / name / "1.jpg")
     flat = tmp_path_factory.mktemp("flat")
     for number in range(2):
         Image.new("RGB", (40, 30), (90 * number, 60, 30)).save(flat / f"{number}.png")
@@ -50,7 +50,7 @@ def labels(browser, quick_folder, tmp_path_factory):
     Image.new("RGB", (40, 30)).save(odd / "rotten.jpg")
     projects = {
         "quick": quick(quick_folder),
-        "many": FOLDER.format(pictures, ""),
+        "many": FOLDER.format(images, ""),
         "few": FOLDER.format(flat, 'classes = ["s", "u", "x"]'),
         "odd": FOLDER.format(odd, 'classes = ["cat", "dog"]'),
         "gone": FOLDER.format(flat / "not-there", ""),
@@ -59,7 +59,7 @@ def labels(browser, quick_folder, tmp_path_factory):
     }
     with labelling(quick_folder, tmp_path_factory.mktemp("kinds"), projects) as server:
         # only now: what is broken when a folder is read does not become an item
-        (odd / "rotten.jpg").write_bytes(b"\xff\xd8\xff\xe0 this is no picture")
+        (odd / "rotten.jpg").write_bytes(b"\xff\xd8\xff\xe0 this is no image")
         yield server
 
 
@@ -87,7 +87,7 @@ def test_one_of_many_classes_is_found_by_its_name(browser, labels):
         assert ann.stored()[0] == said(item, "black fox", "red gnu")
 
 
-def test_a_picture_that_cannot_be_shown_can_still_be_skipped(browser, labels):
+def test_an_image_that_cannot_be_shown_can_still_be_skipped(browser, labels):
     with Labeller(browser, labels, "rotten", "odd") as ann:
         ann.page.wait_for_selector("#frame img, #frame .nothing")
         if ann.page.locator("#frame img").count():
@@ -122,7 +122,7 @@ def test_only_what_one_key_types_is_a_key_of_its_own(browser, labels):
         assert ann.page.evaluate(assign, names) == ["1", "2", "3", "4", "ж", "λ", "7", "a", "5"]
 
 
-def test_a_picture_that_did_not_come_is_asked_for_once_more(browser, labels):
+def test_an_image_that_did_not_come_is_asked_for_once_more(browser, labels):
     ann, lost = Labeller(browser, labels, "hiccup"), set()
 
     def lose(route):
@@ -140,7 +140,7 @@ def test_a_picture_that_did_not_come_is_asked_for_once_more(browser, labels):
 
 def test_values(browser, labels):
     with Labeller(browser, labels, "values", "wave") as ann:
-        ann.wait_text("#frame", "without a picture")
+        ann.wait_text("#frame", "without an image")
         assert ann.page.locator("#classes").is_hidden()
         ann.page.keyboard.type("about 3")
         ann.press("Enter")
@@ -167,9 +167,9 @@ def test_values(browser, labels):
         assert ann.stored()[-1]["value"] == 2.5
 
 
-def test_nodes_have_no_picture_and_are_labelled_all_the_same(browser, labels):
+def test_nodes_have_no_image_and_are_labelled_all_the_same(browser, labels):
     with Labeller(browser, labels, "nodes", "rings") as ann:
-        ann.wait_text("#frame", "without a picture")
+        ann.wait_text("#frame", "without an image")
         item = ann.text("#frame strong")
         ann.press("2", "Enter", "g")
         ann.page.wait_for_selector("#grid [role=option]")
@@ -197,7 +197,7 @@ def test_an_empty_pool_fills_by_itself(browser, labels):
             "training": None, "checkpoint": None, "metrics": {}, "stop": {}, "reached": False,
         }))  # fmt: skip
         ann.page.reload()
-        ann.wait_text("#notice", "There is nothing to label yet. Add pictures in the pool")
+        ann.wait_text("#notice", "There is nothing to label yet. Add images in the pool")
         ann.page.unroute("**/query?*")
         ann.page.evaluate("window.dispatchEvent(new Event('online'))")
         ann.shown()

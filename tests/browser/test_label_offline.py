@@ -8,8 +8,8 @@ import shutil
 from urllib.parse import quote
 
 import pytest
-from label_help import TRUTH, Labeller, labelling, quick, said, told
 from serving import until
+from support.label_page import TRUTH, Labeller, labelling, quick, said, told
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def labels(browser, quick_folder, tmp_path_factory):
 
 
 def at_hand(ann, count):
-    """Wait until so many pictures are fetched."""
+    """Wait until so many images are fetched."""
     fetched = "performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/image')).length"
     ann.page.wait_for_function(f"count => {fetched} >= count", arg=count)
     ann.page.wait_for_timeout(300)
@@ -31,13 +31,13 @@ def test_work_goes_on_without_a_connection_and_nothing_is_stored_twice(browser, 
         at_hand(ann, 20)
         expected = [said(item := ann.answer(), TRUTH[int(item)]) for _ in range(3)]
         assert ann.stored() == expected
-        ann.context.set_offline(True)
+        ann.services.set_offline(True)
         expected += [said(item := ann.answer(), TRUTH[int(item)]) for _ in range(5)]
         ann.press("u", "Enter")
         expected += [{"id": item, "retract": True}, expected[-1]]
         ann.wait_text("#kept", "7 answers are kept here and will be sent when the server is back")
         assert told(labels, "quick", "cut") == expected[:3]
-        ann.context.set_offline(False)
+        ann.services.set_offline(False)
         assert ann.stored() == expected
         expected.append(said(item := ann.answer(), TRUTH[int(item)]))
         assert ann.stored() == expected
@@ -136,12 +136,12 @@ def test_two_tabs_send_each_answer_once(browser, labels):
     sent = []
     with Labeller(browser, labels, "tabs") as ann:
         at_hand(ann, 20)
-        ann.context.set_offline(True)
+        ann.services.set_offline(True)
         expected = [said(item := ann.answer(), TRUTH[int(item)]) for _ in range(6)]
         ann.wait_text("#kept", "6 answers are kept here")
-        ann.context.on("request", lambda request: sent.append(request) if request.method == "POST" else None)
-        ann.context.set_offline(False)
-        other = ann.context.new_page()
+        ann.services.on("request", lambda request: sent.append(request) if request.method == "POST" else None)
+        ann.services.set_offline(False)
+        other = ann.services.new_page()
         other.goto(ann.address)
         assert ann.stored() == expected
         other.wait_for_function("() => document.querySelector('#kept').innerText === 'All answers are stored.'")
@@ -280,7 +280,7 @@ def test_an_undo_that_the_browser_kept_goes_behind_what_it_did_not(browser, labe
 def test_what_another_tab_was_refused_is_told_in_this_one(browser, labels):
     with Labeller(browser, labels, "one of two") as ann:
         at_hand(ann, 20)
-        other = ann.context.new_page()
+        other = ann.services.new_page()
         other.route("**/labels", lambda route: route.fulfill(status=422, body='{"detail": "no such class"}'))
         ann.page.route("**/labels", lambda route: route.abort())
         item = ann.answer()

@@ -1,4 +1,4 @@
-"""The pool's page, as a person has it: pictures dropped into it, filtered, opened, mended."""
+"""The pool's page, as a person has it: images dropped into it, filtered, opened, mended."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from odd_pictures import saved
 from PIL import Image
+from support.odd_images import saved
 
 WITHOUT_SCRIPT = {"java_script_enabled": False}
 TELEPHONE = {"viewport": {"width": 360, "height": 740}}
@@ -46,7 +46,7 @@ FOLDER = """async files => {
 
 
 def noise(seed: int) -> bytes:
-    """A picture nobody has sent before."""
+    """An image nobody has sent before."""
     return saved(Image.fromarray(np.random.default_rng(seed).integers(0, 256, (20, 30, 3), np.uint8)))
 
 
@@ -60,7 +60,7 @@ def told(page):
     return page.inner_text("#told")
 
 
-def test_pictures_are_dropped_in(window, server):
+def test_images_are_dropped_in(window, server):
     page = window.visit("/projects/quick/pool")
     client = server.client()
     before = client("GET", "/projects/quick/items?limit=1000").json()["items"]
@@ -72,7 +72,7 @@ def test_pictures_are_dropped_in(window, server):
     assert page.get_attribute("#label", "href") == "/projects/quick/label"
     assert page.is_visible("#label")
     assert page.locator("#refused li").all_inner_texts() == [
-        "notes.png: this is text; a picture is read if it is JPEG, PNG or WebP"
+        "notes.png: this is text; an image is read if it is JPEG, PNG or WebP"
     ]
     after = client("GET", "/projects/quick/items?limit=1000").json()["items"]
     assert len(after) == len(before) + 2

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from odd_pictures import saved, smooth, stored
+from support.odd_images import saved, smooth, stored
 
-from nextlabel.engine.pictures.decoding import prepare
+from nextlabel.engine.images.decoding import prepare
 
 WITHOUT_SCRIPT = {"java_script_enabled": False}
 TELEPHONE = {"viewport": {"width": 360, "height": 740}}
@@ -17,25 +17,25 @@ def sent(name: str, data: bytes, kind: str = "image/jpeg") -> dict[str, object]:
     return {"name": name, "mimeType": kind, "buffer": data}
 
 
-PICTURE = saved(smooth(300, 100), "JPEG")
+IMAGE = saved(smooth(300, 100), "JPEG")
 REFUSED = [
     ("large.jpg", saved(smooth(64, 64), "JPEG") + bytes(2_000_000), "1,000,000 bytes"),
     ("renamed.jpg", saved(smooth(64, 64), "GIF"), "GIF"),
-    ("cut-off.jpg", PICTURE[: len(PICTURE) // 2], "cut off"),
+    ("cut-off.jpg", IMAGE[: len(IMAGE) // 2], "cut off"),
     ("text.jpg", b"a shopping list\n", "text"),
 ]
 
 
 @pytest.mark.parametrize("window", [{}, WITHOUT_SCRIPT, {**TELEPHONE, **DARK}], indirect=True)
-def test_a_picture_is_answered(window):
+def test_an_image_is_answered(window):
     page = window.visit("/projects/quick/")
-    page.set_input_files("#image", sent("wide.jpg", PICTURE))
+    page.set_input_files("#image", sent("wide.jpg", IMAGE))
     if page.get_by_role("heading", level=2).count() == 0 and page.locator("body.lively").count() == 0:
         page.click("text=Predict")
     page.wait_for_selector("#said h2")
     assert page.inner_text("#said h2") in set("0123456789")
     assert page.locator("#answer .bars tr").count() >= 10
-    assert "33 % of the picture" in page.inner_text("figcaption strong")
+    assert "33 % of the image" in page.inner_text("figcaption strong")
     assert page.locator("svg .frame").count() == 1
     assert page.get_attribute("canvas[data-seen]", "width") == "8"
     assert not window.overflows()
@@ -64,9 +64,9 @@ def test_the_canvases_are_painted(window, orientation):
     page = window.visit("/projects/quick/")
     data = stored(smooth(300, 100), orientation, "JPEG", quality=95)
     page.set_input_files("#image", sent("wide.jpg", data))
-    picture = pixels(page, "canvas[data-sent]")
-    assert picture.shape == (100, 300, 3)
-    assert np.abs(picture.astype(int) - np.asarray(smooth(300, 100))).mean() < 5
+    image = pixels(page, "canvas[data-sent]")
+    assert image.shape == (100, 300, 3)
+    assert np.abs(image.astype(int) - np.asarray(smooth(300, 100))).mean() < 5
     assert page.locator("svg .frame").count() == 1
     # grey, as the model was given it, to the level
     np.testing.assert_array_equal(pixels(page, "canvas[data-seen]"), np.repeat(prepare(data, (8, 8), 1), 3, axis=2))
@@ -74,7 +74,7 @@ def test_the_canvases_are_painted(window, orientation):
 
 def test_what_cannot_be_sent_is_named_and_keeps_no_other_from_its_answer(window):
     page = window.visit("/projects/quick/")
-    page.set_input_files("#image", [sent("nothing.jpg", b""), sent("wide.jpg", PICTURE)])
+    page.set_input_files("#image", [sent("nothing.jpg", b""), sent("wide.jpg", IMAGE)])
     page.locator(".several tbody tr").wait_for()
     page.wait_for_function("document.getElementById('fault').textContent")
     assert page.inner_text("#fault") == "The file nothing.jpg is empty."
@@ -84,7 +84,7 @@ def test_what_cannot_be_sent_is_named_and_keeps_no_other_from_its_answer(window)
 def test_a_file_that_is_gone_keeps_no_other_from_its_answer(window, tmp_path):
     paths = [tmp_path / f"{number}.jpg" for number in range(12)]
     for path in paths:
-        path.write_bytes(PICTURE)
+        path.write_bytes(IMAGE)
     page, held = window.visit("/projects/quick/"), []
     page.route("**/projects/quick/?list=1", lambda route: route.continue_() if held else held.append(route))
     page.set_input_files("#image", paths)
@@ -97,7 +97,7 @@ def test_a_file_that_is_gone_keeps_no_other_from_its_answer(window, tmp_path):
     assert page.inner_text("#fault") == "The file 9.jpg cannot be read; it may have been moved or changed."
     names = [path.name for path in paths if path.is_file()]
     assert page.locator(".several tbody th").all_inner_texts() == names
-    assert page.inner_text("#status") == "11 of 12 pictures answered"
+    assert page.inner_text("#status") == "11 of 12 images answered"
 
 
 def test_a_server_that_falls_silent_takes_back_no_answer(window):
@@ -108,7 +108,7 @@ def test_a_server_that_falls_silent_takes_back_no_answer(window):
         route.abort() if len(calls) > 1 else route.continue_()
 
     page.route("**/projects/quick/?list=1", answer_once)
-    page.set_input_files("#image", [sent(f"{number}.jpg", PICTURE) for number in range(10)])
+    page.set_input_files("#image", [sent(f"{number}.jpg", IMAGE) for number in range(10)])
     page.wait_for_selector("#fault:not(:empty)")
     assert "did not answer" in page.inner_text("#fault")
     assert page.locator(".several tbody tr").count() == 8
@@ -120,7 +120,7 @@ def test_a_page_that_is_not_ours_is_told(window, count):
     page.evaluate("window.same = true")
     answer = {"status": 413, "body": "<h1>413 Request Entity Too Large</h1>", "content_type": "text/html"}
     page.route("**/projects/quick/*", lambda route: route.fulfill(**answer))
-    page.set_input_files("#image", [sent(f"{number}.jpg", PICTURE) for number in range(count)])
+    page.set_input_files("#image", [sent(f"{number}.jpg", IMAGE) for number in range(count)])
     page.wait_for_selector("#fault:not(:empty)")
     assert "(with the status 413) was not this server" in page.inner_text("#fault")
     assert page.evaluate("window.same")  # it was not loaded again
@@ -139,12 +139,12 @@ def test_a_request_has_as_many_bytes_as_a_server_takes(window):
 
 
 @pytest.mark.parametrize("window", [{}, TELEPHONE], indirect=True)
-def test_a_tall_picture_is_not_squashed(window):
+def test_a_tall_image_is_not_squashed(window):
     page = window.visit("/projects/quick/")
     page.set_input_files("#image", sent("tall.jpg", saved(smooth(270, 1200), "JPEG")))
     page.wait_for_selector("canvas[data-sent][data-drawn]")
     assert page.evaluate("getComputedStyle(document.querySelector('canvas[data-sent]')).objectFit") == "contain"
-    # the frame is square on the screen too, in the middle of the picture
+    # the frame is square on the screen too, in the middle of the image
     frame, canvas = (page.locator(name).bounding_box() for name in ("svg .frame", "canvas[data-sent]"))
     assert frame["width"] == pytest.approx(frame["height"], rel=0.05)
     assert frame["height"] == pytest.approx(canvas["height"] * 270 / 1200, rel=0.05)
@@ -168,15 +168,15 @@ def test_several_are_a_list(window, server):
     assert not window.overflows()
     if page.locator("body.lively").count():
         page.locator("canvas[data-row][data-drawn]").nth(8).wait_for()
-        assert page.inner_text("#status") == "10 of 10 pictures answered"
-        page.set_input_files("#image", sent("wide.jpg", PICTURE))
+        assert page.inner_text("#status") == "10 of 10 images answered"
+        page.set_input_files("#image", sent("wide.jpg", IMAGE))
         page.wait_for_selector("#said h2")
         assert page.locator(".several").count() == 0
 
 
 def test_one_too_large_among_several_is_named(window):
     page = window.visit("/projects/quick/")
-    page.set_input_files("#image", [sent("large.jpg", bytes(2_000_000)), sent("good.jpg", PICTURE)])
+    page.set_input_files("#image", [sent("large.jpg", bytes(2_000_000)), sent("good.jpg", IMAGE)])
     page.wait_for_selector("#fault:not(:empty)")
     assert "large.jpg" in page.inner_text("#fault")
     assert page.locator(".several tbody th").all_inner_texts() == ["good.jpg"]
@@ -192,14 +192,14 @@ def test_what_is_refused_is_told_on_the_page(window, name, data, reason):
     page.wait_for_selector("#fault:not(:empty)")
     assert reason in page.inner_text("#fault")
     assert page.locator("#answer h2").count() == 0
-    page.set_input_files("#image", sent("good.jpg", PICTURE))
+    page.set_input_files("#image", sent("good.jpg", IMAGE))
     if page.locator("body.lively").count() == 0:
         page.click("text=Predict")
     page.wait_for_selector("#said h2")
     assert page.inner_text("#fault") == ""
 
 
-def test_a_picture_can_be_dropped_and_pasted(window):
+def test_an_image_can_be_dropped_and_pasted(window):
     page = window.visit("/projects/quick/")
     give = """([kind, bytes]) => {
         const data = new DataTransfer();

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from nextlabel.cli.group import cli
+from nextlabel.cli.main_group import cli
 from nextlabel.engine.settings import Settings
 
 

@@ -8,7 +8,7 @@ import sys
 import click
 import pytest
 
-from nextlabel.cli.group import HIDDEN, SHOWN, cli
+from nextlabel.cli.main_group import HIDDEN, SHOWN, cli
 
 HEAVY = {"torch", "torchvision", "sklearn", "flask", "sqlalchemy", "numpy", "pydantic", "onnxruntime", "rich"}
 LOADED = """

@@ -259,8 +259,8 @@ def walk(server: Command, call: Caller, say: Callable[[str], None]) -> dict[str,
     return {name: round(value, 1) for name, value in one.figures.items()}
 
 
-def prediction(call: Caller, path: str, picture: bytes) -> dict[str, Any]:
-    status, body = call("POST", path, picture, "image/jpeg")
+def prediction(call: Caller, path: str, image: bytes) -> dict[str, Any]:
+    status, body = call("POST", path, image, "image/jpeg")
     assert status == 200, f"POST {path}: {status} {body!r}"
     said = json.loads(body)
     assert said["label"] in said["probabilities"]
@@ -270,10 +270,10 @@ def prediction(call: Caller, path: str, picture: bytes) -> dict[str, Any]:
 def photograph() -> bytes:
     """A JPG of what could be a sea below a sky."""
     out = BytesIO()
-    picture = Image.new("RGB", (640, 480), (120, 170, 230))
-    picture.paste((20, 60, 110), (0, 300, 640, 480))
-    picture.paste((230, 230, 225), (180, 250, 460, 310))
-    picture.save(out, "JPEG")
+    image = Image.new("RGB", (640, 480), (120, 170, 230))
+    image.paste((20, 60, 110), (0, 300, 640, 480))
+    image.paste((230, 230, 225), (180, 250, 460, 310))
+    image.save(out, "JPEG")
     return out.getvalue()
 
 

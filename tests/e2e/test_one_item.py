@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from nextlabel.app import create_app
-from nextlabel.cli.group import cli
+from nextlabel.cli.main_group import cli
 from nextlabel.engine.settings import Settings
 
 RECORDER = '''
@@ -99,7 +99,7 @@ class Told:
 
 def training_of_proden(monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray, candidates: np.ndarray) -> Told:
     from nextlabel.contracts import Targets, Training
-    from nextlabel.engine.pictures.images import PixelItems
+    from nextlabel.engine.images.image_items import PixelItems
     from nextlabel_plugins.learners.proden import Proden, ProdenParameters
     from nextlabel_plugins.networks import proden_fitting
     from nextlabel_plugins.networks.soft_targets import SoftTargets
@@ -113,7 +113,7 @@ def training_of_proden(monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray, cand
             return super().loss(rows, logits, weights)
 
     def noted(shape, data, *rest):
-        told.append(Told(data.pictures.numpy(), data.candidates.numpy()))
+        told.append(Told(data.images.numpy(), data.candidates.numpy()))
         return train(shape, data, *rest)
 
     train = proden_fitting.train
@@ -153,8 +153,8 @@ def test_what_two_say_of_an_item_is_what_training_sees(recorded, monkeypatch, sa
     # the targets the learner is given
     command("train", "recorded")
     given = np.load(recorded)
-    picture = np.asarray(Image.open(io.BytesIO(client.get(f"{address}/image").data)))
-    (row,) = np.flatnonzero((given["pixels"][..., 0] == picture).all(axis=(1, 2)))
+    image = np.asarray(Image.open(io.BytesIO(client.get(f"{address}/image").data)))
+    (row,) = np.flatnonzero((given["pixels"][..., 0] == image).all(axis=(1, 2)))
     classes = client.get("/info").get_json()["projects"][0]["classes"]
     assert [name for name, could in zip(classes, given["candidates"][row], strict=True) if could] == resolved
 
@@ -181,7 +181,7 @@ def test_what_two_say_of_an_item_is_what_training_sees(recorded, monkeypatch, sa
     assert {row["annotator"]: row["candidates"] for row in lines if row["id"] == item["id"]} == said
     table = csv.DictReader(io.StringIO(client.get("/labels?format=csv").get_data(as_text=True)))
     assert {row["annotator"]: json.loads(row["candidates"]) for row in table if row["id"] == item["id"]} == said
-    app.extensions["nextlabel"].context.database.dispose()
+    app.extensions["nextlabel"].services.database.dispose()
     out = recorded.with_name("resolved.csv")
     command("export", "recorded", "--format", "csv", "--resolved", "--out", str(out))
     (found,) = (row for row in csv.DictReader(out.read_text().splitlines()) if row["id"] == item["id"])

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from predict_while_training import picture
+from predict_while_training import image
 from serving import serving, until
 
-from nextlabel.cli.group import cli
+from nextlabel.cli.main_group import cli
 from nextlabel.engine.settings import Settings
 
 
@@ -28,7 +28,7 @@ def test_it_predicts_at_once_and_then_reads_the_data_set(quick: Settings, tmp_pa
     }
     with serving(tmp_path / "fresh", **settings) as server:
         client = server.client()
-        answer = client("POST", "/predict", picture(7), "image/jpeg")
+        answer = client("POST", "/predict", image(7), "image/jpeg")
         assert answer.status == 200, answer.body
         assert answer.json()["checkpoint"] == "tiny"
         assert client("GET", "/readyz").status == 200

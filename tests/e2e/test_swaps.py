@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from predict_while_training import picture
+from predict_while_training import digit_jpeg
 from serving import Server, finished, serving, wait_ready
 
 SWAPS = 20
@@ -40,7 +40,7 @@ def test_swaps_under_load_fail_nothing_and_mix_nothing(tmp_path: Path) -> None:
     projects = tmp_path / "projects"
     projects.mkdir()
     (projects / "digits.toml").write_text(PROJECT)
-    image = picture(7)
+    image = digit_jpeg(7)
     with serving(tmp_path / "home", NEXTLABEL_PROJECTS=str(projects)) as server:
         client = server.client()
         wait_ready(client)

@@ -1,4 +1,4 @@
-"""The first walk of a new user: a picture sent to a real server, and files that are none."""
+"""The first walk of a new user: an image sent to a real server, and files that are none."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from odd_pictures import saved, smooth
 from PIL import Image
 from serving import Answer, Server, serving, wait_ready
+from support.odd_images import saved, smooth
 
-from nextlabel.cli.group import cli
+from nextlabel.cli.main_group import cli
 from nextlabel.engine.settings import Settings
 
 TRAINED = Path(__file__).parents[2] / "trained" / "photos"
 
 
 def upload(server: Server, data: bytes, path: str = "/predict") -> Answer:
-    """Send a file as `curl -F image=@picture.jpg` does."""
-    head = b'--walk\r\nContent-Disposition: form-data; name="image"; filename="picture.jpg"\r\n'
+    """Send a file as `curl -F image=@image.jpg` does."""
+    head = b'--walk\r\nContent-Disposition: form-data; name="image"; filename="image.jpg"\r\n'
     body = head + b"Content-Type: image/jpeg\r\n\r\n" + data + b"\r\n--walk--\r\n"
     return server.client()("POST", path, body, "multipart/form-data; boundary=walk")
 
 
 @pytest.fixture
 def server(quick: Settings, quick_folder: Path) -> Iterator[Server]:
-    """A server whose default project answers pictures."""
+    """A server whose default project answers images."""
     assert CliRunner().invoke(cli, ["train", "quick"]).exit_code == 0
     named = {name: os.environ[name] for name in os.environ if name.startswith("NEXTLABEL_") and "HOME" not in name}
     with serving(quick.home, **named) as running:
@@ -37,20 +37,20 @@ def server(quick: Settings, quick_folder: Path) -> Iterator[Server]:
 
 
 REFUSED = {
-    "a picture of 2 MB": (saved(smooth(64, 64), "JPEG") + bytes(2_000_000), {413}, "1,000,000 bytes"),
+    "an image of 2 MB": (saved(smooth(64, 64), "JPEG") + bytes(2_000_000), {413}, "1,000,000 bytes"),
     "a GIF under another name": (saved(smooth(64, 64), "GIF"), {415}, "GIF"),
     "a JPEG cut off": (saved(smooth(200, 200), "JPEG")[:1500], {422}, "cut off"),
     "a text file": (b"a shopping list\n", {415}, "text"),
 }
 
 
-def test_a_picture_is_answered_and_what_is_none_is_refused_with_the_reason(server):
-    picture = saved(smooth(640, 480), "JPEG")
-    assert len(picture) < 1_000_000
-    said = upload(server, picture)
+def test_an_image_is_answered_and_what_is_none_is_refused_with_the_reason(server):
+    image = saved(smooth(640, 480), "JPEG")
+    assert len(image) < 1_000_000
+    said = upload(server, image)
     assert said.status == 200, said.body
     assert list(said.json()) == ["project", "checkpoint", "label", "probability", "probabilities"]
-    page = upload(server, picture, "/projects/quick/")
+    page = upload(server, image, "/projects/quick/")
     assert page.status == 200
     assert f"<h2>{said.json()['label']}</h2>".encode() in page.body
     for name, (data, statuses, reason) in REFUSED.items():
@@ -81,18 +81,18 @@ def ships() -> list[bytes] | None:
 def test_the_shipped_checkpoint_answers_photographs(tmp_path):
     with serving(tmp_path / "home", NEXTLABEL_DEFAULT_PROJECT="photos") as server:
         wait_ready(server.client())
-        pictures = ships()
-        if pictures is None:
+        images = ships()
+        if images is None:
             (answer,) = [upload(server, saved(smooth(300, 200), "JPEG"))]
             assert answer.status == 200, answer.body
             assert len(answer.json()["probabilities"]) == 10
             assert answer.json()["project"] == "photos"
             assert upload(server, saved(smooth(300, 200), "JPEG"), "/projects/photos/").status == 200
             return
-        answers = [upload(server, picture).json()["label"] for picture in pictures]
+        answers = [upload(server, image).json()["label"] for image in images]
         assert answers.count("ship") >= 8, answers
-        page = upload(server, pictures[answers.index("ship")], "/projects/photos/")
+        page = upload(server, images[answers.index("ship")], "/projects/photos/")
         assert page.status == 200
         assert "<h2>ship</h2>" in page.body.decode()
-        large = Image.open(BytesIO(pictures[0])).resize((1200, 1200), Image.Resampling.BICUBIC)
+        large = Image.open(BytesIO(images[0])).resize((1200, 1200), Image.Resampling.BICUBIC)
         assert upload(server, saved(large, "JPEG")).json()["label"] == answers[0]

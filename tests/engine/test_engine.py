@@ -8,50 +8,50 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 import pytest
-from engine_help import Project
-from engine_learners import Ridge
+from support.engine import ToyProject
+from support.toy_learners import Ridge
 
-from nextlabel.contracts.errors import NotReady, ProjectError, Unknown
+from nextlabel.contracts.errors import NotFound, NotReady, ProjectError
 from nextlabel.engine.plugins.registry import Registry
 
-Make = Callable[..., Project]
+Make = Callable[..., ToyProject]
 
 
 def test_projects_and_loops(make: Make) -> None:
     engine = make().engine
     assert list(engine.projects()) == ["toy"]
-    assert engine.loop().config.name == engine.loop("toy").config.name == "toy"
-    with pytest.raises(Unknown, match="no project is called 'tyo'; did you mean 'toy'"):
-        engine.loop("tyo")
+    assert engine.project().config.name == engine.project("toy").config.name == "toy"
+    with pytest.raises(NotFound, match="no project is called 'tyo'; did you mean 'toy'"):
+        engine.project("tyo")
     assert engine.faults() == []
 
 
-def test_jobs_newest_first(blobs: Project) -> None:
+def test_jobs_newest_first(blobs: ToyProject) -> None:
     blobs.train()
     with pytest.raises(NotReady):
-        blobs.loop.query(1, "toy-sampled")
+        blobs.project.query(1, "toy-sampled")
     engine = blobs.engine
     assert [job.kind for job in engine.jobs()] == ["score", "train", "import"]
     assert [job.kind for job in engine.jobs("toy", limit=1)] == ["score"]
     assert [job.kind for job in engine.jobs("toy", before=engine.jobs()[0].job)] == ["train", "import"]
     assert engine.jobs("another") == []
-    with pytest.raises(Unknown, match="there is no job 99"):
+    with pytest.raises(NotFound, match="there is no job 99"):
         engine.job(99)
 
 
-def test_a_job_is_cancelled(blobs: Project) -> None:
-    number = blobs.loop.train()
+def test_a_job_is_cancelled(blobs: ToyProject) -> None:
+    number = blobs.project.train()
     assert blobs.engine.cancel(number).state == "cancelled"
     assert blobs.engine.cancel(number).state == "cancelled"
     assert blobs.work() == []
-    with pytest.raises(Unknown, match="there is no job 99"):
+    with pytest.raises(NotFound, match="there is no job 99"):
         blobs.engine.cancel(99)
 
 
-def test_the_last_lines_of_a_log(blobs: Project) -> None:
-    number = blobs.loop.train()
+def test_the_last_lines_of_a_log(blobs: ToyProject) -> None:
+    number = blobs.project.train()
     assert blobs.engine.job(number).log == ()
-    path = blobs.context.home.job_log(number)
+    path = blobs.services.home.job_log(number)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"\xff\n" + b"".join(b"line %d\n" % line for line in range(5000)))
     log = blobs.engine.job(number).log

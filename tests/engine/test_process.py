@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from nextlabel.contracts.errors import Conflict
-from nextlabel.engine.process import alone
+from nextlabel.engine.process import file_lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from nextlabel.engine.process import alone
-with alone(Path(sys.argv[1])):
+from nextlabel.engine.process import file_lock
+with file_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -37,9 +37,9 @@ sys.stdin.read()
 
 def test_a_second_is_refused_until_the_first_is_done(tmp_path: Path) -> None:
     lock = tmp_path / "deep" / "lock"
-    with alone(lock, "taken"), pytest.raises(Conflict, match="taken"), alone(lock, "taken"):
+    with file_lock(lock, "taken"), pytest.raises(Conflict, match="taken"), file_lock(lock, "taken"):
         pass
-    with alone(lock, "taken"):
+    with file_lock(lock, "taken"):
         pass
 
 
@@ -47,10 +47,10 @@ def test_without_a_refusal_one_waits(tmp_path: Path) -> None:
     order = []
 
     def second() -> None:
-        with alone(tmp_path / "lock"):
+        with file_lock(tmp_path / "lock"):
             order.append("second")
 
-    with alone(tmp_path / "lock"):
+    with file_lock(tmp_path / "lock"):
         thread = threading.Thread(target=second)
         thread.start()
         time.sleep(0.1)
@@ -64,10 +64,10 @@ def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
     with holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(Conflict), alone(tmp_path / "lock", "taken"):
+        with pytest.raises(Conflict), file_lock(tmp_path / "lock", "taken"):
             pass
         holder.kill()
-    with alone(tmp_path / "lock", "taken"):
+    with file_lock(tmp_path / "lock", "taken"):
         pass
 
 

@@ -1,4 +1,4 @@
-"""The contract holds more than pictures: values, graphs, and pools that are all there is."""
+"""The contract holds more than images: values, graphs, and pools that are all there is."""
 
 from __future__ import annotations
 

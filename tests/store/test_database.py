@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from nextlabel.contracts.errors import NotReady, SettingsError
-from nextlabel.store import connections, labels, projects, queries, turn
+from nextlabel.store import connections, labels, projects, queries, write_lock
 from nextlabel.store.database import Database
 from nextlabel.store.labels import NewLabel
 
@@ -158,10 +158,10 @@ def test_threads_share_a_database_and_lose_nothing(database, project):
 
 
 def test_a_writer_who_waits_too_long_is_told_to_come_back(url, database, project, start, monkeypatch):
-    monkeypatch.setattr(turn, "PATIENCE", 0.3)
+    monkeypatch.setattr(write_lock, "PATIENCE", 0.3)
     monkeypatch.setattr(connections, "PATIENCE", 0.3)
     # as a program that knows nothing of turns: only the database's own lock is in the way
-    monkeypatch.setattr(turn.Turn, "_locked", lambda *_: nullcontext())
+    monkeypatch.setattr(write_lock.Turn, "_locked", lambda *_: nullcontext())
     child = start(HOLD, url)
     assert child.line() == "holding"
     impatient = Database(url)
@@ -183,13 +183,13 @@ def test_a_process_that_waits_too_long_is_told_to_come_back_and_holds_up_nobody(
         pytest.skip("PostgreSQL has a queue of its own")
     child = start(HOLD, url)
     assert child.line() == "holding"
-    monkeypatch.setattr(turn, "PATIENCE", 0.2)
+    monkeypatch.setattr(write_lock, "PATIENCE", 0.2)
     for _ in range(3):
         with pytest.raises(NotReady, match="busy"), database.write():
             pass
     # one place in the queue, left to the next
     assert [thread.name for thread in threading.enumerate()].count("nextlabel-turn") == 1
-    monkeypatch.setattr(turn, "PATIENCE", 20.0)
+    monkeypatch.setattr(write_lock, "PATIENCE", 20.0)
     child.say()
     child.end()
     for expected in (2, 3):  # those given up have handed the lock on
@@ -198,7 +198,7 @@ def test_a_process_that_waits_too_long_is_told_to_come_back_and_holds_up_nobody(
 
 
 def test_a_thread_that_waits_too_long_is_told_to_come_back(database, project, monkeypatch):
-    monkeypatch.setattr(turn, "PATIENCE", 0.1)
+    monkeypatch.setattr(write_lock, "PATIENCE", 0.1)
     caught: list[Exception] = []
 
     def impatient() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nextlabel.contracts.errors import Unknown
+from nextlabel.contracts.errors import NotFound
 from nextlabel.store import history, labels
 from nextlabel.store.history import SaidLabel
 from nextlabel.store.labels import NewLabel
@@ -32,7 +32,7 @@ def test_each_label_keeps_its_annotator_time_and_key(database, project):
 
 def test_a_label_of_no_item_is_refused_and_none_is_stored(database, project):
     rows = [SaidLabel(position, "ann", "skip", None, None, 1.0, None) for position in (0, 10_000)]
-    with pytest.raises(Unknown), database.write() as c:
+    with pytest.raises(NotFound), database.write() as c:
         history.restore(c, project, rows)
     with database.read() as c:
         assert labels.last(c, project) == 0

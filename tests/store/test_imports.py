@@ -19,7 +19,7 @@ LOADED = """
 
 def test_no_torch_no_web_no_room_above(start):
     names = [module.name for module in pkgutil.iter_modules(store.__path__, "nextlabel.store.")]
-    assert "nextlabel.store.targets" in names
+    assert "nextlabel.store.labels" in names
     packages, rooms = (set(line.split()) for line in start(LOADED, *names).end())
     assert not packages & {"torch", "torchvision", "flask", "pydantic", "sklearn", "onnxruntime", "alembic"}
     assert rooms == {"nextlabel.contracts", "nextlabel.store"}

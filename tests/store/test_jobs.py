@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from nextlabel.contracts.errors import Conflict, Unknown
+from nextlabel.contracts.errors import Conflict, NotFound
 from nextlabel.store import jobs
 from nextlabel.store.jobs import JobRow
 from nextlabel.store.schema import jobs as table
@@ -165,7 +165,7 @@ def test_cancelling(database):
         assert (row.state, row.cancel, row.finished) == ("running", True, None)
         before = jobs.get(c, ended)
         assert jobs.request_cancel(c, ended, 3.0) == before
-        with pytest.raises(Unknown, match="99"):
+        with pytest.raises(NotFound, match="99"):
             jobs.request_cancel(c, 99, 3.0)
         assert not jobs.report(c, running, "w", 0.9, {})  # stop
         assert jobs.finish(c, running, "w", "cancelled", 4.0)

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from nextlabel.contracts.errors import Conflict, Unknown, Unprocessable
+from nextlabel.contracts.errors import Conflict, NotFound, Unprocessable
 from nextlabel.store import items, labels, projects
 from nextlabel.store.labels import DATASET, LabelRow, NewLabel, Submission
 
@@ -110,7 +110,7 @@ def test_a_label_that_makes_no_sense_stores_nothing(database, project, bad):
 
 def test_a_label_of_no_item_stores_nothing(database, project):
     for name, position in ((project, 8), ("nobody", 0)):
-        with pytest.raises(Unknown, match=name), database.write() as c:
+        with pytest.raises(NotFound, match=name), database.write() as c:
             labels.append(c, name, "ann", [skip(), skip(position)], 1.0)
     with database.read() as c:
         assert labels.last(c, project) == 0

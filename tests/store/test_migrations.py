@@ -57,8 +57,8 @@ def test_four_processes_at_once_on_a_new_database(url, start, opened):
 
 def test_the_tables_are_those_of_the_schema(database):
     with database.read() as c:
-        context = MigrationContext.configure(c, opts={"compare_type": True, "compare_server_default": True})
-        assert compare_metadata(context, metadata) == []
+        services = MigrationContext.configure(c, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(services, metadata) == []
 
 
 def test_they_are_so_to_the_letter_in_sqlite(sqlite_url, opened):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from nextlabel.contracts.errors import Conflict, Unknown
+from nextlabel.contracts.errors import Conflict, NotFound
 from nextlabel.store import projects
 from nextlabel.store.projects import ProjectRow
 
@@ -35,7 +35,7 @@ def test_queries_are_counted_from_one(database):
         projects.create(c, replace(ROW, name="other"))
         assert [projects.next_query_number(c, "digits") for _ in range(3)] == [1, 2, 3]
         assert projects.next_query_number(c, "other") == 1
-        with pytest.raises(Unknown, match="nobody"):
+        with pytest.raises(NotFound, match="nobody"):
             projects.next_query_number(c, "nobody")
 
 
@@ -46,7 +46,7 @@ def test_the_live_checkpoint_can_be_set_and_taken_away(database):
         assert projects.get(c, "digits").live == "digits-1"
         projects.set_live(c, "digits", None)
         assert projects.get(c, "digits").live is None
-        with pytest.raises(Unknown, match="nobody"):
+        with pytest.raises(NotFound, match="nobody"):
             projects.set_live(c, "nobody", "x")
 
 
@@ -57,7 +57,7 @@ def test_a_data_set_that_comes_later_leaves_what_happened_before(database):
         projects.next_query_number(c, "digits")
         projects.read_in(c, replace(ROW, has_test=True))
         assert projects.get(c, "digits") == replace(ROW, has_test=True, live="first", queries=1)
-        with pytest.raises(Unknown, match="nobody"):
+        with pytest.raises(NotFound, match="nobody"):
             projects.read_in(c, replace(ROW, name="nobody"))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contents_help import SOUND, VECTORS
+from support.contents import SOUND, VECTORS
 
 from nextlabel.contracts import (
     Contents,

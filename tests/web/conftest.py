@@ -41,8 +41,8 @@ TRAIN = """
 import sys, time
 from pathlib import Path
 from nextlabel.app import build_context, prepare
-from nextlabel.engine.jobs.queueing import queue_once
-from nextlabel.engine.jobs.running import run_job
+from nextlabel.engine.scheduling import queue_once
+from nextlabel.engine.jobs.run_job import run_job
 from nextlabel.engine.settings import Settings
 from nextlabel.store import jobs
 
@@ -100,7 +100,7 @@ def build(settings: Settings) -> Iterator[Callable[..., Flask]]:
 
     yield make
     for engine in engines:
-        engine.context.database.dispose()
+        engine.services.database.dispose()
 
 
 @pytest.fixture
@@ -113,17 +113,17 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
-def picture(width: int = 8, height: int = 8, kind: str = "PNG", seed: int = 0) -> bytes:
-    """A picture of noise."""
+def image(width: int = 8, height: int = 8, kind: str = "PNG", seed: int = 0) -> bytes:
+    """An image of noise."""
     out = io.BytesIO()
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
     Image.fromarray(pixels).save(out, kind)
     return out.getvalue()
 
 
-@pytest.fixture(name="picture")
-def picture_maker() -> Callable[..., bytes]:
-    return picture
+@pytest.fixture(name="image")
+def image_maker() -> Callable[..., bytes]:
+    return image
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from nextlabel.engine.answers import ItemDetail, ItemSummary, Voice
+from nextlabel.engine.records import ItemDetail, ItemSummary, Voice
 from nextlabel.web.pages.item import _number, _standing
 
 PAGE = "/projects/digits/pool/"
@@ -68,8 +68,8 @@ def test_the_hold_out_is_marked(client):
     assert "never trained on" not in words(client, outside)
 
 
-def test_a_picture_somebody_added(client, picture):
-    (name,) = client.post("/items", data=picture(300, 200), content_type="image/png").get_json()["ids"]
+def test_an_image_somebody_added(client, image):
+    (name,) = client.post("/items", data=image(300, 200), content_type="image/png").get_json()["ids"]
     text = client.get(PAGE + name).get_data(as_text=True)
     assert 'class="sent"' in text
     assert 'class="sent pixels"' in client.get(PAGE + "0").get_data(as_text=True)

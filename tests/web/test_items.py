@@ -5,8 +5,8 @@ import io
 import pytest
 
 
-def test_pictures_join_the_pool_once_and_scoring_is_queued(client, picture):
-    one, two = picture(seed=1), picture(kind="JPEG", seed=2)
+def test_images_join_the_pool_once_and_scoring_is_queued(client, image):
+    one, two = image(seed=1), image(kind="JPEG", seed=2)
     files = {"image": [(io.BytesIO(blob), "x") for blob in (one, two, one)]}
     answer = client.post("/items", data=files)
     assert answer.status_code == 201
@@ -80,25 +80,25 @@ def test_an_unknown_place_to_go_on_from(client, refused):
     refused(lambda: client.get("/items?after=no-such"), 404)
 
 
-def test_nothing_of_a_refused_batch_is_kept(client, refused, picture):
-    whole = picture(64, 64, seed=5)
+def test_nothing_of_a_refused_batch_is_kept(client, refused, image):
+    whole = image(64, 64, seed=5)
     bad = [(b"", 415), (b"GIF89a" + b"\0" * 50, 415), (whole[: len(whole) // 2], 422)]
     for data, status in bad:
-        files = [(io.BytesIO(picture(seed=9)), "good.png"), (io.BytesIO(data), "bad.png")]
+        files = [(io.BytesIO(image(seed=9)), "good.png"), (io.BytesIO(data), "bad.png")]
         refused(lambda files=files: client.post("/items", data={"image": files}), status)
     refused(lambda: client.post("/items", json={"image": "x"}), 415)
     refused(lambda: client.post("/items", data={}), 415)
 
 
-def test_pictures_above_the_limit_of_the_pool_are_refused(build, refused, picture):
+def test_images_above_the_limit_of_the_pool_are_refused(build, refused, image):
     client = build(max_item_bytes=100).test_client()
-    data = picture(64, 64)
+    data = image(64, 64)
     for body in ({"data": {"image": (io.BytesIO(data), "x")}}, {"data": data, "content_type": "image/png"}):
         assert "100 bytes" in refused(lambda body=body: client.post("/items", **body), 413)["detail"]
 
 
-def test_a_picture_may_be_larger_for_the_pool_than_for_predict(client, picture, problem, settings):
-    data = picture(200, 200)
+def test_an_image_may_be_larger_for_the_pool_than_for_predict(client, image, problem, settings):
+    data = image(200, 200)
     assert settings.max_upload_bytes < len(data)
     problem(client.post("/predict", data=data, content_type="image/png"), 413)
     assert client.post("/items", data=data, content_type="image/png").status_code == 201

@@ -108,7 +108,7 @@ def test_every_page_of_a_project_says_which_it_is(client):
 
 def test_the_list_of_projects_tells_what_to_do_first_and_how_good_each_is(client):
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", client.get("/").get_data(as_text=True)))
-    assert "New here? Try Digits with a picture of your own" in text
+    assert "New here? Try Digits with an image of your own" in text
     assert re.search(r"Accuracy \d+\.\d % on 359 held out", text)
     assert "Labelled 20 of 1,797" in text
 

@@ -189,7 +189,7 @@ def test_a_form_with_nothing_in_it_shows_everything(client):
 
 
 def send(client, *blobs):
-    files = [(io.BytesIO(blob), f"picture {number}.png") for number, blob in enumerate(blobs)]
+    files = [(io.BytesIO(blob), f"image {number}.png") for number, blob in enumerate(blobs)]
     return client.post(PAGE, data={"image": files})
 
 
@@ -197,29 +197,29 @@ def told(answer):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.get_data(as_text=True)))
 
 
-def test_the_form_adds_what_is_good_and_names_what_is_not(client, picture):
-    assert send(client, picture(seed=1)).status_code == 200
-    answer = send(client, picture(seed=1), picture(seed=2), b"a shopping list")
+def test_the_form_adds_what_is_good_and_names_what_is_not(client, image):
+    assert send(client, image(seed=1)).status_code == 200
+    answer = send(client, image(seed=1), image(seed=2), b"a shopping list")
     assert answer.status_code == 200
     assert "1 added , 1 already there, 1 refused." in told(answer)
-    assert "picture 2.png : this is text" in told(answer)
+    assert "image 2.png : this is text" in told(answer)
     assert len(ids(client, "order=newest")) == 60
     kept = client.get("/items?limit=1000&after=1796").get_json()["items"]
     assert len(kept) == 2
     assert ids(client, "order=newest")[0] == kept[-1]["id"]
 
 
-def test_what_cannot_be_added_at_all(client, stored, picture):
+def test_what_cannot_be_added_at_all(client, stored, image):
     before = stored()
     answer = send(client, b"a shopping list")
     assert answer.status_code == 415
     assert "this is text" in told(answer)
     answer = client.post(PAGE, data={"other": (io.BytesIO(b"x"), "x")})
     assert answer.status_code == 400
-    assert "no picture" in told(answer)
-    answer = send(client, *[picture(seed=seed) for seed in range(5)])
+    assert "no image" in told(answer)
+    answer = send(client, *[image(seed=seed) for seed in range(5)])
     assert answer.status_code == 413
-    assert "at most 4 pictures" in told(answer)
+    assert "at most 4 images" in told(answer)
     assert stored() == before
 
 
@@ -228,8 +228,8 @@ def test_a_project_that_is_not_there(client, problem):
     problem(client.post("/projects/nope/pool", data={}), 404)
 
 
-def test_a_picture_as_the_body_itself_is_as_good(client, picture):
-    assert "1 added" in client.post(PAGE, data=picture(), content_type="image/png").get_data(as_text=True)
+def test_an_image_as_the_body_itself_is_as_good(client, image):
+    assert "1 added" in client.post(PAGE, data=image(), content_type="image/png").get_data(as_text=True)
     answer = client.post(PAGE, data=b"GIF89a", content_type="image/gif")
     assert answer.status_code == 415
-    assert "the picture</strong>: the format of this file is GIF" in answer.get_data(as_text=True)
+    assert "the image</strong>: the format of this file is GIF" in answer.get_data(as_text=True)

@@ -10,8 +10,8 @@ def upload(data: bytes, name: str = "x.png"):
     return io.BytesIO(data), name
 
 
-def test_one_picture_as_a_form_is_answered_with_its_class(client, picture):
-    answer = client.post("/predict", data={"image": upload(picture())})
+def test_one_image_as_a_form_is_answered_with_its_class(client, image):
+    answer = client.post("/predict", data={"image": upload(image())})
     assert answer.status_code == 200
     body = answer.get_json()
     assert list(body) == ["project", "checkpoint", "label", "probability", "probabilities"]
@@ -24,20 +24,20 @@ def test_one_picture_as_a_form_is_answered_with_its_class(client, picture):
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
-def test_a_raw_picture_is_answered_as_the_same_one_in_a_form(client, picture, kind):
-    data = picture(kind=kind.upper())
+def test_a_raw_image_is_answered_as_the_same_one_in_a_form(client, image, kind):
+    data = image(kind=kind.upper())
     raw = client.post("/predict", data=data, content_type=f"image/{kind}")
     form = client.post("/projects/digits/predict", data={"image": upload(data)})
     assert raw.status_code == 200
     assert raw.get_json() == form.get_json()
 
 
-def test_several_pictures_are_answered_in_the_order_sent(client, picture):
-    blobs = [picture(seed=seed) for seed in range(3)]
+def test_several_images_are_answered_in_the_order_sent(client, image):
+    blobs = [image(seed=seed) for seed in range(3)]
     several = client.post("/predict", data={"image": [upload(blob) for blob in blobs]}).get_json()
     assert set(several) == {"project", "checkpoint", "predictions"}
-    alone = [client.post("/predict", data={"image": upload(blob)}).get_json() for blob in blobs]
-    assert [each["probabilities"] for each in several["predictions"]] == [each["probabilities"] for each in alone]
+    single = [client.post("/predict", data={"image": upload(blob)}).get_json() for blob in blobs]
+    assert [each["probabilities"] for each in several["predictions"]] == [each["probabilities"] for each in single]
 
 
 def test_items_of_the_pool_are_predicted_by_id(client):
@@ -48,13 +48,13 @@ def test_items_of_the_pool_are_predicted_by_id(client):
     assert one["label"] == several["predictions"][0]["label"]
 
 
-def test_top_shortens_the_probabilities(client, picture):
-    body = client.post("/predict?top=3", data={"image": upload(picture())}).get_json()
+def test_top_shortens_the_probabilities(client, image):
+    body = client.post("/predict?top=3", data={"image": upload(image())}).get_json()
     assert len(body["probabilities"]) == 3
     assert next(iter(body["probabilities"])) == body["label"]
 
 
-def test_a_picture_at_the_limit_is_read_and_one_byte_more_is_not(client, refused, settings):
+def test_an_image_at_the_limit_is_read_and_one_byte_more_is_not(client, refused, settings):
     size = settings.max_upload_bytes
     for body, status in ((b"x" * size, 415), (b"x" * (size + 1), 413)):
         said = refused(lambda body=body: client.post("/predict", data=body, content_type="image/png"), status)
@@ -126,8 +126,8 @@ def test_another_kind_of_body_is_unsupported(client, refused, kind):
     assert "image" in refused(lambda: client.post("/predict", data=b"image=1", content_type=kind), 415)["detail"]
 
 
-def test_pictures_that_cannot_be_read(client, refused, picture):
-    whole = picture(64, 64)
+def test_images_that_cannot_be_read(client, refused, image):
+    whole = image(64, 64)
     cases = [
         (b"", 415),
         (b"GIF89a" + b"\0" * 50, 415),
@@ -140,13 +140,13 @@ def test_pictures_that_cannot_be_read(client, refused, picture):
         refused(lambda data=data: client.post("/predict", data={"image": upload(data)}), status)
 
 
-def test_more_pixels_than_allowed_are_refused(build, refused, picture):
+def test_more_pixels_than_allowed_are_refused(build, refused, image):
     client = build(max_pixels=100).test_client()
-    said = refused(lambda: client.post("/predict", data={"image": upload(picture(11, 10))}), 413)
+    said = refused(lambda: client.post("/predict", data={"image": upload(image(11, 10))}), 413)
     assert "100" in said["detail"]
 
 
-def test_forms_without_a_picture_are_malformed(client, refused):
+def test_forms_without_an_image_are_malformed(client, refused):
     form = "multipart/form-data; boundary=b"
     bodies = [b"", b"--b--\r\n", b"--b\r\nContent-Disposition: form-data; name=image\r\n\r\nx\r\n--b--\r\n", b"junk"]
     for body in bodies:
@@ -155,10 +155,10 @@ def test_forms_without_a_picture_are_malformed(client, refused):
     refused(lambda: client.post("/predict", data={"file": upload(b"x")}), 400)
 
 
-def test_more_parts_than_pictures_allowed_are_refused(client, refused, picture):
-    five = {"image": [upload(picture(seed=seed)) for seed in range(5)]}
+def test_more_parts_than_images_allowed_are_refused(client, refused, image):
+    five = {"image": [upload(image(seed=seed)) for seed in range(5)]}
     said = refused(lambda: client.post("/predict", data=five), 413)
-    assert "4 pictures" in said["detail"]
+    assert "4 images" in said["detail"]
     part = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\ny\r\n'
     body = part * 20_000 + b"--b--\r\n"
     refused(lambda: client.post("/predict", data=body, content_type="multipart/form-data; boundary=b"), 413)
@@ -170,8 +170,8 @@ def test_more_ids_than_allowed_are_refused(client, refused):
 
 
 @pytest.mark.parametrize("query", ["top=0", "top=-1", "top=x", "top=", "top=1.5", "tip=1", "top=" + "9" * 50])
-def test_a_wrong_query_is_unprocessable(client, refused, picture, query):
-    data = picture()
+def test_a_wrong_query_is_unprocessable(client, refused, image, query):
+    data = image()
     refused(lambda: client.post(f"/predict?{query}", data=data, content_type="image/png"), 422)
 
 
@@ -181,5 +181,5 @@ def test_unknown_items_and_projects(client, refused):
     assert "did you mean 'digits'" in said["detail"]
 
 
-def test_vectors_are_refused_where_items_are_pictures(client, refused):
-    assert "takes pictures" in refused(lambda: client.post("/predict", json={"vectors": [[1.0]]}), 422)["detail"]
+def test_vectors_are_refused_where_items_are_images(client, refused):
+    assert "takes images" in refused(lambda: client.post("/predict", json={"vectors": [[1.0]]}), 422)["detail"]

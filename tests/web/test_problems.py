@@ -10,7 +10,7 @@ from nextlabel.web.problems import STATUSES, answer_to, status_of
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.NextlabelError)]
 EXPECTED = {
-    "Malformed": 400, "Unauthorized": 401, "Refused": 403, "Unknown": 404, "Conflict": 409, "Gone": 410,
+    "BadRequest": 400, "Unauthorized": 401, "Forbidden": 403, "NotFound": 404, "Conflict": 409, "Gone": 410,
     "TooLarge": 413, "Unsupported": 415, "Unprocessable": 422, "NotReady": 503,
 }  # fmt: skip
 
@@ -35,7 +35,7 @@ def test_errors_bring_their_headers_and_faults():
 
 
 def test_a_file_name_that_is_not_utf8_can_be_told():
-    body = answer_to(errors.Unprocessable("no picture caf\udce9.png", ["caf\udce9"])).get_json()
+    body = answer_to(errors.Unprocessable("no image caf\udce9.png", ["caf\udce9"])).get_json()
     assert "caf\\udce9.png" in body["detail"]
     assert body["faults"] == ["caf\\udce9"]
 
@@ -66,7 +66,7 @@ def test_what_nobody_expected_is_logged_once_and_told_without_a_traceback(app, m
     def broken(self):
         raise ZeroDivisionError("a secret 12345")
 
-    monkeypatch.setattr("nextlabel.engine.loop.Loop.checkpoints", broken)
+    monkeypatch.setattr("nextlabel.engine.project.Loop.checkpoints", broken)
     with caplog.at_level(logging.INFO):
         body = problem(app.test_client().get("/checkpoints?x=private"), 500)
     assert "12345" not in str(body)
@@ -79,7 +79,7 @@ def test_an_error_of_ours_without_a_status_is_told_and_logged_in_one_line(app, m
     def missing(self):
         raise errors.DatasetMissing("put CIFAR-10 into NEXTLABEL_DATA")
 
-    monkeypatch.setattr("nextlabel.engine.loop.Loop.checkpoints", missing)
+    monkeypatch.setattr("nextlabel.engine.project.Loop.checkpoints", missing)
     assert problem(app.test_client().get("/checkpoints"), 500)["detail"] == "put CIFAR-10 into NEXTLABEL_DATA"
     (record,) = caplog.records
     assert record.getMessage() == "DatasetMissing: put CIFAR-10 into NEXTLABEL_DATA"

@@ -264,7 +264,7 @@ def test_older_jobs_are_a_link_away(client):
 
 def test_before_any_model(build, settings, tmp_path):
     app = build(home=tmp_path / "new", trained=tmp_path)
-    app.extensions["nextlabel"].context.database.migrate()
+    app.extensions["nextlabel"].services.database.migrate()
     client = app.test_client()
     text = plain(shown(client))
     assert "No model has been trained yet, and the data set has not been read." in text

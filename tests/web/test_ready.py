@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from nextlabel.app import build_engine, create_app
-from nextlabel.engine.jobs.running import run_job
+from nextlabel.engine.jobs.run_job import run_job
 from nextlabel.store import jobs
 
 ABSENT = """
@@ -24,13 +24,13 @@ def test_a_project_without_data_or_checkpoint_says_so_and_the_others_answer(sett
     engine = build_engine(settings.model_copy(update={"projects": tmp_path / "projects", "default_project": "absent"}))
     client = create_app(engine.settings, engine).test_client()
     assert problem(client.get("/readyz"), 503)["detail"] == "project 'absent' cannot predict yet"
-    engine.loop().train()
-    with engine.context.database.write() as connection:
+    engine.project().train()
+    with engine.services.database.write() as connection:
         job = jobs.claim(connection, "test", ("train",), time.time())
-    run_job(engine.context, job)
+    run_job(engine.services, job)
     told = problem(client.get("/readyz"), 503)["detail"]
     assert told == f"project 'absent' cannot predict yet: {engine.job(job.id).error}"
     assert "nowhere" in told
     assert len(told.splitlines()) == 1
     assert client.get("/projects/digits/readyz").json == {"ready": True, "project": "digits"}
-    engine.context.database.dispose()
+    engine.services.database.dispose()

@@ -9,8 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from nextlabel.app import create_app
-from nextlabel.contracts.errors import DatasetMissing, Unknown
-from nextlabel.engine.answers import (
+from nextlabel.contracts.errors import DatasetMissing, NotFound
+from nextlabel.engine.browse.filters import Counts
+from nextlabel.engine.browse.gallery import GalleryPage, Neighbours, Shown
+from nextlabel.engine.records import (
     Checkpoint,
     HistoryRow,
     ItemDetail,
@@ -23,8 +25,6 @@ from nextlabel.engine.answers import (
     QueryItem,
     Voice,
 )
-from nextlabel.engine.pool.filters import Counts
-from nextlabel.engine.pool.gallery import GalleryPage, Neighbours, Shown
 from nextlabel.engine.settings import Settings
 
 STATUS = ProjectStatus(
@@ -86,9 +86,9 @@ class FakeEngine:
     def projects(self):
         return {"sine": None}
 
-    def loop(self, name=None):
+    def project(self, name=None):
         if name not in (None, "sine"):
-            raise Unknown.name("project", name, ["sine"])
+            raise NotFound.name("project", name, ["sine"])
         return self.fake
 
     def faults(self):
@@ -117,7 +117,7 @@ def test_regression_answers_mean_and_std(client):
     assert two["predictions"] == [{"mean": 1.0, "std": None}] * 2
 
 
-def test_what_is_no_picture_has_no_address_and_what_is_no_number_is_null(client):
+def test_what_is_no_image_has_no_address_and_what_is_no_number_is_null(client):
     (item,) = client.get("/query").get_json()["items"]
     assert item == {"id": "a b/ü", "url": None, "score": None, "suggestion": None, "reason": "control"}
     assert client.get("/checkpoints").get_json()["checkpoints"][0]["metrics"] == {"rmse": None, "labels": 5.0}
@@ -130,7 +130,7 @@ def test_an_item_s_value_and_its_history(client):
     assert body["history"] == [{"id": "a b/ü", "annotator": "ann", "value": 1.5, "time": 1.25, "key": None}]
 
 
-def test_a_picture_s_address_survives_any_id(client, fake):
+def test_an_image_s_address_survives_any_id(client, fake):
     fake.status_now = replace(STATUS, kind="image")
     (item,) = client.get("/query").get_json()["items"]
     assert item["url"] == "/projects/sine/items/a%20b/%C3%BC/image"
@@ -152,7 +152,7 @@ def test_the_history_is_read_while_it_is_sent(client, fake, kind):
     assert len(client.get("/labels").get_json()["labels"]) == 5000
 
 
-def test_the_page_of_an_item_that_is_no_picture(client):
+def test_the_page_of_an_item_that_is_no_image(client):
     text = client.get("/projects/sine/pool/a%20b/%C3%BC").get_data(as_text=True)
     assert "This is what ann says." in text
     assert '<h2 id="set">1.5</h2>' in text
@@ -165,7 +165,7 @@ def test_the_page_of_an_item_that_is_no_picture(client):
 
 
 @pytest.mark.parametrize("kind", ["vector", "node"])
-def test_a_pool_of_no_pictures_is_listed_and_takes_none(client, fake, kind):
+def test_a_pool_of_no_images_is_listed_and_takes_none(client, fake, kind):
     fake.status_now = replace(STATUS, kind=kind)
     text = client.get("/projects/sine/pool").get_data(as_text=True)
     assert 'href="/projects/sine/pool/a%20b/%C3%BC"' in text

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from nextlabel.app import create_app
 from nextlabel.engine.settings import Settings
-from nextlabel.web.server import run
+from nextlabel.web.gunicorn_app import run
 
 home, projects, port = sys.argv[1:]
 settings = Settings(
@@ -40,7 +40,7 @@ database = "none"
 expected-statuses = ["400", "404", "405", "413", "415", "422"]
 [checks.use_after_free]
 enabled = false
-# no schema can say which bytes are a picture, and which items and classes there are
+# no schema can say which bytes are an image, and which items and classes there are
 [[operations]]
 include-method = "POST"
 checks.positive_data_acceptance.enabled = false

@@ -6,10 +6,10 @@ import io
 
 import numpy as np
 import pytest
-from odd_pictures import odd_pictures, smooth, stored
 from PIL import Image
+from support.odd_images import odd_images, smooth, stored
 
-ODD = {name: odd for name, odd in odd_pictures().items() if odd.status == 200}
+ODD = {name: odd for name, odd in odd_images().items() if odd.status == 200}
 
 
 def added(client, data):
@@ -35,7 +35,7 @@ def test_a_photograph_is_made_small_and_upright(client, size, way):
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_odd_pictures(client, name):
+def test_odd_images(client, name):
     odd = ODD[name]
     shown = small(client, added(client, odd.data))
     assert max(shown.size) <= 160
@@ -45,7 +45,7 @@ def test_odd_pictures(client, name):
         assert np.abs(np.asarray(shown).astype(int) - like).max() <= 16
 
 
-def test_it_is_never_larger_than_the_picture_and_a_tiny_one_keeps_its_pixels(client):
+def test_it_is_never_larger_than_the_image_and_a_tiny_one_keeps_its_pixels(client):
     data = np.asarray(Image.open(io.BytesIO(client.get("/items/0/image").data)).convert("RGB"))
     for size in (160, 320):
         np.testing.assert_array_equal(np.asarray(small(client, "0", size)), data)
@@ -58,8 +58,8 @@ def test_other_sizes_are_refused(client, refused, size):
     assert "320" in detail
 
 
-def test_whoever_has_it_is_not_sent_it_again(client, picture):
-    item = added(client, picture(300, 300))
+def test_whoever_has_it_is_not_sent_it_again(client, image):
+    item = added(client, image(300, 300))
     first = client.get(f"/items/{item}/image?size=160")
     assert "private" in first.headers["Cache-Control"]
     assert "sandbox" in first.headers["Content-Security-Policy"]
@@ -71,19 +71,17 @@ def test_whoever_has_it_is_not_sent_it_again(client, picture):
     assert client.get("/items/0/image?size=160").headers["ETag"] != first.headers["ETag"]
 
 
-def test_it_is_made_once_and_kept(client, picture, settings, monkeypatch):
-    item = added(client, picture(300, 300))
+def test_it_is_made_once_and_kept(client, image, settings, monkeypatch):
+    item = added(client, image(300, 300))
     first = client.get(f"/items/{item}/image?size=160").data
     (kept,) = [path for path in (settings.home / "thumbnails").rglob("*") if path.is_file()]
     assert kept.read_bytes() == first
-    monkeypatch.setattr("nextlabel.engine.pool.items.thumbnail", None)  # it is not made again
+    monkeypatch.setattr("nextlabel.engine.browse.item_views.thumbnail", None)  # it is not made again
     assert client.get(f"/items/{item}/image?size=160").data == first
 
 
-def test_a_picture_that_no_longer_decodes_or_is_gone_is_a_problem_and_its_page_stays(
-    client, picture, problem, settings
-):
-    item = added(client, picture(300, 300))
+def test_an_image_that_no_longer_decodes_or_is_gone_is_a_problem_and_its_page_stays(client, image, problem, settings):
+    item = added(client, image(300, 300))
     file = settings.home / "uploads" / item[:2] / item
     file.write_bytes(file.read_bytes()[:200])
     assert "does not decode" in problem(client.get(f"/items/{item}/image?size=160"), 422)["detail"]

@@ -17,13 +17,13 @@ def nextlabel_datasets() -> Iterator[DatasetPlugin]:
     """Offer the data sets in the box."""
     yield DatasetPlugin(
         "digits",
-        "the 1,797 handwritten digits inside scikit-learn, 8 x 8 pictures",
+        "the 1,797 handwritten digits inside scikit-learn, 8 x 8 images",
         f"{HERE}.digits:Digits",
         DigitsParameters,
     )
     yield DatasetPlugin(
         "folder",
-        "your own pictures: a folder a class, or a flat folder nobody has labelled yet",
+        "your own images: a folder a class, or a flat folder nobody has labelled yet",
         f"{HERE}.folder:Folder",
         FolderParameters,
     )
@@ -42,7 +42,7 @@ def nextlabel_datasets() -> Iterator[DatasetPlugin]:
     yield DatasetPlugin("mnist", "MNIST: 60,000 handwritten digits, 28 x 28", f"{HERE}.mnist:Mnist", PartialParameters)
     yield DatasetPlugin(
         "fashion-mnist",
-        "Fashion-MNIST: 60,000 pictures of 10 kinds of clothes, 28 x 28",
+        "Fashion-MNIST: 60,000 images of 10 kinds of clothes, 28 x 28",
         f"{HERE}.fashion_mnist:FashionMnist",
         PartialParameters,
     )

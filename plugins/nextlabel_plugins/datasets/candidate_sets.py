@@ -74,8 +74,8 @@ def candidate_sets(
     sets = draws < parameters.partial_rate
     if parameters.partial_min > 1:
         # all draws of such a row are beyond the rate, so each class has the same chance to be the smallest
-        alone = np.flatnonzero(~sets.any(axis=1))
-        sets[alone, draws[alone].argmin(axis=1)] = True
+        empty = np.flatnonzero(~sets.any(axis=1))
+        sets[empty, draws[empty].argmin(axis=1)] = True
     sets[np.arange(len(truth)), truth] = True
     return np.asarray(sets)
 

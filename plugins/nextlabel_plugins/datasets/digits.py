@@ -1,4 +1,4 @@
-"""The handwritten digits inside scikit-learn: 1,797 pictures, nothing to download.
+"""The handwritten digits inside scikit-learn: 1,797 images, nothing to download.
 
 The test set of UCI's "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak, 1998).
 """
@@ -25,7 +25,7 @@ class DigitsParameters:
 
 
 class Digits(Dataset[DigitsParameters]):
-    """8 x 8 greyscale pictures of the digits 0 to 9, all of known class."""
+    """8 x 8 greyscale images of the digits 0 to 9, all of known class."""
 
     def read(self, root: Path | None, seed: int) -> Contents:  # noqa: ARG002 - it lies in scikit-learn, in one order
         """Read the first `limit`; ids are "0" to "1796"."""

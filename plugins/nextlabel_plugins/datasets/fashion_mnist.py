@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 70,000 pictures of clothes, shoes and bags, 28 x 28, greyscale.
+"""Fashion-MNIST: 70,000 images of clothes, shoes and bags, 28 x 28, greyscale.
 
 Xiao, Rasul and Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning
 Algorithms", 2017.
@@ -12,7 +12,7 @@ from nextlabel_plugins.datasets.published import Published
 
 
 class FashionMnist(Published):
-    """60,000 pictures, and 10,000 to test with."""
+    """60,000 images, and 10,000 to test with."""
 
     title = "Fashion-MNIST"
     source = "FashionMNIST"

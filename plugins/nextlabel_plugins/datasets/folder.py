@@ -1,6 +1,6 @@
-"""Your own pictures: a folder a class, or a flat folder of pictures nobody has labelled yet.
+"""Your own images: a folder a class, or a flat folder of images nobody has labelled yet.
 
-A folder a class, however deep; pictures beside those folders have no label yet; a folder
+A folder a class, however deep; images beside those folders have no label yet; a folder
 `test` (or `val`, `valid`, `validation`) of the same classes is the data set's own test split:
 
     pets/cat/1.jpg    pets/dog/old/2.jpg    pets/3.jpg    pets/test/cat/4.jpg
@@ -21,7 +21,7 @@ import numpy as np
 
 from nextlabel.contracts import Contents, Dataset, Files, IntArray, TestSplit
 from nextlabel.contracts.errors import DatasetMissing, ProjectError
-from nextlabel_plugins.datasets.tree import EXTENSIONS, Picture, Tree, plant
+from nextlabel_plugins.datasets.tree import EXTENSIONS, Image, Tree, plant
 
 MINIMUM = 2
 """Fewest classes there is anything to learn about."""
@@ -35,21 +35,21 @@ class FolderParameters:
     classes: Annotated[
         Sequence[str], "the classes in order; needed for a flat folder, else the sub folders' names, sorted"
     ] = ()
-    grey: Annotated[bool, "read all pictures as greyscale"] = False
+    grey: Annotated[bool, "read all images as greyscale"] = False
 
 
 class Folder(Dataset[FolderParameters]):
-    """Pictures in files; an item's id is its path below the folder."""
+    """Images in files; an item's id is its path below the folder."""
 
     def read(self, root: Path | None, seed: int) -> Contents:  # noqa: ARG002 - nothing is drawn
-        """Walk the folder, without opening a picture. Raise DatasetMissing or ProjectError."""
+        """Walk the folder, without opening an image. Raise DatasetMissing or ProjectError."""
         folder = self._folder(root)
         tree = plant(folder, self.parameters.classes)
         if not tree.pool:
-            raise DatasetMissing(f"{folder} holds no picture; read are files named {', '.join(EXTENSIONS)}")
+            raise DatasetMissing(f"{folder} holds no image; read are files named {', '.join(EXTENSIONS)}")
         classes = self._classes(tree, folder)
         return Contents(
-            ids=[picture.path for picture in tree.pool],
+            ids=[image.path for image in tree.pool],
             content=self._files(folder, tree.pool),
             classes=classes,
             truth=_numbers(tree.pool, classes) if tree.names else None,
@@ -63,7 +63,7 @@ class Folder(Dataset[FolderParameters]):
                 raise DatasetMissing(f"{path} is relative to the folder of data sets, and NEXTLABEL_DATA names none")
             path = root / path
         if not path.is_dir():
-            raise DatasetMissing(f"there is no folder {path}; put the pictures there, or correct `path`")
+            raise DatasetMissing(f"there is no folder {path}; put the images there, or correct `path`")
         return path
 
     def _classes(self, tree: Tree, folder: Path) -> tuple[str, ...]:
@@ -80,10 +80,10 @@ class Folder(Dataset[FolderParameters]):
             raise ProjectError(f"{folder} has one class, {classes[0]!r}; name the others too: classes = [...]")
         return classes
 
-    def _files(self, folder: Path, pictures: Sequence[Picture]) -> Files:
-        return Files([folder / picture.path for picture in pictures], channels=1 if self.parameters.grey else 3)
+    def _files(self, folder: Path, images: Sequence[Image]) -> Files:
+        return Files([folder / image.path for image in images], channels=1 if self.parameters.grey else 3)
 
 
-def _numbers(pictures: Sequence[Picture], classes: Sequence[str]) -> IntArray:
+def _numbers(images: Sequence[Image], classes: Sequence[str]) -> IntArray:
     number = {name: position for position, name in enumerate(classes)}
-    return np.array([-1 if picture.name is None else number[picture.name] for picture in pictures], np.int64)
+    return np.array([-1 if image.name is None else number[image.name] for image in images], np.int64)

@@ -75,7 +75,7 @@ def _split(read: Any) -> Split:
     pixels = np.ascontiguousarray(np.asarray(read.data), np.uint8)
     truth = np.asarray(read.targets, np.int64)
     if len(pixels) != len(truth):
-        raise ValueError(f"{len(pixels)} pictures with {len(truth)} labels")
+        raise ValueError(f"{len(pixels)} images with {len(truth)} labels")
     return Split(pixels, truth, tuple(read.classes))
 
 

@@ -1,4 +1,4 @@
-"""What the published picture data sets share: read by torchvision, and able to hide their truth."""
+"""What the published image data sets share: read by torchvision, and able to hide their truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pictures lie in a folder, and which class the folders say they are."""
+"""Which images lie in a folder, and which class the folders say they are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SPLIT = 2
 
 
 @dataclass(frozen=True)
-class Picture:
+class Image:
     """A file and what its place says of it."""
 
     path: str
@@ -28,15 +28,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Tree:
-    """The pictures of a folder, sorted by path."""
+    """The images of a folder, sorted by path."""
 
-    pool: tuple[Picture, ...]
-    test: tuple[Picture, ...]
+    pool: tuple[Image, ...]
+    test: tuple[Image, ...]
 
     @property
     def names(self) -> frozenset[str]:
         """The classes that folders name."""
-        return frozenset(picture.name for picture in self.pool + self.test if picture.name is not None)
+        return frozenset(image.name for image in self.pool + self.test if image.name is not None)
 
 
 def plant(folder: Path, named: Collection[str] = ()) -> Tree:
@@ -74,11 +74,11 @@ def plant(folder: Path, named: Collection[str] = ()) -> Tree:
     pool, test = [], []
     for parts in paths:
         level = 1 if parts[0] in deep else 0
-        picture = Picture("/".join(parts), parts[level] if len(parts) > level + 1 else None)
+        image = Image("/".join(parts), parts[level] if len(parts) > level + 1 else None)
         if parts[0] not in splits:
-            pool.append(picture)
-        elif picture.name is not None:
-            test.append(picture)
+            pool.append(image)
+        elif image.name is not None:
+            test.append(image)
     return Tree(tuple(pool), tuple(test))
 
 
@@ -104,12 +104,12 @@ def _refuse_beside_train(folder: Path, paths: list[list[str]], others: set[str])
 
 
 def _classes(paths: list[list[str]], top: str) -> set[str]:
-    """Names of the folders in the folder `top` that hold a picture, however deep."""
+    """Names of the folders in the folder `top` that hold an image, however deep."""
     return {parts[1] for parts in paths if parts[0] == top and len(parts) > 2}  # noqa: PLR2004 - top, class, file
 
 
 def _walk(folder: Path, below: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
-    """Yield the pictures in `folder` and under it; links are followed, but not to a folder they lie in."""
+    """Yield the images in `folder` and under it; links are followed, but not to a folder they lie in."""
     status = folder.stat()
     here = (status.st_dev, status.st_ino)
     if here in above:

@@ -13,7 +13,7 @@ from typing import Annotated
 import numpy as np
 
 from nextlabel.contracts import Bounds, Items, Model, Targets, Training
-from nextlabel_plugins.learners.pictures import PictureLearner
+from nextlabel_plugins.learners.images import ImageLearner
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class CNNParameters:
 
     epochs: Annotated[int, Bounds(ge=1), "passes over the labelled items"] = 30
     steps: Annotated[int, Bounds(ge=1), "fewest updates, however few the labels"] = 300
-    batch: Annotated[int, Bounds(ge=2), "pictures an update"] = 32
-    size: Annotated[int, Bounds(ge=0), "side the pictures are resized to; 0: their own, or 64 where they differ"] = 0
+    batch: Annotated[int, Bounds(ge=2), "images an update"] = 32
+    size: Annotated[int, Bounds(ge=0), "side the images are resized to; 0: their own, or 64 where they differ"] = 0
     filters: Annotated[int, Bounds(ge=1), "of the first convolution; doubled at each halving"] = 32
     dropout: Annotated[float, Bounds(ge=0, lt=1), "share of the embedding left out in training"] = 0.3
     rate: Annotated[float, Bounds(gt=0), "highest learning rate"] = 0.003
@@ -38,26 +38,26 @@ class CNNParameters:
     draws: Annotated[int, Bounds(ge=1), "posterior samples, by `dropout` (without it all alike), where needed"] = 20
 
 
-class CNN(PictureLearner[CNNParameters]):
+class CNN(ImageLearner[CNNParameters]):
     """Trains on whatever sets there are; `training.start` is not used."""
 
     name, usual = "cnn", 64
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         """Train on the items whose set is not every class. Raise Unprocessable where there is none."""
-        pictures, candidates = self.given(items, targets)
+        images, candidates = self.given(items, targets)
         rows = np.flatnonzero(targets.labelled)
         import torch  # noqa: PLC0415 - loaded when it is used, not when plugins are listed
 
         from nextlabel_plugins.networks.augment import Views  # noqa: PLC0415 - as above
         from nextlabel_plugins.networks.fitting import Schedule, train  # noqa: PLC0415
+        from nextlabel_plugins.networks.image_model import ImageModel  # noqa: PLC0415
         from nextlabel_plugins.networks.network import Shape  # noqa: PLC0415
-        from nextlabel_plugins.networks.picture_model import PictureModel  # noqa: PLC0415
 
         own = self.parameters
-        height, width = self.seen(pictures, own.size)
-        shape = Shape(height, width, pictures.channels, candidates.shape[1], own.filters, own.dropout)
-        pixels = torch.from_numpy(pictures.take(rows).pixels((height, width), pictures.channels))
+        height, width = self.seen(images, own.size)
+        shape = Shape(height, width, images.channels, candidates.shape[1], own.filters, own.dropout)
+        pixels = torch.from_numpy(images.take(rows).pixels((height, width), images.channels))
         network = train(
             shape,
             pixels.permute(0, 3, 1, 2),
@@ -67,4 +67,4 @@ class CNN(PictureLearner[CNNParameters]):
             training.seed,
             training.progress,
         )
-        return PictureModel(network, own.draws, training.seed, learnt=len(rows))
+        return ImageModel(network, own.draws, training.seed, learnt=len(rows))

@@ -14,7 +14,7 @@ import numpy as np
 
 from nextlabel.contracts import Bounds, Items, Model, Targets, Training
 from nextlabel.contracts.errors import Unprocessable
-from nextlabel_plugins.learners.pictures import PictureLearner
+from nextlabel_plugins.learners.images import ImageLearner
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ProdenParameters:
     rate: Annotated[float, Bounds(ge=0), "highest learning rate"] = 0.0
     decay: Annotated[float, Bounds(ge=0), "weight decay of all but `fast`"] = 0.0
     filters: Annotated[int, Bounds(ge=0), "width: of the first convolution, or the first hidden layer of `mlp`"] = 0
-    size: Annotated[int, Bounds(ge=0), "side the pictures are resized to; 0: their own, or 32 where they differ"] = 0
+    size: Annotated[int, Bounds(ge=0), "side the images are resized to; 0: their own, or 32 where they differ"] = 0
     shift: Annotated[float, Bounds(ge=0, lt=0.5), "views: moved by up to this share of the side"] = 0.0625
     flip: Annotated[bool, "views: mirrored every other epoch; not for digits or letters"] = False
     growth: Annotated[bool, "early epochs see smaller views, which cost half; not for `mlp`"] = False
@@ -58,7 +58,7 @@ class ProdenParameters:
     delay: Annotated[bool, "learn from the targets of an item's last visit, as the published code does"] = False
     consistency: Annotated[bool, "two views of each item in an update, held to what both say together"] = False
     averaging: Annotated[
-        Literal["none", "flip", "flip-shift"], "views of a picture that predictions are averaged over"
+        Literal["none", "flip", "flip-shift"], "views of an image that predictions are averaged over"
     ] = "none"
     unlabelled: Annotated[bool, "also learn from items whose set is every class"] = False
     restart: Annotated[float, Bounds(gt=0, le=1), "share of the rate where training starts from a model"] = 0.02
@@ -66,7 +66,7 @@ class ProdenParameters:
     dropout: Annotated[float, Bounds(ge=0, lt=1), "share of the embedding left out in training"] = 0.0
 
 
-class Proden(PictureLearner[ProdenParameters]):
+class Proden(ImageLearner[ProdenParameters]):
     """Trains on candidate sets.
 
     Starts from `training.start` where that is a network of the same shape that has learnt from no
@@ -76,26 +76,26 @@ class Proden(PictureLearner[ProdenParameters]):
     name, usual = "proden", 32
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
-        """Train. Raise Unprocessable where no item has a label, or the items are not pictures."""
-        pictures, candidates = self.given(items, targets)
+        """Train. Raise Unprocessable where no item has a label, or the items are not images."""
+        images, candidates = self.given(items, targets)
         own = self.parameters
         if own.growth and own.network == "mlp":
-            raise Unprocessable("`growth` needs a network that takes pictures of any size; `mlp` does not")
+            raise Unprocessable("`growth` needs a network that takes images of any size; `mlp` does not")
         rows = np.arange(len(items)) if own.unlabelled else np.flatnonzero(targets.labelled)
         import torch  # noqa: PLC0415 - loaded when it is used, not when plugins are listed
 
+        from nextlabel_plugins.networks.image_model import ImageModel  # noqa: PLC0415
         from nextlabel_plugins.networks.network import Shape  # noqa: PLC0415 - as above
-        from nextlabel_plugins.networks.picture_model import PictureModel  # noqa: PLC0415
         from nextlabel_plugins.networks.proden_fitting import Data, Recipe, train  # noqa: PLC0415
 
         usual = DEFAULTS[own.network]
-        height, width = self.seen(pictures, own.size)
+        height, width = self.seen(images, own.size)
         classes = candidates.shape[1]
         shape = Shape(
-            height, width, pictures.channels, classes, own.filters or usual.filters, own.dropout, kind=own.network
+            height, width, images.channels, classes, own.filters or usual.filters, own.dropout, kind=own.network
         )
         start, learnt, before = None, len(rows), training.start
-        if isinstance(before, PictureModel) and before.network.shape == shape and before.learnt >= len(rows):
+        if isinstance(before, ImageModel) and before.network.shape == shape and before.learnt >= len(rows):
             start, learnt = before.network, before.learnt
         recipe = Recipe(
             epochs=own.epochs or usual.epochs,
@@ -110,7 +110,7 @@ class Proden(PictureLearner[ProdenParameters]):
             delay=own.delay,
             consistency=own.consistency,
         )
-        pixels = pictures.take(rows).pixels((height, width), pictures.channels)
+        pixels = images.take(rows).pixels((height, width), images.channels)
         data = Data(torch.from_numpy(pixels), torch.from_numpy(candidates[rows]))
         network = train(shape, data, recipe, training.seed, training.progress, start)
-        return PictureModel(network, own.draws, training.seed, own.averaging, learnt)
+        return ImageModel(network, own.draws, training.seed, own.averaging, learnt)

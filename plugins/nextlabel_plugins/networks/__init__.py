@@ -1,1 +1,1 @@
-"""What learners train: networks, losses and views of pictures. Everything here imports torch."""
+"""What learners train: networks, losses and views of images. Everything here imports torch."""

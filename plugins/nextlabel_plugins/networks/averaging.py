@@ -1,4 +1,4 @@
-"""Predictions averaged over views of the picture: as it is, mirrored, and shifted by a pixel."""
+"""Predictions averaged over views of the image: as it is, mirrored, and shifted by a pixel."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class View:
     mirrored: bool
     weight: float
 
-    def __call__(self, pictures: Tensor) -> Tensor:
-        """Return the view of `pictures` (b, c, h, w)."""
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return the view of `images` (b, c, h, w)."""
         if self.shift:
-            height, width = pictures.shape[2:]
+            height, width = images.shape[2:]
             top = 1 - self.shift
-            padded = functional.pad(pictures, (1, 1, 1, 1), mode="reflect")
-            pictures = padded[:, :, top : top + height, top : top + width]
-        return pictures.flip(3) if self.mirrored else pictures
+            padded = functional.pad(images, (1, 1, 1, 1), mode="reflect")
+            images = padded[:, :, top : top + height, top : top + width]
+        return images.flip(3) if self.mirrored else images
 
 
 def views(averaging: Averaging) -> tuple[View, ...]:

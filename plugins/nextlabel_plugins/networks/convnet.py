@@ -1,19 +1,19 @@
-"""A small convolutional network for pictures of any size."""
+"""A small convolutional network for images of any size."""
 
 from __future__ import annotations
 
 from torch import nn
 
-from nextlabel_plugins.networks.network import PictureNetwork, Shape
+from nextlabel_plugins.networks.network import ImageNetwork, Shape
 
 LARGEST, SMALLEST = 16, 4
-"""Sides between which every halving comes with a convolution; above, pictures are halved alone."""
+"""Sides between which every halving comes with a convolution; above, images are halved alone."""
 
 
-class ConvNet(PictureNetwork):
+class ConvNet(ImageNetwork):
     """Convolutions of 3 x 3 with batch normalisation, halved while the shorter side is 4 or more.
 
-    The filters are doubled at each halving of the picture, up to eight times.
+    The filters are doubled at each halving of the image, up to eight times.
     """
 
     def __init__(self, shape: Shape) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from torch import nn
 
-from nextlabel_plugins.networks.network import PictureNetwork, Shape
+from nextlabel_plugins.networks.network import ImageNetwork, Shape
 
 SLOPE = 0.1
 SMALLEST = 6
 """Below this side the last halving is left out, so that the unpadded convolution still fits."""
 
 
-class ConvNet12(PictureNetwork):
+class ConvNet12(ImageNetwork):
     """Three convolutions of f filters, three of 2f, then 4f, 2f and f, averaged; f = `shape.filters` (128).
 
     Of 3 x 3 but for the last two, which are 1 x 1; the seventh has no padding.

@@ -10,7 +10,7 @@ from torch import nn
 
 from nextlabel_plugins.networks.fast import Fast
 from nextlabel_plugins.networks.muon import Muon
-from nextlabel_plugins.networks.network import PictureNetwork
+from nextlabel_plugins.networks.network import ImageNetwork
 
 
 class Descent(Protocol):
@@ -43,7 +43,7 @@ class FastDescent:
     """
 
     BIAS, HEAD, DECAY, REFERENCE = 0.053, 0.67, 2e-6, 2000
-    """Rates a picture, weight decay a picture and step, and the batch that Muon's rate is for."""
+    """Rates an image, weight decay an image and step, and the batch that Muon's rate is for."""
 
     def __init__(self, network: Fast, rate: float, batch: int, opening: float) -> None:
         whitening, head = network.whitening.bias, network.head.weight
@@ -84,7 +84,7 @@ class FastDescent:
         self._muon.step()
 
 
-def descent(network: PictureNetwork, rate: float, decay: float, batch: int, opening: float) -> Descent:
+def descent(network: ImageNetwork, rate: float, decay: float, batch: int, opening: float) -> Descent:
     """Return what updates `network`, whose losses are means over `batch` items."""
     if isinstance(network, Fast):
         return FastDescent(network, rate, batch, opening)

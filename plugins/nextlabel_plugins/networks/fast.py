@@ -5,17 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from nextlabel_plugins.networks.network import PictureNetwork, Shape
+from nextlabel_plugins.networks.network import ImageNetwork, Shape
 
 PATCHED = 5000
-"""Pictures whose patches the first layer is whitened by."""
+"""Images whose patches the first layer is whitened by."""
 FLOOR = 5e-4
 """Added to the variances it divides by, so that noise is not blown up."""
 SMALLEST = 2
 """Side below which nothing is halved."""
 
 
-class Fast(PictureNetwork):
+class Fast(ImageNetwork):
     """A frozen whitening of 2 x 2 patches, three pairs of convolutions of f, 4f and 4f filters, a maximum.
 
     f = `shape.filters` (64). Normalisation has no gain; the convolutions start as the
@@ -48,10 +48,10 @@ class Fast(PictureNetwork):
         return layer
 
     @torch.no_grad()
-    def standardise(self, pictures: Tensor) -> None:
+    def standardise(self, images: Tensor) -> None:
         """Also make the first layer the principal components of the patches, both signs, at equal variance."""
-        super().standardise(pictures)
-        scaled = (pictures[:PATCHED].float() - self.mean) / self.std
+        super().standardise(images)
+        scaled = (images[:PATCHED].float() - self.mean) / self.std
         patch = int(self.whitening.kernel_size[0])
         patches = scaled.unfold(2, patch, 1).unfold(3, patch, 1).permute(0, 2, 3, 1, 4, 5).flatten(0, 2).flatten(1)
         variances, directions = torch.linalg.eigh((patches.T @ patches / len(patches)).double())

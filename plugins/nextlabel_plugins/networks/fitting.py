@@ -47,14 +47,14 @@ class Schedule:
 
 def train(
     shape: Shape,
-    pictures: Tensor,
+    images: Tensor,
     candidates: Tensor,
     views: Views,
     schedule: Schedule,
     seed: int,
     progress: Callable[[float, Mapping[str, float]], None],
 ) -> ConvNet:
-    """Train a new network on `pictures` (n, c, h, w) uint8 with `candidates` (n, C) bool.
+    """Train a new network on `images` (n, c, h, w) uint8 with `candidates` (n, C) bool.
 
     On a GPU where there is one; the network comes back from it. The same seed and thread count
     give the same weights on the processor, and torch's own generators are left as they were.
@@ -63,28 +63,28 @@ def train(
     with own_randomness(device):
         torch.manual_seed(seed)
         network = ConvNet(shape)
-        network.standardise(pictures)
-        trained = _train(network.to(device), pictures.to(device), candidates.to(device), views, schedule, progress)
+        network.standardise(images)
+        trained = _train(network.to(device), images.to(device), candidates.to(device), views, schedule, progress)
         return trained.cpu()
 
 
 def _train(
     network: ConvNet,
-    pictures: Tensor,
+    images: Tensor,
     candidates: Tensor,
     views: Views,
     schedule: Schedule,
     progress: Callable[[float, Mapping[str, float]], None],
 ) -> ConvNet:
-    updates = schedule.updates(len(pictures))
+    updates = schedule.updates(len(images))
     network = network.to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.rate, weight_decay=schedule.decay)
     rates = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / updates))
     averaged = Average(network)
     first_averaged = updates - max(1, int(schedule.average * updates))
     losses = Losses(progress, updates, REPORTS)
-    for step, rows in enumerate(batches(len(pictures), schedule.batch, updates), start=1):
-        batch = views(pictures[rows].float()).contiguous(memory_format=torch.channels_last)
+    for step, rows in enumerate(batches(len(images), schedule.batch, updates), start=1):
+        batch = views(images[rows].float()).contiguous(memory_format=torch.channels_last)
         with training_precision(batch.device):
             logits = network(batch)
         loss = candidate_loss(logits.float(), candidates[rows], schedule.smoothing)

@@ -6,11 +6,11 @@ from nextlabel_plugins.networks.convnet import ConvNet
 from nextlabel_plugins.networks.convnet12 import ConvNet12
 from nextlabel_plugins.networks.fast import Fast
 from nextlabel_plugins.networks.mlp import MLP
-from nextlabel_plugins.networks.network import PictureNetwork, Shape
+from nextlabel_plugins.networks.network import ImageNetwork, Shape
 from nextlabel_plugins.networks.resnet18 import ResNet18
 
 
-def make(shape: Shape) -> PictureNetwork:
+def make(shape: Shape) -> ImageNetwork:
     """Return a new network of `shape.kind`. Raise ValueError for one there is not."""
     kinds: dict[str, type[ConvNet | MLP | ConvNet12 | ResNet18 | Fast]] = {
         "convnet": ConvNet,

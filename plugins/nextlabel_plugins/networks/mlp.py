@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from nextlabel_plugins.networks.network import PictureNetwork, Shape
+from nextlabel_plugins.networks.network import ImageNetwork, Shape
 
 
-class MLP(PictureNetwork):
+class MLP(ImageNetwork):
     """Five linear layers; h-(h+1)-(h+2)-(h+3) hidden units, h = `shape.filters` (300 in the paper).
 
     Each hidden layer has no bias but batch normalisation, and rectifies.

@@ -1,4 +1,4 @@
-"""What every network of pictures here has: a shape, standardised input, a trunk and a linear head."""
+"""What every network of images here has: a shape, standardised input, a trunk and a linear head."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Shape:
         return cls(**description)
 
 
-class PictureNetwork(nn.Module):
-    """Pictures (b, channels, height, width) in 0..255, as float, to logits (b, classes).
+class ImageNetwork(nn.Module):
+    """Images (b, channels, height, width) in 0..255, as float, to logits (b, classes).
 
     The embedding (b, D) is what `trunk` gives; the logits are linear in it.
     """
@@ -61,23 +61,23 @@ class PictureNetwork(nn.Module):
         self.dropout = nn.Dropout(shape.dropout)
         self.head = nn.Linear(embedding, shape.classes, bias=bias)
 
-    def embed(self, pictures: Tensor) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """Return embeddings (b, D)."""
-        embeddings: Tensor = self.trunk((pictures - self.mean) / self.std)
+        embeddings: Tensor = self.trunk((images - self.mean) / self.std)
         return embeddings
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """Return logits (b, classes)."""
-        logits: Tensor = self.head(self.dropout(self.embed(pictures)))
+        logits: Tensor = self.head(self.dropout(self.embed(images)))
         return logits
 
-    def standardise(self, pictures: Tensor) -> None:
-        """Take the mean and deviation of each channel of `pictures` (n, c, h, w) as those to scale by."""
-        # in pieces: 50,000 pictures in double precision are 1.2 GB
-        count = pictures.numel() / pictures.shape[1]
-        total = torch.zeros(pictures.shape[1], dtype=torch.float64)
+    def standardise(self, images: Tensor) -> None:
+        """Take the mean and deviation of each channel of `images` (n, c, h, w) as those to scale by."""
+        # in pieces: 50,000 images in double precision are 1.2 GB
+        count = images.numel() / images.shape[1]
+        total = torch.zeros(images.shape[1], dtype=torch.float64)
         squares = torch.zeros_like(total)
-        for piece in torch.split(pictures, 4096):
+        for piece in torch.split(images, 4096):
             numbers = piece.double()
             total += numbers.sum(dim=(0, 2, 3))
             squares += numbers.square().sum(dim=(0, 2, 3))
@@ -86,7 +86,7 @@ class PictureNetwork(nn.Module):
         self.mean.copy_(mean.view(-1, 1, 1))
         self.std.copy_(std.clamp(min=1.0).view(-1, 1, 1))
 
-    def folded(self) -> PictureNetwork:
+    def folded(self) -> ImageNetwork:
         """Return a copy for prediction, with each batch normalisation folded into the layer before it."""
         network = copy.deepcopy(self).eval().requires_grad_(requires_grad=False)
         network.trunk = folded(network.trunk)

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from nextlabel_plugins.networks.averaging import View
-from nextlabel_plugins.networks.network import PictureNetwork
+from nextlabel_plugins.networks.network import ImageNetwork
 from nextlabel_plugins.networks.residual import Residual
 
 OPSET = 20
@@ -95,10 +95,10 @@ class Graph:
         self.add(kinds[type(layer)])
 
     def add_views(self, views: Sequence[View], width: int) -> None:
-        """Add what stacks the views of n pictures (n, c, h, w) to (v n, c, h, w)."""
-        picture, outputs = self.last, []
+        """Add what stacks the views of n images (n, c, h, w) to (v n, c, h, w)."""
+        image, outputs = self.last, []
         for view in views:
-            self.last = picture
+            self.last = image
             if view.shift:
                 self.add("Pad", self.weight([0, 0, 1, 1, 0, 0, 1, 1], np.int64), mode="reflect")
                 top = 1 - view.shift
@@ -122,10 +122,10 @@ class Graph:
 
 
 _END = 1 << 30
-"""Beyond any picture: to the end, or with a minus to the start."""
+"""Beyond any image: to the end, or with a minus to the start."""
 
 
-def write_onnx(network: PictureNetwork, views: Sequence[View], path: Path) -> None:
+def write_onnx(network: ImageNetwork, views: Sequence[View], path: Path) -> None:
     """Write a folded `network`: uint8 (n, h, w, c) `input` to `probabilities` (n, classes)."""
     shape = network.shape
     graph = Graph()
@@ -138,12 +138,10 @@ def write_onnx(network: PictureNetwork, views: Sequence[View], path: Path) -> No
     graph.add_average(views, network.embedding)
     graph.add_layer(network.head)
     graph.add("Softmax", result="probabilities", axis=1)
-    picture = helper.make_tensor_value_info(
-        "input", TensorProto.UINT8, ["n", shape.height, shape.width, shape.channels]
-    )
+    image = helper.make_tensor_value_info("input", TensorProto.UINT8, ["n", shape.height, shape.width, shape.channels])
     answer = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", shape.classes])
     model = helper.make_model(
-        helper.make_graph(graph.nodes, "network", [picture], [answer], graph.weights),
+        helper.make_graph(graph.nodes, "network", [image], [answer], graph.weights),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR,
     )

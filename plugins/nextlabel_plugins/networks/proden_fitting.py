@@ -15,7 +15,7 @@ from nextlabel_plugins.networks.descent import descent
 from nextlabel_plugins.networks.hardware import own_randomness, training_device, training_precision
 from nextlabel_plugins.networks.kinds import make
 from nextlabel_plugins.networks.memory import keep_memory
-from nextlabel_plugins.networks.network import PictureNetwork, Shape
+from nextlabel_plugins.networks.network import ImageNetwork, Shape
 from nextlabel_plugins.networks.reporting import Losses
 from nextlabel_plugins.networks.resident import Resident
 from nextlabel_plugins.networks.soft_targets import SoftTargets, restricted
@@ -25,7 +25,7 @@ REPORTS = 50
 SMALLEST = 16
 """Side below which views do not grow: three quarters of it may be too small for the network."""
 BLOCK = 1000
-"""Pictures at once where nothing is learnt."""
+"""Images at once where nothing is learnt."""
 OPENING = 3
 """Epochs in which the whitening's bias is trained."""
 
@@ -59,9 +59,9 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Data:
-    """What is learnt from: `pictures` (n, h, w, c) uint8 and `candidates` (n, C) bool."""
+    """What is learnt from: `images` (n, h, w, c) uint8 and `candidates` (n, C) bool."""
 
-    pictures: Tensor
+    images: Tensor
     candidates: Tensor
 
 
@@ -71,8 +71,8 @@ def train(
     recipe: Recipe,
     seed: int,
     progress: Callable[[float, Mapping[str, float]], None],
-    start: PictureNetwork | None = None,
-) -> PictureNetwork:
+    start: ImageNetwork | None = None,
+) -> ImageNetwork:
     """Train a new network, or a copy of `start`, on `data`.
 
     On a GPU where there is one; the network comes back from it. The same seed and thread count
@@ -84,26 +84,26 @@ def train(
         torch.manual_seed(seed)
         if start is None:
             network = make(shape).train()
-            network.standardise(data.pictures.permute(0, 3, 1, 2))
+            network.standardise(data.images.permute(0, 3, 1, 2))
         else:
             # what it was trained on told more of the statistics than a few new items can
             network = copy.deepcopy(start).eval()
-        given = Data(data.pictures.to(device), data.candidates.to(device))
+        given = Data(data.images.to(device), data.candidates.to(device))
         return _train(network.to(device), given, recipe, progress).cpu()
 
 
 def _train(
-    network: PictureNetwork, data: Data, recipe: Recipe, progress: Callable[[float, Mapping[str, float]], None]
-) -> PictureNetwork:
+    network: ImageNetwork, data: Data, recipe: Recipe, progress: Callable[[float, Mapping[str, float]], None]
+) -> ImageNetwork:
     # which items an update takes, and where their views are cut out, is drawn by the processor
-    rows = len(data.pictures)
+    rows = len(data.images)
     size = min(recipe.batch, max(64, rows // 4))  # few labels: smaller batches, not the same items over and over
     seen = 2 if recipe.consistency else 1
     size = max(2, size) // seen  # a batch of one cannot be normalised
     size = min(size, rows * max(1, size // rows))  # what `batches` yields
     updates = max(recipe.steps, round(recipe.epochs * max(1.0, rows / size)))
     network = network.to(memory_format=torch.channels_last)
-    resident = Resident(data.pictures, recipe.shift, flip=recipe.flip)
+    resident = Resident(data.images, recipe.shift, flip=recipe.flip)
     targets = SoftTargets(data.candidates, recipe.momentum)
     if not network.training and (recipe.delay or recipe.momentum):
         targets.weights = _told(network, data)  # of no last visit there is an estimate yet, but there is a model
@@ -128,12 +128,12 @@ def _train(
 
 
 @torch.no_grad()
-def _told(network: PictureNetwork, data: Data) -> Tensor:
+def _told(network: ImageNetwork, data: Data) -> Tensor:
     """Return the targets (n, C) that a trained network gives the items."""
     told = []
-    for start in range(0, len(data.pictures), BLOCK):
+    for start in range(0, len(data.images), BLOCK):
         block = slice(start, start + BLOCK)
-        views = data.pictures[block].permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
+        views = data.images[block].permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
         with training_precision(views.device):
             logits = network(views)
         told.append(restricted(logits.float(), data.candidates[block]))

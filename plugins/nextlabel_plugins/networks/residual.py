@@ -14,6 +14,6 @@ class Residual(nn.Module):
         self.body = body
         self.shortcut = shortcut
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """Return (b, channels, h, w)."""
-        return functional.relu(self.body(pictures) + self.shortcut(pictures))
+        return functional.relu(self.body(images) + self.shortcut(images))

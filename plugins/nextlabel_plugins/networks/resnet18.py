@@ -1,14 +1,14 @@
-"""ResNet-18 with the stem for small pictures (He et al., CVPR 2016)."""
+"""ResNet-18 with the stem for small images (He et al., CVPR 2016)."""
 
 from __future__ import annotations
 
 from torch import nn
 
-from nextlabel_plugins.networks.network import PictureNetwork, Shape
+from nextlabel_plugins.networks.network import ImageNetwork, Shape
 from nextlabel_plugins.networks.residual import Residual
 
 
-class ResNet18(PictureNetwork):
+class ResNet18(ImageNetwork):
     """One convolution of 3 x 3, then four stages of two blocks of f, 2f, 4f and 8f; f = `shape.filters` (64)."""
 
     def __init__(self, shape: Shape) -> None:

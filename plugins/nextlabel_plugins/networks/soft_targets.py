@@ -1,4 +1,4 @@
-"""PRODEN's targets: how much of each candidate a picture is, found out while training.
+"""PRODEN's targets: how much of each candidate an image is, found out while training.
 
 Lv, Xu, Feng, Niu, Geng, Sugiyama, "Progressive identification of true labels for
 partial-label learning", ICML 2020.

@@ -6,9 +6,9 @@ from dataclasses import asdict
 
 import click
 
-from nextlabel.cli.options import as_json, imported, opened, project, with_settings
-from nextlabel.cli.screen import Screen, metrics_line
-from nextlabel.engine.checkpoints.evaluating import evaluate
+from nextlabel.cli.options import as_json, imported, opened, project_name, with_settings
+from nextlabel.cli.output import Screen, metrics_line
+from nextlabel.engine.evaluation.evaluate import evaluate
 from nextlabel.engine.settings import Settings
 
 _FORMS = {"onnx": "through its ONNX form", "model": "through the model's own class"}
@@ -16,10 +16,10 @@ _SPLITS = {"test": "the data set's own test split", "holdout": "the hold-out"}
 
 
 @click.command("evaluate")
-@project
+@project_name
 @as_json
 @with_settings()
-def command(settings: Settings, project: str, as_json: bool) -> None:
+def command(settings: Settings, name: str, as_json: bool) -> None:
     """Measure PROJECT's live checkpoint on items it never trained on.
 
     On the data set's own test split where it has one, else on the hold-out; as it is served:
@@ -27,9 +27,9 @@ def command(settings: Settings, project: str, as_json: bool) -> None:
     """
     screen = Screen(as_json)
     with opened(settings) as engine:
-        imported(engine, project)
-        with screen.progress(f"evaluating {project}") as advance:
-            found = evaluate(engine.context, project, lambda share: advance(share, ""))
+        imported(engine, name)
+        with screen.progress(f"evaluating {name}") as advance:
+            found = evaluate(engine.services, name, lambda share: advance(share, ""))
 
     where = f"{found.project}/{found.checkpoint} on {_SPLITS[found.split]} ({found.items} items)"
     where += f", as served: {_FORMS[found.form]}"

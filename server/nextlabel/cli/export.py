@@ -1,4 +1,4 @@
-"""nextlabel export: labels, pictures and the model, for other tools or another nextlabel."""
+"""nextlabel export: labels, images and the model, for other tools or another nextlabel."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from urllib.parse import quote
 
 import click
 
-from nextlabel.cli.listening import address
-from nextlabel.cli.options import as_json, imported, opened, project, with_settings
-from nextlabel.cli.screen import Screen
+from nextlabel.cli.listen_socket import address
+from nextlabel.cli.options import as_json, imported, opened, project_name, with_settings
+from nextlabel.cli.output import Screen
 from nextlabel.engine.engine import Engine
-from nextlabel.engine.exchange.exporting import FORMATS, TABLES, Asked, Exported, export, lines
 from nextlabel.engine.settings import Settings
+from nextlabel.import_export.exporting.export_file import FORMATS, TABLES, Asked, Exported, export, lines
 
 STDOUT = Path("-")
 
 
 @click.command("export")
-@project
+@project_name
 @click.option("--format", "kind", type=click.Choice(FORMATS), required=True, help="What to write.")
 @click.option(
     "--out",
@@ -40,15 +40,15 @@ STDOUT = Path("-")
 @click.option(
     "--predictions", "predicted", is_flag=True, help="With --resolved: what the live model says of each item."
 )
-@click.option("--copy-images", "copy", is_flag=True, help="coco, label-studio: write the pictures too, into images/.")
-@click.option("--image-prefix", "prefix", help="label-studio: what stands before the address of a picture.")
+@click.option("--copy-images", "copy", is_flag=True, help="coco, label-studio: write the images too, into images/.")
+@click.option("--image-prefix", "prefix", help="label-studio: what stands before the address of an image.")
 @click.option("--checkpoint", help="onnx: another checkpoint than the live one.")
 @click.option("--force", is_flag=True, help="Replace an earlier export.")
 @as_json
 @with_settings("host", "port")
 def command(
     settings: Settings,
-    project: str,
+    name: str,
     kind: str,
     out: Path,
     resolved: bool,
@@ -60,24 +60,24 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Write what PROJECT knows: its labels, its pictures, or its model."""
+    """Write what PROJECT knows: its labels, its images, or its model."""
     _check(kind, out, resolved=resolved, predicted=predicted, copy=copy, checkpoint=checkpoint, as_json=as_json)
     place = f"/data/local-files/?d={quote(out.name)}/" if copy else f"{address(settings.host, settings.port)}/"
     asked = Asked(kind, resolved, everything, predicted, copy, prefix or place, checkpoint, force)
     screen = Screen(as_json)
     with opened(settings) as engine:
         if out == STDOUT:
-            done = _print(engine, project, asked)
+            done = _print(engine, name, asked)
         else:
-            loop = imported(engine, project) if kind != "onnx" else engine.loop(project)
-            with screen.progress(f"exporting {project}") as advance:
-                done = export(engine.context, loop, asked, out, advance)
+            project = imported(engine, name) if kind != "onnx" else engine.project(name)
+            with screen.progress(f"exporting {name}") as advance:
+                done = export(engine.services, project, asked, out, advance)
     if not as_json:
         for note in done.notes:
             click.echo(note, err=True)
     if out != STDOUT:
         told = {name: value for name, value in asdict(done).items() if value is not None}
-        screen.answer({"project": project, "out": str(out), **told}, f"{out}: {_words(done)}")
+        screen.answer({"project": name, "out": str(out), **told}, f"{out}: {_words(done)}")
 
 
 def _check(
@@ -98,9 +98,9 @@ def _check(
         raise click.UsageError("--json and --out - would both print")
 
 
-def _print(engine: Engine, project: str, asked: Asked) -> Exported:
+def _print(engine: Engine, name: str, asked: Asked) -> Exported:
     done = Exported(asked.format)
-    for piece in lines(engine.context, imported(engine, project), asked, done, lambda *_: None):
+    for piece in lines(engine.services, imported(engine, name), asked, done, lambda *_: None):
         sys.stdout.buffer.write(piece.encode())
     sys.stdout.buffer.flush()
     return done
@@ -110,5 +110,5 @@ def _words(done: Exported) -> str:
     """Return what was written, for a person."""
     if done.checkpoint is not None:
         return f"checkpoint {done.checkpoint}, with labels and preprocessing in its metadata"
-    counts = {"items": done.items, "labels": done.labels, "pictures": done.pictures}
+    counts = {"items": done.items, "labels": done.labels, "images": done.images}
     return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count is not None)

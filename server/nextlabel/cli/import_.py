@@ -1,4 +1,4 @@
-"""nextlabel import: labels and pictures from files of other tools, or of another nextlabel."""
+"""nextlabel import: labels and images from files of other tools, or of another nextlabel."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 
 import click
 
-from nextlabel.cli.options import as_json, imported, opened, project, with_settings
-from nextlabel.cli.screen import Screen
+from nextlabel.cli.options import as_json, imported, opened, project_name, with_settings
+from nextlabel.cli.output import Screen
 from nextlabel.contracts.errors import Unprocessable
-from nextlabel.engine.exchange.entries import Reading
-from nextlabel.engine.exchange.formats import READ
-from nextlabel.engine.exchange.importing import Imported, Wanted, import_file
 from nextlabel.engine.settings import Settings
-from nextlabel.web.figures import plural
+from nextlabel.import_export.detect_format import READ
+from nextlabel.import_export.importing.import_file import Imported, Wanted, import_file
+from nextlabel.import_export.importing.import_rows import Reading
+from nextlabel.web.number_format import plural
 
 
 @click.command("import")
-@project
+@project_name
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
 @click.option("--format", "kind", type=click.Choice(READ), help="What SOURCE is; by default its name and content tell.")
 @click.option("--annotator", help="Who says the labels that name nobody; by default the name you are logged in with.")
 @click.option(
-    "--pictures",
+    "--images",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder with the pictures that the pool does not have: they are added.",
+    help="A folder with the images that the pool does not have: they are added.",
 )
 @click.option("--delimiter", help="What parts the cells of a CSV; by default the header tells.")
 @click.option("--question", metavar="NAME", help="The Choices to read, where Label Studio asks several things.")
@@ -37,11 +37,11 @@ from nextlabel.web.figures import plural
 @with_settings()
 def command(
     settings: Settings,
-    project: str,
+    name: str,
     source: Path,
     kind: str | None,
     annotator: str | None,
-    pictures: Path | None,
+    images: Path | None,
     delimiter: str | None,
     question: str | None,
     key: str | None,
@@ -49,7 +49,7 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Add the labels and pictures of SOURCE to PROJECT: a file of labels, or a folder of pictures.
+    """Add the labels and images of SOURCE to PROJECT: a file of labels, or a folder of images.
 
     All of it or nothing: every fault is told with its line. The same file again stores nothing twice.
     """
@@ -58,12 +58,12 @@ def command(
     screen = Screen(as_json)
     reading = Reading(delimiter, question)
     who = annotator or getpass.getuser()
-    wanted = Wanted(source, who, kind, pictures, key, reading, skip_faulty, dry_run)
+    wanted = Wanted(source, who, kind, images, key, reading, skip_faulty, dry_run)
     with opened(settings) as engine:
-        loop = imported(engine, project)
+        project = imported(engine, name)
         try:
-            with screen.progress(f"importing into {project}") as advance:
-                done = import_file(engine.context, loop, wanted, advance)
+            with screen.progress(f"importing into {name}") as advance:
+                done = import_file(engine.services, project, wanted, advance)
         except Unprocessable as error:
             for fault in error.faults if len(error.faults) > 1 else ():  # the message itself tells the first
                 click.echo(fault, err=True)
@@ -71,12 +71,12 @@ def command(
     if not as_json:
         for line in (*done.faults, *done.notes):
             click.echo(line, err=True)
-    screen.answer({"project": project, "dry_run": dry_run, **asdict(done)}, _words(done, dry_run=dry_run))
+    screen.answer({"project": name, "dry_run": dry_run, **asdict(done)}, _words(done, dry_run=dry_run))
 
 
 def _words(done: Imported, *, dry_run: bool) -> str:
     """Return what was done, for a person."""
-    parts = [plural(done.labels, "label"), *([plural(done.pictures, "picture")] if done.pictures else [])]
+    parts = [plural(done.labels, "label"), *([plural(done.images, "image")] if done.images else [])]
     said = f"{' and '.join(parts)} {'would be stored' if dry_run else 'stored'}"
     if done.present:
         said += f"; {done.present:,} were there already"

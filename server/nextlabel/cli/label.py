@@ -6,15 +6,15 @@ import getpass
 
 import click
 
-from nextlabel.cli.options import as_json, imported, opened, project, with_settings
-from nextlabel.cli.screen import Screen
-from nextlabel.engine.answers import LabelInput
+from nextlabel.cli.options import as_json, imported, opened, project_name, with_settings
+from nextlabel.cli.output import Screen
+from nextlabel.engine.records import LabelInput
 from nextlabel.engine.settings import Settings
-from nextlabel.web.replies.labelling import AcceptedReply
+from nextlabel.web.schemas.label_responses import AcceptedReply
 
 
 @click.command("label")
-@project
+@project_name
 @click.argument("item")
 @click.argument("classes", nargs=-1, metavar="CLASS...")
 @click.option("--value", type=float, help="The item's value, in a regression.")
@@ -26,7 +26,7 @@ from nextlabel.web.replies.labelling import AcceptedReply
 @with_settings()
 def command(
     settings: Settings,
-    project: str,
+    name: str,
     item: str,
     classes: tuple[str, ...],
     value: float | None,
@@ -41,6 +41,6 @@ def command(
         raise click.UsageError("name classes, or give --value, --skip or --retract: one of the four")
     given = LabelInput(item, candidates=classes or None, value=value, skip=skip, retract=retract)
     with opened(settings) as engine:
-        accepted = imported(engine, project).submit(annotator or getpass.getuser(), [given], key)
+        accepted = imported(engine, name).submit(annotator or getpass.getuser(), [given], key)
     said = " or ".join(classes) or (f"{value:g}" if value is not None else "skipped" if skip else "retracted")
     Screen(as_json).answer(AcceptedReply(accepted=accepted), f"{item}: {said}")

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from nextlabel.cli.options import as_json
-from nextlabel.cli.screen import Screen
+from nextlabel.cli.output import Screen
 from nextlabel.contracts.errors import Conflict, Unprocessable
 from nextlabel.engine.plugins.registry import Offer, load
 

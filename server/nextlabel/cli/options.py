@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import click
 
 from nextlabel.app import build_engine, prepare
+from nextlabel.engine.datasets.import_dataset import import_dataset
 from nextlabel.engine.engine import Engine
-from nextlabel.engine.loop import Loop
-from nextlabel.engine.pool.importing import import_dataset
+from nextlabel.engine.project import Project
 from nextlabel.engine.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,7 +29,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 _COMMON = ("home", "data", "projects")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-project = click.argument("project")
+project_name = click.argument("name", metavar="PROJECT")
 
 
 def with_settings(*further: str) -> Callable[[F], Callable[..., Any]]:
@@ -53,11 +53,11 @@ def with_settings(*further: str) -> Callable[[F], Callable[..., Any]]:
     return decorate
 
 
-def imported(engine: Engine, project: str) -> Loop:
+def imported(engine: Engine, name: str) -> Project:
     """Return a project's loop; its data set is read first where that was not done yet."""
-    loop, context = engine.loop(project), engine.context
-    import_dataset(loop.config, context.registry, context.settings, context.database, context.home)
-    return loop
+    project, services = engine.project(name), engine.services
+    import_dataset(project.config, services.registry, services.settings, services.database, services.home)
+    return project
 
 
 @contextmanager
@@ -68,4 +68,4 @@ def opened(settings: Settings) -> Iterator[Engine]:
     try:
         yield engine
     finally:
-        engine.context.database.dispose()
+        engine.services.database.dispose()

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from nextlabel.cli.options import as_json, with_settings
-from nextlabel.cli.screen import Screen
+from nextlabel.cli.output import Screen
 from nextlabel.engine.plugins.parameters import describe_plugins
 from nextlabel.engine.plugins.registry import load
 from nextlabel.engine.settings import Settings

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from nextlabel.cli.options import as_json, opened, with_settings
-from nextlabel.cli.screen import Screen, metrics_line, table
+from nextlabel.cli.output import Screen, metrics_line, table
 from nextlabel.engine.settings import Settings
 
 
@@ -20,8 +20,8 @@ def command(settings: Settings, as_json: bool) -> None:
     """List the projects and how far each has come."""
     with opened(settings) as engine:
         told = {entry["name"]: entry for entry in engine.info()["projects"]}
-        found = [{**asdict(engine.loop(name).status()), **entry} for name, entry in told.items()]
-        faults = list(engine.context.projects.faults.values())
+        found = [{**asdict(engine.project(name).status()), **entry} for name, entry in told.items()]
+        faults = list(engine.services.projects.faults.values())
     for fault in faults:
         click.echo(fault, err=True)
     Screen(as_json).answer({"projects": found}, lambda console: _show(console, found))

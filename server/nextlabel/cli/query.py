@@ -8,16 +8,16 @@ from urllib.parse import quote
 import click
 from rich.console import Console
 
-from nextlabel.cli.options import as_json, imported, opened, project, with_settings
-from nextlabel.cli.screen import Screen, table
-from nextlabel.engine.answers import QueryAnswer
-from nextlabel.engine.loop import Loop
+from nextlabel.cli.options import as_json, imported, opened, project_name, with_settings
+from nextlabel.cli.output import Screen, table
+from nextlabel.engine.project import Project
+from nextlabel.engine.records import QueryAnswer
 from nextlabel.engine.settings import Settings
-from nextlabel.web.replies.labelling import QueryItemReply, QueryReply, SuggestionReply
+from nextlabel.web.schemas.label_responses import QueryItemReply, QueryReply, SuggestionReply
 
 
 @click.command("query")
-@project
+@project_name
 @click.option("--size", type=click.IntRange(1), default=10, show_default=True, help="How many items.")
 @click.option("--strategy", help="Another strategy than the project's own.")
 @click.option("--annotator", help="Who will label them: they are kept for that person for a while.")
@@ -26,7 +26,7 @@ from nextlabel.web.replies.labelling import QueryItemReply, QueryReply, Suggesti
 @with_settings()
 def command(
     settings: Settings,
-    project: str,
+    name: str,
     size: int,
     strategy: str | None,
     annotator: str | None,
@@ -35,14 +35,14 @@ def command(
 ) -> None:
     """Ask which items of PROJECT to label next."""
     with opened(settings) as engine:
-        loop = imported(engine, project)
-        found = loop.replay(replay) if replay else loop.query(size, strategy, annotator)
-        answer = reply(found, _addresses(loop))
+        project = imported(engine, name)
+        found = project.replay(replay) if replay else project.query(size, strategy, annotator)
+        answer = reply(found, _addresses(project))
     Screen(as_json).answer(answer, lambda console: _show(console, found))
 
 
 def reply(found: QueryAnswer, address: Callable[[str], str | None]) -> QueryReply:
-    """Return what `GET /query` answers; pictures have the paths a server would give them."""
+    """Return what `GET /query` answers; images have the paths a server would give them."""
     items = [
         QueryItemReply(
             id=item.id,
@@ -56,10 +56,10 @@ def reply(found: QueryAnswer, address: Callable[[str], str | None]) -> QueryRepl
     return QueryReply.model_validate({**vars(found), "items": items})
 
 
-def _addresses(loop: Loop) -> Callable[[str], str | None]:
-    if loop.status().kind != "image":
+def _addresses(project: Project) -> Callable[[str], str | None]:
+    if project.status().kind != "image":
         return lambda _item: None
-    return lambda item: f"/projects/{loop.config.name}/items/{quote(item)}/image"
+    return lambda item: f"/projects/{project.config.name}/items/{quote(item)}/image"
 
 
 def _show(console: Console, found: QueryAnswer) -> None:

@@ -8,7 +8,7 @@ import click
 
 from nextlabel import app
 from nextlabel.contracts.errors import Conflict
-from nextlabel.engine.jobs.running import run_job
+from nextlabel.engine.jobs.run_job import run_job
 from nextlabel.engine.process import die_with_parent
 from nextlabel.engine.settings import Settings
 from nextlabel.store import jobs
@@ -22,8 +22,8 @@ def command(number: int, owner: str) -> None:
     die_with_parent()
     os.nice(19)  # predictions come first
     engine = app.build_engine(Settings.from_environment())
-    with engine.context.database.read() as connection:
+    with engine.services.database.read() as connection:
         job = jobs.get(connection, number)
     if job is None or job.state != "running" or job.owner != owner:
         raise Conflict(f"job {number} is not {owner}'s to run")
-    run_job(engine.context, job)
+    run_job(engine.services, job)

@@ -9,7 +9,7 @@ import click
 from nextlabel.app import create_app
 from nextlabel.cli.lifeline import tie_to_parent
 from nextlabel.engine.settings import Settings
-from nextlabel.web.server import run
+from nextlabel.web.gunicorn_app import run
 
 _FIRST = 3
 """Where sockets are handed over by the rules of systemd's socket activation, which gunicorn follows."""

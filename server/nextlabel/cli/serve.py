@@ -13,13 +13,13 @@ from contextlib import AbstractContextManager, ExitStack
 import click
 
 from nextlabel import app
-from nextlabel.cli.listening import address, answers, bind, check_host
+from nextlabel.cli.listen_socket import address, answers, bind, check_host
 from nextlabel.cli.options import with_settings
 from nextlabel.cli.supervisor import Child, Supervisor
 from nextlabel.contracts.errors import Conflict
-from nextlabel.engine.jobs.queueing import catch_up
-from nextlabel.engine.jobs.worker import only_worker
-from nextlabel.engine.process import alone
+from nextlabel.engine.jobs.worker import worker_lock
+from nextlabel.engine.process import file_lock
+from nextlabel.engine.scheduling import catch_up
 from nextlabel.engine.settings import Settings
 from nextlabel.store import jobs
 
@@ -44,8 +44,8 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     where = address(settings.host, settings.port)
     refusal = f"another server runs on {settings.home}; one is enough"
     # before anything is changed there: a newer version that is started by mistake beside an older one changes nothing
-    with _waited_for(lambda: alone(settings.home / "serve.lock", refusal), supervisor):
-        with _waited_for(lambda: only_worker(settings.home), supervisor):
+    with _waited_for(lambda: file_lock(settings.home / "serve.lock", refusal), supervisor):
+        with _waited_for(lambda: worker_lock(settings.home), supervisor):
             if supervisor.stopping:
                 return
             for fault in app.prepare(settings):
@@ -74,14 +74,14 @@ def _check(settings: Settings) -> None:
     engine = app.build_engine(settings)
     for fault in engine.faults():
         _say(fault)
-    if settings.default_project not in engine.context.projects.faults:
-        engine.loop()
-    with engine.context.database.write() as connection:
+    if settings.default_project not in engine.services.projects.faults:
+        engine.project()
+    with engine.services.database.write() as connection:
         # the worker's lock is ours, so whatever the table says still runs died with its worker
         jobs.interrupt_orphans(connection, f"serve-{os.getpid()}", time.time())
-    # before anything answers: a picture that is sent first would keep a data set out that nobody has looked for yet
-    catch_up(engine.context)
-    engine.context.database.dispose()
+    # before anything answers: an image that is sent first would keep a data set out that nobody has looked for yet
+    catch_up(engine.services)
+    engine.services.database.dispose()
 
 
 def _waited_for(lock: Callable[[], AbstractContextManager[None]], supervisor: Supervisor) -> ExitStack:

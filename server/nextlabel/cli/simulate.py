@@ -10,22 +10,22 @@ from rich.console import Console
 from rich.table import Table
 
 from nextlabel import app
-from nextlabel.cli.options import FOLDER, as_json, project, with_settings
-from nextlabel.cli.screen import Screen
-from nextlabel.cli.simulated_files import document, write
+from nextlabel.cli.options import FOLDER, as_json, project_name, with_settings
+from nextlabel.cli.output import Screen
+from nextlabel.cli.simulation_report import document, write
 from nextlabel.contracts.errors import ProjectError
-from nextlabel.engine.context import Context
-from nextlabel.engine.plugins.projects import ProjectConfig, Projects, load_projects
 from nextlabel.engine.plugins.registry import Registry, load
+from nextlabel.engine.project_files import ProjectConfig, Projects, load_projects
+from nextlabel.engine.services import Services
 from nextlabel.engine.settings import Settings
-from nextlabel.engine.simulation.annotating import EXACT, KINDS, Annotator
+from nextlabel.engine.simulation.annotators import EXACT, KINDS, Annotator
 from nextlabel.engine.simulation.curves import LEVELS, Curve, curves
-from nextlabel.engine.simulation.simulating import Plan, Point, simulate
-from nextlabel.store.files import check_writable
+from nextlabel.engine.simulation.simulate import Plan, Point, simulate
+from nextlabel.store.home import check_writable
 
 
 @click.command("simulate")
-@project
+@project_name
 @click.option("--strategy", "strategies", help="Names, separated by commas; by default the project's own.")
 @click.option("--start", type=click.IntRange(0), help="Labels at the start; by default as many as the project says.")
 @click.option("--size", type=click.IntRange(1), default=10, show_default=True, help="Labels a round.")
@@ -55,7 +55,7 @@ from nextlabel.store.files import check_writable
 @with_settings()
 def command(
     settings: Settings,
-    project: str,
+    name: str,
     strategies: str | None,
     start: int | None,
     size: int,
@@ -73,15 +73,15 @@ def command(
     """
     registry = load(blocked=[name.strip() for name in settings.blocked_plugins.split(",") if name.strip()])
     registry.check()
-    config = load_projects(registry, settings.projects).get(project)
+    config = load_projects(registry, settings.projects).get(name)
     if config.learner.source() is not None:
         raise ProjectError(
-            f"project {project!r} reads features from another project's checkpoint, and a simulation, which starts "
+            f"project {name!r} reads features from another project's checkpoint, and a simulation, which starts "
             "from nothing, has none"
         )
     names = _names(strategies or config.strategy.plugin)
-    for name in names:
-        registry.strategy(name)  # an unknown one is refused before an hour of work
+    for strategy in names:
+        registry.strategy(strategy)  # an unknown one is refused before an hour of work
     kinds = [Annotator(name).kind for name in _names(annotators)]
     groups = [_names(group, ":") for group in _names(look_alikes)] if look_alikes else None
     plan = Plan(config, names, start, size, rounds, seeds, kinds, confusion, groups)
@@ -89,7 +89,7 @@ def command(
         check_writable(out)
     screen = Screen(as_json)
     points: list[Point] = []
-    with screen.progress(f"simulating {project}") as advance:
+    with screen.progress(f"simulating {config.name}") as advance:
         total = len(names) * len(kinds) * seeds * (rounds + 1)
         for point in simulate(plan, _maker(settings, registry)):
             points.append(point)
@@ -98,7 +98,7 @@ def command(
             advance((place * (rounds + 1) + point.round + 1) / total, _words(point))
     found = curves(points)
     if not found:
-        raise ProjectError(f"project {project!r} has no hold-out with known labels to measure on")
+        raise ProjectError(f"project {name!r} has no hold-out with known labels to measure on")
     screen.answer(document(plan, points, found), lambda console: _show(console, found))
     if out is not None:
         write(out, plan, points, found)
@@ -114,11 +114,11 @@ def _names(said: str, by: str = ",") -> list[str]:
     return names
 
 
-def _maker(settings: Settings, registry: Registry) -> Callable[[Path, ProjectConfig], Context]:
-    def make(home: Path, config: ProjectConfig) -> Context:
+def _maker(settings: Settings, registry: Registry) -> Callable[[Path, ProjectConfig], Services]:
+    def make(home: Path, config: ProjectConfig) -> Services:
         own = settings.model_copy(update={"home": home, "database_url": None, "default_project": config.name})
         app.prepare(own, shipped=False)  # a learning curve starts from nothing
-        return app.build_context(own, registry, Projects({config.name: config}, {}))
+        return app.build_services(own, registry, Projects({config.name: config}, {}))
 
     return make
 

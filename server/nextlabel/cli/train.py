@@ -8,26 +8,24 @@ from pathlib import Path
 
 import click
 
-from nextlabel.cli import following
-from nextlabel.cli.options import FOLDER, as_json, opened, project, with_settings
-from nextlabel.cli.screen import Advance, Screen, metrics_line
-from nextlabel.engine.answers import Checkpoint
-from nextlabel.engine.checkpoints.packing import Made, check_target, pack
+from nextlabel.cli import follow_training
+from nextlabel.cli.options import FOLDER, as_json, opened, project_name, with_settings
+from nextlabel.cli.output import Advance, Screen, metrics_line
 from nextlabel.engine.engine import Engine
+from nextlabel.engine.evaluation.bundle import Made, check_target, pack
+from nextlabel.engine.records import Checkpoint
 from nextlabel.engine.settings import Settings
-from nextlabel.web.replies.work import CheckpointReply
+from nextlabel.web.schemas.job_responses import CheckpointReply
 
 
 @click.command("train")
-@project
+@project_name
 @click.option("--out", type=FOLDER, help="Train from nothing, and write the checkpoint to this new folder, to ship.")
 @click.option("--afresh", is_flag=True, help="Train from nothing, not from the live checkpoint; --out always does.")
 @click.option("--licence", help="Licence of what --out writes, as SPDX names it; nextlabel's own unless given.")
 @as_json
 @with_settings()
-def command(
-    settings: Settings, project: str, out: Path | None, afresh: bool, licence: str | None, as_json: bool
-) -> None:
+def command(settings: Settings, name: str, out: Path | None, afresh: bool, licence: str | None, as_json: bool) -> None:
     """Train PROJECT on the labels there are, and make the result live unless it is worse.
 
     Where a server runs on the same home folder its worker trains, and this command looks on.
@@ -38,13 +36,13 @@ def command(
     if out is not None:
         check_target(out)  # before an hour of work
     with opened(settings) as engine:
-        engine.loop(project)  # an unknown name is refused before a bar is shown
-        with screen.progress(f"training {project}") as advance:
-            found = following.train(engine, project, advance, afresh=afresh or out is not None)
+        engine.project(name)  # an unknown name is refused before a bar is shown
+        with screen.progress(f"training {name}") as advance:
+            found = follow_training.train(engine, name, advance, afresh=afresh or out is not None)
             packed = "" if out is None else _pack(engine, found, out, licence, advance)
 
     state = "is live" if found.live else "waits"
-    lines = f"{project}/{found.checkpoint} {state}: {found.verdict}\n{metrics_line(found.metrics)}{packed}"
+    lines = f"{name}/{found.checkpoint} {state}: {found.verdict}\n{metrics_line(found.metrics)}{packed}"
     screen.answer(CheckpointReply.model_validate(found), lines)
 
 
@@ -60,7 +58,7 @@ def _pack(engine: Engine, found: Checkpoint, out: Path, licence: str | None, adv
         threads=engine.settings.train_threads or engine.settings.cores,
         licence=licence or metadata("nextlabel")["License-Expression"],
     )
-    card = pack(engine.context, found.project, found.checkpoint, out, made, lambda share: advance(share, "measuring"))
+    card = pack(engine.services, found.project, found.checkpoint, out, made, lambda share: advance(share, "measuring"))
     size = sum(path.stat().st_size for path in out.iterdir()) / 1e6
     test = card["test"]
     measured = "" if test is None else f", {metrics_line({k: test[k] for k in test if k not in ('split', 'items')})}"

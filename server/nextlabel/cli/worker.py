@@ -21,7 +21,7 @@ def command(settings: Settings, parent: int | None) -> None:
     if parent is not None:
         tie_to_parent(parent)
     with opened(settings) as engine:
-        Worker(engine.context, job_command).run()
+        Worker(engine.services, job_command).run()
 
 
 def job_command(job: JobRow) -> list[str]:

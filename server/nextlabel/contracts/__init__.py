@@ -4,8 +4,7 @@
 `items` the arrays that pass between, `errors` what may be raised.
 """
 
-from nextlabel.contracts.hookspecs import hookimpl
-from nextlabel.contracts.items import (
+from nextlabel.contracts.data import (
     BoolArray,
     Contents,
     Files,
@@ -24,8 +23,8 @@ from nextlabel.contracts.items import (
     TestSplit,
     VectorItems,
 )
-from nextlabel.contracts.records import Bounds, DatasetPlugin, LearnerPlugin, ProjectPlugin, StrategyPlugin
-from nextlabel.contracts.roles import (
+from nextlabel.contracts.hookspecs import hookimpl
+from nextlabel.contracts.interfaces import (
     Dataset,
     ImageInput,
     Learner,
@@ -35,6 +34,7 @@ from nextlabel.contracts.roles import (
     Training,
     VectorInput,
 )
+from nextlabel.contracts.plugin_records import Bounds, DatasetPlugin, LearnerPlugin, ProjectPlugin, StrategyPlugin
 
 __all__ = [
     "BoolArray",

@@ -1,10 +1,10 @@
 """Every error nextlabel raises on purpose. Messages say what, why, and the valid choices.
 
     NextlabelError
-    ├── Malformed               the request or file cannot be parsed                  400
+    ├── BadRequest               the request or file cannot be parsed                  400
     ├── Unauthorized            no or wrong access token                              401
-    ├── Refused                 a foreign Host or Origin                              403
-    ├── Unknown                 no project, item, job, class or plugin of that name   404
+    ├── Forbidden                 a foreign Host or Origin                              403
+    ├── NotFound                 no project, item, job, class or plugin of that name   404
     ├── Conflict                it clashes with what is already so                    409
     ├── Gone                    it was kept once and is no longer                     410
     ├── TooLarge                more bytes, pixels or rows than allowed               413
@@ -30,7 +30,7 @@ class NextlabelError(Exception):
     """The root of the tree; its text is meant for a person."""
 
 
-class Malformed(NextlabelError):
+class BadRequest(NextlabelError):
     """A request or a file that cannot be parsed."""
 
 
@@ -38,15 +38,15 @@ class Unauthorized(NextlabelError):
     """No access token, or a wrong one."""
 
 
-class Refused(NextlabelError):
+class Forbidden(NextlabelError):
     """A request from a foreign host or origin."""
 
 
-class Unknown(NextlabelError):
+class NotFound(NextlabelError):
     """A name that names nothing here."""
 
     @classmethod
-    def name(cls, kind: str, name: str, valid: Iterable[str]) -> Unknown:
+    def name(cls, kind: str, name: str, valid: Iterable[str]) -> NotFound:
         """Build the message for an unknown `name`: the nearest valid one, then all of them."""
         return cls(f"no {kind} is called {name!r}; {suggest(name, sorted(valid))}")
 

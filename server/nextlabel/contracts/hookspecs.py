@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from nextlabel.contracts.records import DatasetPlugin, LearnerPlugin, ProjectPlugin, StrategyPlugin
+from nextlabel.contracts.plugin_records import DatasetPlugin, LearnerPlugin, ProjectPlugin, StrategyPlugin
 
 GROUP = "nextlabel"
 

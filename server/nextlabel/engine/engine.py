@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from nextlabel.contracts.errors import Unknown
-from nextlabel.engine.answers import Job
-from nextlabel.engine.context import Context
-from nextlabel.engine.loop import Loop
+from nextlabel.contracts.errors import NotFound
 from nextlabel.engine.plugins.parameters import describe_plugins
-from nextlabel.engine.plugins.projects import ProjectConfig
+from nextlabel.engine.project import Project
+from nextlabel.engine.project_files import ProjectConfig
+from nextlabel.engine.records import Job
+from nextlabel.engine.services import Services
 from nextlabel.engine.settings import Settings
 from nextlabel.store import jobs
 from nextlabel.store.jobs import JobRow
@@ -24,50 +24,52 @@ _LOG_LINES = 40
 class Engine:
     """What the web and the terminal talk to."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     @property
     def settings(self) -> Settings:
         """The settings it was made with."""
-        return self._context.settings
+        return self._services.settings
 
     @property
-    def context(self) -> Context:
+    def services(self) -> Services:
         """For the processes that run jobs."""
-        return self._context
+        return self._services
 
     def projects(self) -> Mapping[str, ProjectConfig]:
         """Return the usable projects by name."""
-        return self._context.projects.configs
+        return self._services.projects.configs
 
-    def loop(self, project: str | None = None) -> Loop:
-        """Return a project's loop, the default one's where none is named; Unknown, ProjectError."""
-        return Loop(self._context, self._context.projects.get(project or self.settings.default_project))
+    def project(self, project: str | None = None) -> Project:
+        """Return a project's loop, the default one's where none is named; NotFound, ProjectError."""
+        return Project(self._services, self._services.projects.get(project or self.settings.default_project))
 
     def jobs(self, project: str | None = None, limit: int = 50, before: int | None = None) -> list[Job]:
         """Return jobs, newest first, of one project or of all."""
-        with self._context.database.read() as connection:
+        with self._services.database.read() as connection:
             rows = jobs.page(connection, project, limit, before)
         return [self._job(row) for row in rows]
 
     def job(self, number: int) -> Job:
-        """Return one job; Unknown."""
-        with self._context.database.read() as connection:
+        """Return one job; NotFound."""
+        with self._services.database.read() as connection:
             row = jobs.get(connection, number)
         if row is None:
-            raise Unknown(f"there is no job {number}")
+            raise NotFound(f"there is no job {number}")
         return self._job(row)
 
     def cancel(self, number: int) -> Job:
-        """Ask a job to stop; one that waits is cancelled at once, one that has ended stays as it is. Unknown."""
-        with self._context.database.write() as connection:
+        """Ask a job to stop; one that waits is cancelled at once, one that has ended stays as it is. NotFound."""
+        with self._services.database.write() as connection:
             row = jobs.request_cancel(connection, number, time.time())
         return self._job(row)
 
     def faults(self) -> list[str]:
         """Return what is wrong with plugins and project files, a line each."""
-        return [fault.message for fault in self._context.registry.faults] + list(self._context.projects.faults.values())
+        return [fault.message for fault in self._services.registry.faults] + list(
+            self._services.projects.faults.values()
+        )
 
     def info(self) -> dict[str, Any]:
         """Return projects, plugins with versions and parameters, and limits."""
@@ -75,13 +77,13 @@ class Engine:
             "version": version("nextlabel"),
             "default_project": self.settings.default_project,
             "projects": [self._project_info(name) for name in self.projects()],
-            "plugins": describe_plugins(self._context.registry),
+            "plugins": describe_plugins(self._services.registry),
             "faults": self.faults(),
-            "limits": dict(self._context.facts()),
+            "limits": dict(self._services.facts()),
         }
 
     def _project_info(self, name: str) -> dict[str, Any]:
-        status = self.loop(name).status()
+        status = self.project(name).status()
         config = self.projects()[name]
         return {
             "name": name,
@@ -111,7 +113,7 @@ class Engine:
         )
 
     def _log(self, number: int) -> tuple[str, ...]:
-        path = self._context.home.job_log(number)
+        path = self._services.home.job_log(number)
         if not path.exists():
             return ()
         with path.open("rb") as file:

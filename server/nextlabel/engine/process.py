@@ -31,7 +31,7 @@ def die_with_parent(parent: int | None = None) -> None:
 
 
 @contextmanager
-def alone(lock: Path, refuse: str | None = None) -> Iterator[None]:
+def file_lock(lock: Path, refuse: str | None = None) -> Iterator[None]:
     """Hold the file `lock`, which dies with the process; wait for it, or Conflict(`refuse`) where another holds it."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as file:

@@ -34,10 +34,10 @@ class Settings(BaseModel):
     database_url: str | None = Field(
         None, repr=False, description="SQLAlchemy URL; SQLite in the home folder unless set"
     )
-    max_upload_bytes: int = Field(1_000_000, ge=1, description="largest picture POST /predict reads, in bytes")
-    max_item_bytes: int = Field(20_000_000, ge=1, description="largest picture POST /items reads, in bytes")
-    max_pixels: int = Field(50_000_000, ge=1, description="largest picture that is decoded, in pixels")
-    max_batch: int = Field(64, ge=1, description="most pictures, ids or vectors in one request of /predict or /items")
+    max_upload_bytes: int = Field(1_000_000, ge=1, description="largest image POST /predict reads, in bytes")
+    max_item_bytes: int = Field(20_000_000, ge=1, description="largest image POST /items reads, in bytes")
+    max_pixels: int = Field(50_000_000, ge=1, description="largest image that is decoded, in pixels")
+    max_batch: int = Field(64, ge=1, description="most images, ids or vectors in one request of /predict or /items")
     max_query: int = Field(1000, ge=1, description="most items in one answer of /query")
     max_labels: int = Field(10_000, ge=1, description="most labels in one POST /labels")
     lease_seconds: float = Field(600.0, gt=0, description="how long a queried item stays with its annotator")

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from nextlabel.contracts.errors import Gone
-from nextlabel.store import plain
+from nextlabel.store import json_utils
 
 WEIGHTS = "weights.safetensors"
 ONNX = "model.onnx"
@@ -34,8 +34,8 @@ def write_weights(folder: Path, tensors: Mapping[str, np.ndarray[Any, Any]]) -> 
 def write_card(folder: Path, card: Mapping[str, Any]) -> dict[str, Any]:
     """Write the card, last of all, and return it: `card` with `sha256` of the files beside it."""
     sums = {name: _sum(folder / name) for name in (WEIGHTS, ONNX) if (folder / name).exists()}
-    whole: dict[str, Any] = plain.plain({**card, "sha256": sums})
-    (folder / CARD).write_text(plain.dumps(whole, indent=2) + "\n", encoding="utf-8")
+    whole: dict[str, Any] = json_utils.plain({**card, "sha256": sums})
+    (folder / CARD).write_text(json_utils.dumps(whole, indent=2) + "\n", encoding="utf-8")
     return whole
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import insert as insert_into
 from sqlalchemy.exc import IntegrityError
 
 from nextlabel.contracts.errors import Conflict
-from nextlabel.store import plain
+from nextlabel.store import json_utils
 from nextlabel.store.schema import checkpoints
 from nextlabel.store.schema import scorings as _scorings
 
@@ -62,7 +62,7 @@ def next_number(c: Connection, project: str) -> int:
 
 def insert(c: Connection, row: CheckpointRow) -> None:
     """Store a checkpoint; Conflict if its name or number is taken."""
-    values = {**vars(row), "metrics": plain.metrics(row.metrics)}
+    values = {**vars(row), "metrics": json_utils.metrics(row.metrics)}
     try:
         c.execute(insert_into(checkpoints), values)
     except IntegrityError as error:

@@ -13,8 +13,8 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event,
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from nextlabel.contracts.errors import NotReady, SettingsError
-from nextlabel.store.plain import dumps
-from nextlabel.store.turn import PATIENCE, Turn, busy
+from nextlabel.store.json_utils import dumps
+from nextlabel.store.write_lock import PATIENCE, Turn, busy
 
 log = logging.getLogger(__name__)
 

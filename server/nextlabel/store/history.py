@@ -28,7 +28,7 @@ class SaidLabel:
 def restore(c: Connection, project: str, rows: Sequence[SaidLabel]) -> int:
     """Add labels in order, each by its own annotator, at its own time; return the last id of the project.
 
-    Unknown where a position has no item.
+    NotFound where a position has no item.
     """
     return labels.write(
         c,

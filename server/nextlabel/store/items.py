@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from sqlalchemy import Connection, bindparam, func, select
 
-from nextlabel.contracts.items import IntArray
+from nextlabel.contracts.data import IntArray
 from nextlabel.store import bulk, projects
 from nextlabel.store.schema import items
 
@@ -25,7 +25,7 @@ class NewItem:
     path: str | None
     """Where its file lies, if it has one."""
     media_type: str | None
-    """None: not a picture."""
+    """None: not an image."""
     holdout: bool
     """Never trained on."""
 

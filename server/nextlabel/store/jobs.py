@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Select, Update, and_, func, or_, select, update
 
-from nextlabel.contracts.errors import Conflict, Unknown
-from nextlabel.store import bulk, plain
+from nextlabel.contracts.errors import Conflict, NotFound
+from nextlabel.store import bulk, json_utils
 from nextlabel.store.schema import jobs
 
 Kind = Literal["import", "train", "score", "evaluate"]
@@ -115,7 +115,7 @@ def report(c: Connection, id_: int, owner: str, progress: float, metrics: Mappin
     It is False where the job is no longer running under this owner, and where somebody
     asked to cancel it.
     """
-    values = {"progress": progress, "metrics": plain.metrics(metrics)}
+    values = {"progress": progress, "metrics": json_utils.metrics(metrics)}
     cancel = c.execute(_running(id_, owner).values(values).returning(jobs.c.cancel)).scalar()
     return cancel is not None and not cancel
 
@@ -135,20 +135,20 @@ def finish(
     """
     values: dict[str, Any] = {"state": state, "finished": now, "error": error}
     if metrics is not None:
-        values["metrics"] = plain.metrics(metrics)
+        values["metrics"] = json_utils.metrics(metrics)
     if state == "succeeded":
         values["progress"] = 1.0
     return c.execute(_running(id_, owner).values(values)).rowcount == 1
 
 
 def request_cancel(c: Connection, id_: int, now: float) -> JobRow:
-    """Cancel a queued job at once, ask a running one to stop, leave an ended one. Unknown if there is none."""
+    """Cancel a queued job at once, ask a running one to stop, leave an ended one. NotFound if there is none."""
     queued = update(jobs).where(jobs.c.id == id_, jobs.c.state == "queued")
     c.execute(queued.values(state="cancelled", finished=now, cancel=True))
     c.execute(update(jobs).where(jobs.c.id == id_, jobs.c.state == "running").values(cancel=True))
     row = get(c, id_)
     if row is None:
-        raise Unknown(f"there is no job {id_}")
+        raise NotFound(f"there is no job {id_}")
     return row
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 from sqlalchemy import Connection, Select, bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 
-from nextlabel.contracts.errors import Conflict, Unknown, Unprocessable
+from nextlabel.contracts.errors import Conflict, NotFound, Unprocessable
 from nextlabel.store import bulk, projects
 from nextlabel.store.database import Database
 from nextlabel.store.schema import items, labels, submissions
@@ -106,7 +106,7 @@ def append(
 ) -> int:
     """Add labels in order and return the last id of the project; ids have no gaps.
 
-    Unknown where a position has no item; Unprocessable where a label's kind and content clash.
+    NotFound where a position has no item; Unprocessable where a label's kind and content clash.
     """
     for row in rows:
         if not _sound(row):
@@ -121,7 +121,7 @@ def append(
 
 
 def write(c: Connection, project: str, rows: Iterable[Written]) -> int:
-    """Add labels in order, as they are given, and return the last id of the project; Unknown as in `append`."""
+    """Add labels in order, as they are given, and return the last id of the project; NotFound as in `append`."""
     projects.lock(c, project)
     start = last(c, project)
     texts: dict[tuple[str, ...] | None, str | None] = {None: None}
@@ -133,7 +133,7 @@ def write(c: Connection, project: str, rows: Iterable[Written]) -> int:
     try:
         bulk.insert(c, labels, values)
     except IntegrityError as error:
-        raise Unknown(f"a label of project {project!r} is of an item that does not exist") from error
+        raise NotFound(f"a label of project {project!r} is of an item that does not exist") from error
     return start + len(values)
 
 

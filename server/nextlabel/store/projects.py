@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from nextlabel.contracts.errors import Conflict, Unknown
+from nextlabel.contracts.errors import Conflict, NotFound
 from nextlabel.store.schema import projects
 
 
@@ -57,22 +57,22 @@ def read_in(c: Connection, row: ProjectRow) -> None:
     """Write what was found out of a data set that came after the project; `live` and `queries` stay."""
     found = {name: value for name, value in asdict(row).items() if name not in {"name", "live", "queries"}}
     if c.execute(update(projects).where(projects.c.name == row.name).values(found)).rowcount == 0:
-        raise Unknown(f"no project is called {row.name!r}")
+        raise NotFound(f"no project is called {row.name!r}")
 
 
 def next_query_number(c: Connection, name: str) -> int:
-    """Count one more query and return its number: 1, 2, ... Unknown if there is no such project."""
+    """Count one more query and return its number: 1, 2, ... NotFound if there is no such project."""
     statement = update(projects).where(projects.c.name == name).values(queries=projects.c.queries + 1)
     number = c.execute(statement.returning(projects.c.queries)).scalar_one_or_none()
     if number is None:
-        raise Unknown(f"no project is called {name!r}")
+        raise NotFound(f"no project is called {name!r}")
     return int(number)
 
 
 def set_live(c: Connection, name: str, checkpoint: str | None) -> None:
-    """Make `checkpoint` the one that answers. Unknown if there is no such project."""
+    """Make `checkpoint` the one that answers. NotFound if there is no such project."""
     if c.execute(update(projects).where(projects.c.name == name).values(live=checkpoint)).rowcount == 0:
-        raise Unknown(f"no project is called {name!r}")
+        raise NotFound(f"no project is called {name!r}")
 
 
 def lock(c: Connection, name: str) -> None:

@@ -19,11 +19,11 @@ from nextlabel.contracts import (
     TestSplit,
     VectorItems,
 )
+from nextlabel.contracts.data import Content
 from nextlabel.contracts.errors import DatasetMissing
-from nextlabel.contracts.items import Content
-from nextlabel.engine.pictures.decoding import prepare
-from nextlabel.engine.plugins.checking import known_truth, no_sets
-from nextlabel.testing.require import blamed, check_record, no_global_randomness, require
+from nextlabel.engine.datasets.validate_contents import known_truth, no_sets
+from nextlabel.engine.images.decoding import prepare
+from nextlabel.testing.assertions import blamed, check_record, no_global_randomness, require
 
 LOOKED_AT = 5
 """How many of a data set's files are decoded."""

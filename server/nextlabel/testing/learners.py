@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from nextlabel.contracts import BoolArray, Learner, LearnerPlugin, Model, Targets, Training
+from nextlabel.contracts.data import Task as TaskName
 from nextlabel.contracts.errors import Unprocessable
-from nextlabel.contracts.items import Task as TaskName
+from nextlabel.testing.assertions import blamed, check_record, no_global_randomness, require
 from nextlabel.testing.models import check_model, same, say
-from nextlabel.testing.require import blamed, check_record, no_global_randomness, require
-from nextlabel.testing.tasks import KINDS, TASKS, Task, tasks
+from nextlabel.testing.toy_problems import KINDS, TASKS, Task, tasks
 
 Make = Callable[[], Learner[Any]]
 
@@ -26,7 +26,7 @@ def check_learner(
     kinds: Sequence[str] | None = None,
     task: TaskName | None = None,
 ) -> None:
-    """Check a learner on small pictures, vectors and graphs, by class and by value.
+    """Check a learner on small images, vectors and graphs, by class and by value.
 
     `kinds` (of images, vectors, graph) and `task` say what it must learn. Unless both are
     given, what it cannot learn of the rest is passed over, but something it must. Give

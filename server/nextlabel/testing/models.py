@@ -26,8 +26,8 @@ from nextlabel.contracts import (
     VectorInput,
     VectorItems,
 )
-from nextlabel.testing.require import require
-from nextlabel.testing.tasks import Task
+from nextlabel.testing.assertions import require
+from nextlabel.testing.toy_problems import Task
 
 ASKED: tuple[Need, ...] = ("probabilities", "embeddings", "samples", "std")
 CLOSE = 1e-4
@@ -61,12 +61,12 @@ def say(model: Model, task: Task, items: Items) -> Said:
     """Ask a model for everything at once and one need at a time, and check what it says."""
     said = _said(model, items, frozenset(ASKED) - ({"std"} if task.classes else {"probabilities"}))
     _check_said(said, task, len(items))
-    alone = _said(model, items, frozenset())
+    minimal = _said(model, items, frozenset())
     must = ("probabilities",) if task.classes else ("mean", "std")
     for name in must:
-        require(name in alone, f"it must say {name} whatever it is asked; it said {', '.join(alone) or 'nothing'}")
+        require(name in minimal, f"it must say {name} whatever it is asked; it said {', '.join(minimal) or 'nothing'}")
     require(
-        same({name: alone[name] for name in must}, {name: said[name] for name in must}, CLOSE),
+        same({name: minimal[name] for name in must}, {name: said[name] for name in must}, CLOSE),
         "it says something else when it is asked for more",
     )
     return said

@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 from nextlabel.contracts.errors import NextlabelError
 from nextlabel.contracts.hookspecs import GROUP
-from nextlabel.contracts.records import ProjectPlugin
-from nextlabel.engine.plugins.projects import read_project
+from nextlabel.contracts.plugin_records import ProjectPlugin
 from nextlabel.engine.plugins.registry import Candidate, Offer, Registry, installed, load
+from nextlabel.engine.project_files import read_project
+from nextlabel.testing.assertions import require
 from nextlabel.testing.datasets import check_dataset
 from nextlabel.testing.learners import check_learner
-from nextlabel.testing.require import require
 from nextlabel.testing.strategies import check_strategy
 
 R = TypeVar("R")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from nextlabel.contracts import BoolArray, FloatArray, Need, Pool
-from nextlabel.testing.require import read_only
+from nextlabel.testing.assertions import read_only
 
 CLASSES, DIMENSIONS, DRAWS, LABELLED = 4, 5, 6, 7
 SIZE = 40

@@ -10,8 +10,8 @@ import numpy as np
 
 from nextlabel.contracts import Need, Pool, Selection, Strategy, StrategyPlugin
 from nextlabel.contracts.errors import PluginError
+from nextlabel.testing.assertions import blamed, check_record, no_global_randomness, require
 from nextlabel.testing.pools import SIZE, large_pool, pools
-from nextlabel.testing.require import blamed, check_record, no_global_randomness, require
 
 R = TypeVar("R")
 SIZES = (0, 1, 7, SIZE, SIZE + 5)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nextlabel.web import context, guard, headers, metrics, pages, problems, routes
+from nextlabel.web import headers, metrics, pages, problems, request_context, routes, security
 from nextlabel.web.openapi import Application
-from nextlabel.web.reading import MAX_FORM
+from nextlabel.web.request_parsing import MAX_FORM
 
 if TYPE_CHECKING:
     from nextlabel.engine.engine import Engine
@@ -19,9 +19,9 @@ def application(engine: Engine) -> Application:
     app.url_map.merge_slashes = False
     # of what reads its body through `reading`, that sets the limit instead
     app.config.update(MAX_CONTENT_LENGTH=MAX_FORM, MAX_FORM_MEMORY_SIZE=MAX_FORM)
-    context.attach(app, engine)
+    request_context.attach(app, engine)
     metrics.register(app)
-    guard.register(app, engine.settings)
+    security.register(app, engine.settings)
     headers.register(app)
     problems.register(app)
     routes.register(app)

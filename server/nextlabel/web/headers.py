@@ -10,7 +10,7 @@ PAGE_POLICY = (
 )
 """Of every page, without exception."""
 DATA_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
-"""What is no page is never to act as one, an uploaded picture least of all."""
+"""What is no page is never to act as one, an uploaded image least of all."""
 
 
 def register(app: Flask) -> None:

@@ -20,7 +20,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from nextlabel.contracts.errors import NextlabelError
-from nextlabel.web.context import product_version
+from nextlabel.web.request_context import product_version
 
 if TYPE_CHECKING:
     from nextlabel.engine.engine import Engine
@@ -80,7 +80,7 @@ class _Stored(Collector):
         training = GaugeMetricFamily("nextlabel_training", "Whether the project trains", labels=("project",))
         for name in self.engine.projects():
             try:
-                status = self.engine.loop(name).status()
+                status = self.engine.project(name).status()
             except NextlabelError:
                 continue  # a project that cannot run here has nothing to count
             items.add_metric((name, "all"), status.items)

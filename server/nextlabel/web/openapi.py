@@ -18,13 +18,13 @@ from flask_openapi3.openapi import OpenAPI
 from flask_openapi3.utils import parse_body
 from pydantic import BaseModel, ValidationError
 
-from nextlabel.contracts.errors import Unknown
+from nextlabel.contracts.errors import NotFound
 from nextlabel.engine.settings import Settings
-from nextlabel.web.answers import EVERYWHERE, ref, refusal
-from nextlabel.web.asked.paths import ProjectPath
-from nextlabel.web.context import product_version
-from nextlabel.web.reading import Request, faults, json_body, validated
-from nextlabel.web.replies.base import Problem
+from nextlabel.web.openapi_responses import EVERYWHERE, ref, refusal
+from nextlabel.web.request_context import product_version
+from nextlabel.web.request_parsing import Request, faults, json_body, validated
+from nextlabel.web.schemas.path_parameters import ProjectPath
+from nextlabel.web.schemas.response_base import Problem
 
 PROJECT = "/projects/<project>"
 OPEN = "x-open"
@@ -89,12 +89,12 @@ class Routes(APIBlueprint):
         }
         return {"description": description, "content": kinds, **({"headers": named} if named else {})}
 
-    def takes_pictures(self, model: type[BaseModel] | None = None) -> dict[str, Any]:
-        """Return the extension that describes a body the library cannot: pictures, or JSON of `model`."""
-        picture = {"type": "string", "contentMediaType": "application/octet-stream"}
+    def takes_images(self, model: type[BaseModel] | None = None) -> dict[str, Any]:
+        """Return the extension that describes a body the library cannot: images, or JSON of `model`."""
+        image = {"type": "string", "contentMediaType": "application/octet-stream"}
         form = {
             "type": "object",
-            "properties": {"image": {"type": "array", "items": picture, "minItems": 1}},
+            "properties": {"image": {"type": "array", "items": image, "minItems": 1}},
             "required": ["image"],
         }
         content: dict[str, Any] = {"multipart/form-data": {"schema": form}, "image/*": {"schema": {}}}
@@ -105,11 +105,11 @@ class Routes(APIBlueprint):
 
 
 def address_of(model: type[M], named: Mapping[str, Any]) -> M:
-    """Return what an address names as `model`; Unknown where it cannot name anything."""
+    """Return what an address names as `model`; NotFound where it cannot name anything."""
     try:
         return model.model_validate(named)
     except ValidationError as error:
-        raise Unknown(f"nothing has such an address: {faults(error)[0]}") from None
+        raise NotFound(f"nothing has such an address: {faults(error)[0]}") from None
 
 
 class Application(OpenAPI):

@@ -19,10 +19,10 @@ from nextlabel.contracts import errors
 MEDIA_TYPE = "application/problem+json"
 
 STATUSES: Mapping[type[errors.NextlabelError], int] = {
-    errors.Malformed: 400,
+    errors.BadRequest: 400,
     errors.Unauthorized: 401,
-    errors.Refused: 403,
-    errors.Unknown: 404,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
     errors.Conflict: 409,
     errors.Gone: 410,
     errors.TooLarge: 413,

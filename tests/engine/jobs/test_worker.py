@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from engine_help import Project
+from support.engine import ToyProject
 
 from nextlabel.contracts.errors import Conflict, NotReady
-from nextlabel.engine.answers import Job
 from nextlabel.engine.jobs import worker as worker_module
-from nextlabel.engine.jobs.worker import Worker, only_worker
+from nextlabel.engine.jobs.worker import Worker, worker_lock
+from nextlabel.engine.records import Job
 from nextlabel.store import jobs
 from nextlabel.store.jobs import JobRow
-from nextlabel.store.locks import PREFIX
+from nextlabel.store.temp_dirs import PREFIX
 
 SLEEP = "import time; print('started', flush=True); time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP
@@ -36,7 +36,7 @@ database.dispose()
 BEGIN = """
 import time
 from pathlib import Path
-from nextlabel.store.files import Home
+from nextlabel.store.home import Home
 home = Home(Path({root!r}))
 with home.new_directory(home.scores("toy", "r1")) as partial:
     (partial / "probabilities.npy").write_bytes(bytes(1000))
@@ -57,15 +57,15 @@ class Steps(Worker):
 
 
 @pytest.fixture
-def steps(blobs: Project) -> Iterator[Callable[..., Steps]]:
+def steps(blobs: ToyProject) -> Iterator[Callable[..., Steps]]:
     """Make a worker whose jobs run a program."""
     made: list[Steps] = []
 
     def step(program: str) -> Steps:
         def command(job: JobRow) -> Sequence[str]:
-            return [sys.executable, "-c", program, blobs.context.settings.url, str(job.id), str(job.owner)]
+            return [sys.executable, "-c", program, blobs.services.settings.url, str(job.id), str(job.owner)]
 
-        made.append(Steps(blobs.context, command))
+        made.append(Steps(blobs.services, command))
         return made[-1]
 
     yield step
@@ -75,12 +75,12 @@ def steps(blobs: Project) -> Iterator[Callable[..., Steps]]:
             child.process.wait()
 
 
-def job(project: Project, number: int) -> Job:
+def job(project: ToyProject, number: int) -> Job:
     return project.engine.job(number)
 
 
-def test_a_job_that_writes_its_own_end_is_left_at_that(blobs: Project, steps: Callable[..., Steps]) -> None:
-    number = blobs.loop.train()
+def test_a_job_that_writes_its_own_end_is_left_at_that(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
+    number = blobs.project.train()
     worker = steps(FINISH)
     worker.until(lambda: job(blobs, number).state == "succeeded" and not worker._children)
     assert (job(blobs, number).metrics, job(blobs, number).error) == ({"loss": 0.5}, None)
@@ -97,23 +97,23 @@ def test_a_job_that_writes_its_own_end_is_left_at_that(blobs: Project, steps: Ca
     ],
 )
 def test_a_job_that_dies_says_how(
-    blobs: Project, steps: Callable[..., Steps], program: str, state: str, error: str
+    blobs: ToyProject, steps: Callable[..., Steps], program: str, state: str, error: str
 ) -> None:
-    number = blobs.loop.train()
+    number = blobs.project.train()
     worker = steps(program)
     worker.until(lambda: job(blobs, number).state != "queued" and not worker._children)
     told = job(blobs, number)
     assert (told.state, told.error) == (state, f"the job's process {error}")
     assert told.log == (("oh",) if "oh" in program else ())
-    again = blobs.loop.train()  # and another can run
+    again = blobs.project.train()  # and another can run
     worker.until(lambda: job(blobs, again).state == state)
 
 
-def test_what_a_cancelled_job_had_begun_is_removed(blobs: Project, steps: Callable[..., Steps]) -> None:
-    home = blobs.context.home
+def test_what_a_cancelled_job_had_begun_is_removed(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
+    home = blobs.services.home
     others = home.checkpoint("toy", "r5")  # written, and soon in the database, by the job beside it
     others.mkdir(parents=True)
-    number = blobs.loop.train()
+    number = blobs.project.train()
     worker = steps(BEGIN.format(root=str(home.root)))
     worker.until(lambda: job(blobs, number).log == ("started",))
     scores = home.root / "scores" / "toy"
@@ -126,10 +126,10 @@ def test_what_a_cancelled_job_had_begun_is_removed(blobs: Project, steps: Callab
 
 @pytest.mark.parametrize("program", [SLEEP, STUBBORN])
 def test_a_job_that_is_cancelled_is_ended(
-    blobs: Project, steps: Callable[..., Steps], program: str, monkeypatch: pytest.MonkeyPatch
+    blobs: ToyProject, steps: Callable[..., Steps], program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "GRACE", 0.3)
-    number = blobs.loop.train()
+    number = blobs.project.train()
     worker = steps(program)
     worker.until(lambda: job(blobs, number).log == ("started",))
     blobs.engine.cancel(number)
@@ -138,23 +138,23 @@ def test_a_job_that_is_cancelled_is_ended(
     assert (told.state, told.error) == ("cancelled", None)
 
 
-def test_a_claim_that_was_not_confirmed_blocks_nothing(blobs: Project, steps: Callable[..., Steps]) -> None:
+def test_a_claim_that_was_not_confirmed_blocks_nothing(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
     """The database went away as it said yes: the table says that the job runs, and nobody runs it."""
-    number = blobs.loop.train()
+    number = blobs.project.train()
     worker = steps(FINISH)
-    with blobs.context.database.write() as connection:
+    with blobs.services.database.write() as connection:
         assert jobs.claim(connection, worker._owner, ("train",), time.time())
     worker.until(lambda: job(blobs, number).state == "interrupted")
     assert job(blobs, number).error == "it was never started"
-    again = blobs.loop.train()
+    again = blobs.project.train()
     worker.until(lambda: job(blobs, again).state == "succeeded")
 
 
 def test_a_worker_that_stops_interrupts_its_jobs(
-    blobs: Project, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
+    blobs: ToyProject, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "GRACE", 0.3)
-    number = blobs.loop.train()
+    number = blobs.project.train()
     worker = steps(STUBBORN)
     worker.until(lambda: job(blobs, number).log == ("started",))
     worker._stop(signal.SIGTERM, None)
@@ -163,19 +163,19 @@ def test_a_worker_that_stops_interrupts_its_jobs(
     assert (told.state, told.error) == ("interrupted", None)
 
 
-def test_pictures_are_scored_while_a_training_runs(blobs: Project, steps: Callable[..., Steps]) -> None:
-    training = blobs.loop.train()
-    with blobs.context.database.write() as connection:
+def test_images_are_scored_while_a_training_runs(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
+    training = blobs.project.train()
+    with blobs.services.database.write() as connection:
         scoring = jobs.queue(connection, "toy", "score", {}, time.time())
     worker = steps(SLEEP)
     worker.until(lambda: job(blobs, training).state == job(blobs, scoring).state == "running")
 
 
-def test_what_a_dead_worker_left_running_is_interrupted(steps: Callable[..., Steps], blobs: Project) -> None:
-    number = blobs.loop.train()
-    with blobs.context.database.write() as connection:
+def test_what_a_dead_worker_left_running_is_interrupted(steps: Callable[..., Steps], blobs: ToyProject) -> None:
+    number = blobs.project.train()
+    with blobs.services.database.write() as connection:
         jobs.claim(connection, "the dead one", ("train",), time.time())
-    leftover = blobs.context.home.checkpoint("toy", "r1")
+    leftover = blobs.services.home.checkpoint("toy", "r1")
     leftover.mkdir(parents=True)
     worker = steps(FINISH)
     worker._recover()
@@ -187,7 +187,7 @@ def test_what_a_dead_worker_left_running_is_interrupted(steps: Callable[..., Ste
 
 
 def test_a_busy_database_ends_no_worker(
-    blobs: Project, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
+    blobs: ToyProject, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = steps(FINISH)
     looks = 0
@@ -205,21 +205,21 @@ def test_a_busy_database_ends_no_worker(
     assert looks == 3
 
 
-def test_a_second_worker_is_refused(blobs: Project, steps: Callable[..., Steps]) -> None:
-    with only_worker(blobs.context.home.root), pytest.raises(Conflict, match="another worker runs on"):
+def test_a_second_worker_is_refused(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
+    with worker_lock(blobs.services.home.root), pytest.raises(Conflict, match="another worker runs on"):
         steps(FINISH).run()
-    with only_worker(blobs.context.home.root):
+    with worker_lock(blobs.services.home.root):
         pass
 
 
 WHOLE = """
 import json, sys
 sys.path[:0] = json.loads(sys.argv[3])
-from engine_help import MODULES, candidates
+from support.engine import MODULES, candidates
 from nextlabel.app import build_context
-from nextlabel.engine.plugins.projects import ProjectConfig, Projects
+from nextlabel.engine.project_files import ProjectConfig, Projects
 from nextlabel.engine.plugins.registry import load
-from nextlabel.engine.jobs.running import run_job
+from nextlabel.engine.jobs.run_job import run_job
 from nextlabel.engine.settings import Settings
 from nextlabel.engine.jobs.worker import Worker
 from nextlabel.store import jobs
@@ -237,12 +237,12 @@ else:
 """
 
 
-def test_a_whole_worker_trains_in_a_child_and_stops_when_told(blobs: Project) -> None:
-    table: dict[str, Any] = json.loads(blobs.loop.config.model_dump_json())
-    arguments = [str(blobs.context.settings.home), json.dumps(table), json.dumps(sys.path)]
+def test_a_whole_worker_trains_in_a_child_and_stops_when_told(blobs: ToyProject) -> None:
+    table: dict[str, Any] = json.loads(blobs.project.config.model_dump_json())
+    arguments = [str(blobs.services.settings.home), json.dumps(table), json.dumps(sys.path)]
     with subprocess.Popen([sys.executable, "-c", WHOLE, *arguments], env=dict(os.environ)) as process:
         until = time.monotonic() + 40
-        while not blobs.loop.checkpoints():
+        while not blobs.project.checkpoints():
             assert time.monotonic() < until
             assert process.poll() is None
             time.sleep(0.05)
@@ -250,5 +250,5 @@ def test_a_whole_worker_trains_in_a_child_and_stops_when_told(blobs: Project) ->
         assert done.log
         process.terminate()
         assert process.wait(20) == 0
-    with only_worker(blobs.context.home.root):
+    with worker_lock(blobs.services.home.root):
         pass

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Annotated, Literal
 
 import pytest
-from engine_learners import Ridge
+from support.toy_learners import Ridge
 
 from nextlabel.contracts import Bounds, NoParameters
 from nextlabel.contracts.errors import PluginError, ProjectError

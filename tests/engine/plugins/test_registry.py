@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nextlabel.contracts.errors import PluginError, Unknown
+from nextlabel.contracts.errors import NotFound, PluginError
 from nextlabel.engine.plugins.registry import Registry, installed, load, resolve
 
 STRATEGY = """
@@ -215,12 +215,12 @@ def test_blocked_ones_are_not_loaded(install: Install) -> None:
 def test_an_unknown_name_is_answered_with_the_nearest_and_all() -> None:
     registry = load()
     with pytest.raises(
-        Unknown, match=r"no strategy is called 'margn'; did you mean 'margin'\? valid: .*entropy.*random"
+        NotFound, match=r"no strategy is called 'margn'; did you mean 'margin'\? valid: .*entropy.*random"
     ):
         registry.strategy("margn")
-    with pytest.raises(Unknown, match=r"no learner is called 'x'; valid: .*cnn"):
+    with pytest.raises(NotFound, match=r"no learner is called 'x'; valid: .*cnn"):
         registry.learner("x")
-    with pytest.raises(Unknown, match="no data set is called 'digit'; did you mean 'digits'"):
+    with pytest.raises(NotFound, match="no data set is called 'digit'; did you mean 'digits'"):
         registry.dataset("digit")
 
 

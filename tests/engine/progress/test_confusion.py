@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from nextlabel.engine.progress.confusion import confusion, predicted, table
-from nextlabel.engine.progress.records import Pair
+from nextlabel.engine.progress.progress_records import Pair
 
 CLASSES = ("ant", "bee", "cat")
 

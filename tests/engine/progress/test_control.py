@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextlabel.engine.progress.control import control, reasons
-from nextlabel.engine.progress.interval import wilson
+from nextlabel.engine.progress.control_arm import control, reasons
+from nextlabel.engine.progress.wilson import wilson
 from nextlabel.store.queries import Chosen
 
 

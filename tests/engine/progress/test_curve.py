@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from nextlabel.engine.progress.curve import curve
-from nextlabel.engine.progress.interval import wilson
-from nextlabel.engine.training.judging import judge
+from nextlabel.engine.progress.wilson import wilson
+from nextlabel.engine.training.evaluation import judge
 from nextlabel.store.checkpoints import CheckpointRow
 
 FIRST = "the first checkpoint of this project"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextlabel.engine.progress.doubts import doubtful
+from nextlabel.engine.progress.label_issues import doubtful
 
 
 def test_the_least_likely_come_first_and_the_likely_not_at_all():

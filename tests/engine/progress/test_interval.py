@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nextlabel.engine.progress.interval import wilson
+from nextlabel.engine.progress.wilson import wilson
 
 
 @pytest.mark.parametrize(

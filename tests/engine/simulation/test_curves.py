@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nextlabel.engine.simulation.curves import Curve, crossing, curves, spread
-from nextlabel.engine.simulation.simulating import Point
+from nextlabel.engine.simulation.simulate import Point
 
 RUN = [(10, 0.5), (20, 0.8), (30, 0.9), (40, 0.98)]
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_help import Project
-from engine_learners import Linear, Ridge, Table
+from support.engine import ToyProject
+from support.toy_learners import Linear, Ridge, Table
 
 from nextlabel.contracts import Items, Model, Outputs, Targets, Training
 from nextlabel.contracts.errors import NextlabelError
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.store import projects
 
-Make = Callable[..., Project]
+Make = Callable[..., ToyProject]
 
 
 class Fed(Ridge):
@@ -38,7 +38,7 @@ def test_features_of_another_projects_checkpoint(
         patch.setattr(Fed, "fit", Ridge.fit)
         project.train()
     project.train()
-    with project.context.database.read() as connection:
+    with project.services.database.read() as connection:
         row = projects.get(connection, "toy")
     assert row is not None
     assert row.live == "r2"

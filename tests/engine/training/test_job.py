@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_help import SQUARES, Project, folders, full
-from engine_learners import Linear, Ridge
+from support.engine import SQUARES, ToyProject, folders, full
+from support.toy_learners import Linear, Ridge
 
 from nextlabel.contracts import Items, Model, Targets, Training, VectorItems
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.store.checkpoint_files import read_weights
 
-Make = Callable[..., Project]
+Make = Callable[..., ToyProject]
 
 
 class Spy(Ridge):
@@ -33,12 +33,12 @@ class Spy(Ridge):
 def test_the_hold_out_never_reaches_the_learner(make: Make, plugged: Callable[..., Registry]) -> None:
     seen: list[tuple[Items, Targets, Training]] = []
     project = make(plugins=plugged(lambda parameters: Spy(parameters, seen))).bring()
-    project.loop.submit("ann", [full(f"p{place}", "red") for place in range(60)])
+    project.project.submit("ann", [full(f"p{place}", "red") for place in range(60)])
     project.train()
     ((items, targets, training),) = seen
     assert isinstance(items, VectorItems)
-    pool = project.context.pool("toy")
-    held = [int(item.id[1:]) for item in project.loop.items(limit=60).items if item.holdout]
+    pool = project.services.pool("toy")
+    held = [int(item.id[1:]) for item in project.project.items(limit=60).items if item.holdout]
     assert len(held) == 12
     assert len(items) == len(targets) == 48
     np.testing.assert_array_equal(items.vectors, np.delete(pool._array("pool-vectors"), held, axis=0))
@@ -50,17 +50,17 @@ def test_a_transductive_learner_sees_the_hold_out_unlabelled(make: Make, plugged
     seen: list[tuple[Items, Targets, Training]] = []
     learner = plugged(lambda parameters: Spy(parameters, seen), transductive=True)
     project = make(plugins=learner).bring()
-    project.loop.submit("ann", [full(f"p{place}", "red") for place in range(60)])
+    project.project.submit("ann", [full(f"p{place}", "red") for place in range(60)])
     project.train()
     ((items, targets, _),) = seen
     assert len(items) == 60
-    held = [int(item.id[1:]) for item in project.loop.items(limit=60).items if item.holdout]
+    held = [int(item.id[1:]) for item in project.project.items(limit=60).items if item.holdout]
     np.testing.assert_array_equal(np.flatnonzero(~targets.labelled), held)
 
 
 def test_359_of_the_digits_are_held_out(make: Make) -> None:
     project = make(SQUARES, dataset={"plugin": "digits"}, labels={"initial": 10}).bring()
-    items = project.loop.items(limit=2000).items
+    items = project.project.items(limit=2000).items
     assert len(items) == 1797
     assert sum(item.holdout for item in items) == 359
     labelled = [item for item in items if item.state == "labelled"]
@@ -73,9 +73,9 @@ def test_the_next_training_starts_from_the_live_model(make: Make, plugged: Calla
     project = make(plugins=plugged(lambda parameters: Spy(parameters, seen))).bring().train().train()
     first, second = (training for _, _, training in seen)
     assert isinstance(second.start, Linear)
-    live = project.loop.checkpoints()[0]
+    live = project.project.checkpoints()[0]
     np.testing.assert_array_equal(
-        second.start.weights, read_weights(project.context.home.checkpoint("toy", live.checkpoint))["weights"]
+        second.start.weights, read_weights(project.services.home.checkpoint("toy", live.checkpoint))["weights"]
     )
     assert first.seed != second.seed
 
@@ -85,7 +85,7 @@ def test_a_live_checkpoint_that_cannot_be_read_is_no_start(
 ) -> None:
     seen: list[tuple[Items, Targets, Training]] = []
     project = make(plugins=plugged(lambda parameters: Spy(parameters, seen))).bring().train()
-    (project.context.home.checkpoint("toy", "r1") / "weights.safetensors").write_bytes(b"rot")
+    (project.services.home.checkpoint("toy", "r1") / "weights.safetensors").write_bytes(b"rot")
     project.train()
     assert seen[-1][2].start is None
     assert "training starts afresh" in capsys.readouterr().out
@@ -95,52 +95,52 @@ def test_the_same_seed_gives_the_same_weights(make: Make) -> None:
     weights = []
     for _ in range(2):
         project = make().bring().train()
-        weights.append((project.context.home.checkpoint("toy", "r1") / "weights.safetensors").read_bytes())
+        weights.append((project.services.home.checkpoint("toy", "r1") / "weights.safetensors").read_bytes())
     assert weights[0] == weights[1]
 
 
-def test_a_training_ends_with_a_checkpoint_judged_and_live(blobs: Project) -> None:
-    job = blobs.loop.train()
-    assert blobs.loop.status().training == job
+def test_a_training_ends_with_a_checkpoint_judged_and_live(blobs: ToyProject) -> None:
+    job = blobs.project.train()
+    assert blobs.project.status().training == job
     (done,) = blobs.work()
     assert (done.state, done.progress, done.error) == ("succeeded", 1.0, None)
     assert done.metrics["labels"] == 6
     assert done.metrics["accuracy"] > 0.8
-    (found,) = blobs.loop.checkpoints()
+    (found,) = blobs.project.checkpoints()
     assert (found.checkpoint, found.live, found.job) == ("r1", True, job)
     assert found.verdict == "the first checkpoint of this project"
     assert found.metrics == done.metrics
     assert folders(blobs) == {"checkpoints/toy/r1", f"scores/toy/r1-{job}"}
-    assert {path.name for path in (blobs.context.home.root / "checkpoints/toy/r1").iterdir()} == {
+    assert {path.name for path in (blobs.services.home.root / "checkpoints/toy/r1").iterdir()} == {
         "card.json",
         "model.onnx",
         "weights.safetensors",
     }
-    assert blobs.loop.ready()
+    assert blobs.project.ready()
 
 
 def test_without_a_label_the_training_fails_and_says_why(make: Make) -> None:
     project = make(labels={"initial": 0})
-    project.loop.train()
+    project.project.train()
     (job,) = project.work()
     assert (job.state, job.error) == ("failed", "project 'toy' has no label to learn from yet")
     assert folders(project) == set()
-    assert not project.loop.ready()
+    assert not project.project.ready()
 
 
 def test_whatever_a_learner_raises_is_told(make: Make) -> None:
     project = make(learner={"plugin": "toy-failing"})
-    project.loop.train()
+    project.project.train()
     (job,) = project.work()
     assert (job.state, job.error) == ("failed", "ZeroDivisionError: the toy broke")
 
 
 def test_a_data_set_that_is_missing_fails_the_training_in_one_line(make: Make) -> None:
     project = make(dataset={"plugin": "toy-missing"})
-    project.loop.train()
+    project.project.train()
     (job,) = project.work()
     assert (job.state, job.error) == ("failed", "toy-missing is not on this machine; get it from nowhere")
-    assert project.loop.status().missing == job.error
+    assert project.project.status().missing == job.error
 
 
 class Wide(Ridge):
@@ -180,9 +180,9 @@ def test_a_model_that_breaks_its_contract_leaves_nothing(
     make: Make, plugged: Callable[..., Registry], learner: type[Ridge], error: str
 ) -> None:
     project = make(plugins=plugged(learner)).bring()
-    project.loop.train()
+    project.project.train()
     (job,) = project.work()
     assert job.state == "failed"
     assert error in str(job.error)
     assert folders(project) == set()
-    assert project.loop.checkpoints() == []
+    assert project.project.checkpoints() == []

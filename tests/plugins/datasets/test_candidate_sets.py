@@ -75,11 +75,11 @@ def test_where_no_look_alike_is_named_it_is_the_next_class() -> None:
 
 def test_no_item_is_fully_labelled_where_two_are_asked_for() -> None:
     free, forced = (wrong(drawn(partial_rate=0.05, partial_min=least)) for least in (1, 2))
-    alone = ~free.any(axis=1)
-    np.testing.assert_array_equal(free[~alone], forced[~alone])
-    assert (forced[alone].sum(axis=1) == 1).all()
+    empty = ~free.any(axis=1)
+    np.testing.assert_array_equal(free[~empty], forced[~empty])
+    assert (forced[empty].sum(axis=1) == 1).all()
     for truth in range(10):
-        rows = forced[alone & (truth == TRUTH)]
+        rows = forced[empty & (truth == TRUTH)]
         for other in set(range(10)) - {truth}:
             assert near(int(rows[:, other].sum()), len(rows), 1 / 9), (truth, other)
     assert (wrong(drawn(partial="pair", partial_min=2)).sum(axis=1) == 1).all()

@@ -1,4 +1,4 @@
-"""scikit-learn's digits as pictures."""
+"""scikit-learn's digits as images."""
 
 from __future__ import annotations
 

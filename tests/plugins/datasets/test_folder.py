@@ -1,4 +1,4 @@
-"""Folders of pictures, as people have them."""
+"""Folders of images, as people have them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Make = Callable[..., Path]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """Lay out pictures in a folder `pets`."""
+    """Lay out images in a folder `pets`."""
 
     def lay(*names: str) -> Path:
         for name in names:
@@ -29,7 +29,7 @@ def make(tmp_path: Path) -> Make:
             if file.suffix.lower() in {".jpg", ".jpeg", ".png", ".webp"}:
                 Image.fromarray(np.zeros((4, 6, 3), np.uint8)).save(file, {".jpg": "JPEG"}.get(file.suffix.lower()))
             else:
-                file.write_text("no picture")
+                file.write_text("no image")
         return tmp_path / "pets"
 
     return lay
@@ -54,7 +54,7 @@ def test_a_folder_a_class(make: Make) -> None:
     assert contents.test is None
 
 
-def test_pictures_beside_the_classes_have_no_label(make: Make) -> None:
+def test_images_beside_the_classes_have_no_label(make: Make) -> None:
     contents = read(make("cat/1.jpg", "dog/2.jpg", "3.jpg"))
     assert contents.ids == ["3.jpg", "cat/1.jpg", "dog/2.jpg"]
     assert known(contents) == [None, "cat", "dog"]
@@ -173,7 +173,7 @@ def test_what_is_missing_is_said(make: Make, tmp_path: Path) -> None:
     with pytest.raises(DatasetMissing, match=r"there is no folder .*gone"):
         read(tmp_path / "gone")
     folder = make("a/readme.txt", "b/table.csv")
-    with pytest.raises(DatasetMissing, match=r"holds no picture; read are files named .jpeg, .jpg, .png, .webp"):
+    with pytest.raises(DatasetMissing, match=r"holds no image; read are files named .jpeg, .jpg, .png, .webp"):
         read(folder)
     with pytest.raises(DatasetMissing, match="there is no folder"):
         read(folder / "a" / "readme.txt")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from published_help import CLASSES, FOLDERS
+from support.published import CLASSES, FOLDERS
 
 from nextlabel.contracts import Contents
 from nextlabel.engine.plugins.parameters import describe

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from published_help import FOLDERS
+from support.published import FOLDERS
 
 from nextlabel.contracts import Contents
 from nextlabel.contracts.errors import DatasetMissing

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from nextlabel.cli.group import cli
+from nextlabel.cli.main_group import cli
 from nextlabel.engine.plugins.registry import Registry
 
 
@@ -42,5 +42,5 @@ def test_it_is_trained_and_evaluated(
     assert trained["metrics"]["labels"] > 30  # the sets of the data set, but for the hold-out
     measured = told("evaluate", project)
     assert (measured["split"], measured["items"], measured["form"]) == ("test", 12, "onnx")
-    picture = next(Path(__file__).parents[3].glob("docs/screenshots/*.png"))
-    assert len(told("predict", project, str(picture))["probabilities"]) == classes
+    image = next(Path(__file__).parents[3].glob("docs/screenshots/*.png"))
+    assert len(told("predict", project, str(image))["probabilities"]) == classes

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from published_help import CLASSES, FOLDERS
+from support.published import CLASSES, FOLDERS
 
-from nextlabel.app import build_context
+from nextlabel.app import build_services
 from nextlabel.contracts import Contents, Pixels
-from nextlabel.engine.plugins.projects import ProjectConfig, Projects
+from nextlabel.engine.datasets.import_dataset import import_dataset
+from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.plugins.registry import Registry
-from nextlabel.engine.pool.importing import import_dataset
-from nextlabel.engine.pool.state import PoolState
+from nextlabel.engine.project_files import ProjectConfig, Projects
 from nextlabel.engine.settings import Settings
 from nextlabel.testing import check_dataset
 
@@ -91,16 +91,16 @@ def test_the_sets_that_training_sees_are_these(
         }
     )
     settings = Settings(home=tmp_path / "home", data=tmp_path)
-    context = build_context(settings, registry, Projects({"clothes": config}, {}))
+    services = build_services(settings, registry, Projects({"clothes": config}, {}))
     try:
-        context.database.migrate()
-        import_dataset(config, registry, settings, context.database, context.home)
-        state = PoolState(context.row("clothes"))
-        with context.database.read() as connection:
+        services.database.migrate()
+        import_dataset(config, registry, settings, services.database, services.home)
+        state = PoolState(services.row("clothes"))
+        with services.database.read() as connection:
             state.catch_up(connection)
-        held, truth = state.holdout_truth(context.pool("clothes").truth)
+        held, truth = state.holdout_truth(services.pool("clothes").truth)
     finally:
-        context.database.dispose()
+        services.database.dispose()
     assert state.holdout.sum() == len(held) == 10
     np.testing.assert_array_equal(truth, contents.truth[held])
     sets = state.training_targets().candidates

@@ -7,7 +7,7 @@ import pytest
 
 from nextlabel.contracts import ImageInput, Targets, Training, VectorItems
 from nextlabel.contracts.errors import ProjectError, Unprocessable
-from nextlabel.engine.pictures.images import JoinedItems, PixelItems
+from nextlabel.engine.images.image_items import JoinedItems, PixelItems
 from nextlabel.engine.plugins.parameters import validate
 from nextlabel_plugins.datasets.digits import Digits, DigitsParameters
 from nextlabel_plugins.learners.cnn import CNN, CNNParameters
@@ -76,11 +76,11 @@ def test_no_label_is_refused(digits: tuple[PixelItems, np.ndarray]) -> None:
         CNN(QUICK).fit(items, Targets(candidates=sets(truth, 0)), Training(0))
 
 
-def test_what_is_not_a_class_of_a_picture_is_refused(digits: tuple[PixelItems, np.ndarray]) -> None:
+def test_what_is_not_a_class_of_an_image_is_refused(digits: tuple[PixelItems, np.ndarray]) -> None:
     items, truth = digits
-    with pytest.raises(Unprocessable, match="classes of pictures"):
+    with pytest.raises(Unprocessable, match="classes of images"):
         CNN(QUICK).fit(items, Targets(values=truth.astype(np.float64)), Training(0))
-    with pytest.raises(Unprocessable, match="classes of pictures"):
+    with pytest.raises(Unprocessable, match="classes of images"):
         CNN(QUICK).fit(VectorItems(np.zeros((1000, 2), np.float32)), Targets(candidates=sets(truth, 9)), Training(0))
 
 
@@ -100,7 +100,7 @@ def test_the_size_it_sees(digits: tuple[PixelItems, np.ndarray], size: int, expe
     assert model.input == ImageInput(*expected, 1)
 
 
-def test_pictures_of_different_sizes_are_seen_at_64(digits: tuple[PixelItems, np.ndarray]) -> None:
+def test_images_of_different_sizes_are_seen_at_64(digits: tuple[PixelItems, np.ndarray]) -> None:
     items, truth = digits
     colour = PixelItems(np.repeat(np.repeat(items.array[:20], 9, axis=1)[..., None], 3, axis=3))
     joined = JoinedItems([items.take(np.arange(20)), colour])

@@ -10,7 +10,7 @@ import pytest
 
 from nextlabel.contracts import ImageInput, Targets, Training, VectorItems
 from nextlabel.contracts.errors import ProjectError, Unprocessable
-from nextlabel.engine.pictures.images import PixelItems
+from nextlabel.engine.images.image_items import PixelItems
 from nextlabel.engine.plugins.parameters import validate
 from nextlabel_plugins.datasets.digits import Digits, DigitsParameters
 from nextlabel_plugins.learners.proden import Proden, ProdenParameters
@@ -58,7 +58,7 @@ def test_it_learns_from_partial_labels_alone(
     assert accuracy(model, items, truth) > 0.85
 
 
-def test_each_picture_is_learnt_with_its_own_set(digits: tuple[PixelItems, np.ndarray]) -> None:
+def test_each_image_is_learnt_with_its_own_set(digits: tuple[PixelItems, np.ndarray]) -> None:
     items, truth = digits
     given = targets(truth, 500, 0.3)
     given.candidates[:500:2] = True  # labelled and not, by turns
@@ -80,9 +80,9 @@ def test_what_it_cannot_learn_from_is_refused(digits: tuple[PixelItems, np.ndarr
     items, truth = digits
     with pytest.raises(Unprocessable, match="no label to learn from"):
         Proden(QUICK).fit(items, targets(truth, 0), Training(0))
-    with pytest.raises(Unprocessable, match="classes of pictures"):
+    with pytest.raises(Unprocessable, match="classes of images"):
         Proden(QUICK).fit(items, Targets(values=truth.astype(np.float64)), Training(0))
-    with pytest.raises(Unprocessable, match="classes of pictures"):
+    with pytest.raises(Unprocessable, match="classes of images"):
         Proden(QUICK).fit(VectorItems(np.zeros((1000, 2), np.float32)), targets(truth, 9), Training(0))
     with pytest.raises(Unprocessable, match="`growth` needs"):
         Proden(replace(QUICK, network="mlp", growth=True)).fit(items, targets(truth, 9), Training(0))

@@ -1,4 +1,4 @@
-"""Views of pictures: exact where the draw is known, within bounds where it is not."""
+"""Views of images: exact where the draw is known, within bounds where it is not."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ def draw(monkeypatch: pytest.MonkeyPatch) -> Draw:
 
 
 @pytest.fixture
-def pictures() -> Tensor:
+def images() -> Tensor:
     return torch.arange(2 * 3 * 6 * 8, dtype=torch.float32).reshape(2, 3, 6, 8)
 
 
-def test_no_view_is_the_picture_itself(pictures: Tensor) -> None:
-    assert Views()(pictures) is pictures
+def test_no_view_is_the_image_itself(images: Tensor) -> None:
+    assert Views()(images) is images
 
 
-def test_flip(pictures: Tensor, draw: Draw) -> None:
+def test_flip(images: Tensor, draw: Draw) -> None:
     draw(-1)
-    torch.testing.assert_close(Views(flip=True)(pictures), pictures.flip(3))
+    torch.testing.assert_close(Views(flip=True)(images), images.flip(3))
     draw(1)
-    torch.testing.assert_close(Views(flip=True)(pictures), pictures)
+    torch.testing.assert_close(Views(flip=True)(images), images)
 
 
-def test_shift_by_a_share_of_each_side_and_repeat_the_border(pictures: Tensor, draw: Draw) -> None:
-    square = pictures[..., :6]
+def test_shift_by_a_share_of_each_side_and_repeat_the_border(images: Tensor, draw: Draw) -> None:
+    square = images[..., :6]
     draw(1)
     moved = Views(shift=1 / 6)(square)
     torch.testing.assert_close(moved[..., :-1, :-1], square[..., 1:, 1:])
     torch.testing.assert_close(moved[..., -1, :-1], square[..., -1, 1:])
 
 
-def test_a_quarter_turn(pictures: Tensor, draw: Draw) -> None:
-    square = pictures[..., :6]
+def test_a_quarter_turn(images: Tensor, draw: Draw) -> None:
+    square = images[..., :6]
     draw(1)
     torch.testing.assert_close(Views(turn=90)(square), square.rot90(1, (2, 3)), atol=1e-3, rtol=0)
 

@@ -17,12 +17,12 @@ def test_weights_add_up_to_one(averaging: str, count: int) -> None:
 
 
 def test_views_move_and_mirror() -> None:
-    picture = torch.arange(12.0).reshape(1, 1, 3, 4)
-    assert View(0, False, 1)(picture) is picture
-    assert torch.equal(View(0, True, 1)(picture), picture.flip(3))
-    moved = View(1, False, 1)(picture)[0, 0]
-    assert torch.equal(moved[1:, 1:], picture[0, 0, :-1, :-1])
+    image = torch.arange(12.0).reshape(1, 1, 3, 4)
+    assert View(0, False, 1)(image) is image
+    assert torch.equal(View(0, True, 1)(image), image.flip(3))
+    moved = View(1, False, 1)(image)[0, 0]
+    assert torch.equal(moved[1:, 1:], image[0, 0, :-1, :-1])
     assert torch.equal(moved[0], moved[2])  # the border is reflected
-    back = View(-1, False, 1)(picture)[0, 0]
-    assert torch.equal(back[:-1, :-1], picture[0, 0, 1:, 1:])
-    assert torch.equal(View(-1, True, 1)(picture)[0, 0], back.flip(1))
+    back = View(-1, False, 1)(image)[0, 0]
+    assert torch.equal(back[:-1, :-1], image[0, 0, 1:, 1:])
+    assert torch.equal(View(-1, True, 1)(image)[0, 0], back.flip(1))

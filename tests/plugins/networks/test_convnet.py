@@ -18,32 +18,32 @@ def network(height: int, width: int, channels: int = 1, filters: int = 4) -> Con
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (4, 4), (7, 30), (8, 8), (28, 28), (33, 64), (100, 80), (257, 5)])
 def test_any_size(size: tuple[int, int]) -> None:
     net = network(*size, channels=3).eval()
-    pictures = torch.rand(2, 3, *size) * 255
-    assert net(pictures).shape == (2, 3)
-    assert net.embed(pictures).shape == (2, net.embedding)
+    images = torch.rand(2, 3, *size) * 255
+    assert net(images).shape == (2, 3)
+    assert net.embed(images).shape == (2, net.embedding)
     assert net.embedding <= 8 * 4 * max(size) * 2
 
 
 def test_folding_changes_nothing_but_the_work() -> None:
     net = network(8, 8)
-    pictures = torch.rand(64, 1, 8, 8) * 255
-    net.standardise(pictures)
+    images = torch.rand(64, 1, 8, 8) * 255
+    net.standardise(images)
     for _ in range(3):
-        net.train()(pictures)
+        net.train()(images)
     net.eval()
     folded = net.folded()
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in folded.modules())
     assert not any(weight.requires_grad for weight in folded.parameters())
-    torch.testing.assert_close(folded(pictures), net(pictures), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(folded(images), net(images), atol=1e-5, rtol=1e-5)
     assert any(isinstance(layer, nn.BatchNorm2d) for layer in net.modules())
 
 
-def test_standardising_is_by_channel_and_survives_a_blank_picture() -> None:
+def test_standardising_is_by_channel_and_survives_a_blank_image() -> None:
     net = network(4, 4, channels=3)
-    pictures = torch.zeros(5, 3, 4, 4, dtype=torch.uint8)
-    pictures[:, 1] = 200
-    pictures[:, 2, :2] = 100
-    net.standardise(pictures)
+    images = torch.zeros(5, 3, 4, 4, dtype=torch.uint8)
+    images[:, 1] = 200
+    images[:, 2, :2] = 100
+    net.standardise(images)
     torch.testing.assert_close(net.mean.flatten(), torch.tensor([0.0, 200.0, 50.0]))
     torch.testing.assert_close(net.std.flatten(), torch.tensor([1.0, 1.0, 50.0]))
 

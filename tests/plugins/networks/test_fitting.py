@@ -17,10 +17,10 @@ SCHEDULE = Schedule(epochs=3, steps=10, batch=8, rate=0.01, decay=0.0, smoothing
 
 
 def data(rows: int) -> tuple[torch.Tensor, torch.Tensor]:
-    pictures = torch.randint(0, 256, (rows, 1, 4, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    images = torch.randint(0, 256, (rows, 1, 4, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     sets = torch.zeros(rows, 2, dtype=torch.bool)
     sets[torch.arange(rows), torch.arange(rows) % 2] = True
-    return pictures, sets
+    return images, sets
 
 
 @pytest.mark.parametrize(("rows", "updates"), [(1, 10), (8, 10), (33, 15), (800, 300)])

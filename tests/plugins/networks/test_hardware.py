@@ -115,10 +115,10 @@ def test_progressive_identification_mixes_no_devices(nowhere: list[str], kind: s
 
 @pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")
 def test_the_small_network_mixes_no_devices(nowhere: list[str]) -> None:
-    pictures, candidates = given()
+    images, candidates = given()
     schedule = Schedule(epochs=1, steps=2, batch=16, rate=0.01, decay=0.01, smoothing=0.1, average=0.5)
     views = Views(0.1, 10, 0.1, 0.1, flip=True)
-    arguments: Any = (pictures.permute(0, 3, 1, 2), candidates, views, schedule, 0, lambda *_: None)
+    arguments: Any = (images.permute(0, 3, 1, 2), candidates, views, schedule, 0, lambda *_: None)
     network = fitting.train(Shape(32, 32, 3, 10, 16, 0.1), *arguments)
     assert nowhere == ["cuda"] * 3
     assert {tensor.device.type for tensor in network.state_dict().values()} == {"cpu"}
@@ -142,14 +142,14 @@ if training_device().type == "cpu":
     sys.exit("no GPU")
 torch.manual_seed(0)
 truth = torch.arange(400) % 4
-pictures = torch.randint(0, 100, (400, 8, 8, 1), dtype=torch.uint8)
-pictures[torch.arange(400), 2 * truth] += 150
+images = torch.randint(0, 100, (400, 8, 8, 1), dtype=torch.uint8)
+images[torch.arange(400), 2 * truth] += 150
 sets = torch.nn.functional.one_hot(truth, 4).bool() | (torch.rand(400, 4) < 0.3)
 recipe = Recipe(epochs=2, steps=200, batch=64, rate=0.05, decay=1e-3, shift=0, flip=False, growth=False,
                 momentum=0.0, delay=False, consistency=False)
 for kind in ("fast", "mlp"):
-    network = train(Shape(8, 8, 1, 4, 32, 0.0, kind), Data(pictures, sets), recipe, 0, lambda *_: None)
-    logits = network(pictures.permute(0, 3, 1, 2).float())
+    network = train(Shape(8, 8, 1, 4, 32, 0.0, kind), Data(images, sets), recipe, 0, lambda *_: None)
+    logits = network(images.permute(0, 3, 1, 2).float())
     assert logits.isfinite().all(), kind
 print(float((logits.argmax(dim=1) == truth).float().mean()))
 """

@@ -12,20 +12,20 @@ from torch import nn
 
 from nextlabel_plugins.networks.averaging import views
 from nextlabel_plugins.networks.kinds import make
-from nextlabel_plugins.networks.network import PictureNetwork, Shape
+from nextlabel_plugins.networks.network import ImageNetwork, Shape
 from nextlabel_plugins.networks.onnx_graph import write_onnx
 
 KINDS = ("convnet", "mlp", "convnet12", "resnet18", "fast")
 
 
-def trained(kind: str, size: tuple[int, int], channels: int = 3) -> PictureNetwork:
+def trained(kind: str, size: tuple[int, int], channels: int = 3) -> ImageNetwork:
     """A network whose statistics have seen something."""
     torch.manual_seed(0)
     network = make(Shape(*size, channels, 4, 6, 0.0, kind))
-    pictures = torch.randint(0, 256, (40, channels, *size), dtype=torch.uint8)
-    network.standardise(pictures)
+    images = torch.randint(0, 256, (40, channels, *size), dtype=torch.uint8)
+    network.standardise(images)
     for _ in range(3):
-        network.train()(pictures.float())
+        network.train()(images.float())
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
             module.bias.data.normal_()
@@ -36,9 +36,9 @@ def trained(kind: str, size: tuple[int, int], channels: int = 3) -> PictureNetwo
 @pytest.mark.parametrize("size", [(1, 1), (4, 4), (7, 12), (8, 8), (28, 28), (33, 20)])
 def test_any_size(kind: str, size: tuple[int, int]) -> None:
     network = trained(kind, size)
-    pictures = torch.rand(2, 3, *size) * 255
-    assert network(pictures).shape == (2, 4)
-    assert network.embed(pictures).shape == (2, network.embedding)
+    images = torch.rand(2, 3, *size) * 255
+    assert network(images).shape == (2, 4)
+    assert network.embed(images).shape == (2, network.embedding)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -48,10 +48,10 @@ def test_folded_and_as_onnx_it_answers_the_same(kind: str, averaging: str, tmp_p
     folded = network.folded()
     assert not any(isinstance(layer, nn.BatchNorm2d | nn.BatchNorm1d | nn.Dropout) for layer in folded.trunk.modules())
     pixels = np.random.default_rng(0).integers(0, 256, (7, 12, 10, 3), np.uint8)
-    pictures = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
-    torch.testing.assert_close(folded(pictures), network(pictures), atol=1e-3, rtol=1e-3)
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
+    torch.testing.assert_close(folded(images), network(images), atol=1e-3, rtol=1e-3)
     chosen = views(averaging)
-    logits = sum(network(view(pictures)) * view.weight for view in chosen)
+    logits = sum(network(view(images)) * view.weight for view in chosen)
     write_onnx(folded, chosen, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     (said,) = session.run(["probabilities"], {"input": pixels})
@@ -62,9 +62,9 @@ def test_fast_is_whitened_and_starts_as_it_says() -> None:
     torch.manual_seed(0)
     network = make(Shape(16, 16, 3, 10, 8, 0.0, "fast"))
     noise = torch.randn(600, 3, 17, 17)
-    pictures = (128 + 40 * (noise[..., 1:, 1:] + noise[..., :-1, :-1])).clamp(0, 255)  # neighbours hang together
-    network.standardise(pictures)
-    said = network.trunk[0]((pictures - network.mean) / network.std).transpose(0, 1).flatten(1)
+    images = (128 + 40 * (noise[..., 1:, 1:] + noise[..., :-1, :-1])).clamp(0, 255)  # neighbours hang together
+    network.standardise(images)
+    said = network.trunk[0]((images - network.mean) / network.std).transpose(0, 1).flatten(1)
     covariance = (said @ said.T / said.shape[1])[:12, :12]
     torch.testing.assert_close(covariance, torch.eye(12), atol=0.05, rtol=0)
     torch.testing.assert_close(said[12:], -said[:12], atol=1e-3, rtol=1e-3)

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from nextlabel_plugins.networks import proden_fitting
 from nextlabel_plugins.networks.kinds import make
-from nextlabel_plugins.networks.network import PictureNetwork, Shape
+from nextlabel_plugins.networks.network import ImageNetwork, Shape
 from nextlabel_plugins.networks.proden_fitting import Data, Recipe, train
 from nextlabel_plugins.networks.resident import Resident
 from nextlabel_plugins.networks.soft_targets import SoftTargets, restricted
@@ -36,13 +36,13 @@ RECIPE = Recipe(
 def data(rows: int = 100, more: float = 0.0) -> Data:
     generator = torch.Generator().manual_seed(0)
     truth = torch.arange(rows) % 4
-    pictures = torch.randint(0, 100, (rows, 8, 8, 1), generator=generator, dtype=torch.uint8)
-    pictures[torch.arange(rows), 2 * truth] += 150  # a bright line says the class
+    images = torch.randint(0, 100, (rows, 8, 8, 1), generator=generator, dtype=torch.uint8)
+    images[torch.arange(rows), 2 * truth] += 150  # a bright line says the class
     sets = torch.rand(rows, 4, generator=generator) < more
-    return Data(pictures, sets | functional.one_hot(truth, 4).bool())
+    return Data(images, sets | functional.one_hot(truth, 4).bool())
 
 
-def fitted(given: Data, recipe: Recipe = RECIPE, kind: str = "fast", start: PictureNetwork | None = None) -> Tensor:
+def fitted(given: Data, recipe: Recipe = RECIPE, kind: str = "fast", start: ImageNetwork | None = None) -> Tensor:
     """All weights in one row."""
     told: list[float] = []
     network = train(replace(SHAPE, kind=kind), given, recipe, 3, lambda share, _: told.append(share), start)
@@ -104,7 +104,7 @@ def test_from_a_network_the_last_visit_is_what_that_says(monkeypatch: pytest.Mon
     given = data(96, more=0.4)
     start = train(SHAPE, given, RECIPE, 5, lambda *_: None)
     with torch.no_grad():
-        logits = start(given.pictures.permute(0, 3, 1, 2).float())
+        logits = start(given.images.permute(0, 3, 1, 2).float())
     said = restricted(logits, given.candidates)
     assert (said.max(dim=1).values > 1.2 / given.candidates.sum(dim=1)).any()
     kept: list[tuple[Tensor, Tensor]] = []
@@ -167,7 +167,7 @@ def test_it_finds_the_true_class_among_candidates(more: dict[str, Any]) -> None:
     shape = replace(SHAPE, kind="mlp", filters=32)  # the others do not mind where the line is
     recipe = replace(RECIPE, steps=200, rate=0.05, shift=0, flip=False, **more)
     network = train(shape, given, recipe, 0, lambda *_: None)
-    said = network(given.pictures.permute(0, 3, 1, 2).float()).argmax(dim=1)
+    said = network(given.images.permute(0, 3, 1, 2).float()).argmax(dim=1)
     assert (said == torch.arange(400) % 4).float().mean() > 0.95
 
 
@@ -182,7 +182,7 @@ def test_it_starts_from_a_network_and_leaves_that_as_it_was() -> None:
     torch.testing.assert_close(after[-len(weights) :], weights, atol=1e-4, rtol=0)
 
 
-def test_views_grow_to_the_whole_picture() -> None:
+def test_views_grow_to_the_whole_image() -> None:
     shape = replace(SHAPE, height=16, width=24)
     sizes = [proden_fitting._grown(shape, done) for done in (0.0, 0.49, 0.5, 0.79, 0.8, 0.99)]
     assert sizes == [(12, 18), (12, 18), (14, 21), (14, 21), (16, 24), (16, 24)]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nextlabel.engine.plugins.parameters import validate
-from nextlabel.engine.plugins.projects import load_projects
 from nextlabel.engine.plugins.registry import Registry
+from nextlabel.engine.project_files import load_projects
 from nextlabel_plugins.learners.cnn import CNNParameters
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nextlabel.engine.plugins.projects import load_projects
 from nextlabel.engine.plugins.registry import Registry
+from nextlabel.engine.project_files import load_projects
 from nextlabel.testing import check_project
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from nextlabel.contracts.errors import NotReady
-from nextlabel.engine.context import Context
-from nextlabel.engine.jobs.queueing import catch_up
-from nextlabel.engine.process import alone
-from nextlabel.engine.training.retention import sweep
+from nextlabel.engine.process import file_lock
+from nextlabel.engine.scheduling import catch_up
+from nextlabel.engine.services import Services
+from nextlabel.engine.training.cleanup import sweep
 from nextlabel.store import jobs
 from nextlabel.store.jobs import JobRow, Kind, State
 
@@ -28,7 +28,7 @@ GRACE = 5.0
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 SLOTS: tuple[tuple[Kind, ...], ...] = (("train",), ("score", "import"))
-"""One job a slot at a time: new pictures are scored while a training runs."""
+"""One job a slot at a time: new images are scored while a training runs."""
 
 
 @dataclass
@@ -43,8 +43,8 @@ class Child:
 class Worker:
     """One for each home folder; a lock file holds a second one off."""
 
-    def __init__(self, context: Context, command: Callable[[JobRow], Sequence[str]]) -> None:
-        self._context = context
+    def __init__(self, services: Services, command: Callable[[JobRow], Sequence[str]]) -> None:
+        self._services = services
         self._command = command
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
         self._children: dict[tuple[Kind, ...], Child] = {}
@@ -54,7 +54,7 @@ class Worker:
         """Work until SIGTERM or SIGINT; jobs that run then are interrupted."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
-        with only_worker(self._context.home.root):
+        with worker_lock(self._services.home.root):
             self._recover()
             while not self._stopping:
                 with suppress(NotReady):  # the database is busy: look again, the jobs go on meanwhile
@@ -64,10 +64,10 @@ class Worker:
 
     def _recover(self) -> None:
         # the lock is ours, so whatever the table says still runs died with its worker
-        with self._context.database.write() as connection:
+        with self._services.database.write() as connection:
             jobs.interrupt_orphans(connection, self._owner, time.time())
-        sweep(self._context)
-        catch_up(self._context)
+        sweep(self._services)
+        catch_up(self._services)
 
     def _look(self) -> None:
         for slot in SLOTS:
@@ -81,17 +81,17 @@ class Worker:
                 self._stop_if_cancelled(child)
 
     def _claim(self, slot: tuple[Kind, ...]) -> None:
-        with self._context.database.read() as connection:
+        with self._services.database.read() as connection:
             if not jobs.waiting(connection, slot, self._owner):  # looking takes no write lock
                 return
-        with self._context.database.write() as connection:
+        with self._services.database.write() as connection:
             # nothing of this slot runs: what the table says of it was claimed as the database went away
             for number in jobs.claimed(connection, self._owner, slot):
                 jobs.finish(connection, number, self._owner, "interrupted", time.time(), error="it was never started")
             job = jobs.claim(connection, self._owner, slot, time.time())
         if job is None:
             return
-        log = self._context.home.job_log(job.id)
+        log = self._services.home.job_log(job.id)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             process = subprocess.Popen(  # noqa: S603 - our own command line
@@ -100,13 +100,13 @@ class Worker:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, **self._context.settings.environment()},
+                env={**os.environ, **self._services.settings.environment()},
             )
         self._children[slot] = Child(job, process)
 
     def _stop_if_cancelled(self, child: Child) -> None:
         if child.asked_to_stop is None:
-            with self._context.database.read() as connection:
+            with self._services.database.read() as connection:
                 row = jobs.get(connection, child.job.id)
             if row is not None and row.cancel:
                 child.asked_to_stop = time.monotonic()
@@ -121,11 +121,11 @@ class Worker:
         error: str | None = f"the job's process ended with {_said(code)} before it was done"
         if child.asked_to_stop is not None:
             state, error = ("interrupted" if self._stopping else "cancelled"), None
-        with self._context.database.write() as connection:
+        with self._services.database.write() as connection:
             # says nothing where the job wrote its own end
             jobs.finish(connection, child.job.id, self._owner, state, time.time(), None, error)
         if code:
-            self._context.home.sweep_unfinished(child.job.project)
+            self._services.home.sweep_unfinished(child.job.project)
 
     def _end_children(self) -> None:
         for child in self._children.values():
@@ -144,9 +144,9 @@ class Worker:
         self._stopping = True
 
 
-def only_worker(root: Path) -> AbstractContextManager[None]:
+def worker_lock(root: Path) -> AbstractContextManager[None]:
     """Hold the home folder's worker lock; Conflict where another process holds it."""
-    return alone(root / "worker.lock", f"another worker runs on {root}; one is enough")
+    return file_lock(root / "worker.lock", f"another worker runs on {root}; one is enough")
 
 
 def _said(code: int) -> str:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from nextlabel.contracts.errors import PluginError, ProjectError, suggest
-from nextlabel.contracts.records import Bounds, Record
+from nextlabel.contracts.plugin_records import Bounds, Record
 from nextlabel.engine.plugins.registry import Offer, Registry, resolve
 
 

@@ -15,15 +15,15 @@ from typing import Any, Generic, TypeVar
 import pluggy
 
 from nextlabel.contracts import hookspecs
-from nextlabel.contracts.errors import PluginError, Unknown, suggest
-from nextlabel.contracts.records import (
+from nextlabel.contracts.errors import NotFound, PluginError, suggest
+from nextlabel.contracts.plugin_records import (
     DatasetPlugin,
     LearnerPlugin,
     ProjectPlugin,
     Reference,
     StrategyPlugin,
 )
-from nextlabel.engine.plugins.unfit import unfit
+from nextlabel.engine.plugins.validate_records import unfit
 
 R = TypeVar("R")
 T = TypeVar("T", StrategyPlugin, LearnerPlugin, DatasetPlugin, ProjectPlugin)
@@ -100,15 +100,15 @@ class Registry:
         self.faults = tuple(collected)
 
     def strategy(self, name: str) -> StrategyPlugin:
-        """Return the strategy called `name`; Unknown names the nearest."""
+        """Return the strategy called `name`; NotFound names the nearest."""
         return _get("strategy", name, self.strategies)
 
     def learner(self, name: str) -> LearnerPlugin:
-        """Return the learner called `name`; Unknown names the nearest."""
+        """Return the learner called `name`; NotFound names the nearest."""
         return _get("learner", name, self.learners)
 
     def dataset(self, name: str) -> DatasetPlugin:
-        """Return the data set called `name`; Unknown names the nearest."""
+        """Return the data set called `name`; NotFound names the nearest."""
         return _get("data set", name, self.datasets)
 
     def check(self) -> None:
@@ -194,7 +194,7 @@ def _by_name(kind: str, offers: Sequence[Offer[T]], faults: list[Fault]) -> dict
 
 def _get(kind: str, name: str, offers: dict[str, Offer[T]]) -> T:
     if name not in offers:
-        raise Unknown.name(kind, name, offers)
+        raise NotFound.name(kind, name, offers)
     return offers[name].record
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nextlabel.contracts.items import FloatArray, IntArray
-from nextlabel.engine.progress.records import Confusion, Pair, Rates
+from nextlabel.contracts.data import FloatArray, IntArray
+from nextlabel.engine.progress.progress_records import Confusion, Pair, Rates
 
 _CHUNK = 65_536
 _SHOWN = 100

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from nextlabel.engine.progress.interval import wilson
-from nextlabel.engine.progress.records import Point, Standing
+from nextlabel.engine.progress.progress_records import Point, Standing
+from nextlabel.engine.progress.wilson import wilson
 from nextlabel.store.checkpoints import CheckpointRow
 
 _WAITS = ("worse than the live checkpoint", "there is no common hold-out")

@@ -9,18 +9,18 @@ from typing import TypeAlias
 
 import numpy as np
 
-from nextlabel.contracts.errors import NotReady, Unknown, Unprocessable
-from nextlabel.contracts.items import IntArray
-from nextlabel.engine.answers import Suggestion, Voice
-from nextlabel.engine.context import Context
+from nextlabel.contracts.data import IntArray
+from nextlabel.contracts.errors import NotFound, NotReady, Unprocessable
 from nextlabel.engine.progress import confusion as confusing
-from nextlabel.engine.progress.control import control, reasons
+from nextlabel.engine.progress.control_arm import control, reasons
 from nextlabel.engine.progress.curve import curve
-from nextlabel.engine.progress.doubts import doubtful
-from nextlabel.engine.progress.records import ClassTally, Confusion, Control, Labels, Listing, Point, Shown
-from nextlabel.engine.progress.snapshot import Snapshot, take
-from nextlabel.engine.training.scoring import decided
-from nextlabel.store import checkpoints, items, labels, projects, tallies
+from nextlabel.engine.progress.label_issues import doubtful
+from nextlabel.engine.progress.progress_records import ClassTally, Confusion, Control, Labels, Listing, Point, Shown
+from nextlabel.engine.progress.progress_view import Snapshot, take
+from nextlabel.engine.records import Suggestion, Voice
+from nextlabel.engine.scores import decided
+from nextlabel.engine.services import Services
+from nextlabel.store import checkpoints, items, labels, projects, statistics
 from nextlabel.store.checkpoint_files import CARD
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.items import ItemRow
@@ -34,22 +34,22 @@ Standing: TypeAlias = tuple[str, ...] | float | None
 class Progress:
     """One project's progress. Made for one request: what it has read, it does not read again."""
 
-    def __init__(self, context: Context, project: str) -> None:
-        self._context = context
+    def __init__(self, services: Services, project: str) -> None:
+        self._services = services
         self._project = project
 
     def curve(self) -> tuple[Point, ...]:
         """Return every checkpoint, oldest first; none before the data set has been read."""
-        with self._context.database.read() as connection:
+        with self._services.database.read() as connection:
             row = projects.get(connection, self._project)
             found = checkpoints.all(connection, self._project)
         return curve(found, row.live if row else None, self._kept)
 
     def labels(self) -> Labels:
         """Return who said how much, and of what. NotReady until the data set has been read."""
-        row = self._context.row(self._project)
-        with self._context.database.read() as connection:
-            annotators = tallies.by_annotator(connection, row.name, row.classes, time.time() - _HOUR)
+        row = self._services.row(self._project)
+        with self._services.database.read() as connection:
+            annotators = statistics.by_annotator(connection, row.name, row.classes, time.time() - _HOUR)
             live = checkpoints.get(connection, row.name, row.live) if row.live else None
             unseen = labels.count(connection, row.name, live.card["last_label"] if live else 0)
         recent = sum(one.recent for one in annotators if one.annotator != DATASET)
@@ -66,11 +66,11 @@ class Progress:
         return confusing.confusion(now.live.name, now.row.classes, counts, len(now.holdout) - len(held))
 
     def confused(self, true: str, predicted: str, page: int, size: int) -> Listing:
-        """Return held-out items of the class `true` that are taken for `predicted`; Unknown, and as `confusion`."""
+        """Return held-out items of the class `true` that are taken for `predicted`; NotFound, and as `confusion`."""
         now, held, truth, said = self._judged
         for name in (true, predicted):
             if name not in now.row.classes:
-                raise Unknown.name("class", name, now.row.classes)
+                raise NotFound.name("class", name, now.row.classes)
         row, column = (now.row.classes.index(name) for name in (true, predicted))
         return self._listing(held[(truth == row) & (said == column)], page, size)
 
@@ -92,21 +92,21 @@ class Progress:
         now = self._scored
         assert now.live is not None
         assert now.probabilities is not None
-        with self._context.database.read() as connection:
-            why = reasons(tallies.chosen_under(connection, self._project, now.live.name))
+        with self._services.database.read() as connection:
+            why = reasons(statistics.chosen_under(connection, self._project, now.live.name))
             asked = np.isin(now.full, np.fromiter(why, np.int64, len(why))) & (now.full < len(now.probabilities))
             asked[asked] = decided(now.probabilities, now.full[asked])
             places = now.full[asked]
-            known = tallies.spoken_of(connection, self._project, places, now.live.card["last_label"])
+            known = statistics.spoken_of(connection, self._project, places, now.live.card["last_label"])
         right = confusing.predicted(now.probabilities, places) == now.labels[asked]
         return control(now.live.name, why, known, places, right)
 
     @cached_property
     def _now(self) -> Snapshot:
-        row = self._context.row(self._project)
+        row = self._services.row(self._project)
         if not row.classes:
             raise Unprocessable(f"project {row.name!r} is a regression: it has no classes to compare")
-        return take(self._context, row)
+        return take(self._services, row)
 
     @cached_property
     def _scored(self) -> Snapshot:
@@ -135,7 +135,7 @@ class Progress:
         return tuple(ClassTally(name, int(full[k]), int(now.named[k])) for k, name in enumerate(now.row.classes))
 
     def _kept(self, row: CheckpointRow) -> bool:
-        return (self._context.home.at(row.folder) / CARD).is_file()
+        return (self._services.home.at(row.folder) / CARD).is_file()
 
     def _listing(self, positions: IntArray, page: int, size: int) -> Listing:
         pages = max(1, -(-len(positions) // size))
@@ -146,9 +146,9 @@ class Progress:
 
     def _shown(self, positions: IntArray) -> tuple[Shown, ...]:
         row, places = self._now.row, [int(position) for position in positions]
-        with self._context.database.read() as connection:
+        with self._services.database.read() as connection:
             found = items.by_positions(connection, row.name, places)
-            with self._context.keeper(row).at_present(connection) as state:
+            with self._services.label_state(row).current(connection) as state:
                 voices = {place: state.labels.voices(place) for place in places}
         return tuple(self._look(found[place], voices[place]) for place in places)
 

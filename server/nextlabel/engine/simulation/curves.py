@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from nextlabel.engine.simulation.annotating import EXACT
-from nextlabel.engine.simulation.simulating import Point
+from nextlabel.engine.simulation.annotators import EXACT
+from nextlabel.engine.simulation.simulate import Point
 
 LEVELS = (0.90, 0.95, 0.98)
 

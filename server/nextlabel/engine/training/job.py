@@ -8,24 +8,24 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items
 from nextlabel.contracts.errors import NextlabelError, PluginError, ProjectError, Unprocessable
-from nextlabel.contracts.items import FloatArray, GraphItems, IntArray, Items
-from nextlabel.contracts.roles import Learner, Model, Training
-from nextlabel.engine.checkpoints.models import Trained, read_model, write_model
-from nextlabel.engine.checkpoints.shipping import held_out_elsewhere
-from nextlabel.engine.context import Context
-from nextlabel.engine.jobs.queueing import queue_what_is_due
-from nextlabel.engine.pictures.images import unread
+from nextlabel.contracts.interfaces import Learner, Model, Training
+from nextlabel.engine.bundled_checkpoints import held_out_elsewhere
+from nextlabel.engine.checkpoints.serialization import Trained, read_model, write_model
+from nextlabel.engine.datasets.import_dataset import import_dataset
+from nextlabel.engine.images.image_items import unread
+from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.plugins.parameters import build
-from nextlabel.engine.plugins.projects import ProjectConfig
-from nextlabel.engine.pool.importing import import_dataset
-from nextlabel.engine.pool.state import PoolState
-from nextlabel.engine.seeds import derive
-from nextlabel.engine.training.judging import metrics
-from nextlabel.engine.training.keeping import Report, patiently, succeed
-from nextlabel.engine.training.retention import drop_old_scores, removed_on_failure
-from nextlabel.engine.training.scoring import open_scores, project_needs, score_pool
-from nextlabel.engine.training.verdicts import said_of_holdout, verdict_on
+from nextlabel.engine.project_files import ProjectConfig
+from nextlabel.engine.random_streams import derive
+from nextlabel.engine.scheduling import queue_what_is_due
+from nextlabel.engine.scores import open_scores, project_needs, score_pool
+from nextlabel.engine.services import Services
+from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failure
+from nextlabel.engine.training.commit import Report, patiently, succeed
+from nextlabel.engine.training.evaluation import metrics
+from nextlabel.engine.training.promotion import said_of_holdout, verdict_on
 from nextlabel.store import checkpoints, projects
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.jobs import JobRow
@@ -35,19 +35,19 @@ _FIT = 0.85
 """Share of a job's progress that is the fit; scoring is the rest."""
 
 
-def train(context: Context, job: JobRow, report: Report) -> None:
+def train(services: Services, job: JobRow, report: Report) -> None:
     """Run a claimed training job to its end.
 
     Its row says `succeeded` in the same transaction that makes the checkpoint visible.
     """
     began = time.time()
-    config = context.projects.get(job.project)
-    said = import_dataset(config, context.registry, context.settings, context.database, context.home)
+    config = services.projects.get(job.project)
+    said = import_dataset(config, services.registry, services.settings, services.database, services.home)
     if said is not None:
         print(said, flush=True)  # noqa: T201 - the job's log
-    row = context.row(config.name)
+    row = services.row(config.name)
     state = PoolState(row)
-    with context.database.read() as connection:
+    with services.database.read() as connection:
         state.catch_up(connection)
         number = checkpoints.next_number(connection, config.name)
         live = checkpoints.get(connection, config.name, row.live) if row.live else None
@@ -55,24 +55,24 @@ def train(context: Context, job: JobRow, report: Report) -> None:
     afresh = bool(job.parameters.get("afresh"))
     # what is made to ship can be made again in any home folder, whatever is registered there
     seed = derive(config.seed, "train", 1 if afresh else number)
-    items = context.items(state)
-    start = None if afresh or live is None else _start(context, live, row, config)
-    model = fit(context, config, state, items, seed, start, lambda done, said: report(done * _FIT, said))
-    scores = context.home.scores(config.name, f"{name}-{job.id}")
-    folder = context.home.checkpoint(config.name, name)
+    items = services.items(state)
+    start = None if afresh or live is None else _start(services, live, row, config)
+    model = fit(services, config, state, items, seed, start, lambda done, said: report(done * _FIT, said))
+    scores = services.home.scores(config.name, f"{name}-{job.id}")
+    folder = services.home.checkpoint(config.name, name)
     if folder.exists():  # written by a job that died before it reached the database
         shutil.rmtree(folder)
-    with removed_on_failure(context, scores, folder):
-        with context.home.new_directory(scores) as partial:
+    with removed_on_failure(services, scores, folder):
+        with services.home.new_directory(scores) as partial:
             names = score_pool(
                 model,
                 items,
-                project_needs(context.registry, config),
+                project_needs(services.registry, config),
                 partial,
                 seed,
                 lambda done: report(_FIT + done * (1 - _FIT) * 0.9, {}),
             )
-        positions, truth = _readable(items, *state.holdout_truth(context.pool(config.name).truth))
+        positions, truth = _readable(items, *state.holdout_truth(services.pool(config.name).truth))
         arrays = open_scores(scores)
         width = arrays["probabilities"].shape[1] if "probabilities" in arrays else 0
         if width != len(row.classes):
@@ -80,17 +80,17 @@ def train(context: Context, job: JobRow, report: Report) -> None:
         measured = {"labels": float((state.labelled & ~state.holdout).sum()), **metrics(arrays, positions, truth)}
         measured["seconds"] = round(time.time() - began, 3)
         how = Trained(name, seed, state.labels.last, measured, live.name if live and start else None)
-        with context.home.new_directory(folder) as partial:
+        with services.home.new_directory(folder) as partial:
             card = write_model(partial, model, items, config, row, how)
-        rival = patiently(lambda: said_of_holdout(context, config, items, positions), report)
+        rival = patiently(lambda: said_of_holdout(services, config, items, positions), report)
 
         def keep() -> None:
             now = time.time()
-            kept = context.home.name(folder)
-            with context.database.write() as connection:
+            kept = services.home.name(folder)
+            with services.database.write() as connection:
                 succeed(connection, job, measured, now)
                 # here, because what is live may have changed during the training
-                verdict = verdict_on(context.home, connection, config, arrays, positions, truth, rival)
+                verdict = verdict_on(services.home, connection, config, arrays, positions, truth, rival)
                 made = CheckpointRow(config.name, name, number, job.id, now, measured, card, verdict.reason, kept)
                 checkpoints.insert(connection, made)
                 checkpoints.insert_scoring(
@@ -99,7 +99,7 @@ def train(context: Context, job: JobRow, report: Report) -> None:
                     checkpoint=name,
                     rows=len(items),
                     arrays=names,
-                    folder=context.home.name(scores),
+                    folder=services.home.name(scores),
                     created=now,
                     last_label=state.labels.last,
                 )
@@ -108,7 +108,7 @@ def train(context: Context, job: JobRow, report: Report) -> None:
                 queue_what_is_due(connection, config)  # items and labels may have come during the training
 
         patiently(keep, report)
-    drop_old_scores(context, config.name)
+    drop_old_scores(services, config.name)
 
 
 def _readable(
@@ -119,20 +119,20 @@ def _readable(
     return positions[known], truth[known]
 
 
-def _start(context: Context, live: CheckpointRow, project: ProjectRow, config: ProjectConfig) -> Model | None:
+def _start(services: Services, live: CheckpointRow, project: ProjectRow, config: ProjectConfig) -> Model | None:
     """Return the live model to start from, or None where it cannot be read, or knows what is held out here."""
     if held_out_elsewhere(live, project, config):
         print(f"training starts afresh: {live.name} was made with another hold-out", flush=True)  # noqa: T201 - the job's log
         return None
     try:
-        return read_model(context.home.at(live.folder), context.registry)[0]
+        return read_model(services.home.at(live.folder), services.registry)[0]
     except NextlabelError as error:  # its learner is no longer installed, or its files are damaged
         print(f"training starts afresh, the live checkpoint cannot be read: {error}", flush=True)  # noqa: T201 - the job's log
         return None
 
 
 def fit(
-    context: Context,
+    services: Services,
     config: ProjectConfig,
     state: PoolState,
     items: Items,
@@ -141,7 +141,7 @@ def fit(
     report: Report,
 ) -> Model:
     """Train on everything but the hold-out, which a transductive learner sees unlabelled."""
-    record = context.registry.learner(config.learner.plugin)
+    record = services.registry.learner(config.learner.plugin)
     learner: Learner[object] = build(record, config.learner.parameters, "[learner]")
     targets = state.training_targets()
     if not targets.labelled.any():
@@ -159,12 +159,12 @@ def fit(
         classes=state.project.classes,
         progress=report,
         start=start,
-        features=feature_source(context, config, chosen),
+        features=feature_source(services, config, chosen),
     )
     return learner.fit(chosen, targets, training)
 
 
-def feature_source(context: Context, config: ProjectConfig, items: Items) -> Callable[[], FloatArray] | None:
+def feature_source(services: Services, config: ProjectConfig, items: Items) -> Callable[[], FloatArray] | None:
     """Return what reads the features the project names, or None where it names none."""
     project = config.learner.source()
     if project is None:
@@ -172,12 +172,12 @@ def feature_source(context: Context, config: ProjectConfig, items: Items) -> Cal
     where = f"[learner] features = {config.learner.features!r}"
 
     def read() -> FloatArray:
-        row = context.row(project)
-        with context.database.read() as connection:
+        row = services.row(project)
+        with services.database.read() as connection:
             live = checkpoints.get(connection, project, row.live) if row.live else None
         if live is None:
             raise ProjectError(f"{where}: project {project!r} has no live checkpoint")
-        model = read_model(context.home.at(live.folder), context.registry)[0]
+        model = read_model(services.home.at(live.folder), services.registry)[0]
         if not model.inductive:
             raise ProjectError(
                 f"{where}: its model knows only the items of project {project!r}; name one that answers new content"

@@ -12,7 +12,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 
 from nextlabel.contracts.errors import SettingsError
-from nextlabel.store.turn import PATIENCE
+from nextlabel.store.write_lock import PATIENCE
 
 
 def configuration(connection: Connection) -> Config:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask
 
-from nextlabel.web.context import take_project
-from nextlabel.web.pages import docs, findings, home, item, label, login, pool, predict, progress
+from nextlabel.web.pages import docs, home, item, item_lists, label, login, pool, predict, progress
+from nextlabel.web.request_context import take_project
 
 PROJECT_PAGES = (
     ("pages.predict", "Try it"),
@@ -24,6 +24,6 @@ def register(app: Flask) -> None:
     pages = Blueprint("pages", __name__)
     pages.url_value_preprocessor(take_project)
     pages.context_processor(lambda: {"project_pages": PROJECT_PAGES})
-    for page in (home, predict, label, progress, findings, pool, item, docs, login):
+    for page in (home, predict, label, progress, item_lists, pool, item, docs, login):
         page.add(pages)
     app.register_blueprint(pages)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
-from nextlabel.web.context import engine
+from nextlabel.web.request_context import engine
 
 
 def home() -> str:
     """List the projects, with what can be done with each, and what could not be loaded."""
     found = engine()
-    projects = [found.loop(name).status() for name in found.projects()]
+    projects = [found.project(name).status() for name in found.projects()]
     default = found.settings.default_project
-    # what a newcomer is sent to first: something that answers a picture at once
+    # what a newcomer is sent to first: something that answers an image at once
     ready = sorted((one for one in projects if one.live and one.kind == "image"), key=lambda one: one.name != default)
     return render_template(
         "home.html",

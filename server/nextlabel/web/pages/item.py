@@ -10,18 +10,18 @@ from typing import Any
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from nextlabel.contracts.errors import Malformed, NextlabelError, Unprocessable
-from nextlabel.engine.answers import ItemDetail, LabelInput
-from nextlabel.engine.serving.sureness import doubt
-from nextlabel.web import words
-from nextlabel.web.addresses import item_address, picture_address
-from nextlabel.web.asked.paths import ItemPath
-from nextlabel.web.asked.queries import ShownQuery, Who
-from nextlabel.web.context import loop
+from nextlabel.contracts.errors import BadRequest, NextlabelError, Unprocessable
+from nextlabel.engine.predict.uncertainty import doubt
+from nextlabel.engine.records import ItemDetail, LabelInput
+from nextlabel.web import text_format
 from nextlabel.web.openapi import address_of
 from nextlabel.web.pixels import small
 from nextlabel.web.problems import log_fault, status_of
-from nextlabel.web.reading import validated
+from nextlabel.web.request_context import current_project
+from nextlabel.web.request_parsing import validated
+from nextlabel.web.schemas.path_parameters import ItemPath
+from nextlabel.web.schemas.query_parameters import ShownQuery, Who
+from nextlabel.web.urls import image_address, item_address
 
 _DECIMAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
 
@@ -47,7 +47,7 @@ def say(item: str) -> BaseResponse:
     form = request.form
     said = Said(form.get("who", "").strip(), tuple(form.getlist("candidate")), form.get("value", "").strip())
     try:
-        loop().submit(_name(said.who), [_label(_named(item), form.get("say", ""), said)])
+        current_project().submit(_name(said.who), [_label(_named(item), form.get("say", ""), said)])
     except NextlabelError as error:
         log_fault(error)
         faults = error.faults if isinstance(error, Unprocessable) else ()
@@ -65,7 +65,7 @@ def add(pages: Blueprint) -> None:
 def _page(item: str, status: int, said: Said | None = None) -> Response:
     named = _named(item)
     query = validated(ShownQuery, request.args.to_dict())
-    found = loop()
+    found = current_project()
     detail = found.item(named)
     project = found.status()
     prediction = detail.prediction
@@ -81,10 +81,10 @@ def _page(item: str, status: int, said: Said | None = None) -> Response:
         here=_address(named, **terms),
         at=lambda other: _address(other, **terms),
         address=item_address(project.name)(named),
-        picture=picture_address(project.name)(named) if detail.item.media_type else None,
+        image=image_address(project.name)(named) if detail.item.media_type else None,
         small=detail.item.media_type is not None and small(named),
-        unsure=words.unsure(doubt(prediction.probabilities or {})) if prediction else "",
-        words=words,
+        unsure=text_format.unsure(doubt(prediction.probabilities or {})) if prediction else "",
+        words=text_format,
     )
     return make_response(page, status)
 
@@ -94,7 +94,7 @@ def _named(item: str) -> str:
 
 
 def _address(item: str, **terms: Any) -> str:
-    return url_for("pages.item", project=loop().config.name, item=item, **terms)
+    return url_for("pages.item", project=current_project().config.name, item=item, **terms)
 
 
 def _standing(detail: ItemDetail, who: str) -> Said:
@@ -118,10 +118,10 @@ def _label(item: str, how: str, said: Said) -> LabelInput:
     if how == "retract":
         return LabelInput(item, retract=True)
     if how != "label":
-        raise Malformed("the form says one of label, skip and retract")
+        raise BadRequest("the form says one of label, skip and retract")
     if said.value:
         return LabelInput(item, value=_number(said.value))
-    if not said.candidates and loop().status().task == "regression":
+    if not said.candidates and current_project().status().task == "regression":
         raise Unprocessable("write a value, or skip the item")
     if not said.candidates:
         raise Unprocessable("choose the classes it could be, or skip the item")

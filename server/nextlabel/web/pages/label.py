@@ -1,4 +1,4 @@
-"""GET /projects/<p>/label: the next pictures to label, one at a time or in a grid.
+"""GET /projects/<p>/label: the next images to label, one at a time or in a grid.
 
 The page is a frame; static/label/*.js fills it, through the routes everybody uses.
 """
@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
-from nextlabel.engine.serving.looking import SMALL
+from nextlabel.engine.predict.preview import SMALL
 from nextlabel.store.labels import DATASET
-from nextlabel.web.context import loop, settings
+from nextlabel.web.request_context import current_project, settings
 
 
 def label() -> str:
     """Show the page."""
-    found = loop()
+    found = current_project()
     return render_template(
         "label.html",
         project=found.status(),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from nextlabel.web.context import settings
-from nextlabel.web.guard import admit, local, same
+from nextlabel.web.request_context import settings
+from nextlabel.web.security import admit, local, same
 
 
 def login() -> str:

@@ -1,4 +1,4 @@
-"""GET and POST /projects/<p>/pool: the pool as thumbnails, and the door for new pictures."""
+"""GET and POST /projects/<p>/pool: the pool as thumbnails, and the door for new images."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from nextlabel.contracts.errors import NextlabelError, NotReady
-from nextlabel.engine.pool.gallery import GalleryPage
-from nextlabel.web import words
-from nextlabel.web.addresses import thumbnail_address
-from nextlabel.web.asked.queries import ShownQuery
-from nextlabel.web.context import loop, settings
+from nextlabel.engine.browse.gallery import GalleryPage
+from nextlabel.web import text_format
 from nextlabel.web.problems import log_fault, status_of
-from nextlabel.web.reading import picture_names, pictures, validated
+from nextlabel.web.request_context import current_project, settings
+from nextlabel.web.request_parsing import image_names, images, validated
+from nextlabel.web.schemas.query_parameters import ShownQuery
+from nextlabel.web.urls import thumbnail_address
 
 SHOWN = 60
 """Items on a page: even rows of 2, 3, 4, 5 and 6."""
@@ -24,7 +24,7 @@ _SIZE = 160
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of pictures that the form sent."""
+    """What became of images that the form sent."""
 
     new: int = 0
     known: int = 0
@@ -37,19 +37,19 @@ def pool() -> Response:
     return _page(200)
 
 
-def add_pictures() -> Response:
+def add_images() -> Response:
     """Add what the page's form sent; one that is refused does not keep the others out."""
-    found = loop()
+    found = current_project()
     try:
-        blobs = pictures(settings().max_item_bytes, settings().max_batch)
+        blobs = images(settings().max_item_bytes, settings().max_batch)
     except NextlabelError as error:
         log_fault(error)
         return _page(status_of(error), fault=str(error))
     counted: Counter[bool] = Counter()
     refused, worst = [], 200
-    for blob, name in zip(blobs, picture_names(), strict=True):
+    for blob, name in zip(blobs, image_names(), strict=True):
         try:
-            counted.update(one.new for one in found.add_pictures([blob]))
+            counted.update(one.new for one in found.upload_images([blob]))
         except NextlabelError as error:
             log_fault(error)
             worst = status_of(error)
@@ -61,12 +61,12 @@ def add_pictures() -> Response:
 def add(pages: Blueprint) -> None:
     """Add the page."""
     pages.add_url_rule("/projects/<project>/pool", view_func=pool)
-    pages.add_url_rule("/projects/<project>/pool", view_func=add_pictures, methods=["POST"])
+    pages.add_url_rule("/projects/<project>/pool", view_func=add_images, methods=["POST"])
 
 
 def _page(status: int, *, sent: Sent | None = None, fault: str = "") -> Response:
     query = validated(ShownQuery, request.args.to_dict())
-    found = loop()
+    found = current_project()
     project = found.status()
     shown: GalleryPage | None = None
     waits = ""
@@ -90,7 +90,7 @@ def _page(status: int, *, sent: Sent | None = None, fault: str = "") -> Response
         sent=sent,
         fault=fault,
         waits=waits,
-        words=words,
+        words=text_format,
         address=address,
         beside=query.terms("after", "before"),
         thumbnail=thumbnail_address(project.name, _SIZE),

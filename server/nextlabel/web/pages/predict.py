@@ -1,4 +1,4 @@
-"""GET and POST /projects/<p>/: send pictures, see their classes, what the model sees, and how sure it is."""
+"""GET and POST /projects/<p>/: send images, see their classes, what the model sees, and how sure it is."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, make_response, render_template, request
 
 from nextlabel.contracts.errors import NextlabelError
-from nextlabel.engine.answers import Prediction
-from nextlabel.engine.serving.looking import SMALL, Look
-from nextlabel.engine.serving.sureness import doubt
-from nextlabel.web.context import loop, settings
+from nextlabel.engine.predict.preview import SMALL, Look
+from nextlabel.engine.predict.uncertainty import doubt
+from nextlabel.engine.records import Prediction
 from nextlabel.web.problems import log_fault, status_of
-from nextlabel.web.reading import picture_names, pictures
-from nextlabel.web.words import cut_off, unsure
+from nextlabel.web.request_context import current_project, settings
+from nextlabel.web.request_parsing import image_names, images
+from nextlabel.web.text_format import cut_off, unsure
 
 _DRAWN = 960
-"""Longest side at which the sent picture is drawn, in pixels."""
+"""Longest side at which the sent image is drawn, in pixels."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One of several pictures: its prediction, or why there is none."""
+    """One of several images: its prediction, or why there is none."""
 
     name: str
     look: Look | None = None
@@ -35,48 +35,48 @@ class Row:
 
     @property
     def remarks(self) -> list[str]:
-        """Between what the model wavers, and how little of the picture it sees; nothing of either where all is well."""
+        """Between what the model wavers, and how little of the image it sees; nothing of either where all is well."""
         if self.look is None or self.found is None:
             return []
         return [word for word in (unsure(doubt(self.found.probabilities or {})), cut_off(self.look)) if word]
 
 
 def predict() -> Response:
-    """Show where to send pictures, or what the project takes instead."""
+    """Show where to send images, or what the project takes instead."""
     return _page(200)
 
 
-def try_pictures() -> Response:
+def try_images() -> Response:
     """Show the answer to what the page's form sent; what is wrong with it stands on the page too.
 
-    One picture is shown with what the model sees of it, unless the address asks for a list; of
+    One image is shown with what the model sees of it, unless the address asks for a list; of
     several, one that is refused does not keep the others from their answers.
     """
-    found = loop()  # a project that is not there has no page
+    found = current_project()  # a project that is not there has no page
     try:
-        blobs = pictures(settings().max_upload_bytes, settings().max_batch)
+        blobs = images(settings().max_upload_bytes, settings().max_batch)
         if len(blobs) == 1 and "list" not in request.args:
             return _page(200, **_shown(found.look(blobs[0])))
     except NextlabelError as error:
         log_fault(error)
         return _page(status_of(error), fault=str(error))
-    return _page(200, rows=[_row(blob, name) for blob, name in zip(blobs, picture_names(), strict=True)])
+    return _page(200, rows=[_row(blob, name) for blob, name in zip(blobs, image_names(), strict=True)])
 
 
 def add(pages: Blueprint) -> None:
     """Add the page."""
     pages.add_url_rule("/projects/<project>/", view_func=predict)
-    pages.add_url_rule("/projects/<project>/", view_func=try_pictures, methods=["POST"])
+    pages.add_url_rule("/projects/<project>/", view_func=try_images, methods=["POST"])
 
 
 def _page(status: int, **shown: object) -> Response:
     limits = {"limit": settings().max_upload_bytes, "most": settings().max_batch}
-    return make_response(render_template("predict.html", project=loop().status(), **limits, **shown), status)
+    return make_response(render_template("predict.html", project=current_project().status(), **limits, **shown), status)
 
 
 def _row(blob: bytes, name: str) -> Row:
     try:
-        return Row(name, loop().look(blob))
+        return Row(name, current_project().look(blob))
     except NextlabelError as error:
         log_fault(error)
         return Row(name, fault=str(error))

@@ -12,13 +12,13 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from werkzeug.wrappers import Response as BaseResponse
 
 from nextlabel.contracts.errors import NextlabelError, NotReady, Unprocessable
-from nextlabel.web import figures, words
-from nextlabel.web.asked.progress import Action, OlderQuery, ProgressQuery
-from nextlabel.web.context import engine, loop, own_job
+from nextlabel.web import number_format, text_format
 from nextlabel.web.learning_curve import learning_curve
-from nextlabel.web.pages.findings import SECTION, looks
+from nextlabel.web.pages.item_lists import SECTION, looks
 from nextlabel.web.problems import log_fault, status_of
-from nextlabel.web.reading import validated
+from nextlabel.web.request_context import current_project, engine, own_job
+from nextlabel.web.request_parsing import validated
+from nextlabel.web.schemas.progress_parameters import Action, OlderQuery, ProgressQuery
 
 T = TypeVar("T")
 _JOBS = 8
@@ -33,7 +33,7 @@ def progress() -> Response:
 
 def act() -> BaseResponse:
     """Do what a button asks; what is wrong with it stands on the page."""
-    found = loop()  # a project that is not there has no page
+    found = current_project()  # a project that is not there has no page
     project = found.config.name
     try:
         asked = validated(Action, request.form.to_dict())
@@ -55,7 +55,7 @@ def act() -> BaseResponse:
 def jobs() -> str:
     """Show a project's jobs, the newest first."""
     before = validated(OlderQuery, request.args.to_dict()).before
-    project = loop().status()
+    project = current_project().status()
     return render_template("progress-jobs.html", project=project, **_jobs(project.name, _PAGE_OF_JOBS, before))
 
 
@@ -67,7 +67,7 @@ def add(pages: Blueprint) -> None:
 
 
 def _page(status: int, said: str = "", fault: str = "") -> Response:
-    found = loop()
+    found = current_project()
     project = found.status()
     told = found.progress()
     points = told.curve()
@@ -93,8 +93,8 @@ def _page(status: int, said: str = "", fault: str = "") -> Response:
         unscored=unscored,
         control=control,
         share=found.config.labels.control,
-        figures=figures,
-        words=words,
+        figures=number_format,
+        words=text_format,
         **looks(project.name, contested, doubtful),
         **_jobs(project.name, _JOBS),
     )
@@ -108,8 +108,8 @@ def _jobs(project: str, most: int, before: int | None = None) -> dict[str, objec
         "jobs": shown,
         "older": shown[-1].job if len(found) > most else None,
         "running": [job.job for job in shown if job.finished is None],
-        "lasted": figures.lasted,
-        "moment": words.moment,
+        "lasted": number_format.lasted,
+        "moment": text_format.moment,
     }
 
 
@@ -123,7 +123,7 @@ def _or_why(tell: Callable[[], T]) -> tuple[T | None, str]:
 
 def _said(asked: ProgressQuery) -> str:
     """Return what was just done, as it is now: the address may be an old one."""
-    found = loop()
+    found = current_project()
     if asked.promoted is not None:
         live = found.status().live
         if asked.promoted == live:

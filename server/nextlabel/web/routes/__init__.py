@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask_openapi3.openapi import OpenAPI
 
-from nextlabel.web.context import take_project
 from nextlabel.web.openapi import routes
+from nextlabel.web.request_context import take_project
 from nextlabel.web.routes import items, labels, predict, query, ready, server, status, work
 
 

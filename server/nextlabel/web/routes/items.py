@@ -1,4 +1,4 @@
-"""The pool: POST /items, GET /items, an item, its picture."""
+"""The pool: POST /items, GET /items, an item, its image."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from hashlib import sha256
 
 from flask import Response, request
 
-from nextlabel.engine.answers import ItemSummary
-from nextlabel.engine.pictures.thumbnails import MEDIA_TYPE
-from nextlabel.web.addresses import picture_address
-from nextlabel.web.answers import plain
-from nextlabel.web.asked.paths import ItemPath
-from nextlabel.web.asked.queries import ImageQuery, ItemsQuery
-from nextlabel.web.context import loop, settings
+from nextlabel.engine.images.thumbnails import MEDIA_TYPE
+from nextlabel.engine.records import ItemSummary
 from nextlabel.web.openapi import Routes
-from nextlabel.web.reading import pictures
-from nextlabel.web.replies.base import render
-from nextlabel.web.replies.pool import IdsReply, ItemDetailReply, ItemReply, ItemsReply, VoiceReply
+from nextlabel.web.openapi_responses import plain
+from nextlabel.web.request_context import current_project, settings
+from nextlabel.web.request_parsing import images
 from nextlabel.web.routes.labels import said
 from nextlabel.web.routes.predict import prediction
+from nextlabel.web.schemas.path_parameters import ItemPath
+from nextlabel.web.schemas.pool_responses import IdsReply, ItemDetailReply, ItemReply, ItemsReply, VoiceReply
+from nextlabel.web.schemas.query_parameters import ImageQuery, ItemsQuery
+from nextlabel.web.schemas.response_base import render
+from nextlabel.web.urls import image_address
 
 _KEPT = {"Cache-Control": "private, max-age=3600"}
 _MADE = 1
@@ -26,17 +26,17 @@ _MADE = 1
 
 
 def add_items() -> Response:
-    """Add pictures to the pool.
+    """Add images to the pool.
 
     The same content twice is one item. Scoring is queued.
     """
-    added = loop().add_pictures(pictures(settings().max_item_bytes, settings().max_batch))
+    added = current_project().upload_images(images(settings().max_item_bytes, settings().max_batch))
     return render(IdsReply(ids=[one.id for one in added], new=[one.new for one in added]), 201)
 
 
 def list_items(query: ItemsQuery) -> Response:
     """List the pool, a page at a time."""
-    found = loop()
+    found = current_project()
     page = found.items(query.state, query.after, query.limit)
     name = found.config.name
     return render(ItemsReply(project=name, items=[_summary(name, item) for item in page.items], after=page.after))
@@ -44,7 +44,7 @@ def list_items(query: ItemsQuery) -> Response:
 
 def item(path: ItemPath) -> Response:
     """Show an item: who says what of it, and all that was ever said."""
-    found = loop()
+    found = current_project()
     detail = found.item(path.item)
     reply = ItemDetailReply(
         **dict(_summary(found.config.name, detail.item)),
@@ -56,13 +56,13 @@ def item(path: ItemPath) -> Response:
 
 
 def image(path: ItemPath, query: ImageQuery) -> Response:
-    """Show an item's picture.
+    """Show an item's image.
 
     As it was given, or as a thumbnail.
     """
     if query.size is not None:
         return _thumbnail(path.item, query.size)
-    data, kind = loop().image(path.item)
+    data, kind = current_project().image(path.item)
     # an item's content never changes: uploads are named by it, data sets are read once
     return Response(data, content_type=kind, headers=_KEPT)
 
@@ -72,18 +72,18 @@ def add(api: Routes) -> None:
     api.post(
         "/items",
         responses=api.says({201: api.json(IdsReply)}, 400, 404, 413, 415, 422, 503),
-        openapi_extensions=api.takes_pictures(),
+        openapi_extensions=api.takes_images(),
     )(add_items)
     api.get("/items", responses=api.says({200: api.json(ItemsReply)}, 404, 422, 503))(list_items)
     api.get("/items/<path:item>", responses=api.says({200: api.json(ItemDetailReply)}, 404, 503))(item)
-    picture = plain("The picture, as it was given, or small", "image/png", "image/jpeg", "image/webp")
+    image_reply = plain("The image, as it was given, or small", "image/png", "image/jpeg", "image/webp")
     unchanged = {"description": "as the ETag that was sent says"}
-    answers = {200: picture, 304: unchanged}
+    answers = {200: image_reply, 304: unchanged}
     api.get("/items/<path:item>/image", responses=api.says(answers, 404, 410, 413, 415, 422, 503))(image)
 
 
 def _thumbnail(item: str, size: int) -> Response:
-    small = loop().thumbnail(item, size)
+    small = current_project().thumbnail(item, size)
     # what it is made from, not what it is: so nothing is read of what a browser has already
     tag = sha256(f"{_MADE} {small.name}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
     known = request.if_none_match.contains(tag)
@@ -95,7 +95,7 @@ def _thumbnail(item: str, size: int) -> Response:
 def _summary(project: str, found: ItemSummary) -> ItemReply:
     return ItemReply(
         id=found.id,
-        url=picture_address(project)(found.id) if found.media_type else None,
+        url=image_address(project)(found.id) if found.media_type else None,
         state=found.state,
         holdout=found.holdout,
         media_type=found.media_type,

@@ -9,14 +9,14 @@ from itertools import chain, islice
 from flask import Response, request
 
 from nextlabel.contracts.errors import TooLarge
-from nextlabel.engine.answers import HistoryRow, LabelInput
-from nextlabel.engine.exchange import json_lines, tables
-from nextlabel.web.asked.bodies import CandidatesLabel, Label, Labels, SkipLabel, ValueLabel
-from nextlabel.web.asked.queries import HistoryQuery
-from nextlabel.web.context import loop, settings
+from nextlabel.engine.records import HistoryRow, LabelInput
+from nextlabel.import_export.formats import csv, jsonl
 from nextlabel.web.openapi import Routes
-from nextlabel.web.replies.base import render
-from nextlabel.web.replies.labelling import AcceptedReply, HistoryLabel, HistoryReply
+from nextlabel.web.request_context import current_project, settings
+from nextlabel.web.schemas.label_responses import AcceptedReply, HistoryLabel, HistoryReply
+from nextlabel.web.schemas.query_parameters import HistoryQuery
+from nextlabel.web.schemas.request_bodies import CandidatesLabel, Label, Labels, SkipLabel, ValueLabel
+from nextlabel.web.schemas.response_base import render
 
 _AT_A_TIME = 500
 """Rows sent at a time: one by one, each would be a packet of its own."""
@@ -30,13 +30,13 @@ def submit(body: Labels) -> Response:
     most = settings().max_labels
     if len(body.labels) > most:
         raise TooLarge(f"at most {most:,} labels are taken at a time, not {len(body.labels):,}")
-    accepted = loop().submit(body.annotator, [_given(label) for label in body.labels], body.key)
+    accepted = current_project().submit(body.annotator, [_given(label) for label in body.labels], body.key)
     return render(AcceptedReply(accepted=accepted), 201)
 
 
 def history(query: HistoryQuery) -> Response:
     """Stream every label ever stored, oldest first."""
-    found = loop()
+    found = current_project()
     rows = found.history()
     first = list(islice(rows, 1))  # so that what is wrong is said before the answer has begun
     kind, write = _FORMATS[query.format]
@@ -54,7 +54,7 @@ def add(api: Routes) -> None:
 
 def said(row: HistoryRow) -> HistoryLabel:
     """Return a row of the history with exactly one of candidates, value, skip and retract."""
-    return HistoryLabel.model_validate(json_lines.fields(row))
+    return HistoryLabel.model_validate(jsonl.fields(row))
 
 
 def _given(label: Label) -> LabelInput:
@@ -68,7 +68,7 @@ def _given(label: Label) -> LabelInput:
 def _as_json(project: str, rows: Iterator[HistoryRow]) -> Iterator[str]:
     yield f'{{"project":{json.dumps(project)},"labels":['
     comma = ""
-    for row in json_lines.write(rows):
+    for row in jsonl.write(rows):
         yield comma + row.rstrip("\n")
         comma = ",\n"
     yield "]}\n"
@@ -76,6 +76,6 @@ def _as_json(project: str, rows: Iterator[HistoryRow]) -> Iterator[str]:
 
 _FORMATS: dict[str, tuple[str, Callable[[str, Iterator[HistoryRow]], Iterator[str]]]] = {
     "json": ("application/json", _as_json),
-    "jsonl": ("application/jsonl", lambda _project, rows: json_lines.write(rows)),
-    "csv": ("text/csv; charset=utf-8; header=present", lambda _project, rows: tables.write(rows)),
+    "jsonl": ("application/jsonl", lambda _project, rows: jsonl.write(rows)),
+    "csv": ("text/csv; charset=utf-8; header=present", lambda _project, rows: csv.write(rows)),
 }

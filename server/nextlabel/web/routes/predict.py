@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from nextlabel.engine.answers import Prediction, Predictions
-from nextlabel.web.asked.bodies import PredictBody, PredictIds
-from nextlabel.web.asked.queries import PredictQuery
-from nextlabel.web.context import loop, settings
+from nextlabel.engine.records import Prediction, Predictions
 from nextlabel.web.openapi import Routes
-from nextlabel.web.reading import is_json, json_body, pictures
-from nextlabel.web.replies.base import render
-from nextlabel.web.replies.predictions import (
+from nextlabel.web.request_context import current_project, settings
+from nextlabel.web.request_parsing import images, is_json, json_body
+from nextlabel.web.schemas.prediction_responses import (
     AnyPrediction,
     ClassPrediction,
     OneClass,
@@ -20,16 +17,19 @@ from nextlabel.web.replies.predictions import (
     Several,
     ValuePrediction,
 )
+from nextlabel.web.schemas.query_parameters import PredictQuery
+from nextlabel.web.schemas.request_bodies import PredictBody, PredictIds
+from nextlabel.web.schemas.response_base import render
 
 
 def predict(query: PredictQuery) -> Response:
-    """Predict pictures, vectors, or items of the pool.
+    """Predict images, vectors, or items of the pool.
 
-    One picture is answered with its class, several with a list in the order sent.
+    One image is answered with its class, several with a list in the order sent.
     """
     if is_json(request.mimetype):
         return _render(_predict_json(), query.top, listed=True)
-    found = loop().predict_images(pictures(settings().max_upload_bytes, settings().max_batch))
+    found = current_project().predict_images(images(settings().max_upload_bytes, settings().max_batch))
     return _render(found, query.top, listed=False)
 
 
@@ -38,13 +38,17 @@ def add(api: Routes) -> None:
     api.post(
         "/predict",
         responses=api.says({200: api.json(PredictReply)}, 400, 404, 410, 413, 415, 422, 503),
-        openapi_extensions=api.takes_pictures(PredictBody),
+        openapi_extensions=api.takes_images(PredictBody),
     )(predict)
 
 
 def _predict_json() -> Predictions:
     asked = json_body(PredictBody).root
-    return loop().predict_ids(asked.ids) if isinstance(asked, PredictIds) else loop().predict_vectors(asked.vectors)
+    return (
+        current_project().predict_ids(asked.ids)
+        if isinstance(asked, PredictIds)
+        else current_project().predict_vectors(asked.vectors)
+    )
 
 
 def _render(found: Predictions, top: int | None, *, listed: bool) -> Response:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from nextlabel.engine.answers import QueryAnswer
-from nextlabel.web.addresses import picture_address
-from nextlabel.web.asked.paths import QueryPath
-from nextlabel.web.asked.queries import QueryQuery
-from nextlabel.web.context import loop
+from nextlabel.engine.records import QueryAnswer
 from nextlabel.web.openapi import Routes
-from nextlabel.web.replies.base import render
-from nextlabel.web.replies.labelling import QueryItemReply, QueryReply, ReleasedReply, SuggestionReply
+from nextlabel.web.request_context import current_project
+from nextlabel.web.schemas.label_responses import QueryItemReply, QueryReply, ReleasedReply, SuggestionReply
+from nextlabel.web.schemas.path_parameters import QueryPath
+from nextlabel.web.schemas.query_parameters import QueryQuery
+from nextlabel.web.schemas.response_base import render
+from nextlabel.web.urls import image_address
 
 
 def query(query: QueryQuery) -> Response:
@@ -21,22 +21,22 @@ def query(query: QueryQuery) -> Response:
     """
     # HEAD must change nothing, and nobody would see what it leases
     annotator = None if request.method == "HEAD" else query.annotator
-    return _render(loop().query(query.size, query.strategy, annotator))
+    return _render(current_project().query(query.size, query.strategy, annotator))
 
 
 def stored(path: QueryPath) -> Response:
     """Show a query as it was answered."""
-    return _render(loop().stored_query(path.query))
+    return _render(current_project().stored_query(path.query))
 
 
 def replay(path: QueryPath) -> Response:
     """Choose again from a query's record: the same answer, or 410 once its scores are gone."""
-    return _render(loop().replay(path.query))
+    return _render(current_project().replay(path.query))
 
 
 def hand_back(path: QueryPath) -> Response:
     """Hand a query's leases back."""
-    return render(ReleasedReply(query=path.query, released=loop().hand_back(path.query)))
+    return render(ReleasedReply(query=path.query, released=current_project().hand_back(path.query)))
 
 
 def add(api: Routes) -> None:
@@ -49,7 +49,7 @@ def add(api: Routes) -> None:
 
 
 def _render(answer: QueryAnswer) -> Response:
-    address = picture_address(answer.project)
+    address = image_address(answer.project)
     items = [
         QueryItemReply.model_construct(
             id=item.id,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from flask import Response
 
 from nextlabel.contracts.errors import NotReady
-from nextlabel.web.context import loop
 from nextlabel.web.openapi import OPEN, Routes
-from nextlabel.web.replies.base import render
-from nextlabel.web.replies.work import ReadyReply
+from nextlabel.web.request_context import current_project
+from nextlabel.web.schemas.job_responses import ReadyReply
+from nextlabel.web.schemas.response_base import render
 
 
 def readyz() -> Response:
     """Tell whether the project can predict."""
-    found = loop()
+    found = current_project()
     if not found.ready():
         missing = found.status().missing
         why = "" if missing is None else f": {missing}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Response, current_app
 from pydantic_core import to_json
 
-from nextlabel.web.answers import plain
-from nextlabel.web.context import engine
 from nextlabel.web.metrics import scrape
 from nextlabel.web.openapi import OPEN, Application, Routes
-from nextlabel.web.replies.base import render
-from nextlabel.web.replies.work import AliveReply
+from nextlabel.web.openapi_responses import plain
+from nextlabel.web.request_context import engine
+from nextlabel.web.schemas.job_responses import AliveReply
+from nextlabel.web.schemas.response_base import render
 
 
 def info() -> Response:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from flask import Response
 
-from nextlabel.web.context import loop
 from nextlabel.web.openapi import Routes
-from nextlabel.web.replies.base import render
-from nextlabel.web.replies.status import StatusReply
+from nextlabel.web.request_context import current_project
+from nextlabel.web.schemas.response_base import render
+from nextlabel.web.schemas.status_responses import StatusReply
 
 
 def status() -> Response:
     """Tell where a project stands: its labels, its live checkpoint, its next training, its goal."""
-    return render(StatusReply.model_validate(loop().standing()))
+    return render(StatusReply.model_validate(current_project().standing()))
 
 
 def add(api: Routes) -> None:

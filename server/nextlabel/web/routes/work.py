@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from flask import Response
 
-from nextlabel.web.asked.paths import CheckpointPath, JobPath
-from nextlabel.web.asked.queries import JobsQuery
-from nextlabel.web.context import engine, loop, own_job, project
 from nextlabel.web.openapi import Routes
-from nextlabel.web.replies.base import render
-from nextlabel.web.replies.work import CheckpointReply, CheckpointsReply, JobQueuedReply, JobReply, JobsReply
+from nextlabel.web.request_context import current_project, engine, own_job, project
+from nextlabel.web.schemas.job_responses import CheckpointReply, CheckpointsReply, JobQueuedReply, JobReply, JobsReply
+from nextlabel.web.schemas.path_parameters import CheckpointPath, JobPath
+from nextlabel.web.schemas.query_parameters import JobsQuery
+from nextlabel.web.schemas.response_base import render
 
 
 def train() -> Response:
     """Queue a training."""
-    job = loop().train()
+    job = current_project().train()
     return render(JobQueuedReply(job=job), 202, headers={"Location": f"/jobs/{job}"})
 
 
 def jobs(query: JobsQuery) -> Response:
     """List jobs, the newest first: a project's, or at the root those of all."""
-    named = loop().config.name if project() is not None else None
+    named = current_project().config.name if project() is not None else None
     found = engine().jobs(named, query.limit, query.before)
     return render(JobsReply(jobs=[JobReply.model_validate(job) for job in found]))
 
@@ -38,14 +38,14 @@ def cancel(path: JobPath) -> Response:
 
 def checkpoints() -> Response:
     """List a project's checkpoints."""
-    found = loop()
+    found = current_project()
     replies = [CheckpointReply.model_validate(checkpoint) for checkpoint in found.checkpoints()]
     return render(CheckpointsReply(project=found.config.name, checkpoints=replies))
 
 
 def promote(path: CheckpointPath) -> Response:
     """Make a checkpoint the live one: forward, or back."""
-    return render(CheckpointReply.model_validate(loop().promote(path.checkpoint)))
+    return render(CheckpointReply.model_validate(current_project().promote(path.checkpoint)))
 
 
 def add(api: Routes) -> None:

@@ -3,7 +3,7 @@
 import * as said from "./said.js";
 
 const here = (id) => document.getElementById(id);
-const PICTURES_KEPT = 50;  // of answered items, for undoing; older ones are fetched again
+const IMAGES_KEPT = 50;  // of answered items, for undoing; older ones are fetched again
 
 export class Desk extends EventTarget {
   view;
@@ -58,7 +58,7 @@ export class Desk extends EventTarget {
     const label = this.#picker.label;
     if (!this.view.showing) return;
     if (!label) this.#complain(this.#picker.lacking());
-    else if (!items.length) this.#complain("Mark pictures first: a click, or the arrows and Space.");
+    else if (!items.length) this.#complain("Mark images first: a click, or the arrows and Space.");
     else this.#give(items, label, this.#picker.words);
   }
 
@@ -92,12 +92,12 @@ export class Desk extends EventTarget {
   #give(items, what, words) {
     this.#outbox.add(this.#annotator, items.map(({ id }) => ({ id, ...what })));
     this.#past.push({ view: this.view, annotator: this.#annotator, items, chosen: this.#picker.saved });
-    for (const item of this.#past.at(-PICTURES_KEPT - 1)?.items ?? []) item.picture = null;
+    for (const item of this.#past.at(-IMAGES_KEPT - 1)?.items ?? []) item.image = null;
     this.supply.answered(items);
     this.view.done();
     this.tell();
-    const which = items.length > 1 ? `${said.several(items.length, "picture")}: ` : "";
-    // whoever hears the page is told of the next picture too; below the buttons it would seem to speak of the last one
+    const which = items.length > 1 ? `${said.several(items.length, "image")}: ` : "";
+    // whoever hears the page is told of the next image too; below the buttons it would seem to speak of the last one
     const next = document.createElement("span");
     next.className = "unseen";
     next.textContent = this.view.showing ? here("guess").textContent : "";

@@ -1,4 +1,4 @@
-// Many pictures at a time: one answer for all that are marked, the others stay.
+// Many images at a time: one answer for all that are marked, the others stay.
 
 import * as said from "./said.js";
 import { look } from "./single.js";
@@ -94,7 +94,7 @@ export class Grid {
     this.#focus();
   }
 
-  // Back to the pictures, after the mouse was somewhere else.
+  // Back to the images, after the mouse was somewhere else.
   settle() {
     this.#focus();
   }
@@ -123,8 +123,8 @@ export class Grid {
 
   words() {
     const count = this.#marked.size;
-    if (!count) return this.#picker.words ? `Mark the pictures that are ${this.#picker.words}` : "";
-    const what = said.several(count, "picture");
+    if (!count) return this.#picker.words ? `Mark the images that are ${this.#picker.words}` : "";
+    const what = said.several(count, "image");
     return this.#picker.words ? `${what}: ${this.#picker.words}` : what;
   }
 
@@ -167,7 +167,7 @@ export class Grid {
     caption.textContent = item.suggestion ? `${item.suggestion.label} · ${said.percent(item.suggestion.probability)}` : "";
     option.append(look(item, this.#small), caption);
     option.title = said.why(item);
-    option.setAttribute("aria-label", `Picture to label ${item.id}. ${said.guess(item)}`);
+    option.setAttribute("aria-label", `Image to label ${item.id}. ${said.guess(item)}`);
     return option;
   }
 
@@ -206,7 +206,7 @@ export class Grid {
     const [name, ...others] = this.#picker.names;
     const fitting = this.#tiles.filter(({ item }) => fits(item, name)).length;
     here("alike").hidden = others.length > 0 || !fitting;
-    this.#mark.textContent = `Mark the ${said.several(fitting, "picture")} the model takes for ${name}`;
+    this.#mark.textContent = `Mark the ${said.several(fitting, "image")} the model takes for ${name}`;
   }
 
   #markAlike() {
@@ -223,7 +223,7 @@ function fits(item, name) {
   return name !== undefined && item.suggestion?.label === name;
 }
 
-// Pictures the model takes for the same class stand together, the surest first.
+// Images the model takes for the same class stand together, the surest first.
 function alike(items) {
   const name = (item) => item.suggestion?.label ?? "";
   const share = (item) => item.suggestion?.probability ?? 0;

@@ -74,7 +74,7 @@ export function listen(desk, picker) {
       picker.answer(place);
       if (!desk.view.subject.length) return;
       desk.send();
-      // the next key is an answer of its own; one picture alone clears this itself, or shows what was undone
+      // the next key is an answer of its own; one image alone clears this itself, or shows what was undone
       if (desk.view.name === "many") picker.clear();
     };
   }

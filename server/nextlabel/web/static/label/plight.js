@@ -7,7 +7,7 @@ export function plight(trouble, standing, places) {
 }
 
 function parts(trouble, standing, { waiting, login, pool }) {
-  if (!trouble) return ["Fetching pictures …"];
+  if (!trouble) return ["Fetching images …"];
   const { status, detail } = trouble;
   if (status === 200) return nothing(standing, pool);
   if (status === 0) return ["Waiting for the connection: all that was at hand is answered.", ...(waiting ? [" Your answers are kept here."] : [])];
@@ -19,9 +19,9 @@ function parts(trouble, standing, { waiting, login, pool }) {
 
 function nothing(standing, pool) {
   if (standing && standing.items === 0) {
-    return ["There is nothing to label yet. Add pictures in the ", link(pool, "pool"), "; they appear here by themselves."];
+    return ["There is nothing to label yet. Add images in the ", link(pool, "pool"), "; they appear here by themselves."];
   }
-  if (standing && standing.open === 0) return ["All is labelled. Thank you! New pictures appear here by themselves."];
+  if (standing && standing.open === 0) return ["All is labelled. Thank you! New images appear here by themselves."];
   return ["Nothing to label for you just now: what is open is with others, or you have answered it or skipped it. This page looks again by itself."];
 }
 

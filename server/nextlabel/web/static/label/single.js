@@ -1,9 +1,9 @@
-// One large picture at a time.
+// One large image at a time.
 
 import * as said from "./said.js";
 
 const here = (id) => document.getElementById(id);
-const AHEAD = 2;  // pictures kept decoded
+const AHEAD = 2;  // images kept decoded
 
 export class Single {
   name = "one";
@@ -88,13 +88,13 @@ export class Single {
     this.#frame.replaceChildren(...(item ? [look(item, this.#small)] : []));
     here("guess").textContent = item ? said.guess(item) : "";
     here("why").textContent = item ? said.why(item) : "";
-    for (const next of this.#supply.ready().filter((other) => other !== item).slice(0, AHEAD)) next.picture.warm();
+    for (const next of this.#supply.ready().filter((other) => other !== item).slice(0, AHEAD)) next.image.warm();
   }
 }
 
-// An item as it is shown: its picture, or why there is none.
+// An item as it is shown: its image, or why there is none.
 export function look(item, small) {
-  const { image, broken } = item.picture;
+  const { element: image, broken } = item.image;
   if (image) {
     image.classList.toggle("pixels", Math.max(image.naturalWidth, image.naturalHeight) <= small);
     return image;
@@ -103,6 +103,6 @@ export function look(item, small) {
   text.className = "nothing";
   const name = document.createElement("strong");
   name.textContent = item.id;
-  text.append(broken ? "The picture of this item cannot be shown: " : "An item without a picture: ", name);
+  text.append(broken ? "The image of this item cannot be shown: " : "An item without an image: ", name);
   return text;
 }

@@ -1,11 +1,11 @@
-// Items in hand: asked for ahead, leased to the annotator, their pictures decoded before they are wanted.
+// Items in hand: asked for ahead, leased to the annotator, their images decoded before they are wanted.
 
 import { ask } from "./api.js";
 import { Backoff } from "./backoff.js";
-import { Picture } from "./picture.js";
+import { ItemImage } from "./image.js";
 
 const EMPTY_AGAIN = 10_000;  // milliseconds
-const AT_ONCE = 6;  // pictures fetched at a time: what a browser opens to one host
+const AT_ONCE = 6;  // images fetched at a time: what a browser opens to one host
 
 export class Supply extends EventTarget {
   plight = null;  // why there is nothing: { status, detail, after }, or { status: 200 } where nothing is left
@@ -38,7 +38,7 @@ export class Supply extends EventTarget {
 
   // Items that can be shown now, the first ones first.
   ready() {
-    return [...this.#hand.values()].filter((item) => item.picture.done);
+    return [...this.#hand.values()].filter((item) => item.image.done);
   }
 
   // Tell which items are on display: these stay, whatever the server says meanwhile.
@@ -59,7 +59,7 @@ export class Supply extends EventTarget {
     const rest = [...this.#hand];
     this.#hand = new Map();
     for (const item of items) {
-      this.#hand.set(item.id, { ...item, picture: item.picture ?? new Picture(item.url), back: true });
+      this.#hand.set(item.id, { ...item, image: item.image ?? new ItemImage(item.url), back: true });
     }
     for (const [id, item] of rest) if (!this.#hand.has(id)) this.#hand.set(id, item);
     for (const { id } of items) this.#answered.delete(id);
@@ -122,7 +122,7 @@ export class Supply extends EventTarget {
       const known = this.#hand.get(item.id);
       if (known) Object.assign(known, this.#pinned.has(item.id) ? { query } : { ...item, query, checkpoint });
       else if (!this.#answered.has(item.id) && !unsent.has(item.id)) {
-        this.#hand.set(item.id, { ...item, query, strategy, checkpoint, picture: new Picture(item.url) });
+        this.#hand.set(item.id, { ...item, query, strategy, checkpoint, image: new ItemImage(item.url) });
       }
     }
     this.#load();
@@ -143,13 +143,13 @@ export class Supply extends EventTarget {
     else this.refill(true);
   }
 
-  // Fetch the pictures in order, a few at a time.
+  // Fetch the images in order, a few at a time.
   #load() {
     for (const item of this.#hand.values()) {
       if (this.#loading >= AT_ONCE) return;
-      if (!item.picture.waits) continue;
+      if (!item.image.waits) continue;
       this.#loading += 1;
-      item.picture.start().then(() => {
+      item.image.start().then(() => {
         this.#loading -= 1;
         this.#load();
         this.dispatchEvent(new CustomEvent("change"));

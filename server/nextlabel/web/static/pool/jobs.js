@@ -1,4 +1,4 @@
-// Watches the work that new pictures bring: they are scored in the background.
+// Watches the work that new images bring: they are scored in the background.
 
 const EVERY = 1000;
 const KINDS = { score: "Scoring by the model", import: "Reading the data set" };

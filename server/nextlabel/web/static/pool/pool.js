@@ -1,4 +1,4 @@
-// The pool's page: pictures dropped or chosen are sent to it, and their scoring is watched.
+// The pool's page: images dropped or chosen are sent to it, and their scoring is watched.
 // Without this file the form sends itself.
 import { dropped, visible } from "./gather.js";
 import { watch } from "./jobs.js";
@@ -74,7 +74,7 @@ async function scored() {
       here("sent").value = words === null ? 1 : share;
     });
   } catch {
-    // the pictures are in; only how their scoring goes is not known
+    // the images are in; only how their scoring goes is not known
   }
 }
 

@@ -101,7 +101,7 @@ export class Sending {
     if (file.lost) return UNREADABLE;
     if (!file.size) return "the file is empty, or it is gone";
     if (file.size > this.limits.limit) {
-      return `a picture has at most ${number(this.limits.limit)} bytes here; this has ${number(file.size)}`;
+      return `an image has at most ${number(this.limits.limit)} bytes here; this has ${number(file.size)}`;
     }
     return "";
   }

@@ -1,4 +1,4 @@
-// Sends pictures as soon as they are chosen, dropped or pasted, and puts the answer, which the
+// Sends images as soon as they are chosen, dropped or pasted, and puts the answer, which the
 // server wrote, into this page. Without this file the form sends itself and gets the same page.
 import { opens, portion, readable } from "../files.js";
 import { draw, drawSeen, drawSmall } from "./draw.js";
@@ -60,7 +60,7 @@ async function one(file, mine) {
     if (await opens(file)) throw error;
   });
   if (!page) return mine === newest && refuse(unreadable(file));
-  if (mine !== newest || !shows(page, refuse)) return;  // another picture was sent meanwhile
+  if (mine !== newest || !shows(page, refuse)) return;  // another image was sent meanwhile
   here("answer").replaceChildren(...page.getElementById("answer").childNodes);
   here("fault").textContent = page.getElementById("fault").textContent;
   const told = [here("said"), here("answer").querySelector("figcaption strong")];
@@ -98,7 +98,7 @@ async function several(files, mine) {
       here("answer").replaceChildren(page.querySelector(".several"));
     }
     answered += part.length;
-    here("status").textContent = `${answered} of ${files.length} pictures answered`;
+    here("status").textContent = `${answered} of ${files.length} images answered`;
     await Promise.all(rows.map((row, number) => drawSmall(part[number], row.querySelector("canvas"))));
   }
   if (mine === newest) tell(faults.join(" "));
@@ -126,7 +126,7 @@ function unfit(file) {
   if (!file.size) return `The file ${file.name} is empty.`;
   const limit = Number(form.dataset.limit);
   const number = (value) => value.toLocaleString("en");
-  if (file.size > limit) return `A picture has at most ${number(limit)} bytes here; ${file.name} has ${number(file.size)}.`;
+  if (file.size > limit) return `An image has at most ${number(limit)} bytes here; ${file.name} has ${number(file.size)}.`;
   return "";
 }
 

@@ -1,0 +1,190 @@
+"""From the press of Enter on the labelling page to the next image on the screen, in milliseconds.
+
+python benchmarks/key_to_image.py [--check] [--answers 200]
+
+Headless Chromium, small images (32 x 32) and photographs of a megapixel, beside a page that does what
+comes to mind first: it sends the answer, asks for the next item, then fetches its image.
+"""
+
+from __future__ import annotations
+
+import shutil
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageFilter
+from serving import Server, serving, until
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
+SIZES: Mapping[str, tuple[int, int]] = {"small": (32, 32), "large": (1224, 816)}
+AHEAD = 20
+PAUSE = 150
+"""Milliseconds between an answer and the next: the quickest of people."""
+PROJECT = """
+[dataset]
+plugin = "folder"
+path = "{folder}"
+classes = ["no", "yes"]
+[learner]
+plugin = "cnn"
+[labels]
+holdout = 0
+"""
+# Takes the time from the key's event to the second frame after the new image stands decoded in the page: the
+# first of the two was drawn with it. Where the browser tells when it painted the image, the later of both counts.
+WATCH = """
+window.taken = [];
+const painted = new Map();
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) painted.set(entry.url, entry.renderTime);
+}).observe({ type: "element" });
+new MutationObserver(() => document.querySelector("#frame img")?.setAttribute("elementtiming", "image"))
+  .observe(document, { childList: true, subtree: true });
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  const before = document.querySelector("#frame img");
+  const look = () => {
+    const now = document.querySelector("#frame img");
+    if (!now || now === before || !now.complete || !now.naturalWidth) return requestAnimationFrame(look);
+    requestAnimationFrame(() => {
+      const frame = performance.now();
+      setTimeout(() => window.taken.push(Math.max(frame, painted.get(now.src) ?? 0) - event.timeStamp), 60);
+    });
+  };
+  requestAnimationFrame(look);
+}, true);
+"""
+NAIVE = """<!doctype html><title>naive</title><div id="frame"></div><script type="module">
+const project = location.pathname.replace(/naive$/, "");
+const frame = document.getElementById("frame");
+let item;
+async function next() {
+  const query = await (await fetch(`${project}query?size=1&annotator=naive`)).json();
+  [item] = query.items;
+  const image = new Image();
+  image.src = item.url;
+  await image.decode();
+  frame.replaceChildren(image);
+}
+document.addEventListener("keydown", async (event) => {
+  if (event.key !== "Enter") return;
+  const body = JSON.stringify({ annotator: "naive", labels: [{ id: item.id, candidates: ["yes"] }] });
+  await fetch(`${project}labels`, { method: "POST", body, headers: { "Content-Type": "application/json" } });
+  await next();
+});
+next();
+</script>"""
+
+
+def draw(folder: Path, size: tuple[int, int], count: int) -> None:
+    """Write images with the detail of photographs."""
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    grain = rng.normal(0, 9, (size[1], size[0], 3))
+    for number in range(count):
+        rough = Image.fromarray(rng.integers(0, 256, (12, 16, 3), np.uint8)).resize(size, Image.Resampling.BICUBIC)
+        image = np.asarray(rough, np.float64) + np.roll(grain, number, axis=1)
+        made = Image.fromarray(image.clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.6))
+        made.save(folder / (f"{number}.png" if max(size) < 100 else f"{number}.jpg"), quality=88)
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Yield a browser; None where there is none."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    try:
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - may be missing
+    except ImportError:
+        found = None
+    if found is None:
+        yield None
+        return
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield made
+        made.close()
+
+
+def timed(page: Any, answers: int, keys: tuple[str, ...]) -> np.ndarray[Any, Any]:
+    """Answer so many times and return milliseconds, one an answer."""
+    for number in range(answers):
+        for key in keys:
+            page.keyboard.press(key)
+        page.wait_for_function("count => window.taken.length > count", arg=number, polling=20)
+        page.wait_for_timeout(PAUSE)
+    return np.array(page.evaluate("window.taken"))
+
+
+def ours(browser: Any, server: Server, project: str, answers: int) -> np.ndarray[Any, Any]:
+    """Time the labelling page, with its images fetched ahead."""
+    page = browser.new_page()
+    page.add_init_script(WATCH)
+    page.goto(f"http://127.0.0.1:{server.port}/projects/{project}/label?annotator=ours")
+    fetched = "performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/image')).length"
+    page.wait_for_function(f"() => {fetched} >= {AHEAD}")
+    page.wait_for_selector("#frame img")
+    page.wait_for_timeout(500)
+    taken = timed(page, answers, ("2", "Enter"))
+    page.wait_for_function("() => document.querySelector('#kept').textContent === 'All answers are stored.'")
+    page.close()
+    return taken
+
+
+def naive(browser: Any, server: Server, project: str, answers: int) -> np.ndarray[Any, Any]:
+    """Time the page that fetches one after the other."""
+    page = browser.new_page()
+    page.add_init_script(WATCH)
+    page.route("**/naive", lambda route: route.fulfill(body=NAIVE, content_type="text/html"))
+    page.goto(f"http://127.0.0.1:{server.port}/projects/{project}/naive")
+    page.wait_for_selector("#frame img")
+    taken = timed(page, answers, ("Enter",))
+    page.close()
+    return taken
+
+
+def main() -> None:
+    """Measure both pages on both sizes, and print them beside each other."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="a few answers, only that it works")
+    parser.add_argument("--answers", type=int, default=200)
+    given = parser.parse_args()
+    answers = 5 if given.check else given.answers
+    with chromium() as browser, TemporaryDirectory() as temporary:
+        if browser is None:
+            print(f"there is no browser: playwright and one of {', '.join(BROWSERS)} are needed; skipped")
+            return
+        folder = Path(temporary)
+        (folder / "projects").mkdir()
+        for name, size in SIZES.items():
+            draw(folder / name, size, 2 * answers + 2 * AHEAD)
+            (folder / "projects" / f"{name}.toml").write_text(PROJECT.format(folder=folder / name))
+        settings = {
+            "NEXTLABEL_PROJECTS": str(folder / "projects"),
+            "NEXTLABEL_DEFAULT_PROJECT": "small",
+            "NEXTLABEL_BLOCKED_PLUGINS": "projects",
+            "NEXTLABEL_TRAIN_THREADS": "1",
+        }
+        with serving(folder / "home", **settings) as server:
+            client = server.client()
+            for name, size in SIZES.items():
+                until(lambda name=name: client("GET", f"/projects/{name}/query?size=1").status == 200)
+                medians, tails = [], []
+                for kind, measure in (("fetched ahead", ours), ("naive", naive)):
+                    taken = measure(browser, server, name, answers)
+                    p50, p95 = np.percentile(taken, [50, 95])
+                    medians.append(p50)
+                    tails.append(p95)
+                    shape = f"{size[0]} x {size[1]}"
+                    print(f"{shape:>10}, {kind:>13}: median {p50:6.1f}  p95 {p95:6.1f} ms  ({len(taken)} answers)")
+                told = f"median {medians[1] / medians[0]:.1f} times, p95 {tails[1] / tails[0]:.1f} times"
+                print(f"{'':>10}  naive beside it: {told}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Images that people add to a pool."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nextlabel.contracts.errors import NotReady, Unprocessable
+from nextlabel.engine.datasets.import_dataset import held_out
+from nextlabel.engine.images.decoding import inspect, of_each
+from nextlabel.engine.project_files import ProjectConfig
+from nextlabel.engine.scheduling import queue_scoring
+from nextlabel.engine.services import Services
+from nextlabel.store import items, jobs
+from nextlabel.store.items import NewItem
+from nextlabel.store.projects import ProjectRow
+
+
+@dataclass(frozen=True)
+class Added:
+    """An image that was sent."""
+
+    id: str
+    new: bool
+    """False: the pool held its content already, or it was sent twice."""
+
+
+def upload_images(services: Services, config: ProjectConfig, row: ProjectRow, blobs: Sequence[bytes]) -> list[Added]:
+    """Add images to the pool of an imported project, all or none, and queue their scoring."""
+    name = config.name
+    if services.pool(name).kind != "image":
+        raise Unprocessable(f"project {name!r} holds {services.pool(name).kind}s, not images")
+    if not row.imported and _looks_for_data(services, name):
+        raise NotReady(f"the data set of project {name!r} is being looked for; add images when that is done", 2)
+    with services.room.for_all(blobs):
+        kinds = of_each(blobs, lambda blob: inspect(blob, services.settings.max_pixels))
+    ids = [services.home.save_upload(blob) for blob in blobs]
+    rows = [
+        NewItem(
+            identity, "upload", services.home.name(services.home.upload_path(identity)), kind,
+            not row.known_truth and held_out(config, identity),
+        )
+        for identity, kind in zip(ids, kinds, strict=True)
+    ]  # fmt: skip
+    with services.database.write() as connection:
+        next_one = items.count(connection, name)
+        added = []
+        for identity, position in zip(ids, items.add(connection, name, rows, time.time()), strict=True):
+            added.append(Added(identity, new=position == next_one))
+            next_one += added[-1].new
+        queue_scoring(connection, name)
+    return added
+
+
+def _looks_for_data(services: Services, project: str) -> bool:
+    """Whether a data set may still fill the empty pool; what people add first would keep it out."""
+    with services.database.read() as connection:
+        looking = jobs.active(connection, project, "import") is not None
+        return looking and items.count(connection, project) == 0

@@ -1,0 +1,1 @@
+"""Measures a checkpoint on a test split or the hold-out, and bundles it for release."""

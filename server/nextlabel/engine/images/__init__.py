@@ -1,0 +1,1 @@
+"""Decodes images, in one place for training, scoring and serving."""

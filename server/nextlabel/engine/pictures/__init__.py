@@ -1,1 +1,0 @@
-"""Pictures: decoded in one place, for training, scoring and serving alike."""

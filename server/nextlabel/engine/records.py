@@ -1,0 +1,233 @@
+"""What the engine answers: frozen records for the web pages and the terminal to render."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Reason = Literal["strategy", "control", "holdout"]
+ItemState = Literal["open", "labelled", "skipped"]
+JobState = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Of one item: a class with every class's probability, or a mean with its deviation."""
+
+    label: str | None = None
+    probability: float | None = None
+    probabilities: Mapping[str, float] | None = None
+    """By class, most probable first."""
+    mean: float | None = None
+    std: float | None = None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """In the order asked; all by the one checkpoint named."""
+
+    project: str
+    checkpoint: str
+    predictions: tuple[Prediction, ...]
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """The model's guess for an item somebody is asked to label."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class QueryItem:
+    """One item to label; `reason` says why it is asked."""
+
+    id: str
+    score: float
+    suggestion: Suggestion | None
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class QueryAnswer:
+    """What to label next, and where the choice came from."""
+
+    project: str
+    query: str
+    strategy: str
+    parameters: Mapping[str, Any]
+    checkpoint: str | None
+    seed: int
+    items: tuple[QueryItem, ...]
+    remaining: int
+    """Items that could still be asked, those in this answer included."""
+    stale_labels: int
+    """Labels that the checkpoint has not learnt from."""
+
+
+@dataclass(frozen=True)
+class LabelInput:
+    """One label as somebody sends it; exactly one of the four is set."""
+
+    id: str
+    candidates: tuple[str, ...] | None = None
+    value: float | None = None
+    skip: bool = False
+    retract: bool = False
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """One row of the append-only history; exactly one of the four is set."""
+
+    id: str
+    annotator: str
+    time: float
+    """Seconds since the epoch."""
+    key: str | None
+    candidates: tuple[str, ...] | None = None
+    value: float | None = None
+    skip: bool = False
+    retract: bool = False
+
+
+@dataclass(frozen=True)
+class Voice:
+    """An annotator's standing label of an item: a set, a value, or a skip (both None)."""
+
+    annotator: str
+    candidates: tuple[str, ...] | None
+    value: float | None
+
+
+@dataclass(frozen=True)
+class ItemSummary:
+    """An item of the pool."""
+
+    id: str
+    state: ItemState
+    holdout: bool
+    media_type: str | None
+    """None: not an image."""
+    candidates: tuple[str, ...] | None
+    """The resolved set; None for regression and for an item nobody spoke of."""
+    value: float | None
+
+
+@dataclass(frozen=True)
+class ItemDetail:
+    """An item with who says what of it, and all that was ever said."""
+
+    item: ItemSummary
+    voices: tuple[Voice, ...]
+    history: tuple[HistoryRow, ...]
+    prediction: Prediction | None
+    """By the live checkpoint, if it has scored the item."""
+    agreed: bool | None = None
+    """Whether the annotators' sets share a class: the item's set is then what they share, else all they named.
+
+    None where nobody gave a set."""
+
+
+@dataclass(frozen=True)
+class ItemPage:
+    """Some of the pool, in order; `after` continues it, None at the end."""
+
+    items: tuple[ItemSummary, ...]
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Work done in the background."""
+
+    job: int
+    project: str
+    kind: str
+    state: JobState
+    progress: float
+    metrics: Mapping[str, float]
+    log: tuple[str, ...]
+    """The last lines it printed."""
+    error: str | None
+    created: float
+    started: float | None
+    finished: float | None
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained model."""
+
+    checkpoint: str
+    project: str
+    live: bool
+    verdict: str
+    """Why it went live, or why it waits."""
+    metrics: Mapping[str, float]
+    created: float
+    job: int | None
+
+
+@dataclass(frozen=True)
+class ProjectStatus:
+    """A project at a glance."""
+
+    name: str
+    title: str
+    task: str | None
+    """None until its data set has been read."""
+    classes: tuple[str, ...]
+    kind: Literal["image", "vector", "node"] | None
+    items: int
+    labelled: int
+    """Items whose set is one class."""
+    open: int
+    """Items outside the hold-out whose set is not."""
+    live: str | None
+    metrics: Mapping[str, float]
+    """Of the live checkpoint."""
+    stop: Mapping[str, float]
+    """The goals of the project file."""
+    reached: bool
+    """Whether the live checkpoint has reached them."""
+    training: int | None
+    """The job that trains now, or waits to."""
+    missing: str | None
+    """Why the project cannot run here, in one line."""
+
+
+@dataclass(frozen=True)
+class TrainingNow:
+    """The training that runs, or waits to."""
+
+    job: int
+    state: JobState
+    progress: float
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a project stands between two trainings."""
+
+    project: str
+    items: int
+    labelled: int
+    open: int
+    labels: int
+    """Given by people so far, retractions and skips among them."""
+    unseen: int
+    """Of those, what the live checkpoint has not learnt from."""
+    train_every: int
+    """Labels between two trainings; 0: only when asked."""
+    until_training: int | None
+    """Labels still missing; None where it trains only when asked."""
+    training: TrainingNow | None
+    checkpoint: str | None
+    metrics: Mapping[str, float]
+    """Of the live checkpoint."""
+    stop: Mapping[str, float]
+    """The goals of the project file."""
+    reached: bool

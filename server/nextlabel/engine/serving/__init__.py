@@ -1,1 +1,0 @@
-"""The live model and its predictions."""

@@ -1,0 +1,1 @@
+"""Reads and writes labels, images and models in the file formats of other tools."""

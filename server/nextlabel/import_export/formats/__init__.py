@@ -1,0 +1,1 @@
+"""The file formats, each with a reader and a writer."""

@@ -1,0 +1,1 @@
+"""Imports a file into a project."""

@@ -1,1 +1,0 @@
-"""What a request may say. The limits stand in the document."""

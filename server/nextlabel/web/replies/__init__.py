@@ -1,1 +1,0 @@
-"""What is answered, as JSON: rendered by the models the document is generated from."""

@@ -1,0 +1,135 @@
+"""query, label, predict: the terminal says what HTTP says, under the same keys."""
+
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+
+from nextlabel.app import create_app
+
+
+@pytest.fixture
+def http(trained) -> FlaskClient:
+    app = create_app(trained)
+    yield app.test_client()
+    app.extensions["nextlabel"].services.database.dispose()
+
+
+@pytest.fixture
+def image(http, tmp_path):
+    path = tmp_path / "an image.png"
+    path.write_bytes(http.get("/items/7/image").data)
+    return path
+
+
+def shape(value):
+    """The keys of a document, all the way down."""
+    if isinstance(value, dict):
+        return {key: shape(inner) for key, inner in value.items()}
+    return [shape(inner) for inner in value] if isinstance(value, list) else None
+
+
+def test_query_says_what_http_says(shell, http):
+    said = shell.json("query", "quick", "--size", "3")
+    answered = http.get("/query?size=3").json
+    assert shape(said) == shape(answered)
+    assert said["items"] == answered["items"]  # margin draws only among ties
+    assert said["query"] == "quick-1"
+    assert answered["query"] == "quick-2"
+
+
+def test_before_any_training_the_data_set_is_read_first(shell, quick):
+    said = shell.json("query", "quick", "--size", "2")
+    assert said["checkpoint"] is None
+    assert said["remaining"] == 220
+    assert [item["suggestion"] for item in said["items"]] == [None, None]
+
+
+def test_a_query_is_replayed(shell, trained):
+    first = shell.json("query", "quick", "--size", "4", "--strategy", "random")
+    shell("label", "quick", first["items"][0]["id"], "3", "--annotator", "ann")
+    again = shell.json("query", "quick", "--replay", first["query"])
+    assert again["items"] == first["items"]
+    assert again["seed"] == first["seed"]
+
+
+def test_an_annotator_keeps_the_items(shell, trained):
+    ann, bob = (
+        {item["id"] for item in shell.json("query", "quick", "--annotator", name)["items"]} for name in ("ann", "bob")
+    )
+    assert len(ann) == len(bob) == 10
+    assert not ann & bob
+
+
+def test_query_for_a_person(shell, trained):
+    said = shell("query", "quick", "--size", "2").stdout
+    assert "quick-1: margin, by r1" in said
+    assert "0 labels have not been learnt from" in said
+
+
+def test_predict_says_what_http_says(shell, http, image):
+    sent = {"data": image.read_bytes(), "content_type": "image/png"}
+    assert shell.json("predict", "quick", str(image)) == http.post("/predict", **sent).json
+    assert shell.json("predict", "quick", str(image), "--top", "2") == http.post("/predict?top=2", **sent).json
+
+
+def test_several_are_a_list(shell, http, image):
+    said = shell.json("predict", "quick", str(image), str(image))
+    assert [one["label"] for one in said["predictions"]] == [said["predictions"][0]["label"]] * 2
+    assert set(said) == {"project", "checkpoint", "predictions"}
+    assert (
+        shell.json("predict", "quick", "--id", "7", "--id", "8") == http.post("/predict", json={"ids": ["7", "8"]}).json
+    )
+
+
+def test_more_than_a_request_may_hold(shell, trained, image, monkeypatch):
+    monkeypatch.setenv("NEXTLABEL_MAX_BATCH", "2")
+    assert len(shell.json("predict", "quick", *[str(image)] * 5)["predictions"]) == 5
+
+
+def test_predict_for_a_person(shell, trained, image):
+    said = shell("predict", "quick", str(image)).stdout
+    assert "quick, checkpoint r1" in said
+    assert "%" in said
+
+
+def test_the_file_at_fault_is_named(shell, image, tmp_path):
+    (tmp_path / "notes.txt").write_text("no image")
+    assert "notes.txt" in shell.refused("predict", "quick", str(image), str(tmp_path / "notes.txt"))
+
+
+@pytest.mark.parametrize("arguments", [[], ["--id", "7", "image.png"]])
+def test_files_or_ids(shell, quick, arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "image.png").touch()
+    assert "one of the two" in shell.refused("predict", "quick", *arguments, status=2)
+
+
+def test_labels_are_stored(shell, http):
+    assert shell.json("label", "quick", "7", "1", "7", "--annotator", "ann") == {"accepted": 1}
+    assert shell.json("label", "quick", "8", "--skip", "--annotator", "ann") == {"accepted": 1}
+    shell("label", "quick", "9", "9", "--annotator", "ann", "--key", "k")
+    shell("label", "quick", "9", "9", "--annotator", "ann", "--key", "k")
+    shell("label", "quick", "9", "--retract", "--annotator", "ann")
+    rows = [row for row in http.get("/labels").json["labels"] if row["annotator"] == "ann"]
+    told = [{key: row[key] for key in ("id", "candidates", "skip", "retract", "key") if key in row} for row in rows]
+    assert told == [
+        {"id": "7", "candidates": ["1", "7"], "key": None},
+        {"id": "8", "skip": True, "key": None},
+        {"id": "9", "candidates": ["9"], "key": "k"},
+        {"id": "9", "retract": True, "key": None},
+    ]
+
+
+def test_label_for_a_person(shell, trained):
+    assert shell("label", "quick", "7", "1", "7", "--annotator", "ann").stdout == "7: 1 or 7\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["3", "--skip"], ["--skip", "--retract"], ["3", "--value", "1"]])
+def test_a_label_says_one_thing(shell, quick, arguments):
+    assert "one of the four" in shell.refused("label", "quick", "7", *arguments, status=2)
+
+
+def test_a_refused_label_is_one_line(shell, trained):
+    assert "no class 'x'" in shell.refused("label", "quick", "7", "x", "--annotator", "ann")
+    assert "there is no item 'zzz'" in shell.refused("label", "quick", "zzz", "3", "--annotator", "ann")

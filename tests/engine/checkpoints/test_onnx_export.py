@@ -1,0 +1,153 @@
+"""A model that explains itself: its metadata, and a stranger's program that has nothing else."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import pytest
+from support.engine import SQUARES, ToyProject
+from support.import_export import give
+from support.odd_images import odd_images, saved, smooth, stored
+
+from nextlabel.app import build_engine, prepare
+from nextlabel.contracts.errors import NotFound, NotReady
+from nextlabel.engine.bundled_checkpoints import trained_folder
+from nextlabel.engine.settings import Settings
+from nextlabel.store.checkpoint_files import ONNX, read_card
+
+Make = Callable[..., ToyProject]
+PAGE = (Path(__file__).parents[3] / "docs" / "import-export.md").read_text("utf-8")
+(SCRIPT,) = re.findall(r"^```py\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+GUARD = """
+import runpy, sys
+refused = {"nextlabel", "nextlabel_plugins", "torch", "torchvision", "sklearn"}
+class Guard:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in refused:
+            raise ImportError(f"{name} is not to be here")
+sys.meta_path.insert(0, Guard())
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+assert not refused & {name.partition(".")[0] for name in sys.modules}
+"""
+IMAGES = {
+    **{name: odd.data for name, odd in odd_images().items() if odd.status == 200},
+    "large": saved(smooth(700, 500), "JPEG"),
+    "large and on its side": stored(smooth(700, 300), 6, "JPEG"),
+    "large and grey": saved(smooth(900, 400).convert("L"), "JPEG"),
+    "large and four colours": saved(smooth(500, 800).convert("CMYK"), "JPEG"),
+    "wide": saved(smooth(1000, 40)),
+    "on its side by a PNG": stored(smooth(50, 90), 8),
+    "on its side by a WebP": stored(smooth(50, 90), 5, "WEBP"),
+}
+
+
+def answers(model: Path, folder: Path) -> list[dict[str, float]]:
+    """What the page's program says of the images."""
+    files = []
+    for number, data in enumerate(IMAGES.values()):
+        files.append(folder / f"{number}")
+        files[-1].write_bytes(data)
+    for name, text in {"guard.py": GUARD, "answer.py": SCRIPT}.items():
+        (folder / name).write_text(text)
+    command = [sys.executable, "-I", folder / "guard.py", folder / "answer.py", model, *files]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def check(project: ToyProject, model: Path, folder: Path) -> None:
+    """Compare them with what `/predict` answers."""
+    said = answers(model, folder)
+    expected = [project.project.predict_images([data]).predictions[0].probabilities for data in IMAGES.values()]
+    assert len(said) == len(expected)
+    for name, mine, theirs in zip(IMAGES, expected, said, strict=True):
+        assert theirs == pytest.approx(mine, abs=1e-3), name
+
+
+def metadata(path: Path) -> dict[str, str]:
+    return {each.key: each.value for each in onnx.load(path).metadata_props}
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> ToyProject:
+    """The checkpoint that ships."""
+    settings = Settings(home=tmp_path / "home")
+    if not (trained_folder(settings) / "photos").is_dir():
+        pytest.skip("no checkpoint ships")
+    prepare(settings)
+    engine = build_engine(settings)
+    return ToyProject(engine.services, engine.project("photos"))
+
+
+@pytest.fixture
+def digits(make: Make) -> ToyProject:
+    """A grey model, of the network that ships for `digits`, hardly trained."""
+    base = {**SQUARES, "dataset": {"plugin": "digits", "limit": 200}, "learner": {"plugin": "cnn", "epochs": 1}}
+    return make(base, labels={"initial": 40}).bring().train()
+
+
+def test_the_program_has_nothing_of_ours() -> None:
+    names = {
+        (alias.name if isinstance(node, ast.Import) else str(node.module)).partition(".")[0]
+        for node in ast.walk(ast.parse(SCRIPT))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    assert names - set(sys.stdlib_module_names) == {"numpy", "onnxruntime", "PIL"}
+    assert len([line for line in SCRIPT.splitlines() if line.strip()]) < 45
+
+
+def test_it_answers_as_the_server_does_by_the_checkpoint_that_ships(photos: ToyProject, tmp_path: Path) -> None:
+    give(photos, "onnx", tmp_path / "photos.onnx")
+    check(photos, tmp_path / "photos.onnx", tmp_path)
+    photos.services.database.dispose()
+
+
+def test_it_answers_as_the_server_does_in_grey(digits: ToyProject, tmp_path: Path) -> None:
+    give(digits, "onnx", tmp_path / "digits.onnx")
+    check(digits, tmp_path / "digits.onnx", tmp_path)
+
+
+def test_what_the_file_says_of_itself(photos: ToyProject, tmp_path: Path) -> None:
+    done = give(photos, "onnx", tmp_path / "a.onnx")
+    told, card = metadata(tmp_path / "a.onnx"), photos.services.live.current("photos").card
+    assert json.loads(told["labels"]) == card["classes"]
+    assert json.loads(told["metrics"]) == card["metrics"]
+    assert (told["project"], told["checkpoint"], told["task"]) == ("photos", done.checkpoint, "classification")
+    assert told["licence"] == "Apache-2.0"
+    how = json.loads(told["preprocessing"])
+    assert (how["shape"], how["layout"], how["type"], how["mode"]) == ([None, 32, 32, 3], "NHWC", "uint8", "RGB")
+    (given,) = onnx.load(tmp_path / "a.onnx").graph.input
+    assert given.name == how["input"]
+    assert [axis.dim_value or None for axis in given.type.tensor_type.shape.dim] == how["shape"]
+    give(photos, "onnx", tmp_path / "b.onnx")
+    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
+    photos.services.database.dispose()
+
+
+def test_what_cannot_be_exported(make: Make, tmp_path: Path) -> None:
+    project = make(SQUARES).bring()
+    with pytest.raises(NotReady, match="no trained model"):
+        give(project, "onnx", tmp_path / "a.onnx")
+    project.train()
+    with pytest.raises(NotFound, match=r"no checkpoint is called 'r9'; .*r1"):
+        give(project, "onnx", tmp_path / "a.onnx", checkpoint="r9")
+    assert list(tmp_path.glob("*.onnx")) == []
+
+
+def test_a_checkpoint_made_before_exports_too(digits: ToyProject, tmp_path: Path) -> None:
+    digits.train()
+    folder = digits.services.home.checkpoint("toy", "r1")
+    before = (folder / ONNX).read_bytes()
+    assert metadata(folder / ONNX) == {}
+    assert give(digits, "onnx", tmp_path / "a.onnx", checkpoint="r1").checkpoint == "r1"
+    assert json.loads(metadata(tmp_path / "a.onnx")["labels"]) == read_card(folder)["classes"]
+    assert (folder / ONNX).read_bytes() == before

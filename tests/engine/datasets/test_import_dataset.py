@@ -1,0 +1,243 @@
+"""A data set becomes a pool: once, with its hold-out and first labels drawn by the seed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.engine import MODULES, SQUARES, WAVE, ToyProject, candidates
+
+from nextlabel.contracts import Contents, Dataset, Files, VectorItems
+from nextlabel.contracts.errors import NotReady
+from nextlabel.engine.datasets.import_dataset import held_out, import_dataset
+from nextlabel.engine.plugins.registry import Offer, Registry, load
+
+Make = Callable[..., ToyProject]
+POINTS = VectorItems(np.arange(20, dtype=np.float32).reshape(10, 2))
+GOOD = Contents(
+    ids=[f"p{place}" for place in range(10)], content=POINTS, classes=("a", "b", "c"), truth=np.arange(10) % 3
+)
+
+
+@pytest.fixture
+def holding() -> Callable[[Contents], Registry]:
+    """Our plugins, with a data set of these contents in the place of `toy-missing`."""
+
+    def made(contents: Contents) -> Registry:
+        class Held(Dataset[Any]):
+            def read(self, root: Path | None, seed: int) -> Contents:
+                return contents
+
+        found = load(candidates(*MODULES))
+        offer = found.datasets["toy-missing"]
+        found.datasets["toy-missing"] = Offer(replace(offer.record, target=Held), offer.source)
+        return found
+
+    return made
+
+
+@pytest.fixture
+def brought(make: Make, holding: Callable[[Contents], Registry]) -> Callable[..., ToyProject]:
+    def made(contents: Contents, **labels: Any) -> ToyProject:
+        return make(
+            dataset={"plugin": "toy-missing"}, labels={"initial": 0, **labels}, plugins=holding(contents)
+        ).bring()
+
+    return made
+
+
+def states(project: ToyProject) -> dict[str, tuple[bool, tuple[str, ...] | None]]:
+    return {item.id: (item.holdout, item.candidates) for item in project.project.items().items}
+
+
+def test_it_is_done_once_whoever_asks(make: Make) -> None:
+    project = make()
+    services = project.services
+    faults: list[BaseException] = []
+
+    def bring() -> None:
+        try:
+            import_dataset(
+                project.project.config, services.registry, services.settings, services.database, services.home
+            )
+        except Exception as error:  # noqa: BLE001 - told by the test
+            faults.append(error)
+
+    threads = [threading.Thread(target=bring) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    status = project.project.status()
+    assert (status.items, status.labelled, status.task, status.kind) == (60, 6, "classification", "vector")
+    assert status.missing is None
+
+
+def test_the_seed_draws_hold_out_and_first_labels(make: Make) -> None:
+    one, same, other = (make(seed=seed).bring() for seed in (1, 1, 2))
+    assert states(one) == states(same)
+    assert states(one) != states(other)
+
+
+def test_first_labels_are_right_and_outside_the_hold_out(blobs: ToyProject) -> None:
+    labelled = {name: found for name, found in states(blobs).items() if found[1] is not None}
+    assert len(labelled) == 6
+    assert all(not held and sets == (blobs.truth(name),) for name, (held, sets) in labelled.items())
+    assert {row.annotator for row in blobs.project.history()} == {"dataset"}
+
+
+def test_more_first_labels_than_there_are(make: Make) -> None:
+    project = make(labels={"initial": 49})
+    project.project.train()
+    (job,) = project.work()
+    assert job.state == "failed"
+    assert "initial = 49, and the data set knows only 48 labels outside the hold-out" in str(job.error)
+    assert project.project.status().task is None
+
+
+def test_a_data_set_may_fix_both(brought: Callable[..., ToyProject]) -> None:
+    found = states(brought(replace(GOOD, initial=np.array([0, 5, 9]), holdout=np.array([1, 9]))))
+    assert [name for name, (held, _) in found.items() if held] == ["p1", "p9"]
+    assert {name: sets for name, (_, sets) in found.items() if sets} == {"p0": ("a",), "p5": ("c",)}
+
+
+def test_sets_are_labels_too(brought: Callable[..., ToyProject]) -> None:
+    sets = np.ones((10, 3), np.bool_)
+    sets[2] = [True, False, True]
+    sets[3] = [False, True, False]
+    sets[4] = [False, True, True]
+    found = states(brought(replace(GOOD, candidates=sets, holdout=np.array([4]))))
+    assert {name: said for name, (_, said) in found.items() if said} == {"p2": ("a", "c"), "p3": ("b",)}
+
+
+def test_some_labels_may_be_unknown(brought: Callable[..., ToyProject]) -> None:
+    truth = np.full(10, -1)
+    truth[:5] = 2
+    project = brought(replace(GOOD, truth=truth), initial=3, holdout=0.4)
+    found = states(project)
+    assert sum(held for held, _ in found.values()) == 2
+    assert {int(name[1:]) < 5 for name, (held, sets) in found.items() if held or sets} == {True}
+
+
+def test_without_any_label_the_hold_out_goes_by_the_id_alone(make: Make) -> None:
+    small, large = (make(dataset={"known": False, "size": size}, labels={"initial": 0}).bring() for size in (30, 90))
+    held = states(large)
+    assert all(held[name] == found for name, found in states(small).items())
+    assert 5 < sum(one for one, _ in held.values()) < 35
+
+
+def test_the_hold_out_has_the_share_asked_for(make: Make) -> None:
+    config = make(labels={"holdout": 0.3}).project.config
+    assert sum(held_out(config, str(number)) for number in range(4000)) / 4000 == pytest.approx(0.3, abs=0.03)
+
+
+def test_regression(make: Make) -> None:
+    project = make(WAVE, name="wave").bring()
+    status = project.project.status()
+    assert (status.task, status.classes, status.items, status.labelled) == ("regression", (), 60, 3)
+
+
+def test_files_stay_where_they_are(make: Make, tmp_path: Path, image: Callable[[int], bytes]) -> None:
+    folder = tmp_path / "things"
+    for number, name in enumerate(["cat/1.png", "cat/2.jpg", "dog/3.webp"]):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(image(number))
+    project = make(SQUARES, dataset={"plugin": "folder", "path": str(folder)}, labels={"initial": 0}).bring()
+    assert {item.id: item.media_type for item in project.project.items().items} == {
+        "cat/1.png": "image/png",
+        "cat/2.jpg": "image/jpeg",
+        "dog/3.webp": "image/webp",
+    }
+    assert project.project.image("cat/1.png") == (image(0), "image/png")
+    assert project.project.status().classes == ("cat", "dog")
+    assert not list(project.services.home.pool("toy").glob("*pixels*"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"ids": ["a"] * 10}, "ids repeat"),
+        ({"ids": ["a", "b"]}, "2 ids for 10 items"),
+        ({"content": Files([Path("x")])}, "10 ids for 1 items"),
+        ({"classes": ("a", "a", "b")}, "two or more distinct classes"),
+        ({"classes": ("a",), "truth": None}, "two or more distinct classes"),
+        ({"truth": np.arange(9)}, "truth has 9 rows for 10 items"),
+        ({"truth": np.arange(10)}, "truth must be class numbers up to 2"),
+        ({"truth": np.full(10, -2)}, "truth must be class numbers up to 2"),
+        ({"candidates": np.ones((10, 2), np.bool_)}, "candidates must be rows of 3"),
+        ({"candidates": np.zeros((10, 3), np.bool_)}, "each with one class or more"),
+        ({"initial": np.array([10])}, "initial must be positions from 0 to 9"),
+        ({"holdout": np.array([-1])}, "holdout must be positions from 0 to 9"),
+        ({"initial": np.array([1]), "truth": None}, "initial names items whose truth is not known"),
+    ],
+)
+def test_contents_that_do_not_fit_together_are_refused(
+    make: Make, holding: Callable[[Contents], Registry], changes: dict[str, Any], reason: str
+) -> None:
+    project = make(dataset={"plugin": "toy-missing"}, labels={"initial": 0}, plugins=holding(replace(GOOD, **changes)))
+    project.project.train()
+    (job,) = project.work()
+    assert job.state == "failed"
+    assert str(job.error).startswith("data set 'toy-missing': ")
+    assert reason in str(job.error)
+    assert project.project.status().missing == job.error
+    assert not project.services.home.pool("toy").exists()
+
+
+def test_what_a_dead_import_left_is_overwritten(make: Make) -> None:
+    project = make()
+    left = project.services.home.pool("toy")
+    left.mkdir(parents=True)
+    (left / "rubbish").touch()
+    project.bring()
+    assert not (left / "rubbish").exists()
+
+
+def test_a_data_set_that_is_missing_says_so(make: Make) -> None:
+    project = make(dataset={"plugin": "toy-missing"}, labels={"initial": 0})
+    with pytest.raises(NotReady, match="has not been read yet"):
+        project.project.items()
+    assert [job.state for job in project.work()] == ["failed"]
+    assert project.project.status().missing == "toy-missing is not on this machine; get it from nowhere"
+    with pytest.raises(NotReady, match="toy-missing is not on this machine"):
+        project.project.items()
+    assert project.work() == []
+
+
+def test_images_that_cannot_be_read_are_left_out_and_told(
+    make: Make, tmp_path: Path, image: Callable[..., bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "things"
+    for number in range(8):
+        path = folder / ("cat" if number % 2 else "dog") / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image(number, 40, 40, "JPEG"))
+    (folder / "cat" / "3.jpg").write_bytes(image(3, 40, 40, "JPEG")[:-100])
+    table = {"plugin": "folder", "path": str(folder)}
+    project = make(SQUARES, dataset=table, labels={"initial": 4}).bring()
+    assert "cat/3.jpg" not in states(project)
+    assert len(states(project)) == 7
+    said = capsys.readouterr().err
+    assert said.startswith(f"1 of 8 images cannot be read and are left out: {folder / 'cat' / '3.jpg'}: the JPEG")
+    kept = (project.services.home.pool("toy") / "left-out.txt").read_text("utf-8")
+    assert kept.splitlines() == [said.strip().partition("left out: ")[2]]
+    assert project.train().project.status().live == "r1"
+
+
+def test_a_folder_of_nothing_that_can_be_read_says_so(make: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "things"
+    for name in ("cat/1.png", "dog/2.png"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("a shopping list")
+    project = make(SQUARES, dataset={"plugin": "folder", "path": str(folder)}, labels={"initial": 0})
+    project.project.train()
+    (job,) = project.work()
+    assert job.state == "failed"
+    assert str(job.error).startswith("project 'toy' has no image: 2 of 2 images cannot be read and are left out: ")
+    assert project.project.status().missing == job.error

@@ -1,0 +1,111 @@
+"""Runs of images: files, arrays, and both together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nextlabel.contracts.errors import Unprocessable
+from nextlabel.engine.images.decoding import encode, prepare
+from nextlabel.engine.images.image_items import FileItems, JoinedItems, PixelItems, unread
+from nextlabel.engine.images.unreadable import Unread
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> FileItems:
+    paths = [tmp_path / f"{number}.png" for number in range(20)]
+    for number, path in enumerate(paths):
+        Image.new("RGB", (8 + number, 9), (10 * number, 0, 0)).save(path)
+    return FileItems(paths)
+
+
+def test_files_are_decoded_in_order(files: FileItems) -> None:
+    assert (len(files), files.size, files.channels) == (20, None, 3)
+    assert files.pixels((4, 4), 3)[:, 0, 0, 0].tolist() == [10 * number for number in range(20)]
+    some = files.take(np.array([7, 2]))
+    assert some.pixels((4, 4), 3)[:, 0, 0, 0].tolist() == [70, 20]
+
+
+def test_a_file_that_does_not_decode_is_named(files: FileItems) -> None:
+    Path(files.paths[17]).write_bytes(b"rot")
+    with pytest.raises(Unprocessable, match=r"17\.png: this is text"):
+        files.pixels((4, 4), 3)
+    Path(files.paths[17]).unlink()
+    with pytest.raises(Unprocessable, match=r"17\.png"):
+        files.take(np.array([17])).pixels((4, 4), 3)
+
+
+@pytest.mark.parametrize("shape", [(6, 5, 4), (6, 5, 4, 3)])
+def test_arrays_are_images(shape: tuple[int, ...]) -> None:
+    array = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    items = PixelItems(array)
+    channels = 1 if len(shape) == 3 else 3
+    assert (len(items), items.size, items.channels) == (6, (5, 4), channels)
+    own = items.pixels((5, 4), channels)
+    np.testing.assert_array_equal(own, array.reshape(6, 5, 4, channels))
+    for other in (1, 3):
+        np.testing.assert_array_equal(
+            items.take(np.array([3, 1])).pixels((8, 8), other), items.pixels((8, 8), other)[[3, 1]]
+        )
+    # an array's image sent as an upload looks the same
+    for row in range(6):
+        np.testing.assert_array_equal(
+            prepare(encode(array[row]), (8, 8), channels), items.pixels((8, 8), channels)[row]
+        )
+
+
+def test_runs_are_joined(files: FileItems) -> None:
+    array = np.arange(3, dtype=np.uint8)[:, None, None] * np.ones((1, 9, 9), np.uint8)
+    items = JoinedItems([PixelItems(array), files])
+    assert (len(items), items.size, items.channels) == (23, (9, 9), 3)
+    whole = items.pixels((4, 4), 3)
+    order = np.array([22, 0, 1, 5, 2, 3, 3])
+    np.testing.assert_array_equal(items.take(order).pixels((4, 4), 3), whole[order])
+    assert isinstance(items.take(np.array([0, 2])), PixelItems)
+    assert len(items.take(np.empty(0, np.int64))) == 0
+    assert JoinedItems([]).pixels((4, 4), 1).shape == (0, 4, 4, 1)
+
+
+def test_what_people_add_does_not_change_the_size_a_network_sees(files: FileItems) -> None:
+    array = np.zeros((2, 8, 8), np.uint8)
+    items = JoinedItems([PixelItems(array), files])
+    assert items.size == (8, 8)
+    assert items.pixels(items.size, 1).shape == (22, 8, 8, 1)
+    assert JoinedItems([files, files]).size is None
+    assert JoinedItems([PixelItems(array), files, PixelItems(np.zeros((2, 8, 9), np.uint8))]).size is None
+
+
+@pytest.mark.parametrize("count", [3, 20])
+def test_a_file_that_is_broken_is_white_where_it_is_noted(
+    files: FileItems, count: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pool = replace(files, paths=files.paths[:count], unread=Unread())
+    Path(files.paths[1]).write_bytes(b"rot")
+    Path(files.paths[2]).unlink()
+    items = JoinedItems([PixelItems(np.zeros((2, 9, 9), np.uint8)), pool])
+    assert unread(items).tolist() == []
+    pixels = items.pixels((4, 4), 3)
+    assert (pixels[3:5] == 255).all()
+    assert (pixels[[0, 1, 2, *range(5, count + 2)]] < 255).all()
+    assert unread(items).tolist() == [3, 4]
+    assert unread(items.take(np.array([4, 0, 2]))).tolist() == [0]
+    said = sorted(capsys.readouterr().err.splitlines())
+    assert [line.partition(" cannot be read")[0] for line in said] == [str(path) for path in files.paths[1:3]]
+    assert "this is text" in said[0]
+    assert said[1].endswith("No such file or directory")
+    items.pixels((4, 4), 3)
+    assert capsys.readouterr().err == ""
+
+
+def test_of_many_broken_files_the_first_few_are_told(files: FileItems, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in files.paths:
+        Path(path).write_bytes(b"rot")
+    pool = replace(files, unread=Unread())
+    pool.pixels((4, 4), 3)
+    assert len(unread(pool)) == 20
+    said = capsys.readouterr().err.splitlines()
+    assert (len(said), said[-1]) == (4, "further files cannot be read")

@@ -1,0 +1,130 @@
+"""The state in memory: caught up with the store, whoever asks, and whatever failed before."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from support.engine import ToyProject, full
+
+from nextlabel.engine.labels.pool_state import PoolState
+from nextlabel.engine.records import LabelInput
+from nextlabel.store import labels
+
+Make = Callable[..., ToyProject]
+
+
+def state_of(project: ToyProject, until: int | None = None) -> PoolState:
+    state = PoolState(project.services.row(project.name))
+    with project.services.database.read() as connection:
+        state.catch_up(connection, until)
+    return state
+
+
+def test_it_is_caught_up_page_by_page(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nextlabel.engine.labels.pool_state._PAGE", 7)
+    project = make(labels={"initial": 25}).bring()
+    state = state_of(project)
+    assert len(state) == len(state.labels) == 60
+    assert state.labelled.sum() == 25
+    assert state.holdout.sum() == 12
+
+
+def test_it_stops_at_a_label(blobs: ToyProject) -> None:
+    blobs.answer(blobs.project.query(4, None, "ann"), "ann")
+    assert state_of(blobs).labels.last == 10
+    state = state_of(blobs, until=8)
+    assert state.labels.last == 8
+    assert state.labelled.sum() == 8
+
+
+def test_a_failed_catch_up_is_made_good(blobs: ToyProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise OSError("gone")
+
+    state = PoolState(blobs.services.row("toy"))
+    with blobs.services.database.read() as connection:
+        with monkeypatch.context() as patch:
+            patch.setattr(labels, "since", broken)
+            with pytest.raises(OSError, match="gone"):
+                state.catch_up(connection)
+        state.catch_up(connection)
+    assert state.labelled.sum() == 6
+
+
+def test_training_targets_hide_the_hold_out(make: Make) -> None:
+    project = make(dataset={"known": False}, labels={"initial": 0, "holdout": 0.4}).bring()
+    project.project.submit("ann", [full(f"p{place}", "red") for place in range(60)])
+    state = state_of(project)
+    targets = state.training_targets()
+    assert (targets.labelled == ~state.holdout).all()
+    assert state.labelled.all()
+    positions, truth = state.holdout_truth(None)
+    np.testing.assert_array_equal(positions, np.flatnonzero(state.holdout))
+    assert (truth == 0).all()
+
+
+def test_only_full_labels_are_the_truth_of_the_hold_out(make: Make) -> None:
+    project = make(dataset={"known": False}, labels={"initial": 0, "holdout": 0.4}).bring()
+    held = np.flatnonzero(state_of(project).holdout)[:3]
+    project.project.submit("ann", [full(f"p{held[0]}", "blue"), full(f"p{held[1]}", "red", "blue")])
+    project.project.submit("ann", [LabelInput(f"p{held[2]}", skip=True)])
+    positions, truth = state_of(project).holdout_truth(None)
+    assert (positions.tolist(), truth.tolist()) == ([held[0]], [2])
+
+
+def test_the_data_sets_truth_comes_before_what_people_say(blobs: ToyProject) -> None:
+    state = state_of(blobs)
+    held = int(np.flatnonzero(state.holdout)[0])
+    wrong = next(name for name in ("red", "green") if name != blobs.truth(f"p{held}"))
+    blobs.project.submit("ann", [full(f"p{held}", wrong)])
+    positions, truth = state_of(blobs).holdout_truth(blobs.services.pool("toy").truth)
+    assert len(positions) == 12
+    assert (truth == positions % 3).all()
+
+
+def test_readers_and_writers_at_once(make: Make, another: Callable[[ToyProject], ToyProject]) -> None:
+    """Nobody waits for ever, and both processes end at the same state."""
+    project = make(dataset={"size": 400}, labels={"initial": 3}).bring()
+    other = another(project)
+    faults: list[Exception] = []
+
+    def write(side: ToyProject, name: str) -> None:
+        for _ in range(15):
+            side.answer(side.project.query(3, None, name), name)
+
+    def read(side: ToyProject, name: str) -> None:
+        for _ in range(40):
+            side.project.items("labelled")
+            side.project.status()
+            side.project.item(name)
+
+    def safely(task: Callable[[ToyProject, str], None], side: ToyProject, name: str) -> None:
+        try:
+            task(side, name)
+        except Exception as error:  # noqa: BLE001 - told by the test
+            faults.append(error)
+
+    tasks = [(write, project, "ann"), (write, other, "bob"), (read, project, "p1"), (read, other, "p2")]
+    threads = [threading.Thread(target=safely, args=task) for task in tasks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert faults == []
+    assert project.project.status().labelled == other.project.status().labelled == 3 + 2 * 15 * 3
+
+
+def test_an_older_snapshot_changes_nothing(blobs: ToyProject) -> None:
+    """A reader whose transaction began before a label finds the state already past it."""
+    label_state = blobs.services.label_state(blobs.services.row("toy"))
+    with blobs.services.database.read() as old:
+        assert labels.last(old, "toy") == 6
+        blobs.answer(blobs.project.query(1, None, "ann"), "ann")
+        blobs.project.status()
+        with label_state.current(old) as state:
+            assert state.labels.last == 7
+    assert blobs.project.status().labelled == 7

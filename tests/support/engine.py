@@ -1,0 +1,108 @@
+"""What the engine's tests do again and again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from nextlabel.engine.engine import Engine
+from nextlabel.engine.jobs.run_job import run_job
+from nextlabel.engine.plugins.registry import Candidate
+from nextlabel.engine.project import Project
+from nextlabel.engine.records import Job, LabelInput, QueryAnswer
+from nextlabel.engine.services import Services
+from nextlabel.engine.simulation.simulate import train_here
+from nextlabel.store import jobs
+
+MODULES = (
+    *(f"nextlabel_plugins.{role}" for role in ("strategies", "learners", "datasets", "projects")),
+    *(f"tiny_plugins.{name}" for name in ("regression", "graph", "spreading")),
+    "support.toy_plugins",
+    "support.toy_learners",
+)
+BLOBS: Mapping[str, Any] = {
+    "title": "Blobs",
+    "dataset": {"plugin": "toy-blobs"},
+    "learner": {"plugin": "toy-ridge"},
+    "strategy": {"plugin": "margin"},
+    "labels": {"initial": 6},
+}
+WAVE: Mapping[str, Any] = {
+    "title": "Wave",
+    "dataset": {"plugin": "tiny-wave"},
+    "learner": {"plugin": "tiny-process"},
+    "strategy": {"plugin": "tiny-largest-std"},
+    "labels": {"initial": 3},
+}
+SQUARES: Mapping[str, Any] = {**BLOBS, "title": "Squares", "dataset": {"plugin": "toy-squares"}}
+
+
+def candidates(*modules: str) -> list[Candidate]:
+    """The entry points of modules, as if each were installed."""
+    return [Candidate(EntryPoint(name, name, "nextlabel"), name.partition(".")[0], "1") for name in modules]
+
+
+@dataclass
+class ToyProject:
+    """A project in a home folder of its own, and what a person and a worker do with it."""
+
+    services: Services
+    project: Project
+
+    @property
+    def name(self) -> str:
+        return self.project.config.name
+
+    @property
+    def engine(self) -> Engine:
+        return Engine(self.services)
+
+    def work(self) -> list[Job]:
+        """Run everything queued, as the worker would; returns the jobs, in the order they ran."""
+        done = []
+        while True:
+            with self.services.database.write() as connection:
+                job = jobs.claim(connection, "worker", ("import", "train", "score"), time.time())
+            if job is None:
+                return done
+            run_job(self.services, job)
+            done.append(self.engine.job(job.id))
+
+    def bring(self) -> ToyProject:
+        """Read the data set."""
+        with self.services.database.write() as connection:
+            jobs.queue(connection, self.name, "import", {}, time.time())
+        assert [job.state for job in self.work()] == ["succeeded"]
+        return self
+
+    def train(self) -> ToyProject:
+        train_here(self.services, self.project)
+        return self
+
+    def truth(self, identity: str) -> str:
+        """What the data set knows of an item (its id ends in its position)."""
+        truth = self.services.pool(self.name).truth
+        assert truth is not None
+        place = int("".join(filter(str.isdigit, identity)))
+        return self.services.row(self.name).classes[int(truth[place])]
+
+    def answer(self, query: QueryAnswer, annotator: str) -> None:
+        """Label all of a query right."""
+        self.project.submit(annotator, [full(item.id, self.truth(item.id)) for item in query.items])
+
+
+def full(identity: str, *classes: str) -> LabelInput:
+    return LabelInput(identity, candidates=classes)
+
+
+def ids(query: QueryAnswer) -> list[str]:
+    return [item.id for item in query.items]
+
+
+def folders(project: ToyProject) -> set[str]:
+    """What lies on disk of checkpoints and scores."""
+    home = project.services.home.root
+    return {str(path.relative_to(home)) for area in ("checkpoints", "scores") for path in home.glob(f"{area}/*/*")}

@@ -1,0 +1,91 @@
+"""A toy project whose ids, classes and annotators are as odd as people's, and what travels of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nextlabel.app import build_services
+from nextlabel.contracts import Contents, Dataset, NoParameters, Pixels
+from nextlabel.engine.plugins.registry import Offer, Registry, load
+from nextlabel.engine.project import Project
+from nextlabel.engine.records import HistoryRow
+from nextlabel.import_export.exporting.export_file import Asked, Exported, export
+from nextlabel.import_export.importing.import_file import Imported, Wanted, import_file
+from nextlabel.import_export.importing.import_rows import Reading
+from nextlabel.store import history
+from nextlabel.store.history import SaidLabel
+from support.engine import MODULES, ToyProject, candidates
+
+CLASSES = ("cat", "dog", "cat|dog", "a/b", "..", "CON", "con", "=1+1", 'he said "x, y"', "two\nlines", "schön", " a ")
+IDS = ("p/0.png", "p/1.png", "q/1.png", "=2", "+3.PNG", "a,b", 'q"uote', "ü\u0301", "..", "NUL", "nul", "x" * 300)
+ODD: Mapping[str, Any] = {
+    "title": "Odd",
+    "dataset": {"plugin": "toy-missing"},
+    "learner": {"plugin": "toy-ridge"},
+    "labels": {"initial": 0, "holdout": 0.3},
+}
+FORMATS = ("csv", "jsonl", "imagefolder", "coco", "label-studio")
+
+
+def registry(classes: tuple[str, ...] = CLASSES, ids: tuple[str, ...] = IDS) -> Registry:
+    """Our plugins, with small images in the place of the data set that is never there."""
+
+    class Odd(Dataset[NoParameters]):
+        def read(self, root: Path | None, seed: int) -> Contents:
+            pixels = np.random.default_rng(0).integers(0, 256, (len(ids), 4, 4), np.uint8)
+            return Contents(ids=ids, classes=classes, content=Pixels(pixels))
+
+    found = load(candidates(*MODULES))
+    offer = found.datasets["toy-missing"]
+    found.datasets["toy-missing"] = Offer(replace(offer.record, target=Odd), offer.source)
+    return found
+
+
+def copied(project: ToyProject, home: Path) -> ToyProject:
+    """A project as it is, in a home folder of its own."""
+    shutil.copytree(project.services.home.root, home)
+    given = project.services.settings.model_copy(update={"home": home})
+    services = build_services(given, project.services.registry, project.services.projects)
+    return ToyProject(services, Project(services, project.project.config))
+
+
+def say(project: ToyProject, *rows: SaidLabel) -> None:
+    with project.services.database.write() as connection:
+        history.restore(connection, project.name, rows)
+
+
+def said(project: ToyProject) -> list[HistoryRow]:
+    return list(project.project.history())
+
+
+def sets(project: ToyProject) -> list[tuple[str, tuple[str, ...] | None]]:
+    """Who is said to be what, in the order it was said."""
+    return [(row.id, row.candidates) for row in said(project)]
+
+
+def take(project: ToyProject, path: Path, **options: Any) -> Imported:
+    """Import a file or folder."""
+    reading = Reading(**{name: options.pop(name) for name in ("delimiter", "question") if name in options})
+    wanted = Wanted(path, **{"annotator": "ann", "reading": reading, **options})
+    return import_file(project.services, project.project, wanted, lambda *_: None)
+
+
+def give(project: ToyProject, kind: str, out: Path, **options: Any) -> Exported:
+    """Export it."""
+    return export(project.services, project.project, Asked(kind, **options), out, lambda *_: None)
+
+
+def written(path: Path) -> dict[str, bytes]:
+    """All that lies in a file or folder."""
+    if path.is_file():
+        return {"": path.read_bytes()}
+    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+Make = Callable[..., ToyProject]

@@ -1,0 +1,66 @@
+"""Odd images through POST /predict: an answer, or a refusal that a person understands; never a fault of ours."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+from support.odd_images import odd_images
+
+CASES = odd_images()
+ALLOWED = 10_000_000
+"""Bytes: what is told apart here is not the size."""
+
+
+@pytest.fixture
+def client(build):
+    return build(max_upload_bytes=ALLOWED).test_client()
+
+
+def test_the_ones_the_tests_write(client, problem):
+    for name, odd in CASES.items():
+        answer = client.post("/predict", data={"image": (io.BytesIO(odd.data), "x.jpg")})
+        assert answer.status_code == odd.status, (name, answer.get_data(as_text=True))
+        if odd.status == 200:
+            assert sum(answer.get_json()["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+        else:
+            problem(answer, odd.status)
+
+
+def test_what_is_refused_gets_into_no_pool_either(client, problem):
+    for name, odd in CASES.items():
+        if odd.status != 200:
+            answer = client.post("/items", data={"image": (io.BytesIO(odd.data), "x.png")})
+            assert answer.status_code == odd.status, (name, answer.get_data(as_text=True))
+            problem(answer, odd.status)
+
+
+def test_one_image_s_eight_orientations_are_one_answer(client):
+    answers = [client.post("/predict", data=CASES[f"orientation {way}"].data, content_type="image/jpeg").get_json()
+               for way in range(1, 9)]  # fmt: skip
+    for answer in answers[1:]:
+        assert answer["label"] == answers[0]["label"]
+        assert answer["probabilities"] == pytest.approx(answers[0]["probabilities"], abs=0.02)
+
+
+def test_every_real_one(client, problem):
+    folder = Path(os.environ.get("NEXTLABEL_DATA") or "/nowhere") / "odd_images"
+    if not folder.is_dir():
+        pytest.skip("there is no folder odd_images where NEXTLABEL_DATA points to")
+    seen = dict.fromkeys((200, 413, 415, 422), 0)  # 413: the header says more pixels than are read
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        answer = client.post("/predict", data=path.read_bytes(), content_type="image/jpeg")
+        assert answer.status_code in seen, path
+        seen[answer.status_code] += 1
+        if answer.status_code != 200:
+            assert problem(answer, answer.status_code)["detail"]
+    assert seen[200] > 150
+    assert seen[415] + seen[422] > 150
+    for scene in ("Landscape", "Portrait"):
+        files = [folder / "exif_orientation" / f"{scene}_{way}.jpg" for way in range(1, 9)]
+        answers = [
+            client.post("/predict", data=file.read_bytes(), content_type="image/jpeg").get_json() for file in files
+        ]
+        assert len({answer["label"] for answer in answers}) == 1

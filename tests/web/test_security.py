@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import io
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from nextlabel.engine.settings import Settings
+from nextlabel.web.security import COOKIE, Guard, cookie_for, local
+
+TOKEN = "correct horse battery"
+
+
+def guard(**settings):
+    return Guard.of(Settings.from_environment({}, **settings))
+
+
+LOOPBACK = [
+    "localhost", "localhost:8000", "LOCALHOST", "localhost.", "app.localhost:1", "127.0.0.1", "127.1.2.3:9",
+    "[::1]", "[::1]:8000", "[0:0:0:0:0:0:0:1]:8000",
+]  # fmt: skip
+FOREIGN = [
+    "", "evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example", "evil@localhost",
+    "localhost@evil.example", "localhost:port", "localhost:8000:8000", "localhost/", "local host", "[::1", "::1]",
+    "[::2]", "192.168.1.5", "0.0.0.0", "2130706433", "127.0.0.1\x00", "\xff", "[localhost]", "localhost:123456",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", LOOPBACK)
+def test_hosts_of_this_machine(host):
+    assert guard().host_is_ours(host)
+
+
+@pytest.mark.parametrize("host", FOREIGN)
+def test_foreign_hosts(host):
+    assert not guard().host_is_ours(host)
+
+
+def test_the_bound_host_and_those_allowed():
+    rules = guard(host="label.example", token=TOKEN, allowed_hosts="proxy.example, other.example:8443,[2001:db8::1]")
+    for host in ("label.example:8000", "PROXY.example", "other.example", "[2001:db8::1]:80", "localhost"):
+        assert rules.host_is_ours(host)
+    assert not rules.host_is_ours("192.168.1.5")
+
+
+@pytest.mark.parametrize("bound", ["0.0.0.0", "::"])
+def test_bound_to_every_address_any_literal_one_is_ours_and_no_name(bound):
+    rules = guard(host=bound, token=TOKEN)
+    assert rules.host_is_ours("192.168.1.5:8000")
+    assert rules.host_is_ours("[fe80::1]:8000")
+    assert not rules.host_is_ours("evil.example")
+
+
+def test_origins():
+    rules = guard(allowed_hosts="proxy.example")
+    same = [
+        ("http://localhost:8000", "localhost:8000"),
+        ("http://localhost", "localhost:80"),
+        ("https://localhost", "localhost"),
+        ("https://LOCALHOST:443", "localhost"),
+        ("http://[::1]:8000", "[::1]:8000"),
+        ("https://proxy.example", "127.0.0.1:8000"),
+    ]
+    other = [
+        ("null", "localhost:8000"),
+        ("http://localhost:3000", "localhost:8000"),
+        ("http://127.0.0.1:8000", "localhost:8000"),
+        ("http://evil.example", "localhost"),
+        ("https://localhost:8000", "localhost"),
+        ("http://localhost:8000@evil.example", "localhost:8000"),
+        ("http://localhost:8000/", "localhost:8000"),
+        ("file://localhost", "localhost"),
+        ("chrome-extension://localhost", "localhost"),
+        ("", "localhost"),
+    ]
+    assert [pair for pair in same if not rules.origin_is_ours(*pair)] == []
+    assert [pair for pair in other if rules.origin_is_ours(*pair)] == []
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "options"])
+@pytest.mark.parametrize("address", ["/healthz", "/labels", "/", "/nope", "/static/style.css"])
+def test_a_foreign_host_is_answered_nothing(client, refused, method, address):
+    refused(lambda: client.open(address, method=method.upper(), headers={"Host": "evil.example"}), 403)
+
+
+def test_a_foreign_origin_changes_nothing_and_may_look(client, refused):
+    foreign = {"Origin": "http://evil.example"}
+    body = {"annotator": "ann", "labels": [{"id": "0", "skip": True}]}
+    refused(lambda: client.post("/labels", json=body, headers=foreign), 403)
+    refused(lambda: client.post("/train", headers={"Origin": "null"}), 403)
+    refused(lambda: client.delete("/jobs/1", headers=foreign), 403)
+    answer = client.get("/info", headers=foreign)
+    assert answer.status_code == 200
+    assert not any(name.startswith("Access-Control") for name, _ in answer.headers)
+    assert client.post("/labels", json=body, headers={"Origin": "http://localhost"}).status_code == 201
+
+
+@pytest.fixture
+def locked(build):
+    return build(token=TOKEN).test_client()
+
+
+def test_the_token_is_asked_for_everywhere(locked, refused):
+    for address in ("/predict", "/labels", "/train", "/projects/digits/train"):
+        refused(lambda address=address: locked.post(address), 401)
+    for address in ("/info", "/query", "/labels", "/metrics", "/openapi.json", "/jobs", "/items/0/image", "/nope"):
+        refused(lambda address=address: locked.get(address), 401)
+    for given in ("", "Bearer", "Bearer x", f"Basic {TOKEN}", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", TOKEN):
+        refused(lambda given=given: locked.get("/info", headers={"Authorization": given}), 401)
+    assert locked.get("/info").headers["WWW-Authenticate"] == 'Bearer realm="nextlabel"'
+
+
+def test_the_token_opens(locked):
+    for given in (f"Bearer {TOKEN}", f"bearer  {TOKEN} "):
+        assert locked.get("/info", headers={"Authorization": given}).status_code == 200
+
+
+def test_probes_and_what_the_login_page_needs_are_open(locked):
+    for address in ("/healthz", "/readyz", "/login", "/static/style.css"):
+        with locked.get(address) as answer:
+            assert answer.status_code == 200
+
+
+def test_a_browser_enters_by_the_login_page(locked):
+    answer = locked.get("/projects/digits/")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/projects/digits/")
+    wrong = locked.post("/login", data={"token": "something else", "next": "/projects/digits/"})
+    assert wrong.status_code == 401
+    assert "Set-Cookie" not in wrong.headers
+    right = locked.post("/login", data={"token": TOKEN, "next": "/projects/digits/"})
+    assert (right.status_code, right.headers["Location"]) == (303, "/projects/digits/")
+    cookie = right.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    assert TOKEN not in cookie
+    assert locked.get("/projects/digits/").status_code == 200
+    assert locked.post("/train").status_code == 202
+    assert locked.post("/train", headers={"Origin": "http://evil.example"}).status_code == 403
+
+
+def test_the_login_leads_back_to_all_of_the_address(locked):
+    asked = "/projects/digits/pool?class=3&annotator=ann+b%C3%A9"
+    answer = locked.get(asked)
+    query = parse_qs(urlsplit(answer.headers["Location"]).query)
+    assert query == {"next": [asked]}
+    right = locked.post("/login", data={"token": TOKEN, "next": query["next"][0]})
+    assert right.headers["Location"] == asked
+
+
+def test_the_cookie_of_another_token_is_worth_nothing(locked, problem):
+    locked.set_cookie(COOKIE, cookie_for("another token"))
+    problem(locked.get("/info"), 401)
+    locked.set_cookie(COOKIE, "")
+    problem(locked.get("/info"), 401)
+
+
+def test_login_leads_nowhere_else():
+    for address in (
+        "//[",
+        "http://[",
+        "//\u2100.com",
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "evil",
+        "",
+        "javascript:alert(1)",
+    ):
+        assert local(address) == "/"
+    assert local("/projects/digits/?x=1") == "/projects/digits/?x=1"
+
+
+def test_the_token_is_shown_nowhere(build, caplog):
+    app = build(token=TOKEN)
+    client = app.test_client()
+    client.post("/login", data={"token": TOKEN + "x"})
+    said = client.get("/info", headers={"Authorization": f"Bearer {TOKEN}"}).get_data(as_text=True)
+    assert TOKEN not in said
+    assert TOKEN not in caplog.text
+    assert TOKEN not in repr(Guard.of(Settings.from_environment({}, token=TOKEN)))
+
+
+@pytest.mark.parametrize("path", ["/login", "/projects/digits/progress", "/projects/digits/pool/0"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_no_form_fills_the_memory(build, path, chunked):
+    client = build().test_client()
+    body = b"--b\r\nContent-Disposition: form-data; name=f; filename=f\r\n\r\n" + bytes(1_000_000) + b"\r\n--b--\r\n"
+    told = {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""} if chunked else {}
+    with io.BytesIO(body) as sent:
+        answer = client.post(
+            path, input_stream=sent, content_length=len(body), content_type="multipart/form-data; boundary=b",
+            environ_overrides=told,
+        )  # fmt: skip
+    assert answer.status_code == 413
