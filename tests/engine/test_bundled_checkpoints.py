@@ -59,7 +59,7 @@ def lived(project: ToyProject) -> list[tuple[str, bool]]:
 
 
 def test_a_checkout_ships_what_lies_in_its_own_folder(tmp_path: Path) -> None:
-    assert trained_folder(Settings()) == Path(__file__).parents[3] / "trained"
+    assert trained_folder(Settings()) == Path(__file__).parents[2] / "trained"
     assert trained_folder(Settings(trained=tmp_path)) == tmp_path
 
 

@@ -181,15 +181,15 @@ def test_a_model_of_its_pool_answers_ids_only(make: Make) -> None:
 TRAIN = """
 import sys
 from pathlib import Path
-from nextlabel.app import build_context, prepare
-from nextlabel.engine.project import Loop
+from nextlabel.app import build_services, prepare
+from nextlabel.engine.project import Project
 from nextlabel.engine.settings import Settings
 from nextlabel.engine.simulation.simulate import train_here
 
 settings = Settings(home=Path(sys.argv[1]), projects=Path(sys.argv[2]), default_project="small", train_threads=1)
 prepare(settings)
-context = build_context(settings)
-train_here(context, Loop(context, context.projects.get("small")))
+services = build_services(settings)
+train_here(services, Project(services, services.projects.get("small")))
 """
 SERVE = """
 import sys, json
@@ -201,17 +201,19 @@ from nextlabel.engine.settings import Settings
 
 settings = Settings(home=Path(sys.argv[1]), projects=Path(sys.argv[2]), default_project="small")
 engine = build_engine(settings)
-loop = engine.loop()
-query = loop.query(3, None, "ann")
-loop.submit("ann", [LabelInput(query.items[0].id, candidates=("3", "5"))])
-image, _ = loop.image(query.items[0].id)
-said = [loop.predict_images([image]), loop.predict_ids([query.items[0].id]), loop.status(), loop.items(), engine.info()]
-added = loop.add_images([image])
-loop.item(query.items[0].id), list(loop.history()), loop.replay(query.query), loop.train(), engine.jobs(), loop.ready()
+project = engine.project()
+query = project.query(3, None, "ann")
+project.submit("ann", [LabelInput(query.items[0].id, candidates=("3", "5"))])
+image, _ = project.image(query.items[0].id)
+said = [project.predict_images([image]), project.predict_ids([query.items[0].id])]
+said += [project.status(), project.items(), engine.info()]
+added = project.add_images([image])
+project.item(query.items[0].id), list(project.history()), project.replay(query.query), project.train()
+engine.jobs(), project.ready()
 probabilities = [one.predictions[0].probabilities for one in said[:2]]
 heavy = [name for name in ("torch", "torchvision", "sklearn", "onnx", "alembic") if name in sys.modules]
 print(json.dumps({"heavy": heavy, "probabilities": probabilities, "strategies": query.strategy}))
-engine.context.database.dispose()
+engine.services.database.dispose()
 """
 PROJECT = """
 [dataset]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from support.engine import SQUARES, ToyProject
-from support.engine_fixtures import (  # noqa: F401, F811 - pytest finds fixtures here
+from support.engine_fixtures import (  # noqa: F401 - pytest finds fixtures here
     another,
     blobs,
     empty,
@@ -27,7 +27,7 @@ Make = Callable[..., ToyProject]
 
 
 @pytest.fixture
-def squares(make: Make) -> ToyProject:
+def squares(make: Make) -> ToyProject:  # noqa: F811 - a fixture, by pytest's way of naming it
     """Thirty images s0, s1, ... of the classes left and right, and nothing said of them."""
     return make(SQUARES, labels={"initial": 0, "holdout": 0}).bring()
 

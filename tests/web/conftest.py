@@ -40,7 +40,7 @@ initial = 20
 TRAIN = """
 import sys, time
 from pathlib import Path
-from nextlabel.app import build_context, prepare
+from nextlabel.app import build_services, prepare
 from nextlabel.engine.scheduling import queue_once
 from nextlabel.engine.jobs.run_job import run_job
 from nextlabel.engine.settings import Settings
@@ -48,15 +48,15 @@ from nextlabel.store import jobs
 
 settings = Settings(home=Path(sys.argv[1]), projects=Path(sys.argv[2]), default_project="digits", train_threads=1)
 prepare(settings)
-context = build_context(settings)
-queue_once(context, "digits", "train")
+services = build_services(settings)
+queue_once(services, "digits", "train")
 while True:
-    with context.database.write() as connection:
+    with services.database.write() as connection:
         job = jobs.claim(connection, "test", ("import", "train", "score"), time.time())
     if job is None:
         break
-    run_job(context, job)
-    with context.database.read() as connection:
+    run_job(services, job)
+    with services.database.read() as connection:
         assert jobs.get(connection, job.id).state == "succeeded", jobs.get(connection, job.id)
 """
 

@@ -216,7 +216,7 @@ WHOLE = """
 import json, sys
 sys.path[:0] = json.loads(sys.argv[3])
 from support.engine import MODULES, candidates
-from nextlabel.app import build_context
+from nextlabel.app import build_services
 from nextlabel.engine.project_files import ProjectConfig, Projects
 from nextlabel.engine.plugins.registry import load
 from nextlabel.engine.jobs.run_job import run_job
@@ -226,14 +226,14 @@ from nextlabel.store import jobs
 
 config = ProjectConfig.model_validate(json.loads(sys.argv[2]))
 settings = Settings(home=sys.argv[1], default_project="toy", train_threads=1)
-context = build_context(settings, load(candidates(*MODULES)), Projects({"toy": config}, {}))
+services = build_services(settings, load(candidates(*MODULES)), Projects({"toy": config}, {}))
 if len(sys.argv) > 4:
-    with context.database.read() as connection:
+    with services.database.read() as connection:
         job = jobs.get(connection, int(sys.argv[4]))
-    run_job(context, job)
+    run_job(services, job)
 else:
     program = sys.orig_argv[sys.orig_argv.index("-c") + 1]
-    Worker(context, lambda job: [sys.executable, "-c", program, *sys.argv[1:], str(job.id)]).run()
+    Worker(services, lambda job: [sys.executable, "-c", program, *sys.argv[1:], str(job.id)]).run()
 """
 
 

@@ -44,7 +44,7 @@ _YES = {"true": True, "1": True, "yes": True, "": False, "false": False, "0": Fa
 
 
 def read(text: Text, reading: Reading) -> Iterator[Found]:
-    """Yield a label for every row; BadRequest where the header names no column that is known, or quotes do not close."""
+    """Yield a label for every row; BadRequest if the header names no known column or a quote does not close."""
     lines = text.lines()
     header = next((line for line in lines if line.strip()), None)
     if header is None:
