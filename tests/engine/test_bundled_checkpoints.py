@@ -137,7 +137,7 @@ def test_a_start_looks_for_the_data_set_and_trains_nothing(
     assert data.reads == 1
     assert (
         "toy-missing is not on this machine; get it from nowhere; "
-        "the pool of project 'toy' is what people add to it\n" in capsys.readouterr().out
+        "the pool of project 'toy' consists of the images that users add\n" in capsys.readouterr().out
     )
     assert ships.project.status().missing is None
 
@@ -167,7 +167,7 @@ def test_its_pool_then_stays_what_people_added(
     ships.work()
     data.there = True
     assert started(ships) == [("import", "succeeded")]
-    told = [line for line in capsys.readouterr().out.splitlines() if "stays what people have added" in line]
+    told = [line for line in capsys.readouterr().out.splitlines() if "already has images that users added" in line]
     assert len(told) == 1
     assert data.reads == 0
     assert ships.project.status().items == 1
@@ -215,7 +215,7 @@ def test_people_may_be_quicker_than_a_command_that_imports(ships: ToyProject, da
     services = ships.services
     said = import_dataset(ships.project.config, services.registry, services.settings, services.database, services.home)
     assert said is not None
-    assert "stays what people have added" in said
+    assert "already has images that users added" in said
     assert ships.project.status().items == 1
     ships.work()
     assert len(ships.project.query(1).items) == 1

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from nextlabel.engine.predict.preview import Look
-from nextlabel.engine.predict.uncertainty import Doubt
+from nextlabel.engine.predict.preview import Preview
+from nextlabel.engine.predict.uncertainty import Uncertainty
 from nextlabel.engine.records import HistoryRow, ItemDetail, ItemSummary, Voice
 from nextlabel.web.text_format import cut_off, either, meaning, moment, number, resolution, said, unsure
 
@@ -23,15 +23,15 @@ def test_lists():
 
 def test_doubt():
     assert unsure(None) == ""
-    assert unsure(Doubt(("cat", "dog"), others=False)) == "Not sure: cat or dog"
-    assert unsure(Doubt(("cat", "dog"), others=True)) == "Not sure: cat, dog or something else"
+    assert unsure(Uncertainty(("cat", "dog"), others=False)) == "Not sure: cat or dog"
+    assert unsure(Uncertainty(("cat", "dog"), others=True)) == "Not sure: cat, dog or something else"
 
 
 @pytest.mark.parametrize(("size", "told"), [((90, 60), False), ((60, 89), False), ((60, 100), True), ((9, 900), True)])
 def test_far_from_square(size, told):
     width, height = size
     side = min(size)
-    look = Look(None, width, height, (0, 0, side, side), b"", (32, 32))
+    look = Preview(None, width, height, (0, 0, side, side), b"", (32, 32))
     assert bool(cut_off(look)) == told
     if told:
         assert f"{max(1, round(100 * side / max(size)))} %" in cut_off(look)

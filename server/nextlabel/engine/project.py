@@ -13,7 +13,7 @@ from nextlabel.engine.browse.item_views import PoolView, Small, history_row
 from nextlabel.engine.browse.uploads import Added, upload_images
 from nextlabel.engine.labels.submit import store_labels
 from nextlabel.engine.predict.predictor import Predictor
-from nextlabel.engine.predict.preview import Look, look
+from nextlabel.engine.predict.preview import Preview
 from nextlabel.engine.progress.progress import Progress
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.queries.service import QueryService
@@ -56,11 +56,9 @@ class Project:
         """Predict encoded images; Unsupported, Unprocessable or TooLarge where one cannot be read."""
         return self._predictor.images(blobs)
 
-    def look(self, image: bytes) -> Look:
-        """Predict one encoded image, and show what the model was given; raises as `predict_images` does."""
-        served = self._services.live.current(self.config.name)
-        with self._services.room.for_all([image]):
-            return look(served, self.config.name, image, self._services.settings.max_pixels)
+    def preview(self, image: bytes) -> Preview:
+        """Predict one encoded image and return what the model used of it; raises as `predict_images` does."""
+        return self._predictor.preview(image)
 
     def predict_vectors(self, rows: Sequence[Sequence[float]]) -> Predictions:
         """Predict vectors of the model's dimension."""

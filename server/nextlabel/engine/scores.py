@@ -21,7 +21,7 @@ from nextlabel.contracts.data import (
 )
 from nextlabel.contracts.errors import PluginError
 from nextlabel.contracts.interfaces import Model
-from nextlabel.engine.images.image_items import unread
+from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.random_streams import generator
@@ -133,7 +133,7 @@ def checked(outputs: Outputs, needs: frozenset[Need], rows: int) -> dict[str, Fl
 
 def _said(model: Model, items: Items, needs: frozenset[Need], rng: np.random.Generator) -> dict[str, FloatArray]:
     said = checked(model.predict(items, needs, rng), needs, len(items))
-    lost = unread(items)
+    lost = unreadable_positions(items)
     if len(lost):  # the model saw white in their place, and may be sure of what that is
         for name in said.keys() & {"probabilities", "samples"}:
             said[name] = np.array(said[name])

@@ -9,7 +9,6 @@ from typing import Any
 
 from nextlabel.contracts.data import Items
 from nextlabel.contracts.errors import NotReady
-from nextlabel.engine.images.decode_limit import Room
 from nextlabel.engine.labels.pool_state import LabelStateCache, PoolState
 from nextlabel.engine.live_models import LiveModels
 from nextlabel.engine.plugins.registry import Registry
@@ -32,8 +31,6 @@ class Services:
     database: Database
     home: Home
     live: LiveModels
-    room: Room = field(default_factory=Room)
-    """To be taken by whoever decodes images that were sent."""
     _label_states: dict[tuple[str, float], LabelStateCache] = field(default_factory=dict)
     _pools: dict[str, PoolFolder] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
@@ -64,7 +61,7 @@ class Services:
         """Return the pool folder of an imported project."""
         if project not in self._pools:
             brought = self.row(project).imported > 0
-            pool = PoolFolder.open(self.home, project, brought=brought)
+            pool = PoolFolder.open(self.home, project, from_dataset=brought)
             if not brought:  # its data set may still come
                 return pool
             self._pools[project] = pool

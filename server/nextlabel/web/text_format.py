@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from nextlabel.engine.predict.preview import Look
-from nextlabel.engine.predict.uncertainty import Doubt
+from nextlabel.engine.predict.preview import Preview
+from nextlabel.engine.predict.uncertainty import Uncertainty
 from nextlabel.engine.records import HistoryRow, ItemDetail, ItemSummary
 
 FAR_FROM_SQUARE = 0.65
@@ -18,14 +18,14 @@ def either(names: Sequence[str]) -> str:
     return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else ""
 
 
-def unsure(doubt: Doubt | None) -> str:
+def unsure(doubt: Uncertainty | None) -> str:
     """Return between what a model wavers; nothing where it is sure."""
     if doubt is None:
         return ""
     return "Not sure: " + either([*doubt.classes, "something else"] if doubt.others else doubt.classes)
 
 
-def cut_off(look: Look) -> str:
+def cut_off(look: Preview) -> str:
     """Return what of an image far from the model's shape is seen; nothing where most of it is."""
     if look.share >= FAR_FROM_SQUARE:
         return ""

@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 
 from nextlabel.contracts.data import BoolArray
 from nextlabel.contracts.errors import NextlabelError, NotFound, Unprocessable
-from nextlabel.engine.images.thumbnails import Thumbnails, thumbnail
+from nextlabel.engine.images.thumbnails import ThumbnailCache, make_thumbnail
 from nextlabel.engine.labels.pool_state import PoolState
-from nextlabel.engine.pool_files import gone
+from nextlabel.engine.pool_files import missing_file_error
 from nextlabel.engine.predict.predictor import Predictor
 from nextlabel.engine.records import HistoryRow, ItemDetail, ItemPage, ItemState, ItemSummary, Voice
 from nextlabel.engine.services import Services
@@ -90,12 +90,11 @@ class PoolView:
 
         def make() -> bytes:
             data, _ = self._read(row)
-            with services.room.for_all([data]):
-                return thumbnail(data, size, services.settings.max_pixels)
+            return make_thumbnail(data, size, services.settings.max_pixels)
 
         if row.source == "array":  # as quick to make as to find
             return Small(key, make)
-        kept = Thumbnails(services.settings.home / "thumbnails", services.settings.thumbnail_bytes)
+        kept = ThumbnailCache(services.settings.home / "thumbnails", services.settings.thumbnail_bytes)
         return Small(key, lambda: kept.get(key, make))
 
     def _name(self, row: ItemRow) -> str:
@@ -112,7 +111,7 @@ class PoolView:
         try:
             return self._services.home.at(str(row.path)).stat()
         except OSError as error:
-            raise gone(row, error) from None
+            raise missing_file_error(row, error) from None
 
     def _imaged(self, identity: str) -> ItemRow:
         with self._services.database.read() as connection:

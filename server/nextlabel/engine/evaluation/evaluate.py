@@ -13,7 +13,7 @@ from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items
 from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.engine.bundled_checkpoints import held_out_elsewhere
 from nextlabel.engine.checkpoints.serialization import input_array, model_input
-from nextlabel.engine.images.image_items import unread
+from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.live_models import Answer, Served
 from nextlabel.engine.scores import decided, kept_scores
 from nextlabel.engine.services import Services
@@ -120,7 +120,7 @@ def measure(
             parts.append({name: array for name, array in part.items() if name in ("probabilities", "mean", "std")})
             progress(len(parts) / len(pieces))
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    known = np.setdiff1d(np.arange(len(items)), unread(items))  # white was seen in the place of those that are gone
+    known = np.setdiff1d(np.arange(len(items)), unreadable_positions(items))  # they were white images
     return metrics(arrays, known, truth[known])
 
 

@@ -14,7 +14,7 @@ from nextlabel.contracts.interfaces import Learner, Model, Training
 from nextlabel.engine.bundled_checkpoints import held_out_elsewhere
 from nextlabel.engine.checkpoints.serialization import Trained, read_model, write_model
 from nextlabel.engine.datasets.import_dataset import import_dataset
-from nextlabel.engine.images.image_items import unread
+from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.plugins.parameters import build
 from nextlabel.engine.project_files import ProjectConfig
@@ -115,7 +115,7 @@ def _readable(
     items: Items, positions: IntArray, truth: IntArray | FloatArray
 ) -> tuple[IntArray, IntArray | FloatArray]:
     """Leave out what can no longer be read: the live checkpoint's answers may be of when it could."""
-    known = ~np.isin(positions, unread(items))
+    known = ~np.isin(positions, unreadable_positions(items))
     return positions[known], truth[known]
 
 

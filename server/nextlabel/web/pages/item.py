@@ -11,7 +11,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from werkzeug.wrappers import Response as BaseResponse
 
 from nextlabel.contracts.errors import BadRequest, NextlabelError, Unprocessable
-from nextlabel.engine.predict.uncertainty import doubt
+from nextlabel.engine.predict.uncertainty import uncertainty
 from nextlabel.engine.records import ItemDetail, LabelInput
 from nextlabel.web import text_format
 from nextlabel.web.openapi import address_of
@@ -83,7 +83,7 @@ def _page(item: str, status: int, said: Said | None = None) -> Response:
         address=item_address(project.name)(named),
         image=image_address(project.name)(named) if detail.item.media_type else None,
         small=detail.item.media_type is not None and small(named),
-        unsure=text_format.unsure(doubt(prediction.probabilities or {})) if prediction else "",
+        unsure=text_format.unsure(uncertainty(prediction.probabilities or {})) if prediction else "",
         words=text_format,
     )
     return make_response(page, status)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, make_response, render_template, request
 
 from nextlabel.contracts.errors import NextlabelError
-from nextlabel.engine.predict.preview import SMALL, Look
-from nextlabel.engine.predict.uncertainty import doubt
+from nextlabel.engine.predict.preview import SMALL, Preview
+from nextlabel.engine.predict.uncertainty import uncertainty
 from nextlabel.engine.records import Prediction
 from nextlabel.web.problems import log_fault, status_of
 from nextlabel.web.request_context import current_project, settings
@@ -25,7 +25,7 @@ class Row:
     """One of several images: its prediction, or why there is none."""
 
     name: str
-    look: Look | None = None
+    look: Preview | None = None
     fault: str = ""
 
     @property
@@ -38,7 +38,7 @@ class Row:
         """Between what the model wavers, and how little of the image it sees; nothing of either where all is well."""
         if self.look is None or self.found is None:
             return []
-        return [word for word in (unsure(doubt(self.found.probabilities or {})), cut_off(self.look)) if word]
+        return [word for word in (unsure(uncertainty(self.found.probabilities or {})), cut_off(self.look)) if word]
 
 
 def predict() -> Response:
@@ -56,7 +56,7 @@ def try_images() -> Response:
     try:
         blobs = images(settings().max_upload_bytes, settings().max_batch)
         if len(blobs) == 1 and "list" not in request.args:
-            return _page(200, **_shown(found.look(blobs[0])))
+            return _page(200, **_shown(found.preview(blobs[0])))
     except NextlabelError as error:
         log_fault(error)
         return _page(status_of(error), fault=str(error))
@@ -76,21 +76,21 @@ def _page(status: int, **shown: object) -> Response:
 
 def _row(blob: bytes, name: str) -> Row:
     try:
-        return Row(name, current_project().look(blob))
+        return Row(name, current_project().preview(blob))
     except NextlabelError as error:
         log_fault(error)
         return Row(name, fault=str(error))
 
 
-def _shown(look: Look) -> dict[str, object]:
+def _shown(look: Preview) -> dict[str, object]:
     found = look.predictions.predictions[0]
     scale = min(1.0, _DRAWN / max(look.width, look.height))
     return {
         "look": look,
         "found": found,
         "drawn": (max(1, round(look.width * scale)), max(1, round(look.height * scale))),
-        "seen": b64encode(look.seen).decode(),
+        "seen": b64encode(look.input_png).decode(),
         "small": max(look.width, look.height) <= SMALL,
-        "unsure": unsure(doubt(found.probabilities or {})),
+        "unsure": unsure(uncertainty(found.probabilities or {})),
         "cut": cut_off(look),
     }
