@@ -40,11 +40,11 @@ def make_known(make: Make) -> Make:
 
 
 def held_out_ids(project: ToyProject) -> set[str]:
-    return {item.id for item in project.project.items(limit=1000).items if item.holdout}
+    return {item.id for item in project.project.items.page(limit=1000).items if item.holdout}
 
 
 def reasons(project: ToyProject) -> set[str]:
-    return {item.reason for item in project.project.query(100).items}
+    return {item.reason for item in project.project.queries.create(100).items}
 
 
 @pytest.mark.parametrize("known", [0, 2, 4])
@@ -53,10 +53,10 @@ def test_annotators_label_the_hold_out_if_too_few_labels_are_known(make_known: M
     config = project.project.config
     # the known items are needed for the first training
     assert held_out_ids(project) == {f"s{n}" for n in range(known, 60) if held_out(config, f"s{n}")}
-    assert {row.id for row in project.project.history()} == {f"s{n}" for n in range(known)}
+    assert {row.id for row in project.project.labels.history()} == {f"s{n}" for n in range(known)}
     assert reasons(project) == {"strategy", "holdout"}
-    project.project.submit("ann", [full(item.id, "left") for item in project.project.query(100).items])
-    newest = project.train().project.checkpoints()[-1]
+    project.project.labels.submit("ann", [full(item.id, "left") for item in project.project.queries.create(100).items])
+    newest = project.train().project.models.checkpoints()[-1]
     assert newest.metrics["holdout"] == len(held_out_ids(project))
     assert "accuracy" in newest.metrics
 
@@ -92,12 +92,12 @@ def test_uploads_are_held_out_too_if_few_labels_are_known(
     project = make(SQUARES, dataset=table, labels={"initial": 2, "holdout": 0.4}).bring()
     before = held_out_ids(project)
     assert before == {f"{n}.png" for n in range(30) if held_out(project.project.config, f"{n}.png")}
-    added = project.project.add_images([image(100 + number) for number in range(30)])
+    added = project.add_images([image(100 + number) for number in range(30)])
     assert held_out_ids(project) - before == {name for name in added if held_out(project.project.config, name)} != set()
 
 
 def test_uploads_are_not_held_out_if_enough_labels_are_known(make_known: Make, image: Callable[..., bytes]) -> None:
     project = make_known(30, holdout=0.4)
     before = held_out_ids(project)
-    project.project.add_images([image(100 + number) for number in range(30)])
+    project.add_images([image(100 + number) for number in range(30)])
     assert held_out_ids(project) == before

@@ -173,15 +173,15 @@ def test_every_use_of_an_upload_holds_the_limit(
     make: Callable[..., ToyProject], lock: RecordingLock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = make(SQUARES).bring().train()
-    (item,) = project.project.add_images([SMALL])
+    (item,) = project.add_images([SMALL])
     monkeypatch.setattr(decoding, "LARGE_PIXELS", 100)
     held: list[int] = []
     load = decoding._load
     monkeypatch.setattr(decoding, "_load", lambda kind, image: held.append(lock.held) or load(kind, image))
     other = saved(smooth(60, 60))
-    project.project.predict_images([other])
-    project.project.preview(other)
-    project.project.add_images([other])
-    project.project.thumbnail(item, 160).make()
-    project.project.predict_ids([item])
+    project.project.models.predict_images([other])
+    project.project.models.preview(other)
+    project.add_images([other])
+    project.project.items.thumbnail(item, 160).make()
+    project.project.models.predict_ids([item])
     assert held == [1] * 5
