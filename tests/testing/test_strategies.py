@@ -209,7 +209,7 @@ class Silent:
         ({"parameters": Loose}, "must be a frozen dataclass"),
         ({"parameters": dict}, "must be a frozen dataclass"),
         ({"parameters": Silent()}, "must be a frozen dataclass"),
-        ({"parameters": Grasping}, "odd: its parameter 'also' could never be set: 'also' is reserved"),
+        ({"parameters": Grasping}, "odd: its parameter 'also' can never be set: 'also' is reserved"),
         ({"parameters": Odd}, "odd: its parameters cannot be used: the parameters Odd cannot be read"),
         ({"parameters": Contrary}, "Contrary refuse their own defaults: a share of 0.5 is too much"),
         ({"parameters": Silent}, "'share' has no help line"),

@@ -16,7 +16,7 @@ from nextlabel.contracts.errors import ProjectError
 from nextlabel.contracts.plugin_records import Record
 from nextlabel.engine.plugins.parameters import describe, validate
 from nextlabel.engine.plugins.registry import resolve
-from nextlabel.engine.plugins.validate_records import clash
+from nextlabel.engine.plugins.validate_records import reserved_name_error
 from nextlabel.engine.project_files import NAME
 
 R = TypeVar("R")
@@ -65,7 +65,7 @@ def check_record(record: Record[R], parameters: Mapping[str, Any] | None, role: 
     kind = record.parameters
     frozen = isinstance(kind, type) and is_dataclass(kind) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
     require(frozen, f"{name}: its parameters must be a frozen dataclass, not {record.parameters!r}")
-    reserved = clash(record)
+    reserved = reserved_name_error(record)
     require(reserved is None, f"{name}: its {reserved}")
     try:
         described = describe(record.parameters)

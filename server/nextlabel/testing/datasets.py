@@ -21,7 +21,7 @@ from nextlabel.contracts import (
 )
 from nextlabel.contracts.data import Content
 from nextlabel.contracts.errors import DatasetMissing
-from nextlabel.engine.datasets.validate_contents import known_truth, no_sets
+from nextlabel.engine.datasets.validate_contents import candidate_set_error, known_truth
 from nextlabel.engine.images.decoding import prepare
 from nextlabel.testing.assertions import blamed, check_record, no_global_randomness, require
 
@@ -105,7 +105,7 @@ def _check_labels(contents: Contents) -> None:
     if contents.truth is not None:
         _check_truth(np.asarray(contents.truth), size, classes, "truth")
     if contents.candidates is not None:
-        fault = no_sets(contents.candidates)
+        fault = candidate_set_error(contents.candidates)
         require(fault is None, str(fault))
         shape = contents.candidates.shape
         require(shape == (size, classes), f"candidates are {shape}, not {(size, classes)}")
