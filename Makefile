@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 CHECKED := $(shell grep -l -e '"--check"' benchmarks/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test lint types bench check-bench screenshots
+.PHONY: help install serve test test-fast lint types bench check-bench screenshots
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ serve: $(INSTALLED)  ## start the server and print its address
 
 test: $(INSTALLED)  ## run the tests
 	$(BIN)/python -m pytest
+
+test-fast: $(INSTALLED)  ## run the tests that need no browser, no server processes and little time
+	$(BIN)/python -m pytest -m 'not slow and not browser and not e2e'
 
 lint: $(INSTALLED)  ## check style
 	$(BIN)/ruff check
