@@ -10,9 +10,9 @@ import pytest
 from nextlabel.contracts import DatasetPlugin, LearnerPlugin, ProjectPlugin, StrategyPlugin
 from nextlabel.contracts.plugin_records import Record
 from nextlabel.engine.plugins.validate_records import RESERVED, record_error, reserved_name_error
-from nextlabel.engine.project_files import Choice, LearnerChoice, StrategyChoice
+from nextlabel.engine.project_files import LearnerChoice, PluginChoice, StrategyChoice
 
-TABLES = {DatasetPlugin: Choice, LearnerPlugin: LearnerChoice, StrategyPlugin: StrategyChoice}
+TABLES = {DatasetPlugin: PluginChoice, LearnerPlugin: LearnerChoice, StrategyPlugin: StrategyChoice}
 
 
 def test_reserved_names_are_the_other_keys_of_the_tables() -> None:

@@ -166,7 +166,7 @@ def fit(
 
 def feature_source(services: Services, config: ProjectConfig, items: Items) -> Callable[[], FloatArray] | None:
     """Return what reads the features the project names, or None where it names none."""
-    project = config.learner.source()
+    project = config.learner.features_project()
     if project is None:
         return None
     where = f"[learner] features = {config.learner.features!r}"
