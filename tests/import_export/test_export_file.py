@@ -16,8 +16,8 @@ from support.import_export import CLASSES, IDS, ODD, give, registry, said, take,
 
 from nextlabel.contracts.errors import Conflict, NotReady, Unprocessable
 from nextlabel.engine.labels.label_state import DATASET
-from nextlabel.engine.records import LabelInput
 from nextlabel.import_export.safe_filenames import FileNames, encoded
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 
@@ -27,10 +27,8 @@ def odd(make: Make) -> ToyProject:
     """Odd names; one class, several, disagreement, a skip, and what was taken back."""
     project = make(ODD, plugins=registry(), labels={"holdout": 0}).bring()
     project.project.labels.submit("=ann", [full(item, name) for item, name in zip(IDS[:7], CLASSES[2:9], strict=True)])
-    project.project.labels.submit(
-        "bob", [full(IDS[7], "cat", "dog"), LabelInput(IDS[8], skip=True), full(IDS[0], "cat")]
-    )
-    project.project.labels.submit("bob", [full(IDS[9], "cat"), LabelInput(IDS[9], retract=True)])
+    project.project.labels.submit("bob", [full(IDS[7], "cat", "dog"), (IDS[8], Label(skip=True)), full(IDS[0], "cat")])
+    project.project.labels.submit("bob", [full(IDS[9], "cat"), (IDS[9], Label(retract=True))])
     return project
 
 
@@ -109,7 +107,7 @@ def test_an_image_that_is_gone_keeps_no_other_out(
 
 def test_values_in_coco_are_not_taken_for_changed(make: Make, tmp_path: Path) -> None:
     project = make(ODD, plugins=registry(()), labels={"holdout": 0}).bring()
-    project.project.labels.submit("ann", [LabelInput(IDS[0], value=1.5), LabelInput(IDS[1], value=2.0)])
+    project.project.labels.submit("ann", [(IDS[0], Label(value=1.5)), (IDS[1], Label(value=2.0))])
     give(project, "coco", tmp_path / "out")
     assert take(project, tmp_path / "out").notes == []
 

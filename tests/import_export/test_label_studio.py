@@ -14,7 +14,7 @@ from support.import_export import CLASSES, ODD, give, registry, said, take
 from support.odd_images import saved, smooth
 
 from nextlabel.contracts.errors import Unprocessable
-from nextlabel.engine.records import LabelInput
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 
@@ -192,8 +192,8 @@ def test_what_is_no_label_of_a_whole_image(squares: ToyProject, write: Any) -> N
 def test_what_we_write_is_what_label_studio_takes(make: Make, tmp_path: Path) -> None:
     project = make(ODD, plugins=registry()).bring()
     project.project.labels.submit("ann@example.org", [full("p/0.png", "=1+1", "a/b"), full("p/1.png", "cat")])
-    project.project.labels.submit("bob", [LabelInput("p/0.png", skip=True), full("p/1.png", "dog")])
-    project.project.labels.submit("bob", [LabelInput("p/1.png", retract=True)])
+    project.project.labels.submit("bob", [("p/0.png", Label(skip=True)), full("p/1.png", "dog")])
+    project.project.labels.submit("bob", [("p/1.png", Label(retract=True))])
     done = give(project, "label-studio", tmp_path / "out", prefix="http://127.0.0.1:8000/")
     assert any("2 labels that were changed or taken back" in note for note in done.notes)
     assert any("--copy-images" in note for note in done.notes)
@@ -217,7 +217,7 @@ def test_what_we_write_is_what_label_studio_takes(make: Make, tmp_path: Path) ->
 
 def test_what_was_done_in_label_studio_comes_back(make: Make, squares: ToyProject, tmp_path: Path) -> None:
     """Tasks keep their `meta`; annotations get a number of Label Studio's, and remember ours as `import_id`."""
-    squares.project.labels.submit("ann", [full("s1", "left"), full("s2", "left"), LabelInput("s3", skip=True)])
+    squares.project.labels.submit("ann", [full("s1", "left"), full("s2", "left"), ("s3", Label(skip=True))])
     give(squares, "label-studio", tmp_path / "out")
     path = tmp_path / "out" / "tasks.json"
     tasks = json.loads(path.read_text())
