@@ -149,7 +149,7 @@ def test_torchvision_reads_the_folder(make: Make, tmp_path: Path) -> None:
     give(project, "imagefolder", tmp_path / "out", everything=True)
     found = ImageFolder(str(tmp_path / "out" / "train"))
     assert found.classes == ["left", "right"]
-    truth = {row.id: row.candidates for row in said(project)}
+    truth = {row.item: row.label.candidates for row in said(project)}
     assert {Path(path).stem: (found.classes[number],) for path, number in found.samples} == truth
 
 
@@ -186,7 +186,7 @@ def test_somebody_elses_coco(make: Make, tmp_path: Path) -> None:
     path = tmp_path / "instances.json"
     path.write_text(json.dumps(document))
     assert take(squares, path).format == "coco"
-    assert [(row.id, row.candidates) for row in said(squares)] == [("s1", ("right",)), ("s2", ("left",))]
+    assert [(row.item, row.label.candidates) for row in said(squares)] == [("s1", ("right",)), ("s2", ("left",))]
     document["annotations"] = [{"image_id": 1, "category_id": 1}, {"image_id": 1, "category_id": 2},
                                {"image_id": 9, "category_id": 1}, {"image_id": 3, "category_id": 7}, {"image_id": 3},
                                {"image_id": [], "category_id": 1}, 5]  # fmt: skip
@@ -315,8 +315,8 @@ def test_the_data_sets_own_labels_come_from_the_data_set(make: Make, tmp_path: P
     assert (done.labels, done.present) == (1, 6)
     give(more, "csv", tmp_path / "b.csv")
     done = take(here, tmp_path / "b.csv")
-    own = {row.id for row in said(make(SQUARES, labels={"initial": 6}).bring())}
-    assert done.labels == len({row.id for row in said(more)} - own)
+    own = {row.item for row in said(make(SQUARES, labels={"initial": 6}).bring())}
+    assert done.labels == len({row.item for row in said(more)} - own)
     assert done.present + done.labels == 9
     targets = [p.services.state(p.services.row("toy")).labels.targets().candidates for p in (here, more)]
     assert np.array_equal(np.delete(targets[0], 1, axis=0), np.delete(targets[1], 1, axis=0))

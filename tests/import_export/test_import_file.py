@@ -38,14 +38,14 @@ def test_a_crash_in_between_is_completed_by_importing_again(
     monkeypatch.setattr(import_file, "_BATCH", 4)
     path = file("id,label\n" + "".join(f"s{n},left\ns{n},right\n" for n in range(15)))
     with monkeypatch.context() as patched:
-        done, real = [], import_file.history.restore
+        done, real = [], import_file.labels.append
 
         def dies(*given: Any) -> Any:
             if len(done) == 3:
                 raise KeyboardInterrupt
             done.append(real(*given))
 
-        patched.setattr(import_file.history, "restore", dies)
+        patched.setattr(import_file.labels, "append", dies)
         with pytest.raises(KeyboardInterrupt):
             take(squares, path)
     assert len(said(squares)) == 12

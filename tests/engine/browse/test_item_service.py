@@ -8,7 +8,7 @@ import pytest
 from support.engine import SQUARES, ToyProject, full
 
 from nextlabel.contracts.errors import Gone, NotFound, Unprocessable
-from nextlabel.engine.records import Voice
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 
@@ -48,8 +48,8 @@ def test_one_item_with_who_says_what(blobs: ToyProject) -> None:
     blobs.project.labels.submit("ann", [(item, Label(skip=True))])
     detail = blobs.project.items.get(item)
     assert (detail.item.id, detail.item.state, detail.item.candidates) == (item, "open", ("red", "blue"))
-    assert detail.voices == (Voice("ann", None, None), Voice("bob", ("red", "blue"), None))
-    assert [(row.annotator, row.candidates, row.skip) for row in detail.history] == [
+    assert detail.current_labels == {"ann": Label(skip=True), "bob": Label(candidates=("red", "blue"))}
+    assert [(event.annotator, event.label.candidates, event.label.skip) for event in detail.history] == [
         ("bob", ("red", "blue"), False),
         ("ann", None, True),
     ]

@@ -74,7 +74,7 @@ def test_who_disagrees_about_what(trained):
     found = trained.project.progress.contested(1, 10)
     assert (found.total, sorted(names(found))) == (2, sorted([first, third]))
     shown = next(item for item in found.items if item.id == first)
-    assert {voice.annotator: voice.candidates for voice in shown.voices} == {"ann": (one,), "bob": (two,)}
+    assert shown.current_labels == {"ann": Label(candidates=(one,)), "bob": Label(candidates=(two,))}
     assert shown.truth is None
     trained.project.labels.submit("bob", [(third, Label(retract=True))])
     assert names(trained.project.progress.contested(1, 10)) == [first]

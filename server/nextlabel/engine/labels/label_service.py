@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from nextlabel.engine.labels.submit import ItemLabel, submit_labels
+from nextlabel.engine.labels.submit import SubmittedLabel, submit_labels
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.services import Services
 from nextlabel.store import labels
@@ -20,7 +20,7 @@ class LabelService:
         self._config = config
         self._row = row
 
-    def submit(self, annotator: str, submitted: Sequence[ItemLabel], key: str | None = None) -> int:
+    def submit(self, annotator: str, submitted: Sequence[SubmittedLabel], key: str | None = None) -> int:
         """Store labels, each with its item's id, all or none, and return how many.
 
         They are on disk when this returns. The same `key` with the same labels stores nothing and

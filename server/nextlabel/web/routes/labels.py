@@ -9,14 +9,13 @@ from itertools import chain, islice
 from flask import Response, request
 
 from nextlabel.contracts.errors import TooLarge, Unprocessable
-from nextlabel.engine.labels.submit import ItemLabel, rejection
 from nextlabel.import_export.formats import csv, jsonl
 from nextlabel.store.labels import Label, LabelEvent
 from nextlabel.web.openapi import Routes
 from nextlabel.web.request_context import current_project, settings
 from nextlabel.web.schemas.label_responses import AcceptedReply, HistoryLabel, HistoryReply
 from nextlabel.web.schemas.query_parameters import HistoryQuery
-from nextlabel.web.schemas.request_bodies import Labels
+from nextlabel.web.schemas.request_bodies import AnyLabel, Labels
 from nextlabel.web.schemas.response_base import render
 
 _AT_A_TIME = 500
@@ -31,7 +30,8 @@ def submit(body: Labels) -> Response:
     most = settings().max_labels
     if len(body.labels) > most:
         raise TooLarge(f"at most {most:,} labels are taken at a time, not {len(body.labels):,}")
-    accepted = current_project().labels.submit(body.annotator, _item_labels(body), body.key)
+    submitted = [(entry.id, _label(entry)) for entry in body.labels]
+    accepted = current_project().labels.submit(body.annotator, submitted, body.key)
     return render(AcceptedReply(accepted=accepted), 201)
 
 
@@ -58,17 +58,12 @@ def said(row: LabelEvent) -> HistoryLabel:
     return HistoryLabel.model_validate(jsonl.fields(row))
 
 
-def _item_labels(body: Labels) -> list[ItemLabel]:
-    """Return a request's labels with their items' ids. Raises Unprocessable with the reason for each invalid one."""
-    pairs, faults = [], []
-    for number, entry in enumerate(body.labels):
-        try:
-            pairs.append((entry.id, Label(**entry.model_dump(exclude={"id"}))))
-        except Unprocessable as error:
-            faults.append(f"labels[{number}]: {error}")
-    if faults:
-        raise rejection(faults)
-    return pairs
+def _label(entry: AnyLabel) -> Label | Unprocessable:
+    """Return the label of an entry, or what is wrong with it: the engine reports all faults of a request at once."""
+    try:
+        return Label(**entry.model_dump(exclude={"id"}))
+    except Unprocessable as error:
+        return error
 
 
 def _as_json(project: str, rows: Iterator[LabelEvent]) -> Iterator[str]:
