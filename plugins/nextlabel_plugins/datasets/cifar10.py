@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from nextlabel_plugins.datasets.published import Published
+from nextlabel_plugins.datasets.torchvision_dataset import Published
 
 
 class Cifar10(Published):

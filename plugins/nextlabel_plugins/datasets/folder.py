@@ -21,7 +21,7 @@ import numpy as np
 
 from nextlabel.contracts import Contents, Dataset, Files, IntArray, TestSplit
 from nextlabel.contracts.errors import DatasetMissing, ProjectError
-from nextlabel_plugins.datasets.tree import EXTENSIONS, Image, Tree, plant
+from nextlabel_plugins.datasets.folder_layout import EXTENSIONS, Image, Tree, plant
 
 MINIMUM = 2
 """Fewest classes there is anything to learn about."""

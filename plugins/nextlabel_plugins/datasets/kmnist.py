@@ -5,7 +5,7 @@ Clanuwat et al., "Deep Learning for Classical Japanese Literature", 2018.
 
 from __future__ import annotations
 
-from nextlabel_plugins.datasets.published import Published
+from nextlabel_plugins.datasets.torchvision_dataset import Published
 
 
 class Kmnist(Published):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from nextlabel.contracts import FloatArray, NoParameters, Pool, Strategy
-from nextlabel_plugins.strategies.blocks import by_blocks
+from nextlabel_plugins.strategies.chunked import by_blocks
 
 
 class Margin(Strategy[NoParameters]):
