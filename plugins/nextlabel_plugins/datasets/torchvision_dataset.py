@@ -1,4 +1,4 @@
-"""What the published image data sets share: read by torchvision, and able to hide their truth."""
+"""Base class of the published data sets that torchvision reads. They can hide the truth behind candidate sets."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from typing import ClassVar
 
 from nextlabel.contracts import Contents, Dataset, Pixels, TestSplit
 from nextlabel.contracts.errors import DatasetMissing
-from nextlabel_plugins.datasets.candidate_sets import NONE, PartialParameters, candidate_sets, generator
-from nextlabel_plugins.datasets.torchvision_source import obtain
+from nextlabel_plugins.datasets.candidate_sets import NO_LOOK_ALIKES, PartialParameters, candidate_sets, generator
+from nextlabel_plugins.datasets.torchvision_source import read_or_download
 
 
-class Published(Dataset[PartialParameters]):
-    """The training split is the pool, ids "0", "1", ... in its order; the test split stays apart."""
+class TorchvisionDataset(Dataset[PartialParameters]):
+    """The training split is the pool, with ids "0", "1", ... in its order; the test split is separate."""
 
     title: ClassVar[str]
-    """What people call it."""
+    """Name of the data set in messages."""
     source: ClassVar[str]
-    """The class of torchvision.datasets that reads it."""
+    """Name of the class in torchvision.datasets that reads it."""
     folder: ClassVar[str]
-    """Where that keeps it, below the folder of data sets."""
+    """Name of the folder in which torchvision stores it, below the folder of data sets."""
     classes: ClassVar[tuple[str, ...]] = ()
-    """Names to use in the place of torchvision's."""
-    look_alikes: ClassVar[Mapping[str, str]] = NONE
-    """The class that each is taken for; the next one, for a class that is not named."""
+    """Class names that replace torchvision's."""
+    look_alikes: ClassVar[Mapping[str, str]] = NO_LOOK_ALIKES
+    """The class that each class is confused with; by default the next class."""
 
     def read(self, root: Path | None, seed: int) -> Contents:
-        """Read it, or download it to `root`. Raise DatasetMissing.
+        """Read the data set, or download it to `root`. Raises DatasetMissing if neither is possible.
 
-        Sets are drawn for all items, those of the hold-out too; the truth stays beside them.
+        Candidate sets are drawn for all items including the hold-out. The truth is returned as well.
         """
         if root is None:
             raise DatasetMissing(
-                f"{self.title}: NEXTLABEL_DATA names no folder of data sets; "
-                f"let it name the one that holds {self.folder}, or one to download it into"
+                f"{self.title}: NEXTLABEL_DATA is not set; set it to the folder that holds {self.folder}, "
+                "or to a folder for the download"
             )
-        from torchvision import datasets  # noqa: PLC0415 - seconds of import, spared those who do not read
+        from torchvision import datasets  # noqa: PLC0415 - the import takes seconds
 
-        train, test = obtain(getattr(datasets, self.source), self.title, self.folder, root)
+        train, test = read_or_download(getattr(datasets, self.source), self.title, self.folder, root)
         classes = self.classes or train.classes
         sets = None
-        if self.parameters.hidden:
+        if self.parameters.hides_truth:
             sets = candidate_sets(train.truth, classes, self.parameters, generator(seed), self.look_alikes)
         return Contents(
             ids=[str(number) for number in range(len(train.truth))],

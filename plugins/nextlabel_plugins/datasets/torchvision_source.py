@@ -1,4 +1,4 @@
-"""Published data sets by torchvision's own readers: from disk, else downloaded whole or not at all."""
+"""Reads data sets with torchvision from disk, or downloads them completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,48 +18,49 @@ import numpy as np
 from nextlabel.contracts import IntArray, PixelArray
 from nextlabel.contracts.errors import DatasetMissing
 
-PATIENCE = 30.0
-"""Seconds that a server may be silent; torchvision itself would wait forever."""
-DAMAGED = (RuntimeError, ValueError, TypeError, KeyError, AssertionError)
-"""What torchvision's readers raise on files that are absent, cut short or not what they should be."""
-FAILED = (*DAMAGED, OSError, EOFError, HTTPException, tarfile.TarError, zlib.error)
-"""What its downloads raise besides; no network is an OSError."""
+TIMEOUT = 30.0
+"""Seconds that a server may take to respond; torchvision itself has no timeout."""
+READ_ERRORS = (RuntimeError, ValueError, TypeError, KeyError, AssertionError)
+"""Exceptions of torchvision's readers for missing, truncated or invalid files."""
+DOWNLOAD_ERRORS = (*READ_ERRORS, OSError, EOFError, HTTPException, tarfile.TarError, zlib.error)
+"""Exceptions of torchvision's downloads; a missing network is an OSError."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Half of a data set."""
+    """The training or test split of a data set."""
 
     pixels: PixelArray
-    """(n, height, width), or (n, height, width, 3)."""
+    """Pixels (n, height, width) or (n, height, width, 3)."""
     truth: IntArray
-    """(n,): class numbers."""
+    """Class numbers (n,)."""
     classes: tuple[str, ...]
 
 
-def obtain(source: Any, title: str, folder: str, root: Path) -> tuple[Split, Split]:
+def read_or_download(source: Any, title: str, folder: str, root: Path) -> tuple[Split, Split]:
     """Return the training and the test split of `source`, a class of torchvision.datasets.
 
-    It keeps its files in `folder` below `root`. Raise DatasetMissing where they are not there
-    and cannot be downloaded, with the reason.
+    torchvision stores the files in `folder` below `root`. Raises DatasetMissing, with the
+    reason, if they are missing or damaged and cannot be downloaded.
     """
     try:
         return _read(source, root)
     except OSError as error:
-        raise DatasetMissing(f"{title} cannot be read from {root / folder}: {_line(error)}") from error
-    except DAMAGED as error:
-        why = _line(error).partition(". ")[0]  # the rest of what torchvision says is how to call it
-        state = f"is incomplete or damaged ({why})" if (root / folder).exists() else "is not there"
+        raise DatasetMissing(f"{title} cannot be read from {root / folder}: {_one_line(error)}") from error
+    except READ_ERRORS as error:
+        reason = _one_line(error).partition(". ")[0]  # torchvision's next sentence explains its own arguments
+        state = f"is incomplete or damaged ({reason})" if (root / folder).exists() else "is missing"
     try:
         return _download(source, folder, root)
-    except FAILED as error:
+    except DOWNLOAD_ERRORS as error:
         raise DatasetMissing(
-            f"{title}: {root / folder} {state}, and it cannot be downloaded: {_line(error)}; connect to a network, "
-            f"or {_by_hand(source, root / folder)}"
+            f"{title}: {root / folder} {state}, and it cannot be downloaded: {_one_line(error)}; connect to a network, "
+            f"or {_manual_download(source, root / folder)}"
         ) from error
 
 
-def _by_hand(source: Any, folder: Path) -> str:
+def _manual_download(source: Any, folder: Path) -> str:
+    """Return the advice for a manual download."""
     if url := getattr(source, "url", None):
         return f"get it from {url} and unpack it as {folder}"
     names = ", ".join(name for name, _ in source.resources)
@@ -67,45 +68,45 @@ def _by_hand(source: Any, folder: Path) -> str:
 
 
 def _read(source: Any, root: Path) -> tuple[Split, Split]:
-    # CIFAR's files are pickles: torchvision compares each with its published MD5 before it unpickles it
+    # CIFAR's files are pickles: torchvision compares each with its published MD5 before unpickling it
     return _split(source(root, train=True)), _split(source(root, train=False))
 
 
-def _split(read: Any) -> Split:
-    pixels = np.ascontiguousarray(np.asarray(read.data), np.uint8)
-    truth = np.asarray(read.targets, np.int64)
+def _split(dataset: Any) -> Split:
+    pixels = np.ascontiguousarray(np.asarray(dataset.data), np.uint8)
+    truth = np.asarray(dataset.targets, np.int64)
     if len(pixels) != len(truth):
         raise ValueError(f"{len(pixels)} images with {len(truth)} labels")
-    return Split(pixels, truth, tuple(read.classes))
+    return Split(pixels, truth, tuple(dataset.classes))
 
 
 def _download(source: Any, folder: str, root: Path) -> tuple[Split, Split]:
-    """Download into a folder of its own, and move in what could be read, a whole file at a time.
+    """Download into a temporary folder, then move each file to `root` if all could be read.
 
-    A broken download leaves nothing behind, and two at a time do not meet.
+    A failed download leaves nothing behind, and two simultaneous downloads do not interfere.
     """
     root.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".download-", dir=root) as name:
-        fresh = Path(name)
-        with _patience():
-            source(fresh, download=True)
-        splits = _read(source, fresh)
-        for file in sorted(path for path in (fresh / folder).rglob("*") if path.is_file()):
-            place = root / file.relative_to(fresh)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(place)
+        temporary = Path(name)
+        with _socket_timeout():
+            source(temporary, download=True)
+        splits = _read(source, temporary)
+        for file in sorted(path for path in (temporary / folder).rglob("*") if path.is_file()):
+            target = root / file.relative_to(temporary)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)
     return splits
 
 
 @contextmanager
-def _patience() -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)
+def _socket_timeout() -> Iterator[None]:
+    previous = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT)
     try:
         yield
     finally:
-        socket.setdefaulttimeout(before)
+        socket.setdefaulttimeout(previous)
 
 
-def _line(error: BaseException) -> str:
+def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Row-wise scores of a pool far larger than the cache, in memory that does not grow with it."""
+"""Scores the rows of a large pool in chunks, so that memory does not grow with the pool."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from nextlabel.contracts import FloatArray
 
-CELLS = 1 << 18
-"""Numbers in a block: about 1 MB of float32, so that what is computed from it stays in the cache."""
+CHUNK_NUMBERS = 1 << 18
+"""Numbers per chunk: about 1 MB of float32, so that intermediate results stay in the CPU cache."""
 
 
-def by_blocks(score: Callable[[FloatArray], FloatArray], rows: FloatArray) -> FloatArray:
-    """Return `score` of every row of `rows` (n, C) as (n,) float64, a block of rows at a time."""
+def score_in_chunks(score: Callable[[FloatArray], FloatArray], rows: FloatArray) -> FloatArray:
+    """Return `score` of all `rows` (n, C) as (n,) float64, computed chunk by chunk."""
     scores = np.empty(len(rows))
-    step = max(1, CELLS // max(1, rows.shape[1]))
+    step = max(1, CHUNK_NUMBERS // max(1, rows.shape[1]))
     for start in range(0, len(rows), step):
         scores[start : start + step] = score(rows[start : start + step])
     return scores

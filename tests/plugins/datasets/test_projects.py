@@ -26,11 +26,11 @@ def test_a_project_is_trained_evaluated_and_predicts(
     dataset: str,
     classes: int,
     registry: Registry,
-    lay: Callable[[str, Path], Path],
+    create: Callable[[str, Path], Path],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    lay(dataset, tmp_path / "data")
+    create(dataset, tmp_path / "data")
     monkeypatch.setenv("NEXTLABEL_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("NEXTLABEL_TRAINED", str(tmp_path / "no bundled checkpoints"))
     monkeypatch.setenv("NEXTLABEL_PROJECTS", str(tmp_path / "projects"))

@@ -1,4 +1,4 @@
-"""The published data sets: on small stand-ins in their own layouts, and on themselves where they are."""
+"""The published data sets: small stand-ins in the same layout, and the real ones if they are available."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from nextlabel.engine.project_files import ProjectConfig, Projects
 from nextlabel.engine.settings import Settings
 from nextlabel.testing import check_dataset
 
-Lay = Callable[[str, Path], Path]
+Create = Callable[[str, Path], Path]
 Read = Callable[..., Contents]
 
 
-def test_the_training_split_is_the_pool(read: Read, lay: Lay, name: str, tmp_path: Path) -> None:
-    lay(name, tmp_path)
+def test_the_training_split_is_the_pool(read: Read, create: Create, name: str, tmp_path: Path) -> None:
+    create(name, tmp_path)
     contents = read(name, tmp_path)
     shape = (32, 32, 3) if name.startswith("cifar") else (28, 28)
     assert isinstance(contents.content, Pixels)
@@ -38,55 +38,57 @@ def test_the_training_split_is_the_pool(read: Read, lay: Lay, name: str, tmp_pat
     assert contents.test is not None
     assert contents.test.content.array.shape == (12, *shape)
     assert contents.test.truth.tolist() == [number % len(contents.classes) for number in range(12)]
-    if name != "cifar10":  # whose two batches count from the start each
+    if name != "cifar10":  # each of its two batches starts at class 0
         assert contents.truth.tolist() == [number % len(contents.classes) for number in range(40)]
 
 
-def test_pixels_are_where_they_were(read: Read, lay: Lay, tmp_path: Path) -> None:
-    folder = lay("cifar10", tmp_path)
+def test_pixels_are_in_the_right_position(read: Read, create: Create, tmp_path: Path) -> None:
+    folder = create("cifar10", tmp_path)
     with (folder / "data_batch_2").open("rb") as file:
         batch = pickle.load(file)
     contents = read("cifar10", tmp_path)
     assert contents.truth[20:].tolist() == batch["labels"]
-    # a row holds all of red, then green, then blue, each line by line
+    # a row has all red values, then green, then blue, each line by line
     assert contents.content.array[20 + 3, 5, 7, 2] == batch["data"][3, 2 * 1024 + 5 * 32 + 7]
-    folder = lay("mnist", tmp_path)
+    folder = create("mnist", tmp_path)
     raw = (folder / "raw" / "train-images-idx3-ubyte").read_bytes()
     assert read("mnist", tmp_path).content.array[3, 5, 7] == raw[16 + 3 * 784 + 5 * 28 + 7]
 
 
-def test_they_keep_the_contract(registry: Registry, lay: Lay, name: str, tmp_path: Path) -> None:
-    lay(name, tmp_path)
+def test_the_data_sets_conform_to_the_contract(registry: Registry, create: Create, name: str, tmp_path: Path) -> None:
+    create(name, tmp_path)
     check_dataset(registry.dataset(name), tmp_path)
-    if name != "cifar100":  # the stand-in's classes are not those of its table
-        for given in ({"partial": "pair", "partial_rate": 0.5}, {"partial_rate": 0.99, "partial_min": 2}):
-            check_dataset(registry.dataset(name), tmp_path, given, seed=2**53)
+    if name != "cifar100":  # the classes of the stand-in have no look-alikes
+        for parameters in ({"partial": "pair", "partial_rate": 0.5}, {"partial_rate": 0.99, "partial_min": 2}):
+            check_dataset(registry.dataset(name), tmp_path, parameters, seed=2**53)
 
 
-def test_sets_hide_the_truth_and_leave_it_beside_them(read: Read, lay: Lay, name: str, tmp_path: Path) -> None:
-    lay(name, tmp_path)
-    plain, hidden, same, other = (read(name, tmp_path, seed, partial_rate=0.3) for seed in (0, 1, 1, 2))
-    np.testing.assert_array_equal(plain.truth, hidden.truth)
-    assert hidden.candidates[np.arange(40), hidden.truth].all()
-    assert hidden.candidates.sum() > 40
-    np.testing.assert_array_equal(hidden.candidates, same.candidates)
-    assert (hidden.candidates != other.candidates).any()
+def test_sets_contain_the_truth_and_depend_on_the_seed(read: Read, create: Create, name: str, tmp_path: Path) -> None:
+    create(name, tmp_path)
+    first, second, same_seed, other_seed = (read(name, tmp_path, seed, partial_rate=0.3) for seed in (0, 1, 1, 2))
+    np.testing.assert_array_equal(first.truth, second.truth)
+    assert second.candidates[np.arange(40), second.truth].all()
+    assert second.candidates.sum() > 40
+    np.testing.assert_array_equal(second.candidates, same_seed.candidates)
+    assert (second.candidates != other_seed.candidates).any()
     assert read(name, tmp_path, partial_min=2).candidates.sum(axis=1).tolist() == [2] * 40
 
 
-@pytest.mark.parametrize("given", [{"partial_rate": 0.4}, {"partial": "pair", "partial_rate": 0.5, "partial_min": 2}])
-def test_the_sets_that_training_sees_are_these(
-    registry: Registry, read: Read, lay: Lay, tmp_path: Path, given: dict[str, Any]
+@pytest.mark.parametrize(
+    "parameters", [{"partial_rate": 0.4}, {"partial": "pair", "partial_rate": 0.5, "partial_min": 2}]
+)
+def test_training_uses_these_sets(
+    registry: Registry, read: Read, create: Create, tmp_path: Path, parameters: dict[str, Any]
 ) -> None:
-    lay("fashion-mnist", tmp_path)
-    contents = read("fashion-mnist", tmp_path, 7, **given)
+    create("fashion-mnist", tmp_path)
+    contents = read("fashion-mnist", tmp_path, 7, **parameters)
     config = ProjectConfig.model_validate(
         {
             "name": "clothes",
             "title": "Clothes",
             "seed": 7,
             "labels": {"holdout": 0.25},
-            "dataset": {"plugin": "fashion-mnist", **given},
+            "dataset": {"plugin": "fashion-mnist", **parameters},
             "learner": {"plugin": "cnn"},
         }
     )
@@ -112,14 +114,14 @@ def test_the_sets_that_training_sees_are_these(
 def data() -> Path:
     root = os.environ.get("NEXTLABEL_DATA")
     if not root:
-        pytest.skip("NEXTLABEL_DATA names no folder of data sets")
+        pytest.skip("NEXTLABEL_DATA is not set")
     return Path(root)
 
 
 @pytest.mark.parametrize(
     ("name", "sizes", "mean"), [("mnist", (60_000, 10_000), 33.318), ("cifar10", (50_000, 10_000), 120.708)]
 )
-def test_the_real_ones(read: Read, data: Path, name: str, sizes: tuple[int, int], mean: float) -> None:
+def test_the_real_data_sets(read: Read, data: Path, name: str, sizes: tuple[int, int], mean: float) -> None:
     if not (data / FOLDERS[name]).is_dir():
         pytest.skip(f"{FOLDERS[name]} is not in NEXTLABEL_DATA")
     contents = read(name, data, partial_rate=0.1)
