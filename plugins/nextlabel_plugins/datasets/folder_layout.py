@@ -1,4 +1,4 @@
-"""Reads a folder of images: which are the pool, which the test split, and which class each folder stands for."""
+"""Reads a folder of images: its pool, its test split and the class of each image."""
 
 from __future__ import annotations
 

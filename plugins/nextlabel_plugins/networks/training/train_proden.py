@@ -98,7 +98,7 @@ def _train(
     config: ProdenConfig,
     progress: Callable[[float, Mapping[str, float]], None],
 ) -> ImageNetwork:
-    # the items of a batch and the positions of their views are drawn on the CPU, whatever the device
+    # the items of a batch and the positions of their views are always drawn on the CPU
     rows = len(data.images)
     size = min(config.batch_size, max(64, rows // 4))  # with few labels, smaller batches instead of repeated items
     view_count = 2 if config.consistency else 1
