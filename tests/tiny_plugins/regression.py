@@ -118,9 +118,7 @@ def nextlabel_datasets() -> Iterator[DatasetPlugin]:
 
 @hookimpl
 def nextlabel_strategies() -> Iterator[StrategyPlugin]:
-    yield StrategyPlugin(
-        "tiny-largest-std", "items with the largest standard deviation", LargestStd, needs=["std"]
-    )
+    yield StrategyPlugin("tiny-largest-std", "items with the largest standard deviation", LargestStd, needs=["std"])
 
 
 @hookimpl
