@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from predict_while_training import image
+from predict_while_training import digit_jpeg
 from serving import Client, Server, finished, until, wait_ready
 
 ROUNDS = 50 if os.environ.get("CI") else 5
@@ -143,7 +143,7 @@ def the_live_checkpoint_answers(client: Client, job: dict[str, object]) -> None:
     checkpoints = client("GET", "/checkpoints").json()["checkpoints"]
     assert (job["state"] == "succeeded") == any(c["job"] == job["job"] for c in checkpoints)
     (live,) = [c["checkpoint"] for c in checkpoints if c["live"]]
-    said = until(lambda: named(client, image(7), live), 10)
+    said = until(lambda: named(client, digit_jpeg(7), live), 10)
     assert abs(sum(said["probabilities"].values()) - 1) < 1e-4
 
 

@@ -35,12 +35,12 @@ def train(engine: Engine, name: str, advance: Advance, *, afresh: bool = False) 
         try:
             held.enter_context(worker_lock(engine.services.home.root))
         except Conflict:  # a worker runs: it trains, we look on
-            job = _follow(engine, project.train(afresh=afresh), advance)
+            job = _follow(engine, project.training.start(afresh=afresh), advance)
         else:
             job = _run_here(engine, name, advance, afresh=afresh)
     if job.state != "succeeded":
         raise NextlabelError(job.error or f"training {job.job} was {job.state}")
-    return next(found for found in project.checkpoints() if found.job == job.job)
+    return next(found for found in project.models.checkpoints() if found.job == job.job)
 
 
 def _run_here(engine: Engine, name: str, advance: Advance, *, afresh: bool) -> Job:
@@ -50,7 +50,7 @@ def _run_here(engine: Engine, name: str, advance: Advance, *, afresh: bool) -> J
     with services.database.write() as connection:
         # we hold the worker's lock, so whatever the table says still runs died with its worker
         jobs.interrupt_orphans(connection, owner, time.time())
-    wanted = engine.project(name).train(afresh=True) if afresh else queue_once(services, name, "train")
+    wanted = engine.project(name).training.start(afresh=True) if afresh else queue_once(services, name, "train")
     while True:
         with services.database.write() as connection:
             job = jobs.claim(connection, owner, ("train",), time.time())
