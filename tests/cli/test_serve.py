@@ -19,7 +19,7 @@ from nextlabel.cli import serve as serve_command
 from nextlabel.cli.serve import _check, _serve
 from nextlabel.contracts.errors import Conflict
 from nextlabel.engine.jobs.worker import worker_lock
-from nextlabel.engine.process import file_lock
+from nextlabel.store.file_lock import file_lock
 
 
 class Serving:

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from nextlabel.contracts.errors import Conflict
-from nextlabel.engine.process import file_lock
+from nextlabel.store.file_lock import file_lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from nextlabel.engine.process import file_lock
+from nextlabel.store.file_lock import file_lock
 with file_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

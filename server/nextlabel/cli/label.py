@@ -6,7 +6,7 @@ import getpass
 
 import click
 
-from nextlabel.cli.options import as_json, imported, opened, project_name, with_settings
+from nextlabel.cli.options import as_json, imported_project, open_engine, project_name, with_settings
 from nextlabel.cli.output import Screen
 from nextlabel.engine.records import LabelInput
 from nextlabel.engine.settings import Settings
@@ -40,7 +40,7 @@ def command(
     if sum((bool(classes), value is not None, skip, retract)) != 1:
         raise click.UsageError("name classes, or give --value, --skip or --retract: one of the four")
     given = LabelInput(item, candidates=classes or None, value=value, skip=skip, retract=retract)
-    with opened(settings) as engine:
-        accepted = imported(engine, name).submit(annotator or getpass.getuser(), [given], key)
+    with open_engine(settings) as engine:
+        accepted = imported_project(engine, name).submit(annotator or getpass.getuser(), [given], key)
     said = " or ".join(classes) or (f"{value:g}" if value is not None else "skipped" if skip else "retracted")
     Screen(as_json).answer(AcceptedReply(accepted=accepted), f"{item}: {said}")
