@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from nextlabel.cli.follow_training import train
+from nextlabel.cli.train import train
 from nextlabel.engine.records import LabelInput
 
 PLAN = ("--strategy", "margin,random", "--start", "15", "--size", "10", "--rounds", "2", "--seeds", "2")
@@ -55,8 +55,8 @@ def test_the_numbers_are_those_of_the_loop(shell, engine):
     points = [train(engine, "quick", lambda share, said: None).metrics]
     truth = engine.services.pool("quick").truth
     for _ in range(3):
-        asked = project.query(7, annotator="a person")
-        project.submit(
+        asked = project.queries.create(7, annotator="a person")
+        project.labels.submit(
             "a person", [LabelInput(item.id, candidates=(str(truth[int(item.id)]),)) for item in asked.items]
         )
         points.append(train(engine, "quick", lambda share, said: None).metrics)

@@ -36,7 +36,7 @@ def test_lines_of_json(squares: ToyProject, file: Any) -> None:
 
 
 def test_the_document_of_the_history(squares: ToyProject, make: Make, file: Any) -> None:
-    squares.project.submit("bob", [full("s1", "left")])
+    squares.project.labels.submit("bob", [full("s1", "left")])
     (row,) = said(squares)
     label = {"id": row.id, "annotator": row.annotator, "candidates": row.candidates, "time": row.time, "key": None}
     other = make(SQUARES, labels={"initial": 0}).bring()

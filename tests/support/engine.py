@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import Any
@@ -78,6 +78,9 @@ class ToyProject:
         assert [job.state for job in self.work()] == ["succeeded"]
         return self
 
+    def add_images(self, blobs: Sequence[bytes]) -> list[str]:
+        return [added.id for added in self.project.items.add(blobs)]
+
     def train(self) -> ToyProject:
         train_here(self.services, self.project)
         return self
@@ -91,7 +94,7 @@ class ToyProject:
 
     def answer(self, query: QueryAnswer, annotator: str) -> None:
         """Label all of a query right."""
-        self.project.submit(annotator, [full(item.id, self.truth(item.id)) for item in query.items])
+        self.project.labels.submit(annotator, [full(item.id, self.truth(item.id)) for item in query.items])
 
 
 def full(identity: str, *classes: str) -> LabelInput:

@@ -61,7 +61,7 @@ def say(project: ToyProject, *rows: SaidLabel) -> None:
 
 
 def said(project: ToyProject) -> list[HistoryRow]:
-    return list(project.project.history())
+    return list(project.project.labels.history())
 
 
 def sets(project: ToyProject) -> list[tuple[str, tuple[str, ...] | None]]:

@@ -76,7 +76,7 @@ def test_it_is_made_once_and_kept(client, image, settings, monkeypatch):
     first = client.get(f"/items/{item}/image?size=160").data
     (kept,) = [path for path in (settings.home / "thumbnails").rglob("*") if path.is_file()]
     assert kept.read_bytes() == first
-    monkeypatch.setattr("nextlabel.engine.browse.item_views.thumbnail", None)  # it is not made again
+    monkeypatch.setattr("nextlabel.engine.browse.item_service.thumbnail", None)  # it is not made again
     assert client.get(f"/items/{item}/image?size=160").data == first
 
 

@@ -41,6 +41,6 @@ def command(
         raise click.UsageError("name classes, or give --value, --skip or --retract: one of the four")
     given = LabelInput(item, candidates=classes or None, value=value, skip=skip, retract=retract)
     with open_engine(settings) as engine:
-        accepted = imported_project(engine, name).submit(annotator or getpass.getuser(), [given], key)
+        accepted = imported_project(engine, name).labels.submit(annotator or getpass.getuser(), [given], key)
     said = " or ".join(classes) or (f"{value:g}" if value is not None else "skipped" if skip else "retracted")
     Screen(as_json).answer(AcceptedReply(accepted=accepted), f"{item}: {said}")

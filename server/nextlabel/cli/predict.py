@@ -43,7 +43,7 @@ def predict(project: Project, files: Sequence[Path], ids: Sequence[str], at_a_ti
     parts = []
     for start in range(0, max(len(files), len(ids)), at_a_time):
         stop = start + at_a_time
-        parts.append(project.predict_ids(ids[start:stop]) if ids else _images(project, files[start:stop]))
+        parts.append(project.models.predict_ids(ids[start:stop]) if ids else _images(project, files[start:stop]))
     if len({part.checkpoint for part in parts}) > 1:
         raise Conflict("another checkpoint went live meanwhile; run it again")
     return Predictions(parts[0].project, parts[0].checkpoint, tuple(one for part in parts for one in part.predictions))
@@ -62,11 +62,11 @@ def reply(found: Predictions, top: int | None) -> BaseModel:
 def _images(project: Project, files: Sequence[Path]) -> Predictions:
     blobs = [path.read_bytes() for path in files]
     try:
-        return project.predict_images(blobs)
+        return project.models.predict_images(blobs)
     except NextlabelError:
         for path, blob in zip(files, blobs, strict=True):  # say which file it was
             try:
-                project.predict_images([blob])
+                project.models.predict_images([blob])
             except NextlabelError as error:
                 raise type(error)(f"{path}: {error}") from None
         raise

@@ -36,7 +36,7 @@ def command(
     """Ask which items of PROJECT to label next."""
     with open_engine(settings) as engine:
         project = imported_project(engine, name)
-        found = project.replay(replay) if replay else project.query(size, strategy, annotator)
+        found = project.queries.replay(replay) if replay else project.queries.create(size, strategy, annotator)
         answer = reply(found, _addresses(project))
     Screen(as_json).answer(answer, lambda console: _show(console, found))
 

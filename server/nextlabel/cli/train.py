@@ -39,9 +39,7 @@ _ENDED = ("succeeded", "failed", "cancelled", "interrupted")
 @click.command("train")
 @project_name
 @click.option("--out", type=FOLDER, help="Train from scratch, and write the checkpoint to this new folder, to ship.")
-@click.option(
-    "--from-scratch", is_flag=True, help="Do not start from the live checkpoint; --out never starts from it."
-)
+@click.option("--from-scratch", is_flag=True, help="Do not start from the live checkpoint; --out never starts from it.")
 @click.option("--licence", help="SPDX name of the licence of what --out writes; nextlabel's own by default.")
 @as_json
 @with_settings()
@@ -65,9 +63,7 @@ def command(
 
     state = "is live" if checkpoint.live else "waits"
     title = f"{name}/{checkpoint.checkpoint} {state}: {checkpoint.verdict}"
-    screen.answer(
-        CheckpointReply.model_validate(checkpoint), f"{title}\n{metrics_line(checkpoint.metrics)}{packed}"
-    )
+    screen.answer(CheckpointReply.model_validate(checkpoint), f"{title}\n{metrics_line(checkpoint.metrics)}{packed}")
 
 
 def train(engine: Engine, name: str, advance: Advance, *, from_scratch: bool = False) -> Checkpoint:
@@ -82,12 +78,12 @@ def train(engine: Engine, name: str, advance: Advance, *, from_scratch: bool = F
         try:
             locks.enter_context(worker_lock(engine.services.home.root))
         except Conflict:  # a worker runs
-            job = _follow(engine, project.train(from_scratch=from_scratch), advance)
+            job = _follow(engine, project.training.start(from_scratch=from_scratch), advance)
         else:
             job = _run_here(engine, name, advance, from_scratch=from_scratch)
     if job.state != "succeeded":
         raise NextlabelError(job.error or f"training {job.job} was {job.state}")
-    return next(checkpoint for checkpoint in project.checkpoints() if checkpoint.job == job.job)
+    return next(checkpoint for checkpoint in project.models.checkpoints() if checkpoint.job == job.job)
 
 
 def _run_here(engine: Engine, name: str, advance: Advance, *, from_scratch: bool) -> Job:
@@ -97,7 +93,9 @@ def _run_here(engine: Engine, name: str, advance: Advance, *, from_scratch: bool
     with services.database.write() as connection:
         # we hold the worker's lock, so every job that the table calls running died with its worker
         jobs.interrupt_orphans(connection, owner, time.time())
-    training = engine.project(name).train(from_scratch=True) if from_scratch else queue_once(services, name, "train")
+    training = (
+        engine.project(name).training.start(from_scratch=True) if from_scratch else queue_once(services, name, "train")
+    )
     while True:
         with services.database.write() as connection:
             job = jobs.claim(connection, owner, ("train",), time.time())

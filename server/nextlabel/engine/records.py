@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from nextlabel.store.labels import LabelRow
+
 Reason = Literal["strategy", "control", "holdout"]
 ItemState = Literal["open", "labelled", "skipped"]
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
@@ -91,6 +93,13 @@ class HistoryRow:
     value: float | None = None
     skip: bool = False
     retract: bool = False
+
+
+def history_row(row: LabelRow) -> HistoryRow:
+    """Return a stored label as a history row."""
+    return HistoryRow(
+        row.item, row.annotator, row.time, row.key, row.candidates, row.value, row.kind == "skip", row.kind == "retract"
+    )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from nextlabel.engine.browse.item_views import history_row
+from nextlabel.engine.records import history_row
 from nextlabel.import_export.formats.jsonl import content, entry
 from nextlabel.import_export.importing.import_rows import Entry, Fault, Found, shortly
 from nextlabel.store.labels import LabelRow

@@ -80,7 +80,7 @@ def job(project: ToyProject, number: int) -> Job:
 
 
 def test_a_job_that_writes_its_own_end_is_left_at_that(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
-    number = blobs.project.train()
+    number = blobs.project.training.start()
     worker = steps(FINISH)
     worker.until(lambda: job(blobs, number).state == "succeeded" and not worker._children)
     assert (job(blobs, number).metrics, job(blobs, number).error) == ({"loss": 0.5}, None)
@@ -99,13 +99,13 @@ def test_a_job_that_writes_its_own_end_is_left_at_that(blobs: ToyProject, steps:
 def test_a_job_that_dies_says_how(
     blobs: ToyProject, steps: Callable[..., Steps], program: str, state: str, error: str
 ) -> None:
-    number = blobs.project.train()
+    number = blobs.project.training.start()
     worker = steps(program)
     worker.until(lambda: job(blobs, number).state != "queued" and not worker._children)
     told = job(blobs, number)
     assert (told.state, told.error) == (state, f"the job's process {error}")
     assert told.log == (("oh",) if "oh" in program else ())
-    again = blobs.project.train()  # and another can run
+    again = blobs.project.training.start()  # and another can run
     worker.until(lambda: job(blobs, again).state == state)
 
 
@@ -113,7 +113,7 @@ def test_what_a_cancelled_job_had_begun_is_removed(blobs: ToyProject, steps: Cal
     home = blobs.services.home
     others = home.checkpoint("toy", "r5")  # written, and soon in the database, by the job beside it
     others.mkdir(parents=True)
-    number = blobs.project.train()
+    number = blobs.project.training.start()
     worker = steps(BEGIN.format(root=str(home.root)))
     worker.until(lambda: job(blobs, number).log == ("started",))
     scores = home.root / "scores" / "toy"
@@ -129,7 +129,7 @@ def test_a_job_that_is_cancelled_is_ended(
     blobs: ToyProject, steps: Callable[..., Steps], program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "GRACE", 0.3)
-    number = blobs.project.train()
+    number = blobs.project.training.start()
     worker = steps(program)
     worker.until(lambda: job(blobs, number).log == ("started",))
     blobs.engine.cancel(number)
@@ -140,13 +140,13 @@ def test_a_job_that_is_cancelled_is_ended(
 
 def test_a_claim_that_was_not_confirmed_blocks_nothing(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
     """The database went away as it said yes: the table says that the job runs, and nobody runs it."""
-    number = blobs.project.train()
+    number = blobs.project.training.start()
     worker = steps(FINISH)
     with blobs.services.database.write() as connection:
         assert jobs.claim(connection, worker._owner, ("train",), time.time())
     worker.until(lambda: job(blobs, number).state == "interrupted")
     assert job(blobs, number).error == "it was never started"
-    again = blobs.project.train()
+    again = blobs.project.training.start()
     worker.until(lambda: job(blobs, again).state == "succeeded")
 
 
@@ -154,7 +154,7 @@ def test_a_worker_that_stops_interrupts_its_jobs(
     blobs: ToyProject, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "GRACE", 0.3)
-    number = blobs.project.train()
+    number = blobs.project.training.start()
     worker = steps(STUBBORN)
     worker.until(lambda: job(blobs, number).log == ("started",))
     worker._stop(signal.SIGTERM, None)
@@ -164,7 +164,7 @@ def test_a_worker_that_stops_interrupts_its_jobs(
 
 
 def test_images_are_scored_while_a_training_runs(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
-    training = blobs.project.train()
+    training = blobs.project.training.start()
     with blobs.services.database.write() as connection:
         scoring = jobs.queue(connection, "toy", "score", {}, time.time())
     worker = steps(SLEEP)
@@ -172,7 +172,7 @@ def test_images_are_scored_while_a_training_runs(blobs: ToyProject, steps: Calla
 
 
 def test_what_a_dead_worker_left_running_is_interrupted(steps: Callable[..., Steps], blobs: ToyProject) -> None:
-    number = blobs.project.train()
+    number = blobs.project.training.start()
     with blobs.services.database.write() as connection:
         jobs.claim(connection, "the dead one", ("train",), time.time())
     leftover = blobs.services.home.checkpoint("toy", "r1")
@@ -242,7 +242,7 @@ def test_a_whole_worker_trains_in_a_child_and_stops_when_told(blobs: ToyProject)
     arguments = [str(blobs.services.settings.home), json.dumps(table), json.dumps(sys.path)]
     with subprocess.Popen([sys.executable, "-c", WHOLE, *arguments], env=dict(os.environ)) as process:
         until = time.monotonic() + 40
-        while not blobs.project.checkpoints():
+        while not blobs.project.models.checkpoints():
             assert time.monotonic() < until
             assert process.poll() is None
             time.sleep(0.05)

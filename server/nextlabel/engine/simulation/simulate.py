@@ -99,15 +99,15 @@ def _run(plan: Plan, services: Services, strategy: str, kind: str, seed: int) ->
     first, given, said = 0, False, Counter[Said]()
     for number in range(plan.rounds + 1):
         if number:
-            query = project.query(plan.size, strategy, ANNOTATOR)
+            query = project.queries.create(plan.size, strategy, ANNOTATOR)
             if not query.items:
                 return
             # nobody is asked twice, so a set or a skip is not said again of the same item
             answers, words = _answers(services, project, [item.id for item in query.items], annotator)
-            project.submit(ANNOTATOR, answers)
+            project.labels.submit(ANNOTATOR, answers)
             said.update(words)
         train_here(services, project)
-        newest = project.checkpoints()[-1]
+        newest = project.models.checkpoints()[-1]
         metrics = dict(newest.metrics)
         labels = int(metrics["labels"])
         if number == 0:
@@ -126,7 +126,7 @@ def _run(plan: Plan, services: Services, strategy: str, kind: str, seed: int) ->
 
 def train_here(services: Services, project: Project) -> None:
     """Queue a training and run it in this process, as the worker's child would; raises what it met."""
-    number = project.train()
+    number = project.training.start()
     with services.database.write() as connection:
         job = jobs.claim(connection, "here", ("train",), time.time())
     if job is None or job.id != number:

@@ -52,11 +52,11 @@ def train(services: Services, job: JobRow, report: Report) -> None:
         number = checkpoints.next_number(connection, config.name)
         live = checkpoints.get(connection, config.name, row.live) if row.live else None
     name = f"r{number}"
-    afresh = bool(job.parameters.get("afresh"))
+    from_scratch = bool(job.parameters.get("from_scratch"))
     # what is made to ship can be made again in any home folder, whatever is registered there
-    seed = derive(config.seed, "train", 1 if afresh else number)
+    seed = derive(config.seed, "train", 1 if from_scratch else number)
     items = services.items(state)
-    start = None if afresh or live is None else _start(services, live, row, config)
+    start = None if from_scratch or live is None else _start(services, live, row, config)
     model = fit(services, config, state, items, seed, start, lambda done, said: report(done * _FIT, said))
     scores = services.home.scores(config.name, f"{name}-{job.id}")
     folder = services.home.checkpoint(config.name, name)
@@ -122,12 +122,12 @@ def _readable(
 def _start(services: Services, live: CheckpointRow, project: ProjectRow, config: ProjectConfig) -> Model | None:
     """Return the live model to start from, or None where it cannot be read, or knows what is held out here."""
     if held_out_elsewhere(live, project, config):
-        print(f"training starts afresh: {live.name} was made with another hold-out", flush=True)  # noqa: T201 - the job's log
+        print(f"training starts from scratch: {live.name} was made with another hold-out", flush=True)  # noqa: T201 - the job's log
         return None
     try:
         return read_model(services.home.at(live.folder), services.registry)[0]
     except NextlabelError as error:  # its learner is no longer installed, or its files are damaged
-        print(f"training starts afresh, the live checkpoint cannot be read: {error}", flush=True)  # noqa: T201 - the job's log
+        print(f"training starts from scratch, the live checkpoint cannot be read: {error}", flush=True)  # noqa: T201 - the job's log
         return None
 
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from nextlabel.contracts.data import BoolArray
 from nextlabel.contracts.errors import Gone, Unprocessable
-from nextlabel.engine.browse.item_views import history_row, summary
+from nextlabel.engine.browse.item_summary import summary
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.project_files import ProjectConfig
-from nextlabel.engine.records import HistoryRow, ItemSummary
+from nextlabel.engine.records import HistoryRow, ItemSummary, history_row
 from nextlabel.engine.services import Services
 from nextlabel.import_export.safe_filenames import FileNames
 from nextlabel.store import items, labels

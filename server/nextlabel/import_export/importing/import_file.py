@@ -157,7 +157,7 @@ def _add_images(services: Services, project: Project, matcher: Matcher, tell: Te
     new = matcher.new
     ids: list[str] = []
     for start in range(0, len(new), _IMAGES):
-        ids += project.add_images(contents(new[start : start + _IMAGES]))
+        ids += [added.id for added in project.items.add(contents(new[start : start + _IMAGES]))]
         tell(_CHECKED + (1 - _CHECKED) * len(ids) / len(new), f"{len(ids)} images")
     with services.database.read() as connection:
         known = items.by_ids(connection, project.config.name, ids)

@@ -47,7 +47,7 @@ def say(item: str) -> BaseResponse:
     form = request.form
     said = Said(form.get("who", "").strip(), tuple(form.getlist("candidate")), form.get("value", "").strip())
     try:
-        current_project().submit(_name(said.who), [_label(_named(item), form.get("say", ""), said)])
+        current_project().labels.submit(_name(said.who), [_label(_named(item), form.get("say", ""), said)])
     except NextlabelError as error:
         log_fault(error)
         faults = error.faults if isinstance(error, Unprocessable) else ()
@@ -66,7 +66,7 @@ def _page(item: str, status: int, said: Said | None = None) -> Response:
     named = _named(item)
     query = validated(ShownQuery, request.args.to_dict())
     found = current_project()
-    detail = found.item(named)
+    detail = found.items.get(named)
     project = found.status()
     prediction = detail.prediction
     terms: dict[str, Any] = query.terms("after", "before")
@@ -76,7 +76,7 @@ def _page(item: str, status: int, said: Said | None = None) -> Response:
         detail=detail,
         query=query,
         said=said or _standing(detail, query.who or ""),
-        beside=found.gallery().neighbours(query.filter, named, newest=query.order is not None),
+        beside=found.items.gallery().neighbours(query.filter, named, newest=query.order is not None),
         back=url_for("pages.pool", project=project.name, **terms),
         here=_address(named, **terms),
         at=lambda other: _address(other, **terms),

@@ -24,7 +24,7 @@ def confusion() -> str | BaseResponse:
     if not request.args:
         return redirect(url_for("pages.progress", project=current_project().config.name, _anchor="confused"))
     asked = validated(ConfusionQuery, request.args.to_dict())
-    found = current_project().progress().confused(asked.true, asked.predicted, asked.page, _PAGE)
+    found = current_project().progress.confused(asked.true, asked.predicted, asked.page, _PAGE)
     if asked.true == asked.predicted:
         title = f"{asked.true}, taken for what it is"
     else:
@@ -36,14 +36,14 @@ def confusion() -> str | BaseResponse:
 
 def disagreements() -> str:
     """Show the items whose annotators have no class in common."""
-    found = current_project().progress().contested(_page(), _PAGE)
+    found = current_project().progress.contested(_page(), _PAGE)
     note = f"{number_format.plural(found.total, 'item')}: of each, no class is in what every annotator says."
     return _list(found, "Where annotators disagree", note)
 
 
 def second_look() -> str:
     """Show the items whose label the live checkpoint finds all but impossible."""
-    found = current_project().progress().doubtful(_page(), _PAGE)
+    found = current_project().progress.doubtful(_page(), _PAGE)
     items = number_format.plural(found.total, "labelled item")
     given = number_format.round_percent(UNLIKELY)
     note = f"{items} whose label {found.checkpoint} gives less than {given}, the least likely first."

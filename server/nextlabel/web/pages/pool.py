@@ -49,7 +49,7 @@ def add_images() -> Response:
     refused, worst = [], 200
     for blob, name in zip(blobs, image_names(), strict=True):
         try:
-            counted.update(one.new for one in found.upload_images([blob]))
+            counted.update(one.new for one in found.items.add([blob]))
         except NextlabelError as error:
             log_fault(error)
             worst = status_of(error)
@@ -71,7 +71,7 @@ def _page(status: int, *, sent: Sent | None = None, fault: str = "") -> Response
     shown: GalleryPage | None = None
     waits = ""
     try:
-        shown = found.gallery().page(
+        shown = found.items.gallery().page(
             query.filter, SHOWN, after=query.after, before=query.before, newest=query.order is not None
         )
     except NotReady as error:  # its data set is still to be read: the page says so

@@ -56,7 +56,7 @@ def try_images() -> Response:
     try:
         blobs = images(settings().max_upload_bytes, settings().max_batch)
         if len(blobs) == 1 and "list" not in request.args:
-            return _page(200, **_shown(found.look(blobs[0])))
+            return _page(200, **_shown(found.models.preview(blobs[0])))
     except NextlabelError as error:
         log_fault(error)
         return _page(status_of(error), fault=str(error))
@@ -76,7 +76,7 @@ def _page(status: int, **shown: object) -> Response:
 
 def _row(blob: bytes, name: str) -> Row:
     try:
-        return Row(name, current_project().look(blob))
+        return Row(name, current_project().models.preview(blob))
     except NextlabelError as error:
         log_fault(error)
         return Row(name, fault=str(error))

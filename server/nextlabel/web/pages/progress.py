@@ -39,11 +39,11 @@ def act() -> BaseResponse:
         asked = validated(Action, request.form.to_dict())
         done: dict[str, Any] = {}
         if asked.promote is not None:
-            done["promoted"] = found.promote(asked.promote).checkpoint
+            done["promoted"] = found.models.promote(asked.promote).checkpoint
         elif asked.cancel is not None:
             done["cancelled"] = engine().cancel(own_job(asked.cancel).job).job
         elif asked.train is not None:
-            done["queued"] = found.train()
+            done["queued"] = found.training.start()
         else:
             raise Unprocessable("nothing was asked; valid: promote, cancel, train")
     except NextlabelError as error:
@@ -69,7 +69,7 @@ def add(pages: Blueprint) -> None:
 def _page(status: int, said: str = "", fault: str = "") -> Response:
     found = current_project()
     project = found.status()
-    told = found.progress()
+    told = found.progress
     points = told.curve()
     labels, unread = _or_why(told.labels)
     confusion, unjudged = _or_why(told.confusion)

@@ -30,14 +30,14 @@ def add_items() -> Response:
 
     The same content twice is one item. Scoring is queued.
     """
-    added = current_project().upload_images(images(settings().max_item_bytes, settings().max_batch))
+    added = current_project().items.add(images(settings().max_item_bytes, settings().max_batch))
     return render(IdsReply(ids=[one.id for one in added], new=[one.new for one in added]), 201)
 
 
 def list_items(query: ItemsQuery) -> Response:
     """List the pool, a page at a time."""
     found = current_project()
-    page = found.items(query.state, query.after, query.limit)
+    page = found.items.page(query.state, query.after, query.limit)
     name = found.config.name
     return render(ItemsReply(project=name, items=[_summary(name, item) for item in page.items], after=page.after))
 
@@ -45,7 +45,7 @@ def list_items(query: ItemsQuery) -> Response:
 def item(path: ItemPath) -> Response:
     """Show an item: who says what of it, and all that was ever said."""
     found = current_project()
-    detail = found.item(path.item)
+    detail = found.items.get(path.item)
     reply = ItemDetailReply(
         **dict(_summary(found.config.name, detail.item)),
         voices=[VoiceReply.model_validate(voice) for voice in detail.voices],
@@ -62,7 +62,7 @@ def image(path: ItemPath, query: ImageQuery) -> Response:
     """
     if query.size is not None:
         return _thumbnail(path.item, query.size)
-    data, kind = current_project().image(path.item)
+    data, kind = current_project().items.image(path.item)
     # an item's content never changes: uploads are named by it, data sets are read once
     return Response(data, content_type=kind, headers=_KEPT)
 
@@ -83,7 +83,7 @@ def add(api: Routes) -> None:
 
 
 def _thumbnail(item: str, size: int) -> Response:
-    small = current_project().thumbnail(item, size)
+    small = current_project().items.thumbnail(item, size)
     # what it is made from, not what it is: so nothing is read of what a browser has already
     tag = sha256(f"{_MADE} {small.name}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
     known = request.if_none_match.contains(tag)

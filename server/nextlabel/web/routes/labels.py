@@ -30,14 +30,14 @@ def submit(body: Labels) -> Response:
     most = settings().max_labels
     if len(body.labels) > most:
         raise TooLarge(f"at most {most:,} labels are taken at a time, not {len(body.labels):,}")
-    accepted = current_project().submit(body.annotator, [_given(label) for label in body.labels], body.key)
+    accepted = current_project().labels.submit(body.annotator, [_given(label) for label in body.labels], body.key)
     return render(AcceptedReply(accepted=accepted), 201)
 
 
 def history(query: HistoryQuery) -> Response:
     """Stream every label ever stored, oldest first."""
     found = current_project()
-    rows = found.history()
+    rows = found.labels.history()
     first = list(islice(rows, 1))  # so that what is wrong is said before the answer has begun
     kind, write = _FORMATS[query.format]
     parts = write(found.config.name, chain(first, rows))

@@ -29,7 +29,7 @@ def predict(query: PredictQuery) -> Response:
     """
     if is_json(request.mimetype):
         return _render(_predict_json(), query.top, listed=True)
-    found = current_project().predict_images(images(settings().max_upload_bytes, settings().max_batch))
+    found = current_project().models.predict_images(images(settings().max_upload_bytes, settings().max_batch))
     return _render(found, query.top, listed=False)
 
 
@@ -45,9 +45,9 @@ def add(api: Routes) -> None:
 def _predict_json() -> Predictions:
     asked = json_body(PredictBody).root
     return (
-        current_project().predict_ids(asked.ids)
+        current_project().models.predict_ids(asked.ids)
         if isinstance(asked, PredictIds)
-        else current_project().predict_vectors(asked.vectors)
+        else current_project().models.predict_vectors(asked.vectors)
     )
 
 

@@ -21,22 +21,22 @@ def query(query: QueryQuery) -> Response:
     """
     # HEAD must change nothing, and nobody would see what it leases
     annotator = None if request.method == "HEAD" else query.annotator
-    return _render(current_project().query(query.size, query.strategy, annotator))
+    return _render(current_project().queries.create(query.size, query.strategy, annotator))
 
 
 def stored(path: QueryPath) -> Response:
     """Show a query as it was answered."""
-    return _render(current_project().stored_query(path.query))
+    return _render(current_project().queries.get(path.query))
 
 
 def replay(path: QueryPath) -> Response:
     """Choose again from a query's record: the same answer, or 410 once its scores are gone."""
-    return _render(current_project().replay(path.query))
+    return _render(current_project().queries.replay(path.query))
 
 
 def hand_back(path: QueryPath) -> Response:
     """Hand a query's leases back."""
-    return render(ReleasedReply(query=path.query, released=current_project().hand_back(path.query)))
+    return render(ReleasedReply(query=path.query, released=current_project().queries.release(path.query)))
 
 
 def add(api: Routes) -> None:

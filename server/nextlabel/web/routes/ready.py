@@ -14,7 +14,7 @@ from nextlabel.web.schemas.response_base import render
 def readyz() -> Response:
     """Tell whether the project can predict."""
     found = current_project()
-    if not found.ready():
+    if not found.models.ready():
         missing = found.status().missing
         why = "" if missing is None else f": {missing}"
         raise NotReady(f"project {found.config.name!r} cannot predict yet{why}", 5)

@@ -14,7 +14,7 @@ from nextlabel.web.schemas.response_base import render
 
 def train() -> Response:
     """Queue a training."""
-    job = current_project().train()
+    job = current_project().training.start()
     return render(JobQueuedReply(job=job), 202, headers={"Location": f"/jobs/{job}"})
 
 
@@ -39,13 +39,13 @@ def cancel(path: JobPath) -> Response:
 def checkpoints() -> Response:
     """List a project's checkpoints."""
     found = current_project()
-    replies = [CheckpointReply.model_validate(checkpoint) for checkpoint in found.checkpoints()]
+    replies = [CheckpointReply.model_validate(checkpoint) for checkpoint in found.models.checkpoints()]
     return render(CheckpointsReply(project=found.config.name, checkpoints=replies))
 
 
 def promote(path: CheckpointPath) -> Response:
     """Make a checkpoint the live one: forward, or back."""
-    return render(CheckpointReply.model_validate(current_project().promote(path.checkpoint)))
+    return render(CheckpointReply.model_validate(current_project().models.promote(path.checkpoint)))
 
 
 def add(api: Routes) -> None:

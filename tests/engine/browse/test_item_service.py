@@ -14,37 +14,39 @@ Make = Callable[..., ToyProject]
 
 
 def test_pages_in_order(blobs: ToyProject) -> None:
-    first = blobs.project.items(limit=25)
+    first = blobs.project.items.page(limit=25)
     assert [item.id for item in first.items] == [f"p{place}" for place in range(25)]
-    second = blobs.project.items(after=first.after, limit=25)
-    third = blobs.project.items(after=second.after, limit=25)
+    second = blobs.project.items.page(after=first.after, limit=25)
+    third = blobs.project.items.page(after=second.after, limit=25)
     assert [len(page.items) for page in (first, second, third)] == [25, 25, 10]
     assert third.after is None
-    assert blobs.project.items(limit=60).after is None
+    assert blobs.project.items.page(limit=60).after is None
 
 
 def test_pages_of_a_state(blobs: ToyProject) -> None:
-    open_ = [item.id for item in blobs.project.items("open", limit=60).items]
+    open_ = [item.id for item in blobs.project.items.page("open", limit=60).items]
     assert len(open_) == 54
-    blobs.project.submit("ann", [full(open_[0], "red"), full(open_[1], "red", "blue"), LabelInput(open_[2], skip=True)])
-    assert len(blobs.project.items("labelled", limit=60).items) == 7
-    assert [item.id for item in blobs.project.items("skipped").items] == [open_[2]]
-    assert {item.state for item in blobs.project.items("open", limit=60).items} == {"open"}
-    assert len(blobs.project.items("open", limit=60).items) == 52
-    page = blobs.project.items("labelled", limit=3)
-    rest = blobs.project.items("labelled", after=page.after, limit=60)
+    blobs.project.labels.submit(
+        "ann", [full(open_[0], "red"), full(open_[1], "red", "blue"), LabelInput(open_[2], skip=True)]
+    )
+    assert len(blobs.project.items.page("labelled", limit=60).items) == 7
+    assert [item.id for item in blobs.project.items.page("skipped").items] == [open_[2]]
+    assert {item.state for item in blobs.project.items.page("open", limit=60).items} == {"open"}
+    assert len(blobs.project.items.page("open", limit=60).items) == 52
+    page = blobs.project.items.page("labelled", limit=3)
+    rest = blobs.project.items.page("labelled", after=page.after, limit=60)
     assert len(page.items) + len(rest.items) == 7
     with pytest.raises(Unprocessable, match="no state 'opne'; valid: open, labelled, skipped"):
-        blobs.project.items("opne")
+        blobs.project.items.page("opne")
     with pytest.raises(NotFound, match="no item 'x'"):
-        blobs.project.items(after="x")
+        blobs.project.items.page(after="x")
 
 
 def test_one_item_with_who_says_what(blobs: ToyProject) -> None:
-    item = blobs.project.query(1).items[0].id
-    blobs.project.submit("bob", [full(item, "red", "blue")])
-    blobs.project.submit("ann", [LabelInput(item, skip=True)])
-    detail = blobs.project.item(item)
+    item = blobs.project.queries.create(1).items[0].id
+    blobs.project.labels.submit("bob", [full(item, "red", "blue")])
+    blobs.project.labels.submit("ann", [LabelInput(item, skip=True)])
+    detail = blobs.project.items.get(item)
     assert (detail.item.id, detail.item.state, detail.item.candidates) == (item, "open", ("red", "blue"))
     assert detail.voices == (Voice("ann", None, None), Voice("bob", ("red", "blue"), None))
     assert [(row.annotator, row.candidates, row.skip) for row in detail.history] == [
@@ -53,28 +55,28 @@ def test_one_item_with_who_says_what(blobs: ToyProject) -> None:
     ]
     assert detail.prediction is None
     blobs.train()
-    prediction = blobs.project.item(item).prediction
+    prediction = blobs.project.items.get(item).prediction
     assert prediction is not None
     assert prediction.label is not None
     with pytest.raises(NotFound, match="no item 'x'"):
-        blobs.project.item("x")
+        blobs.project.items.get("x")
 
 
 def test_images(make: Make, image: Callable[..., bytes]) -> None:
     project = make(SQUARES).bring()
-    data, media = project.project.image("s3")
+    data, media = project.project.items.image("s3")
     assert media == "image/png"
     assert data.startswith(b"\x89PNG")
-    (added,) = project.project.add_images([image(1, 9, 9, "JPEG")])
-    assert project.project.image(added) == (image(1, 9, 9, "JPEG"), "image/jpeg")
+    (added,) = project.add_images([image(1, 9, 9, "JPEG")])
+    assert project.project.items.image(added) == (image(1, 9, 9, "JPEG"), "image/jpeg")
     project.services.home.upload_path(added).unlink()
     with pytest.raises(Gone, match="no longer there"):
-        project.project.image(added)
+        project.project.items.image(added)
     project.services.home.upload_path(added).mkdir()  # as one that this user may not read
     with pytest.raises(Gone, match=r"cannot be read .*directory"):
-        project.project.image(added)
+        project.project.items.image(added)
 
 
 def test_what_is_no_image_has_none(blobs: ToyProject) -> None:
     with pytest.raises(NotFound, match="is no image"):
-        blobs.project.image("p1")
+        blobs.project.items.image("p1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -12,15 +12,18 @@ from sqlalchemy import Connection
 
 from nextlabel.contracts.data import BoolArray
 from nextlabel.contracts.errors import NextlabelError, NotFound, Unprocessable
+from nextlabel.engine.browse.gallery import Gallery
+from nextlabel.engine.browse.item_summary import summary
+from nextlabel.engine.browse.uploads import Added, upload_images
 from nextlabel.engine.images.thumbnails import Thumbnails, thumbnail
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.pool_files import gone
 from nextlabel.engine.predict.predictor import Predictor
-from nextlabel.engine.records import HistoryRow, ItemDetail, ItemPage, ItemState, ItemSummary, Voice
+from nextlabel.engine.project_files import ProjectConfig
+from nextlabel.engine.records import ItemDetail, ItemPage, ItemState, Voice, history_row
 from nextlabel.engine.services import Services
 from nextlabel.store import items, labels
 from nextlabel.store.items import ItemRow
-from nextlabel.store.labels import LabelRow
 from nextlabel.store.projects import ProjectRow
 
 
@@ -34,37 +37,43 @@ class Small:
     """Returns it as `thumbnails.MEDIA_TYPE`; raises as `decoding.prepare` does."""
 
 
-class PoolView:
-    """Reads one imported project's pool."""
+class ItemService:
+    """Reads one project's pool and adds images to it. `row` returns the imported project, or raises NotReady."""
 
-    def __init__(self, services: Services, row: ProjectRow) -> None:
+    def __init__(self, services: Services, config: ProjectConfig, row: Callable[[], ProjectRow]) -> None:
         self._services = services
+        self._config = config
         self._row = row
 
-    def counts(self, connection: Connection) -> tuple[int, int, int]:
-        """Return how many items there are, are labelled, and are open."""
-        with self._services.label_state(self._row).current(connection) as state:
-            return len(state), int((~state.labels.opened).sum()), int((state.labels.opened & ~state.holdout).sum())
+    def add(self, blobs: Sequence[bytes]) -> list[Added]:
+        """Add encoded images to the pool, all or none; content that is in the pool keeps its id."""
+        return upload_images(self._services, self._config, self._row(), blobs)
 
-    def page(self, wanted: str | None, after: str | None, limit: int) -> ItemPage:
-        """Return at most `limit` items in `wanted` state behind the item `after`."""
-        if wanted is not None and wanted not in get_args(ItemState):
-            raise Unprocessable(f"no state {wanted!r}; valid: {', '.join(get_args(ItemState))}")
+    def gallery(self) -> Gallery:
+        """Return the pool as its page shows it: filtered, searched and counted."""
+        return Gallery(self._services, self._row())
+
+    def page(self, state: str | None = None, after: str | None = None, limit: int = 100) -> ItemPage:
+        """Return at most `limit` items in that state, in order, from behind the item `after`."""
+        if state is not None and state not in get_args(ItemState):
+            raise Unprocessable(f"no state {state!r}; valid: {', '.join(get_args(ItemState))}")
+        project = self._row()
         with self._services.database.read() as connection:
             start = self._find(connection, after).position + 1 if after else 0
-            with self._services.label_state(self._row).current(connection) as state:
-                matching = np.flatnonzero(_in_state(state, wanted)[start:])[: limit + 1] + start
-                rows = items.by_positions(connection, self._row.name, matching[:limit])
+            with self._services.label_state(project).current(connection) as pool:
+                matching = np.flatnonzero(_in_state(pool, state)[start:])[: limit + 1] + start
+                rows = items.by_positions(connection, project.name, matching[:limit])
                 # the state may know of items that came after this transaction began
-                found = tuple(summary(state, rows[at]) for at in matching[:limit].tolist() if at in rows)
+                found = tuple(summary(pool, rows[at]) for at in matching[:limit].tolist() if at in rows)
         return ItemPage(found, found[-1].id if found and len(matching) > limit else None)
 
-    def detail(self, identity: str, predicting: Predictor) -> ItemDetail:
-        """Return one item, who says what of it now, and all that was ever said."""
+    def get(self, identity: str) -> ItemDetail:
+        """Return one item with each annotator's current label, its history and its prediction."""
+        project = self._row()
         with self._services.database.read() as connection:
             row = self._find(connection, identity)
-            history = labels.of_item(connection, self._row.name, row.position)
-            with self._services.label_state(self._row).current(connection) as state:
+            history = labels.of_item(connection, project.name, row.position)
+            with self._services.label_state(project).current(connection) as state:
                 voices = state.labels.voices(row.position)
                 found = summary(state, row)
         said = tuple(
@@ -72,7 +81,7 @@ class PoolView:
             for who, what in sorted(voices.items())
         )
         try:
-            prediction = predicting.ids([identity]).predictions[0]
+            prediction = Predictor(self._services, project.name).ids([identity]).predictions[0]
         except NextlabelError:  # no model yet, or it has not scored the item: the rest is still worth showing
             prediction = None
         sets = [set(voice.candidates) for voice in said if voice.candidates is not None]
@@ -81,10 +90,12 @@ class PoolView:
 
     def image(self, identity: str) -> tuple[bytes, str]:
         """Return an item's image with its media type."""
+        self._row()
         return self._read(self._imaged(identity))
 
     def thumbnail(self, identity: str, size: int) -> Small:
-        """Return an item's image made small."""
+        """Return an item's thumbnail of at most `size` pixels a side; it is made when needed."""
+        self._row()
         services, row = self._services, self._imaged(identity)
         key = f"{size} {self._name(row)}"
 
@@ -104,7 +115,7 @@ class PoolView:
             self._stat(row)
             return row.id
         if row.source == "array":
-            return f"{self._row.name} {self._row.imported} {row.position}"
+            return f"{self._config.name} {self._row().imported} {row.position}"
         about = self._stat(row)
         return f"{row.path} {about.st_mtime_ns} {about.st_size}"
 
@@ -122,37 +133,13 @@ class PoolView:
         return row
 
     def _read(self, row: ItemRow) -> tuple[bytes, str]:
-        return self._services.pool(self._row.name).image(row)
+        return self._services.pool(self._config.name).image(row)
 
     def _find(self, connection: Connection, identity: str) -> ItemRow:
-        found = items.by_ids(connection, self._row.name, [identity])
+        found = items.by_ids(connection, self._config.name, [identity])
         if identity not in found:
-            raise NotFound(f"project {self._row.name!r} has no item {identity!r}")
+            raise NotFound(f"project {self._config.name!r} has no item {identity!r}")
         return found[identity]
-
-
-def summary(state: PoolState, row: ItemRow) -> ItemSummary:
-    """Return an item of the pool as it stands."""
-    position = row.position
-    sets, values = state.labels.candidates, state.labels.values
-    spoken = sets is not None and not sets[position].all()
-    value = None if values is None or np.isnan(values[position]) else float(values[position])
-    names = state.project.classes
-    return ItemSummary(
-        id=row.id,
-        state=_state_of(state, position),
-        holdout=row.holdout,
-        media_type=row.media_type,
-        candidates=tuple(np.asarray(names, object)[sets[position]]) if spoken and sets is not None else None,
-        value=value,
-    )
-
-
-def history_row(row: LabelRow) -> HistoryRow:
-    """Return a stored label as people read it."""
-    return HistoryRow(
-        row.item, row.annotator, row.time, row.key, row.candidates, row.value, row.kind == "skip", row.kind == "retract"
-    )
 
 
 def _in_state(state: PoolState, wanted: str | None) -> BoolArray:
@@ -160,9 +147,3 @@ def _in_state(state: PoolState, wanted: str | None) -> BoolArray:
     if wanted is None:
         return np.ones(len(state), np.bool_)
     return {"labelled": ~opened, "skipped": opened & skipped, "open": opened & ~skipped}[wanted]
-
-
-def _state_of(state: PoolState, position: int) -> ItemState:
-    if not state.labels.opened[position]:
-        return "labelled"
-    return "skipped" if state.labels.skipped[position] else "open"
