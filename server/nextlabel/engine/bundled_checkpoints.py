@@ -22,6 +22,7 @@ from nextlabel.engine.scheduling import queue_scoring
 from nextlabel.engine.services import Services
 from nextlabel.engine.settings import Settings
 from nextlabel.store import checkpoints, items, projects
+from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoint_files import CARD, read_card
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.file_lock import file_lock
@@ -180,5 +181,5 @@ def _write_empty_pool(services: Services, one: BundledCheckpoint) -> None:
         content = Files([], spec.channels)
     else:
         content = VectorItems(np.empty((0, spec.dimensions), np.float32))
-    with services.home.new_directory(folder) as partial:
+    with new_folder(folder) as partial:
         write_pool(partial, Contents(ids=[], content=content, classes=tuple(one.card["classes"])))

@@ -72,7 +72,7 @@ class Engines:
                 connection = self.reader.raw_connection()
                 connection.detach()
                 if not self._is_file:
-                    connection.driver_connection.autocommit = True  # type: ignore[union-attr] # psycopg's
+                    connection.dbapi_connection.autocommit = True  # type: ignore[union-attr] # psycopg's
                 self._polling = connection
             cursor = self._polling.cursor()
             cursor.execute(query)

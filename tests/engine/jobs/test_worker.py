@@ -38,9 +38,10 @@ database.dispose()
 BEGIN = """
 import time
 from pathlib import Path
+from nextlabel.store.atomic import new_folder
 from nextlabel.store.home import Home
 home = Home(Path({root!r}))
-with home.new_directory(home.scores("toy", "r1")) as partial:
+with new_folder(home.scores("toy", "r1")) as partial:
     (partial / "probabilities.npy").write_bytes(bytes(1000))
     print("started", flush=True)
     time.sleep(60)

@@ -23,6 +23,7 @@ from nextlabel.engine.random_streams import generator, share_hash
 from nextlabel.engine.scheduling import queue_scoring
 from nextlabel.engine.settings import Settings
 from nextlabel.store import items, labels, projects
+from nextlabel.store.atomic import new_folder
 from nextlabel.store.database import Database
 from nextlabel.store.file_lock import file_lock
 from nextlabel.store.home import Home
@@ -93,7 +94,7 @@ def _import(
     folder = home.pool(config.name)
     if folder.exists():  # written by an import that died before it reached the database
         shutil.rmtree(folder)
-    with home.new_directory(folder) as partial:
+    with new_folder(folder) as partial:
         write_pool(partial, contents, left_out.lines())
     now = time.time()
     row = ProjectRow(

@@ -27,6 +27,7 @@ from nextlabel.engine.training.commit import Report, patiently, succeed
 from nextlabel.engine.training.evaluation import metrics
 from nextlabel.engine.training.promotion import said_of_holdout, verdict_on
 from nextlabel.store import checkpoints, projects
+from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.jobs import JobRow
 from nextlabel.store.projects import ProjectRow
@@ -63,7 +64,7 @@ def train(services: Services, job: JobRow, report: Report) -> None:
     if folder.exists():  # written by a job that died before it reached the database
         shutil.rmtree(folder)
     with removed_on_failure(services, scores, folder):
-        with services.home.new_directory(scores) as partial:
+        with new_folder(scores) as partial:
             names = score_pool(
                 model,
                 items,
@@ -80,7 +81,7 @@ def train(services: Services, job: JobRow, report: Report) -> None:
         measured = {"labels": float((state.labelled & ~state.holdout).sum()), **metrics(arrays, positions, truth)}
         measured["seconds"] = round(time.time() - began, 3)
         how = Trained(name, seed, state.labels.last, measured, live.name if live and start else None)
-        with services.home.new_directory(folder) as partial:
+        with new_folder(folder) as partial:
             card = write_model(partial, model, items, config, row, how)
         rival = patiently(lambda: said_of_holdout(services, config, items, positions), report)
 
