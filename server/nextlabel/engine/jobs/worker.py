@@ -21,7 +21,7 @@ from nextlabel.store import jobs
 from nextlabel.store.file_lock import file_lock
 from nextlabel.store.jobs import JobRow, Kind, State
 
-POLL_EVERY = 0.2
+POLL_EVERY = 0.25
 """Seconds between two looks at the queue. Each is one cheap query: together 0.1 % of a core."""
 GRACE = 5.0
 """Seconds that a job has to end after it was asked to, before it is killed."""
