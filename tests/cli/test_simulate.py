@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from nextlabel.cli.follow_training import train
+from nextlabel.cli.train import train
 from nextlabel.store.labels import Label
 
 PLAN = ("--strategy", "margin,random", "--start", "15", "--size", "10", "--rounds", "2", "--seeds", "2")

@@ -9,7 +9,7 @@ import click
 from pydantic import BaseModel
 from rich.table import Table
 
-from nextlabel.cli.options import as_json, opened, project_name, with_settings
+from nextlabel.cli.options import as_json, open_engine, project_name, with_settings
 from nextlabel.cli.output import Screen, table
 from nextlabel.contracts.errors import Conflict, NextlabelError
 from nextlabel.engine.project import Project
@@ -32,7 +32,7 @@ def command(
     """Say what is in each of FILES, by PROJECT's live checkpoint."""
     if bool(files) == bool(ids):
         raise click.UsageError("name files, or items by --id: one of the two")
-    with opened(settings) as engine:
+    with open_engine(settings) as engine:
         found = predict(engine.project(name), files, ids, settings.max_batch)
     names = [*map(str, files), *ids]
     Screen(as_json).answer(reply(found, top), lambda console: console.print(_table(names, found, top or 3)))
