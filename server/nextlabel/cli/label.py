@@ -10,7 +10,7 @@ from nextlabel.cli.options import as_json, imported, opened, project_name, with_
 from nextlabel.cli.output import Screen
 from nextlabel.engine.records import LabelInput
 from nextlabel.engine.settings import Settings
-from nextlabel.web.schemas.label_responses import AcceptedReply
+from nextlabel.web.schemas.label_schemas import AcceptedReply
 
 
 @click.command("label")

@@ -15,7 +15,7 @@ from nextlabel.engine.engine import Engine
 from nextlabel.engine.evaluation.bundle import Made, check_target, pack
 from nextlabel.engine.records import Checkpoint
 from nextlabel.engine.settings import Settings
-from nextlabel.web.schemas.job_responses import CheckpointReply
+from nextlabel.web.schemas.checkpoint_schemas import CheckpointReply
 
 
 @click.command("train")

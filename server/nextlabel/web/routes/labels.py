@@ -11,12 +11,20 @@ from flask import Response, request
 from nextlabel.contracts.errors import TooLarge
 from nextlabel.engine.records import HistoryRow, LabelInput
 from nextlabel.import_export.formats import csv, jsonl
-from nextlabel.web.openapi import Routes
 from nextlabel.web.request_context import current_project, settings
-from nextlabel.web.schemas.label_responses import AcceptedReply, HistoryLabel, HistoryReply
-from nextlabel.web.schemas.query_parameters import HistoryQuery
-from nextlabel.web.schemas.request_bodies import CandidatesLabel, Label, Labels, SkipLabel, ValueLabel
-from nextlabel.web.schemas.response_base import render
+from nextlabel.web.routing import Route, json_response
+from nextlabel.web.schemas.base import render
+from nextlabel.web.schemas.label_schemas import (
+    AcceptedReply,
+    CandidatesLabel,
+    HistoryLabel,
+    HistoryQuery,
+    HistoryReply,
+    Label,
+    Labels,
+    SkipLabel,
+    ValueLabel,
+)
 
 _AT_A_TIME = 500
 """Rows sent at a time: one by one, each would be a packet of its own."""
@@ -43,13 +51,6 @@ def history(query: HistoryQuery) -> Response:
     parts = write(found.config.name, chain(first, rows))
     stream = iter(lambda: "".join(islice(parts, _AT_A_TIME)), "")
     return Response(stream if request.method != "HEAD" else (), content_type=kind)
-
-
-def add(api: Routes) -> None:
-    """Add the routes."""
-    api.post("/labels", responses=api.says({201: api.json(AcceptedReply)}, 400, 404, 409, 413, 415, 422, 503))(submit)
-    answer = api.json(HistoryReply, "application/jsonl", "text/csv")
-    api.get("/labels", responses=api.says({200: answer}, 404, 422, 503))(history)
 
 
 def said(row: HistoryRow) -> HistoryLabel:
@@ -79,3 +80,8 @@ _FORMATS: dict[str, tuple[str, Callable[[str, Iterator[HistoryRow]], Iterator[st
     "jsonl": ("application/jsonl", lambda _project, rows: jsonl.write(rows)),
     "csv": ("text/csv; charset=utf-8; header=present", lambda _project, rows: csv.write(rows)),
 }
+
+ROUTES = (
+    Route("POST", "/labels", submit, AcceptedReply, (400, 404, 409, 413, 415, 422, 503), status=201),
+    Route("GET", "/labels", history, json_response(HistoryReply, "application/jsonl", "text/csv"), (404, 422, 503)),
+)
