@@ -12,7 +12,6 @@ from rich.table import Table
 from nextlabel import app
 from nextlabel.cli.options import FOLDER, as_json, project_name, with_settings
 from nextlabel.cli.output import Screen
-from nextlabel.cli.simulation_report import document, write
 from nextlabel.contracts.errors import ProjectError
 from nextlabel.engine.plugins.registry import Registry, load
 from nextlabel.engine.project_files import ProjectConfig, Projects, load_projects
@@ -20,6 +19,7 @@ from nextlabel.engine.services import Services
 from nextlabel.engine.settings import Settings
 from nextlabel.engine.simulation.annotators import EXACT, KINDS, Annotator
 from nextlabel.engine.simulation.curves import LEVELS, Curve, curves
+from nextlabel.engine.simulation.report import document, write
 from nextlabel.engine.simulation.simulate import Plan, Point, simulate
 from nextlabel.store.home import check_writable
 
