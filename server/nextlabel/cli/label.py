@@ -10,7 +10,7 @@ from nextlabel.cli.options import as_json, imported_project, open_engine, projec
 from nextlabel.cli.output import Screen
 from nextlabel.engine.settings import Settings
 from nextlabel.store.labels import Label
-from nextlabel.web.schemas.label_responses import AcceptedReply
+from nextlabel.web.schemas.label_schemas import AcceptedReply
 
 
 @click.command("label")

@@ -13,7 +13,7 @@ from nextlabel.cli.output import Screen, table
 from nextlabel.engine.project import Project
 from nextlabel.engine.records import QueryAnswer
 from nextlabel.engine.settings import Settings
-from nextlabel.web.schemas.label_responses import QueryItemReply, QueryReply, SuggestionReply
+from nextlabel.web.schemas.query_schemas import QueryItemReply, QueryReply, SuggestionReply
 
 
 @click.command("query")

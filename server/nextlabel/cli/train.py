@@ -30,7 +30,7 @@ from nextlabel.engine.records import Checkpoint, Job
 from nextlabel.engine.scheduling import queue_once
 from nextlabel.engine.settings import Settings
 from nextlabel.store import jobs
-from nextlabel.web.schemas.job_responses import CheckpointReply
+from nextlabel.web.schemas.checkpoint_schemas import CheckpointReply
 
 _POLL_EVERY = 0.2
 _ENDED = ("succeeded", "failed", "cancelled", "interrupted")

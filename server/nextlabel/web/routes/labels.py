@@ -11,12 +11,17 @@ from flask import Response, request
 from nextlabel.contracts.errors import TooLarge, Unprocessable
 from nextlabel.import_export.formats import csv, jsonl
 from nextlabel.store.labels import Label, LabelEvent
-from nextlabel.web.openapi import Routes
 from nextlabel.web.request_context import current_project, settings
-from nextlabel.web.schemas.label_responses import AcceptedReply, HistoryLabel, HistoryReply
-from nextlabel.web.schemas.query_parameters import HistoryQuery
-from nextlabel.web.schemas.request_bodies import AnyLabel, Labels
-from nextlabel.web.schemas.response_base import render
+from nextlabel.web.routing import Route, json_response
+from nextlabel.web.schemas.base import render
+from nextlabel.web.schemas.label_schemas import (
+    AcceptedReply,
+    AnyLabel,
+    HistoryLabel,
+    HistoryQuery,
+    HistoryReply,
+    Labels,
+)
 
 _AT_A_TIME = 500
 """Rows sent at a time: one by one, each would be a packet of its own."""
@@ -46,13 +51,6 @@ def history(query: HistoryQuery) -> Response:
     return Response(stream if request.method != "HEAD" else (), content_type=kind)
 
 
-def add(api: Routes) -> None:
-    """Add the routes."""
-    api.post("/labels", responses=api.says({201: api.json(AcceptedReply)}, 400, 404, 409, 413, 415, 422, 503))(submit)
-    answer = api.json(HistoryReply, "application/jsonl", "text/csv")
-    api.get("/labels", responses=api.says({200: answer}, 404, 422, 503))(history)
-
-
 def said(row: LabelEvent) -> HistoryLabel:
     """Return a row of the history with exactly one of candidates, value, skip and retract."""
     return HistoryLabel.model_validate(jsonl.fields(row))
@@ -80,3 +78,8 @@ _FORMATS: dict[str, tuple[str, Callable[[str, Iterator[LabelEvent]], Iterator[st
     "jsonl": ("application/jsonl", lambda _project, rows: jsonl.write(rows)),
     "csv": ("text/csv; charset=utf-8; header=present", lambda _project, rows: csv.write(rows)),
 }
+
+ROUTES = (
+    Route("POST", "/labels", submit, AcceptedReply, (400, 404, 409, 413, 415, 422, 503), status=201),
+    Route("GET", "/labels", history, json_response(HistoryReply, "application/jsonl", "text/csv"), (404, 422, 503)),
+)
