@@ -53,7 +53,7 @@ def test_annotators_label_the_hold_out_if_too_few_labels_are_known(make_known: M
     config = project.project.config
     # the known items are needed for the first training
     assert held_out_ids(project) == {f"s{n}" for n in range(known, 60) if held_out(config, f"s{n}")}
-    assert {row.id for row in project.project.labels.history()} == {f"s{n}" for n in range(known)}
+    assert {event.item for event in project.project.labels.history()} == {f"s{n}" for n in range(known)}
     assert reasons(project) == {"strategy", "holdout"}
     project.project.labels.submit("ann", [full(item.id, "left") for item in project.project.queries.create(100).items])
     newest = project.train().project.models.checkpoints()[-1]

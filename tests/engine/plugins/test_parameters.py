@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, ClassVar, Literal
 
@@ -202,12 +202,16 @@ def test_a_faulty_plugin_does_not_hide_others(plugged: Callable[..., Registry]) 
 
 @dataclass(frozen=True)
 class Renamed:
-    former_names: ClassVar[Mapping[str, str]] = {"rate": "learning_rate"}
-    learning_rate: float = 0.5
+    speed: int = 1
+
+    former_names: ClassVar[dict[str, str]] = {"pace": "speed"}
 
 
-def test_former_names_are_refused_with_the_current_name() -> None:
-    with pytest.raises(ProjectError, match=r"^\[learner\] rate: renamed to learning_rate$"):
-        validate(Renamed, {"rate": 0.1}, "[learner]")
-    assert with_current_names(Renamed, {"rate": 0.1}) == {"learning_rate": 0.1}
-    assert with_current_names(Parameters, {"rate": 0.1}) == {"rate": 0.1}
+def test_a_former_name_is_refused_with_the_current_one() -> None:
+    with pytest.raises(ProjectError, match=r"^\[learner\] pace: renamed to speed$"):
+        validate(Renamed, {"pace": 2}, "[learner]")
+
+
+def test_stored_values_get_the_current_names() -> None:
+    assert with_current_names(Renamed, {"pace": 2, "other": 3}) == {"speed": 2, "other": 3}
+    assert with_current_names(NoParameters, {"pace": 2}) == {"pace": 2}
