@@ -48,7 +48,7 @@ def reasons(project: ToyProject) -> set[str]:
 
 
 @pytest.mark.parametrize("known", [0, 2, 4])
-def test_annotators_label_the_hold_out_if_too_few_labels_are_known(make_known: Make, known: int) -> None:
+def test_annotators_label_the_hold_out_if_few_labels_are_known(make_known: Make, known: int) -> None:
     project = make_known(known, initial=known)
     config = project.project.config
     # the known items are needed for the first training

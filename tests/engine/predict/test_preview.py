@@ -34,7 +34,7 @@ def test_the_crop_refers_to_the_upright_image(squares, orientation, sides):
     assert (upright.width, upright.height) == (500, 2000)
 
 
-def test_the_preview_has_the_pixels_and_the_prediction_of_predict(squares):
+def test_the_preview_has_the_input_and_prediction_of_predict(squares):
     data = saved(smooth(90, 70))
     preview = squares.project.models.preview(data)
     assert preview.input_size == (4, 4)
