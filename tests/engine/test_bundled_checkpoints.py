@@ -16,7 +16,7 @@ from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.engine.bundled_checkpoints import find, register, trained_folder
 from nextlabel.engine.datasets.import_dataset import import_dataset
 from nextlabel.engine.evaluation.evaluate import evaluate
-from nextlabel.engine.scheduling import catch_up
+from nextlabel.engine.jobs.startup import queue_startup_jobs
 from nextlabel.engine.settings import Settings
 from nextlabel.engine.training.cleanup import sweep
 from nextlabel.store.checkpoint_files import read_card
@@ -28,7 +28,7 @@ Image = Callable[..., bytes]
 @pytest.fixture
 def folder(make: Make, tmp_path: Path) -> Path:
     """A folder in which the project `toy` ships the checkpoint `first`."""
-    ship(make(SHIPS, plugins=There(there=True).registry()).bring().train(), tmp_path / "trained")
+    ship(make(SHIPS, plugins=There(there=True).registry()).import_dataset().train(), tmp_path / "trained")
     return tmp_path / "trained"
 
 
@@ -47,7 +47,7 @@ def ships(make: Make, folder: Path, data: There) -> ToyProject:
 
 def started(project: ToyProject) -> list[tuple[str, str]]:
     """Start the worker, and do what it finds to do."""
-    catch_up(project.services)
+    queue_startup_jobs(project.services)
     return [(job.kind, job.state) for job in project.work()]
 
 
@@ -78,9 +78,9 @@ def test_a_moved_checkout_finds_it_again(ships: ToyProject, make: Make, folder: 
     ("harm", "fault"),
     [
         (lambda path: (path / "card.json").write_text("{"), "damaged"),
-        (lambda path: change(path, project="other"), "its card is of project 'other'"),
-        (lambda path: change(path, input=None), "knows only its pool"),
-        (lambda path: (path / "card.json").write_text('{"sha256": {}}'), "its card says nothing of project, created"),
+        (lambda path: change(path, project="other"), "its card belongs to project 'other'"),
+        (lambda path: change(path, input=None), "is transductive"),
+        (lambda path: (path / "card.json").write_text('{"sha256": {}}'), "its card has no project, created"),
         (lambda path: path.rename(path.with_name("r7")), "cannot be called 'r7'"),
     ],
 )
@@ -98,9 +98,9 @@ def change(path: Path, **values: object) -> None:
 
 
 def test_a_project_of_other_classes_is_left_as_it_is(make: Make, folder: Path) -> None:
-    project = make(settings={"trained": folder}).bring()
+    project = make(settings={"trained": folder}).import_dataset()
     (fault,) = register(project.services)
-    assert "it knows the classes left, right, the project has red, green, blue" in fault
+    assert "its classes are left, right, those of the project red, green, blue" in fault
     assert project.project.models.checkpoints() == []
 
 
@@ -183,7 +183,7 @@ def test_nothing_can_be_measured_yet(ships: ToyProject) -> None:
 
 def test_a_data_set_that_is_there_becomes_the_pool(ships: ToyProject, data: There, image: Image) -> None:
     data.there = True
-    catch_up(ships.services)
+    queue_startup_jobs(ships.services)
     with pytest.raises(NotReady, match="is being looked for"):  # it would keep the data set out
         ships.add_images([image(0)])
     assert not (ships.services.home.root / "uploads").exists()
@@ -237,10 +237,10 @@ def test_one_that_was_made_with_another_hold_out_is_no_start_and_no_rival(
     project = make({**SHIPS, **other}, plugins=There(there=True).registry(), settings=settings)
     assert register(project.services) == []
     started(project)
-    with pytest.raises(Unprocessable, match="first was made with another hold-out"):
+    with pytest.raises(Unprocessable, match="first was trained with another hold-out"):
         evaluate(project.services, "toy", lambda _: None)
     project.train()
-    assert "training starts afresh: first was made with another hold-out" in capsys.readouterr().out
+    assert "training starts from scratch: first was trained with another hold-out" in capsys.readouterr().out
     first, second = project.project.models.checkpoints()
     assert (first.live, second.live) == (True, False)
     assert second.verdict.startswith("there is no common hold-out")
@@ -248,7 +248,7 @@ def test_one_that_was_made_with_another_hold_out_is_no_start_and_no_rival(
 
 def test_what_is_made_to_ship_is_the_same_whatever_is_registered(ships: ToyProject, make: Make, data: There) -> None:
     data.there = True
-    own = make(SHIPS, plugins=There(there=True).registry()).bring()
+    own = make(SHIPS, plugins=There(there=True).registry()).import_dataset()
     weights = []
     for project in (own, ships):
         project.project.training.start(afresh=True)
@@ -268,7 +268,7 @@ def test_it_is_registered_once(ships: ToyProject) -> None:
 
 
 def test_a_newer_one_that_ships_takes_over_from_an_older(ships: ToyProject, make: Make, folder: Path) -> None:
-    ship(make(SQUARES, seed=1).bring().train(), folder, "second")
+    ship(make(SQUARES, seed=1).import_dataset().train(), folder, "second")
     assert register(ships.services) == []
     assert lived(ships) == [("first", False), ("second", True)]
     ships.project.models.promote("first")
@@ -286,24 +286,24 @@ def test_what_was_learnt_here_stays_learnt_when_another_ships(make: Make, folder
     )
     project.work()
     assert lived(project)[-1][0] == "r2"
-    assert project.project.standing().until_training == 3
-    ship(make(SQUARES, seed=1).bring().train(), folder, "second")
+    assert project.project.status().until_training == 3
+    ship(make(SQUARES, seed=1).import_dataset().train(), folder, "second")
     assert register(project.services) == []
     assert lived(project)[-1][0] == "second"
-    assert project.project.standing().until_training == 3
+    assert project.project.status().until_training == 3
 
 
 def test_it_leaves_one_trained_here_live(ships: ToyProject, make: Make, folder: Path, data: There) -> None:
     data.there = True
     ships.train()
-    ship(make(SQUARES, seed=1).bring().train(), folder, "second")
+    ship(make(SQUARES, seed=1).import_dataset().train(), folder, "second")
     assert register(ships.services) == []
     assert lived(ships) == [("first", False), ("r2", True), ("second", False)]
     assert ships.project.models.promote("second").live
 
 
 def test_a_project_that_was_here_before_gets_it_too(make: Make, folder: Path) -> None:
-    project = make(SQUARES, settings={"trained": folder}).bring()
+    project = make(SQUARES, settings={"trained": folder}).import_dataset()
     assert register(project.services) == []
     assert [(job.kind, job.state) for job in project.work()] == [("score", "succeeded")]
     assert (project.project.status().items, len(project.project.queries.create(5).items)) == (30, 5)

@@ -71,7 +71,7 @@ def test_the_information(make: Make) -> None:
     learners = {plugin["name"]: plugin for plugin in told["plugins"]["learners"]}
     assert learners["toy-whole"]["transductive"]
     assert learners["toy-ridge"]["parameters"]["properties"]["sharpness"]["description"] == "of the softmax"
-    project.bring().train()
+    project.import_dataset().train()
     (known,) = project.engine.info()["projects"]
     assert (known["classes"], known["checkpoint"], known["kind"]) == (["red", "green", "blue"], "r1", "vector")
 

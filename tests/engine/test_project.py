@@ -40,7 +40,7 @@ TINY = {
 @pytest.mark.parametrize("kind", TINY)
 def test_a_round_of_every_kind_of_project(make: Make, kind: str) -> None:
     table, askable = TINY[kind]
-    project = make(table, name="any").bring().train()
+    project = make(table, name="any").import_dataset().train()
     (first,) = project.project.models.checkpoints()
     assert first.live
     query = project.project.queries.create(5, None, "ann")
@@ -71,7 +71,7 @@ def test_the_status_before_and_after(make: Make) -> None:
     project = make(stop={"accuracy": 0.5, "labels": 1000})
     before = project.project.status()
     assert (before.task, before.kind, before.items, before.live, before.reached) == (None, None, 0, None, False)
-    project.bring().train()
+    project.import_dataset().train()
     after = project.project.status()
     assert (after.task, after.kind, after.items, after.labelled, after.open) == ("classification", "vector", 60, 6, 42)
     assert (after.live, after.stop, after.reached) == ("r1", {"accuracy": 0.5, "labels": 1000.0}, True)
@@ -90,7 +90,7 @@ def test_unknown_checkpoints_are_refused(blobs: ToyProject) -> None:
 
 
 def test_images_are_added_once(make: Make, image: Callable[..., bytes]) -> None:
-    project = make(SQUARES).bring()
+    project = make(SQUARES).import_dataset()
     one, two = image(1), image(2, 9, 5, "JPEG")
     first = project.add_images([one, two, one])
     assert first[0] == first[2] != first[1]
@@ -108,7 +108,7 @@ def test_images_are_added_once(make: Make, image: Callable[..., bytes]) -> None:
 
 
 def test_one_bad_image_stores_none(make: Make, image: Callable[..., bytes]) -> None:
-    project = make(SQUARES).bring()
+    project = make(SQUARES).import_dataset()
     with pytest.raises(Unsupported):
         project.add_images([image(1), b"no image"])
     assert project.project.status().items == 30
@@ -121,7 +121,7 @@ def test_only_images_are_added_to_images(blobs: ToyProject, image: Callable[...,
 
 
 def test_new_images_join_the_hold_out_where_no_label_is_known(make: Make, image: Callable[..., bytes]) -> None:
-    project = make(SQUARES, dataset={"known": False}, labels={"initial": 0, "holdout": 0.5}).bring()
+    project = make(SQUARES, dataset={"known": False}, labels={"initial": 0, "holdout": 0.5}).import_dataset()
     added = project.add_images([image(number) for number in range(40)])
     held = [item.id for item in project.project.items.page(after="s29").items if item.holdout]
     assert 8 < len(held) < 32

@@ -16,7 +16,7 @@ from nextlabel.engine import scores
 from nextlabel.engine.images.image_items import FileItems
 from nextlabel.engine.images.unreadable import Unread
 from nextlabel.engine.plugins.registry import Registry
-from nextlabel.engine.scores import answers, checked, kept_scores, needs_of, open_scores, score_pool
+from nextlabel.engine.scores import check_outputs, needs_of, open_scores, predict_items, score_pool, stored_scores
 from nextlabel.store.checkpoints import ScoringRow
 from nextlabel.store.home import Home
 
@@ -111,23 +111,23 @@ def test_a_model_of_its_pool_gets_all_of_it_at_once(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("said", "needs", "reason"),
     [
-        (Outputs(), (), "must say probabilities, or mean and std"),
-        (Outputs(mean=np.ones(4)), (), "must say probabilities, or mean and std"),
+        (Outputs(), (), "must return probabilities, or mean and std"),
+        (Outputs(mean=np.ones(4)), (), "must return probabilities, or mean and std"),
         (
             Outputs(probabilities=np.ones((4, 2))),
             ("embeddings", "samples"),
-            "asked for embeddings, samples and gave prob",
+            "must return embeddings, samples, and returned prob",
         ),
-        (Outputs(probabilities=np.ones((3, 2))), (), r"probabilities are \(3, 2\) for 4 items"),
-        (Outputs(probabilities=np.ones(4)), (), r"probabilities are \(4,\)"),
+        (Outputs(probabilities=np.ones((3, 2))), (), r"probabilities have shape \(3, 2\) for 4 items"),
+        (Outputs(probabilities=np.ones(4)), (), r"probabilities have shape \(4,\)"),
         (Outputs(probabilities=np.full((4, 2), np.nan)), (), "not finite"),
-        (Outputs(mean=np.ones((4, 1)), std=np.ones(4)), (), r"mean are \(4, 1\)"),
-        (Outputs(probabilities=np.ones((4, 2)), samples=np.ones((4, 3, 2))), ("samples",), "samples are"),
+        (Outputs(mean=np.ones((4, 1)), std=np.ones(4)), (), r"mean have shape \(4, 1\)"),
+        (Outputs(probabilities=np.ones((4, 2)), samples=np.ones((4, 3, 2))), ("samples",), "samples have shape"),
     ],
 )
 def test_a_model_that_says_less_than_asked_is_refused(said: Outputs, needs: tuple[Any, ...], reason: str) -> None:
     with pytest.raises(PluginError, match=reason):
-        checked(said, frozenset(needs), 4)
+        check_outputs(said, frozenset(needs), 4)
 
 
 def test_needs_of_strategies(registry: Registry) -> None:
@@ -138,12 +138,12 @@ def test_needs_of_strategies(registry: Registry) -> None:
 def test_scores_that_are_gone_are_none(tmp_path: Path) -> None:
     score(MODEL, ITEMS, tmp_path / "a", "embeddings")
     row = ScoringRow(1, "p", "r1", 50, ("embeddings", "probabilities"), "a", 0.0, 0)
-    found = kept_scores(Home(tmp_path), row)
+    found = stored_scores(Home(tmp_path), row)
     assert found is not None
     assert set(found) == {"embeddings", "probabilities"}
     (tmp_path / "a" / "embeddings.npy").unlink()
-    assert kept_scores(Home(tmp_path), row) is None
-    assert kept_scores(Home(tmp_path), None) is None
+    assert stored_scores(Home(tmp_path), row) is None
+    assert stored_scores(Home(tmp_path), None) is None
 
 
 def test_what_cannot_be_read_is_every_class_alike(tmp_path: Path) -> None:
@@ -155,6 +155,6 @@ def test_what_cannot_be_read_is_every_class_alike(tmp_path: Path) -> None:
     model = Linear(np.random.default_rng(1).normal(size=(5, 3)), ImageInput(2, 2, 1))
     score(model, items, tmp_path / "a", "samples")
     arrays = open_scores(tmp_path / "a")
-    for said in (arrays["probabilities"], answers(model, items)["probabilities"], *arrays["samples"]):
+    for said in (arrays["probabilities"], predict_items(model, items)["probabilities"], *arrays["samples"]):
         np.testing.assert_allclose(said[[1, 3]], 1 / 3, atol=1e-6)
         assert (np.ptp(said[[0, 2]], axis=1) > 0.01).all()

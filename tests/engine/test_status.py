@@ -12,33 +12,33 @@ Make = Callable[..., ToyProject]
 
 
 def test_before_its_data_set_is_read_there_is_nothing(make: Make) -> None:
-    found = make(BLOBS, name="blobs").project.standing()
-    assert (found.items, found.labels, found.checkpoint, found.until_training) == (0, 0, None, None)
+    found = make(BLOBS, name="blobs").project.status()
+    assert (found.items, found.labels, found.live, found.until_training) == (0, 0, None, None)
 
 
 def test_what_people_say_counts_and_the_data_set_s_own_labels_do_not(make: Make) -> None:
-    project = make({**BLOBS, "train": {"every": 3}, "stop": {"labels": 6}}, name="blobs").bring().train()
-    before = project.project.standing()
+    project = make({**BLOBS, "train": {"every": 3}, "stop": {"labels": 6}}, name="blobs").import_dataset().train()
+    before = project.project.status()
     assert (before.labels, before.unseen, before.until_training, before.training) == (0, 0, 3, None)
     assert (before.stop, before.reached) == ({"labels": 6.0}, True)
     first, second = ids(project.project.queries.create(2, None, "ann"))
     project.project.labels.submit("ann", [full(first, project.truth(first)), LabelInput(second, skip=True)])
-    after = project.project.standing()
+    after = project.project.status()
     assert (after.labels, after.unseen, after.until_training) == (2, 2, 1)
     assert after.labelled == before.labelled + 1
     project.project.labels.submit("ann", [LabelInput(first, retract=True)])
-    due = project.project.standing()
+    due = project.project.status()
     assert (due.labels, due.until_training) == (3, 0)
     assert due.training is not None
     assert (due.training.state, due.training.progress) == ("queued", 0.0)
     project.work()
-    done = project.project.standing()
+    done = project.project.status()
     assert (done.until_training, done.training) == (3, None)
 
 
 def test_values_count_alike(make: Make) -> None:
-    project = make(WAVE, name="wave").bring().train()
+    project = make(WAVE, name="wave").import_dataset().train()
     (asked,) = ids(project.project.queries.create(1, None, "ann"))
     project.project.labels.submit("ann", [LabelInput(asked, value=0.5)])
-    found = project.project.standing()
+    found = project.project.status()
     assert (found.labels, found.unseen, found.train_every, found.until_training) == (1, 1, 0, None)

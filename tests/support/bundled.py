@@ -9,12 +9,12 @@ from typing import Any
 
 from nextlabel.contracts import Contents
 from nextlabel.contracts.errors import DatasetMissing
-from nextlabel.engine.evaluation.bundle import Made, pack
+from nextlabel.engine.evaluation.bundle import BuildInfo, write_bundle
 from nextlabel.engine.plugins.registry import Offer, Registry, load
 from support.engine import MODULES, SQUARES, ToyProject, candidates
 from support.toy_plugins import SquareParameters, Squares
 
-MADE = Made(command="nextlabel train toy --out first", seconds=1.234, threads=1, licence="Apache-2.0")
+BUILD = BuildInfo(command="nextlabel train toy --out first", seconds=1.234, threads=1, licence="Apache-2.0")
 SHIPS: Mapping[str, Any] = {**SQUARES, "dataset": {"plugin": "toy-missing"}, "labels": {"initial": 6}}
 
 
@@ -47,5 +47,5 @@ class There:
 def ship(project: ToyProject, folder: Path, name: str = "first", checkpoint: str = "r1") -> Path:
     """Pack a checkpoint into a folder of those that ship."""
     target = folder / project.name / name
-    pack(project.services, project.name, checkpoint, target, MADE, lambda _: None)
+    write_bundle(project.services, project.name, checkpoint, target, BUILD, lambda _: None)
     return target

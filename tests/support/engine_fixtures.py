@@ -110,7 +110,7 @@ def another() -> Iterator[Callable[[ToyProject], ToyProject]]:
 @pytest.fixture
 def blobs(make: Callable[..., ToyProject]) -> ToyProject:
     """The toy project, its data set read."""
-    return make().bring()
+    return make().import_dataset()
 
 
 @pytest.fixture
@@ -149,6 +149,6 @@ def meddled(make: Callable[..., ToyProject], plugged: Callable[..., Registry]) -
         def learner(parameters: Any) -> Meddler:
             return Meddler(parameters, lambda: happens.pop()() if happens else None)
 
-        return make(base, plugins=plugged(learner), **tables).bring(), happens
+        return make(base, plugins=plugged(learner), **tables).import_dataset(), happens
 
     return made

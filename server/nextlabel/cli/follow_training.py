@@ -50,7 +50,9 @@ def _run_here(engine: Engine, name: str, advance: Advance, *, afresh: bool) -> J
     with services.database.write() as connection:
         # we hold the worker's lock, so whatever the table says still runs died with its worker
         jobs.interrupt_orphans(connection, owner, time.time())
-    wanted = engine.project(name).training.start(afresh=True) if afresh else queue_once(services, name, "train")
+    wanted = (
+        engine.project(name).training.start(afresh=True) if afresh else queue_once(services.database, name, "train")
+    )
     while True:
         with services.database.write() as connection:
             job = jobs.claim(connection, owner, ("train",), time.time())

@@ -17,9 +17,9 @@ from nextlabel.cli.listen_socket import address, answers, bind, check_host
 from nextlabel.cli.options import with_settings
 from nextlabel.cli.supervisor import Child, Supervisor
 from nextlabel.contracts.errors import Conflict
+from nextlabel.engine.jobs.startup import queue_startup_jobs
 from nextlabel.engine.jobs.worker import worker_lock
 from nextlabel.engine.process import file_lock
-from nextlabel.engine.scheduling import catch_up
 from nextlabel.engine.settings import Settings
 from nextlabel.store import jobs
 
@@ -80,7 +80,7 @@ def _check(settings: Settings) -> None:
         # the worker's lock is ours, so whatever the table says still runs died with its worker
         jobs.interrupt_orphans(connection, f"serve-{os.getpid()}", time.time())
     # before anything answers: an image that is sent first would keep a data set out that nobody has looked for yet
-    catch_up(engine.services)
+    queue_startup_jobs(engine.services)
     engine.services.database.dispose()
 
 

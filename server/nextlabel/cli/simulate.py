@@ -117,7 +117,7 @@ def _names(said: str, by: str = ",") -> list[str]:
 def _maker(settings: Settings, registry: Registry) -> Callable[[Path, ProjectConfig], Services]:
     def make(home: Path, config: ProjectConfig) -> Services:
         own = settings.model_copy(update={"home": home, "database_url": None, "default_project": config.name})
-        app.prepare(own, shipped=False)  # a learning curve starts from nothing
+        app.prepare(own, bundled=False)  # a learning curve starts from nothing
         return app.build_services(own, registry, Projects({config.name: config}, {}))
 
     return make

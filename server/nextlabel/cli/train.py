@@ -12,7 +12,7 @@ from nextlabel.cli import follow_training
 from nextlabel.cli.options import FOLDER, as_json, opened, project_name, with_settings
 from nextlabel.cli.output import Advance, Screen, metrics_line
 from nextlabel.engine.engine import Engine
-from nextlabel.engine.evaluation.bundle import Made, check_target, pack
+from nextlabel.engine.evaluation.bundle import BuildInfo, check_target, write_bundle
 from nextlabel.engine.records import Checkpoint
 from nextlabel.engine.settings import Settings
 from nextlabel.web.schemas.job_responses import CheckpointReply
@@ -52,13 +52,15 @@ def _pack(engine: Engine, found: Checkpoint, out: Path, licence: str | None, adv
     job = engine.job(found.job)
     assert job.started is not None
     assert job.finished is not None
-    made = Made(
+    made = BuildInfo(
         command=command_line(found.project, out, licence),
         seconds=job.finished - job.started,
         threads=engine.settings.train_threads or engine.settings.cores,
         licence=licence or metadata("nextlabel")["License-Expression"],
     )
-    card = pack(engine.services, found.project, found.checkpoint, out, made, lambda share: advance(share, "measuring"))
+    card = write_bundle(
+        engine.services, found.project, found.checkpoint, out, made, lambda share: advance(share, "measuring")
+    )
     size = sum(path.stat().st_size for path in out.iterdir()) / 1e6
     test = card["test"]
     measured = "" if test is None else f", {metrics_line({k: test[k] for k in test if k not in ('split', 'items')})}"

@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 from sqlalchemy.types import BigInteger
@@ -174,6 +175,7 @@ checkpoints = Table(
     Column("card", JSON, nullable=False),
     Column("verdict", String, nullable=False),
     Column("folder", String, nullable=False),
+    Column("promoted", Boolean, nullable=False, server_default=false()),
     in_projects(),
     ForeignKeyConstraint(["job"], ["jobs.id"]),
     Index("ix_checkpoints_number", "project", "number", unique=True),

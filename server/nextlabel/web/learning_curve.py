@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
 
-from nextlabel.engine.progress.progress_records import Point, Standing
+from nextlabel.engine.progress.progress_records import CurveState, Point
 from nextlabel.web import number_format
 from nextlabel.web.charts import Axis, Mark, Series, Shape, draw, ticks
 
 _SIZES = {"wide": (880, 340), "narrow": (360, 300)}
 """A telephone gets a chart of its own: one that shrank would have letters too small to read."""
 _TICKS = {"wide": (9, 7), "narrow": (4, 5)}
-_KINDS: tuple[tuple[Standing, str, Shape], ...] = (
+_KINDS: tuple[tuple[CurveState, str, Shape], ...] = (
     ("earlier", "earlier", "circle"),
     ("waits", "waits", "square"),
     ("rolled back", "rolled-back", "triangle"),
@@ -55,10 +55,10 @@ def _series(points: Sequence[Point], goal: float | None, right: float) -> list[S
         if point.interval
     ]
     found.append(Series("intervals", bars))
-    held = [_mark(point) for point in points if point.standing in ("earlier", "live")]
+    held = [_mark(point) for point in points if point.state in ("earlier", "live")]
     found.append(Series("line", [held]))
-    for standing, name, shape in _KINDS:
-        marks = [_mark(point) for point in points if point.standing == standing]
+    for state, name, shape in _KINDS:
+        marks = [_mark(point) for point in points if point.state == state]
         found.append(Series(name, [marks], joined=False, shape=shape))
     return [one for one in found if any(one.lines)]
 

@@ -11,7 +11,7 @@ from onnxruntime import InferenceSession
 from support.toy_learners import Linear
 
 from nextlabel.contracts import VectorInput, VectorItems
-from nextlabel.engine.checkpoints.half_precision import halve_onnx, halved, in_half
+from nextlabel.engine.checkpoints.half_precision import halve_onnx, halve_tensors, to_half
 
 
 def test_what_bears_it_is_halved_and_the_rest_is_left():
@@ -23,7 +23,7 @@ def test_what_bears_it_is_halved_and_the_rest_is_left():
         "count": np.array(3),
         "none": np.empty((0, 4), np.float32),
     }
-    kept = halved(tensors)
+    kept = halve_tensors(tensors)
     assert kept["weights"].dtype == np.float16
     np.testing.assert_allclose(kept["weights"], tensors["weights"], rtol=1e-3)
     for name in ("large", "tiny", "double", "count", "none"):
@@ -33,12 +33,12 @@ def test_what_bears_it_is_halved_and_the_rest_is_left():
 
 @pytest.mark.parametrize("value", [65504.0, -65504.0])
 def test_the_largest_half_fits(value):
-    assert in_half(np.array([value], np.float32)) == value
-    assert in_half(np.array([value * 2], np.float32)) is None
+    assert to_half(np.array([value], np.float32)) == value
+    assert to_half(np.array([value * 2], np.float32)) is None
 
 
 def test_a_number_that_vanishes_beside_large_ones_is_no_loss():
-    half = in_half(np.array([1.0, 1e-9], np.float32))
+    half = to_half(np.array([1.0, 1e-9], np.float32))
     assert half is not None
     assert half[1] == 0
 

@@ -14,7 +14,7 @@ from support.toy_learners import Linear
 from nextlabel.contracts import GraphItems, ImageInput, Items, Outputs, VectorInput, VectorItems
 from nextlabel.contracts.errors import Gone, NotFound, PluginError
 from nextlabel.engine.checkpoints.serialization import (
-    Trained,
+    TrainingInfo,
     input_array,
     input_card,
     model_input,
@@ -27,12 +27,12 @@ from nextlabel.engine.scores import open_scores
 
 ITEMS = VectorItems(np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32))
 WEIGHTS = np.random.default_rng(1).normal(size=(3, 3)).astype(np.float32)
-HOW = Trained("r1", 5, 9, {"accuracy": 0.5})
+INFO = TrainingInfo("r1", 5, 9, {"accuracy": 0.5})
 
 
 def written(project: ToyProject, model: Any, folder: Path, items: Any = ITEMS) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
-    return write_model(folder, model, items, project.project.config, project.services.row("toy"), HOW)
+    return write_model(folder, model, items, project.project.config, project.services.row("toy"), INFO)
 
 
 def test_a_model_is_rebuilt_to_the_same_answers(blobs: ToyProject, tmp_path: Path, registry: Registry) -> None:
@@ -99,8 +99,14 @@ class Told(Linear):
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (Outputs(probabilities=np.full((32, 3), 1 / 3, np.float32)), "answers differently: probabilities by"),
-        (Outputs(probabilities=np.full((32, 3), np.nan, np.float32)), "answers differently: probabilities by nan"),
+        (
+            Outputs(probabilities=np.full((32, 3), 1 / 3, np.float32)),
+            "the ONNX form and the model disagree: probabilities differ by",
+        ),
+        (
+            Outputs(probabilities=np.full((32, 3), np.nan, np.float32)),
+            "the ONNX form and the model disagree: probabilities differ by nan",
+        ),
         (Outputs(probabilities=np.full((32, 1), 1, np.float32)), "which the model does not"),
         (Outputs(mean=np.zeros(32), std=np.ones(32)), "which the model does not"),
     ],
@@ -123,7 +129,7 @@ def test_an_onnx_form_with_names_of_its_own_is_refused(blobs: ToyProject, tmp_pa
             onnx.save(model, path)
             return True
 
-    with pytest.raises(PluginError, match="must give probabilities, or mean and std, not answer"):
+    with pytest.raises(PluginError, match="must return probabilities, or mean and std, not answer"):
         written(blobs, Named(WEIGHTS, VectorInput(2)), tmp_path / "r1")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from safetensors.numpy import load_file
-from support.bundled import MADE, ship
+from support.bundled import BUILD, ship
 from support.engine import BLOBS, SQUARES, ToyProject
 
 from nextlabel.contracts.errors import Conflict, PluginError, Unprocessable
@@ -25,14 +25,14 @@ Make = Callable[..., ToyProject]
 
 @pytest.fixture
 def squares(make: Make) -> ToyProject:
-    return make(SQUARES).bring().train()
+    return make(SQUARES).import_dataset().train()
 
 
 def test_the_card_says_how_it_was_made(squares: ToyProject, tmp_path: Path) -> None:
     card = read_card(ship(squares, tmp_path))
     before = read_card(squares.services.home.checkpoint("toy", "r1"))
     assert {name: card[name] for name in ("command", "seconds", "processor_threads", "licence")} == {
-        "command": MADE.command,
+        "command": BUILD.command,
         "seconds": 1.2,
         "processor_threads": 1,
         "licence": "Apache-2.0",
@@ -87,14 +87,14 @@ def test_an_onnx_form_that_does_not_bear_it_is_kept_whole(
 
 
 def test_without_an_onnx_form_its_class_serves(make: Make, tmp_path: Path) -> None:
-    folder = ship(make(learner={"onnx": False}).bring().train(), tmp_path)
+    folder = ship(make(learner={"onnx": False}).import_dataset().train(), tmp_path)
     card = read_card(folder)
     assert (card["onnx"], card["test"]["split"]) == (False, "holdout")
     assert not (folder / "model.onnx").exists()
 
 
 def test_with_nothing_to_measure_it_on_the_card_says_none(make: Make, tmp_path: Path) -> None:
-    project = make(labels={"holdout": 0.0}).bring().train()
+    project = make(labels={"holdout": 0.0}).import_dataset().train()
     assert read_card(ship(project, tmp_path))["test"] is None
 
 
@@ -116,8 +116,8 @@ def test_where_nothing_can_be_written_is_told_first(tmp_path: Path) -> None:
 
 
 def test_a_model_of_its_pool_cannot_ship(make: Make, tmp_path: Path) -> None:
-    project = make({**BLOBS, "learner": {"plugin": "toy-whole"}}).bring().train()
-    with pytest.raises(Unprocessable, match="knows only its pool"):
+    project = make({**BLOBS, "learner": {"plugin": "toy-whole"}}).import_dataset().train()
+    with pytest.raises(Unprocessable, match="is transductive"):
         ship(project, tmp_path)
     assert not (tmp_path / "toy").exists()
 

@@ -73,7 +73,7 @@ def test_the_test_split(engine):
 
 
 def test_it_is_the_onnx_form_that_is_measured(make):
-    project = make(SQUARES).bring().train()
+    project = make(SQUARES).import_dataset().train()
     before = evaluate(project.services, "toy", ignore)
     stored = project.project.models.checkpoints()[0].metrics
     assert (before.split, before.items, before.form, before.metrics["accuracy"]) == ("holdout", 6, "onnx", 1)
@@ -86,7 +86,11 @@ def test_it_is_the_onnx_form_that_is_measured(make):
 
 
 def test_a_model_of_its_pool_is_measured_by_its_scores(make):
-    project = make(name="tiny", dataset={"plugin": "tiny-moons"}, learner={"plugin": "tiny-spreading"}).bring().train()
+    project = (
+        make(name="tiny", dataset={"plugin": "tiny-moons"}, learner={"plugin": "tiny-spreading"})
+        .import_dataset()
+        .train()
+    )
     found = evaluate(project.services, "tiny", ignore)
     stored = project.project.models.checkpoints()[0].metrics
     assert (found.split, found.form) == ("holdout", "model")

@@ -201,7 +201,7 @@ def test_labels_that_come_during_a_training_queue_the_next(make: Make, monkeypat
     project.answer(project.project.queries.create(3, None, "ann"), "ann")
     monkeypatch.setattr(job, "score_pool", meanwhile)
     assert [(one.kind, one.state) for one in project.work()] == [("train", "succeeded")] * 2
-    assert project.project.standing().until_training == 1
+    assert project.project.status().until_training == 1
 
 
 def test_a_training_that_failed_is_not_queued_again_at_every_label(make: Make) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from nextlabel.engine.progress.confusion import confusion, predicted, table
-from nextlabel.engine.progress.progress_records import Pair
+from nextlabel.engine.progress.progress_records import ClassPair
 
 CLASSES = ("ant", "bee", "cat")
 
@@ -29,7 +29,11 @@ def test_what_a_table_tells():
     counts = np.array([[8, 2, 0], [3, 5, 2], [0, 0, 0]])
     found = confusion("r3", CLASSES, counts, 4)
     assert (found.items, found.right, found.unscored) == (20, 13, 4)
-    assert found.worst == (Pair("bee", "ant", 3, 0.3), Pair("ant", "bee", 2, 0.2), Pair("bee", "cat", 2, 0.2))
+    assert found.worst == (
+        ClassPair("bee", "ant", 3, 0.3),
+        ClassPair("ant", "bee", 2, 0.2),
+        ClassPair("bee", "cat", 2, 0.2),
+    )
     ant, bee, cat = found.rates
     assert (ant.recall, ant.precision) == (0.8, 8 / 11)
     assert (bee.items, bee.predicted, bee.right) == (10, 7, 5)
@@ -39,5 +43,5 @@ def test_what_a_table_tells():
 def test_of_very_many_classes_those_with_the_most_mistakes_are_shown(monkeypatch):
     counts = np.array([[8, 0, 2], [0, 9, 0], [3, 0, 2]])
     assert confusion("r3", CLASSES, counts, 0).shown == (0, 1, 2)
-    monkeypatch.setattr("nextlabel.engine.progress.confusion._SHOWN", 2)
+    monkeypatch.setattr("nextlabel.engine.progress.confusion._MAX_CLASSES", 2)
     assert confusion("r3", CLASSES, counts, 0).shown == (0, 2)

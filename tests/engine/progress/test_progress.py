@@ -19,7 +19,7 @@ def names(found) -> list[str]:
 
 @pytest.fixture
 def trained(make):
-    return make(labels={"control": 0.5}).bring().train()
+    return make(labels={"control": 0.5}).import_dataset().train()
 
 
 def open_ids(project, count: int) -> list[str]:
@@ -29,12 +29,12 @@ def open_ids(project, count: int) -> list[str]:
 def test_before_anything_it_says_what_is_missing(make, blobs):
     fresh = make(name="other").project.progress
     assert fresh.curve() == ()
-    for tell in (fresh.labels, fresh.confusion, fresh.control, lambda: fresh.contested(1, 5)):
+    for tell in (fresh.labels, fresh.confusion, fresh.control, lambda: fresh.conflicts(1, 5)):
         with pytest.raises(NotReady, match="not been read"):
             tell()
     read = blobs.project.progress
     assert read.labels().unseen == 0
-    for tell in (read.confusion, read.control, lambda: read.doubtful(1, 5)):
+    for tell in (read.confusion, read.control, lambda: read.label_issues(1, 5)):
         with pytest.raises(NotReady, match="no trained model"):
             tell()
 
@@ -58,7 +58,9 @@ def test_the_confusion_is_the_accuracy_that_was_measured(trained):
         for column, predicted in enumerate(found.classes):
             cell = progress.confused(true, predicted, 1, 1000)
             assert cell.total == found.counts[row, column] == len(cell.items)
-            assert all(item.holdout and item.truth == true and item.guess.label == predicted for item in cell.items)
+            assert all(
+                item.holdout and item.truth == true and item.prediction.label == predicted for item in cell.items
+            )
 
 
 def test_an_unknown_class_is_told_with_the_valid_ones(trained):
@@ -71,13 +73,13 @@ def test_who_disagrees_about_what(trained):
     first, second, third = open_ids(trained, 3)
     trained.project.labels.submit("ann", [full(first, one), full(second, one, two), full(third, one)])
     trained.project.labels.submit("bob", [full(first, two), full(second, two, three), full(third, three)])
-    found = trained.project.progress.contested(1, 10)
+    found = trained.project.progress.conflicts(1, 10)
     assert (found.total, sorted(names(found))) == (2, sorted([first, third]))
     shown = next(item for item in found.items if item.id == first)
     assert {voice.annotator: voice.candidates for voice in shown.voices} == {"ann": (one,), "bob": (two,)}
     assert shown.truth is None
     trained.project.labels.submit("bob", [LabelInput(third, retract=True)])
-    assert names(trained.project.progress.contested(1, 10)) == [first]
+    assert names(trained.project.progress.conflicts(1, 10)) == [first]
 
 
 def test_lists_come_in_pages(trained):
@@ -85,12 +87,12 @@ def test_lists_come_in_pages(trained):
     places = open_ids(trained, 5)
     trained.project.labels.submit("ann", [full(place, one) for place in places])
     trained.project.labels.submit("bob", [full(place, two) for place in places])
-    pages = [trained.project.progress.contested(page, 2) for page in (1, 2, 3)]
+    pages = [trained.project.progress.conflicts(page, 2) for page in (1, 2, 3)]
     assert [(len(page.items), page.page, page.pages, page.total) for page in pages] == [
         (2, 1, 3, 5), (2, 2, 3, 5), (1, 3, 3, 5),
     ]  # fmt: skip
     assert sorted(name for page in pages for name in names(page)) == sorted(places)
-    assert trained.project.progress.contested(99, 2).page == 3
+    assert trained.project.progress.conflicts(99, 2).page == 3
 
 
 def test_labels_that_the_model_finds_all_but_impossible(trained):
@@ -101,14 +103,17 @@ def test_labels_that_the_model_finds_all_but_impossible(trained):
     places = open_ids(trained, 30)
     wrong = {place: classes[int(scores[int("".join(filter(str.isdigit, place)))].argmin())] for place in places}
     trained.project.labels.submit("ann", [full(place, name) for place, name in wrong.items()])
-    found = trained.project.progress.doubtful(1, 1000)
+    found = trained.project.progress.label_issues(1, 1000)
     mine = [item for item in found.items if item.id in wrong]
-    given = [item.given for item in found.items]
+    given = [item.truth_probability for item in found.items]
     assert mine
     assert given == sorted(given)
-    assert all(item.given < 0.05 and item.truth == wrong[item.id] and item.guess.label != item.truth for item in mine)
+    assert all(
+        item.truth_probability < 0.05 and item.truth == wrong[item.id] and item.prediction.label != item.truth
+        for item in mine
+    )
     likely = {item.id: scores[int("".join(filter(str.isdigit, item.id)))].min() for item in mine}
-    assert {item.id: item.given for item in mine} == pytest.approx(likely)
+    assert {item.id: item.truth_probability for item in mine} == pytest.approx(likely)
 
 
 def test_labels_by_class_and_by_annotator(trained):
@@ -151,11 +156,11 @@ def test_a_checkpoint_whose_files_are_gone(trained):
     with trained.services.database.read() as connection:
         folder = checkpoints.get(connection, "toy", "r1").folder
     shutil.rmtree(trained.services.home.at(folder))
-    assert [point.kept for point in trained.project.progress.curve()] == [False, True]
+    assert [point.has_files for point in trained.project.progress.curve()] == [False, True]
 
 
 def test_a_regression_has_errors_and_no_classes(make):
-    wave = make(WAVE).bring().train()
+    wave = make(WAVE).import_dataset().train()
     (point,) = wave.project.progress.curve()
     assert point.accuracy is None
     assert point.interval is None

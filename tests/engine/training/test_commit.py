@@ -10,13 +10,13 @@ from support.engine import ToyProject, folders
 from nextlabel.contracts.errors import NotReady
 from nextlabel.engine.training import cleanup, commit, job
 from nextlabel.engine.training.cleanup import removed_on_failure
-from nextlabel.engine.training.commit import Interrupted, patiently
-from nextlabel.engine.training.promotion import said_of_holdout
+from nextlabel.engine.training.commit import Interrupted, retry_while_busy
+from nextlabel.engine.training.promotion import score_holdout
 
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit, "PAUSE", 0.0)
+    monkeypatch.setattr(commit, "RETRY_EVERY", 0.0)
 
 
 class Busy:
@@ -40,21 +40,21 @@ class Busy:
 
 def test_a_busy_database_is_asked_again() -> None:
     busy = Busy(3)
-    patiently(busy.keep, busy.report)
+    retry_while_busy(busy.keep, busy.report)
     assert (busy.left, busy.reports) == (0, 3)
 
 
 def test_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit, "PATIENCE", 0.0)
+    monkeypatch.setattr(commit, "RETRY_FOR", 0.0)
     busy = Busy(1_000_000)
     with pytest.raises(NotReady):
-        patiently(busy.keep, busy.report)
+        retry_while_busy(busy.keep, busy.report)
 
 
 def test_a_job_that_is_stopped_meanwhile_does_not_wait() -> None:
     busy = Busy(10, stops=2)
     with pytest.raises(Interrupted):
-        patiently(busy.keep, busy.report)
+        retry_while_busy(busy.keep, busy.report)
     assert busy.left == 8
 
 
@@ -67,9 +67,9 @@ def test_a_training_outlives_a_database_that_is_away_behind_its_fit(
         if left[0]:
             left[0] -= 1
             raise NotReady("the database does not answer")
-        return said_of_holdout(*arguments)  # type: ignore[arg-type]
+        return score_holdout(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(job, "said_of_holdout", away)
+    monkeypatch.setattr(job, "score_holdout", away)
     blobs.train()
     assert left == [0]
     assert [found.live for found in blobs.project.models.checkpoints()] == [True]
@@ -78,7 +78,7 @@ def test_a_training_outlives_a_database_that_is_away_behind_its_fit(
 def test_what_went_wrong_is_told_where_the_database_is_away_too(
     blobs: ToyProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cleanup, "_named", lambda _: Busy(1).keep())
+    monkeypatch.setattr(cleanup, "_named_folders", lambda _: Busy(1).keep())
     with pytest.raises(ValueError, match="itself"), removed_on_failure(blobs.services):
         raise ValueError("the fault itself")
 

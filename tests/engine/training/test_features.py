@@ -31,7 +31,7 @@ class Fed(Ridge):
 def test_features_of_another_projects_checkpoint(
     make: Make, plugged: Callable[..., Registry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = make(plugins=plugged(Fed), learner={"features": "checkpoint:toy"}).bring()
+    project = make(plugins=plugged(Fed), learner={"features": "checkpoint:toy"}).import_dataset()
     with pytest.raises(NextlabelError, match="has no live checkpoint"):
         project.train()
     with monkeypatch.context() as patch:
@@ -69,8 +69,8 @@ class Forgetful(Fed):
 @pytest.mark.parametrize(
     ("learner", "error"),
     [
-        (OfItsPool, "its model knows only the items of project 'toy'; name one that answers new content"),
-        (Forgetful, "its model gives embeddings of 47 items, not of the 48 asked"),
+        (OfItsPool, "its model knows only the items of project 'toy'; name a project whose model predicts new content"),
+        (Forgetful, "its model returns embeddings of 47 items instead of 48"),
     ],
 )
 def test_features_of_a_model_that_cannot_give_them(
@@ -80,7 +80,7 @@ def test_features_of_a_model_that_cannot_give_them(
     learner: type[Fed],
     error: str,
 ) -> None:
-    project = make(plugins=plugged(learner), learner={"features": "checkpoint:toy"}).bring()
+    project = make(plugins=plugged(learner), learner={"features": "checkpoint:toy"}).import_dataset()
     with monkeypatch.context() as patch:
         patch.setattr(learner, "fit", Ridge.fit)
         project.train()

@@ -32,7 +32,7 @@ class Spy(Ridge):
 
 def test_the_hold_out_never_reaches_the_learner(make: Make, plugged: Callable[..., Registry]) -> None:
     seen: list[tuple[Items, Targets, Training]] = []
-    project = make(plugins=plugged(lambda parameters: Spy(parameters, seen))).bring()
+    project = make(plugins=plugged(lambda parameters: Spy(parameters, seen))).import_dataset()
     project.project.labels.submit("ann", [full(f"p{place}", "red") for place in range(60)])
     project.train()
     ((items, targets, training),) = seen
@@ -49,7 +49,7 @@ def test_the_hold_out_never_reaches_the_learner(make: Make, plugged: Callable[..
 def test_a_transductive_learner_sees_the_hold_out_unlabelled(make: Make, plugged: Callable[..., Registry]) -> None:
     seen: list[tuple[Items, Targets, Training]] = []
     learner = plugged(lambda parameters: Spy(parameters, seen), transductive=True)
-    project = make(plugins=learner).bring()
+    project = make(plugins=learner).import_dataset()
     project.project.labels.submit("ann", [full(f"p{place}", "red") for place in range(60)])
     project.train()
     ((items, targets, _),) = seen
@@ -59,7 +59,7 @@ def test_a_transductive_learner_sees_the_hold_out_unlabelled(make: Make, plugged
 
 
 def test_359_of_the_digits_are_held_out(make: Make) -> None:
-    project = make(SQUARES, dataset={"plugin": "digits"}, labels={"initial": 10}).bring()
+    project = make(SQUARES, dataset={"plugin": "digits"}, labels={"initial": 10}).import_dataset()
     items = project.project.items.page(limit=2000).items
     assert len(items) == 1797
     assert sum(item.holdout for item in items) == 359
@@ -70,7 +70,7 @@ def test_359_of_the_digits_are_held_out(make: Make) -> None:
 
 def test_the_next_training_starts_from_the_live_model(make: Make, plugged: Callable[..., Registry]) -> None:
     seen: list[tuple[Items, Targets, Training]] = []
-    project = make(plugins=plugged(lambda parameters: Spy(parameters, seen))).bring().train().train()
+    project = make(plugins=plugged(lambda parameters: Spy(parameters, seen))).import_dataset().train().train()
     first, second = (training for _, _, training in seen)
     assert isinstance(second.start, Linear)
     live = project.project.models.checkpoints()[0]
@@ -84,24 +84,26 @@ def test_a_live_checkpoint_that_cannot_be_read_is_no_start(
     make: Make, plugged: Callable[..., Registry], capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen: list[tuple[Items, Targets, Training]] = []
-    project = make(plugins=plugged(lambda parameters: Spy(parameters, seen))).bring().train()
+    project = make(plugins=plugged(lambda parameters: Spy(parameters, seen))).import_dataset().train()
     (project.services.home.checkpoint("toy", "r1") / "weights.safetensors").write_bytes(b"rot")
     project.train()
     assert seen[-1][2].start is None
-    assert "training starts afresh" in capsys.readouterr().out
+    assert "training starts from scratch" in capsys.readouterr().out
 
 
 def test_the_same_seed_gives_the_same_weights(make: Make) -> None:
     weights = []
     for _ in range(2):
-        project = make().bring().train()
+        project = make().import_dataset().train()
         weights.append((project.services.home.checkpoint("toy", "r1") / "weights.safetensors").read_bytes())
     assert weights[0] == weights[1]
 
 
 def test_a_training_ends_with_a_checkpoint_judged_and_live(blobs: ToyProject) -> None:
     job = blobs.project.training.start()
-    assert blobs.project.status().training == job
+    training = blobs.project.status().training
+    assert training is not None
+    assert training.job == job
     (done,) = blobs.work()
     assert (done.state, done.progress, done.error) == ("succeeded", 1.0, None)
     assert done.metrics["labels"] == 6
@@ -171,15 +173,15 @@ class Liar(Ridge):
 @pytest.mark.parametrize(
     ("learner", "error"),
     [
-        (Wide, "the model says probabilities of 4 classes; the project has 3"),
+        (Wide, "the model predicts 4 classes; the project has 3"),
         (Nan, "not finite"),
-        (Liar, "the ONNX form answers differently: probabilities by"),
+        (Liar, "the ONNX form and the model disagree: probabilities differ by"),
     ],
 )
 def test_a_model_that_breaks_its_contract_leaves_nothing(
     make: Make, plugged: Callable[..., Registry], learner: type[Ridge], error: str
 ) -> None:
-    project = make(plugins=plugged(learner)).bring()
+    project = make(plugins=plugged(learner)).import_dataset()
     project.project.training.start()
     (job,) = project.work()
     assert job.state == "failed"

@@ -14,7 +14,8 @@ from support.engine import SQUARES, ToyProject, ids
 from nextlabel.contracts.errors import NotReady
 from nextlabel.engine.evaluation.evaluate import evaluate
 from nextlabel.engine.jobs.run_job import run_job
-from nextlabel.engine.scheduling import catch_up, queue_once
+from nextlabel.engine.jobs.startup import queue_startup_jobs
+from nextlabel.engine.scheduling import queue_once
 from nextlabel.engine.scores import open_scores
 from nextlabel.store import checkpoints, items, jobs, projects
 from nextlabel.store.checkpoints import ScoringRow
@@ -36,7 +37,7 @@ def arrays(project: ToyProject) -> dict[str, tuple[int, ...]]:
 
 @pytest.fixture
 def squares(make: Make) -> ToyProject:
-    return make(SQUARES).bring().train()
+    return make(SQUARES).import_dataset().train()
 
 
 def test_new_items_are_scored_and_the_rest_copied(squares: ToyProject, image: Callable[[int], bytes]) -> None:
@@ -93,7 +94,7 @@ def test_items_that_come_while_others_are_scored_are_scored_too(
 def test_scores_of_one_that_is_live_no_more_are_followed_by_those_of_the_live_one(
     make: Make, image: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = make(SQUARES).bring().train().train()
+    project = make(SQUARES).import_dataset().train().train()
     project.add_images([image(0)])
     read = type(project.services).items
 
@@ -121,7 +122,7 @@ def test_a_cancelled_scoring_leaves_nothing(squares: ToyProject, image: Callable
 
 
 def test_without_a_live_checkpoint_there_is_nothing_to_score_with(blobs: ToyProject) -> None:
-    queue_once(blobs.services, "toy", "score")
+    queue_once(blobs.services.database, "toy", "score")
     (job,) = blobs.work()
     assert (job.state, job.error) == ("failed", "project 'toy' has no live checkpoint to score with")
 
@@ -136,7 +137,11 @@ def test_scores_that_vanished_are_computed_again(squares: ToyProject) -> None:
 
 def test_a_model_of_its_pool_is_not_asked_of_what_came_later(make: Make, image: Callable[[int], bytes]) -> None:
     project = (
-        make(SQUARES, name="tiny", dataset={"plugin": "toy-squares"}, learner={"plugin": "toy-whole"}).bring().train()
+        make(SQUARES, name="tiny", dataset={"plugin": "toy-squares"}, learner={"plugin": "toy-whole"})
+        .import_dataset()
+        .train()
+        .import_dataset()
+        .train()
     )
     project.add_images([image(0)])
     assert project.work() == []
@@ -152,7 +157,7 @@ def test_a_model_of_its_pool_is_not_asked_of_what_came_later(make: Make, image: 
 
 
 def test_scores_of_the_newest_checkpoints_and_the_live_one_are_kept(make: Make) -> None:
-    project = make(settings={"keep_scores": 2}).bring().train()
+    project = make(settings={"keep_scores": 2}).import_dataset().train()
     for _ in range(3):
         project.train()
         project.project.models.promote("r1")
@@ -169,34 +174,34 @@ def test_scores_of_the_newest_checkpoints_and_the_live_one_are_kept(make: Make) 
 def test_work_is_queued_once(blobs: ToyProject) -> None:
     blobs.train()
     services = blobs.services
-    plain = queue_once(services, "toy", "score")
-    assert queue_once(services, "toy", "score") == plain
-    more = queue_once(services, "toy", "score", {"needs": ["samples"]})
+    plain = queue_once(services.database, "toy", "score")
+    assert queue_once(services.database, "toy", "score") == plain
+    more = queue_once(services.database, "toy", "score", {"needs": ["samples"]})
     assert more != plain
     for _ in range(3):
-        assert queue_once(services, "toy", "score", {"needs": ["samples"]}) == more
-    assert queue_once(services, "toy", "train") == queue_once(services, "toy", "train")
+        assert queue_once(services.database, "toy", "score", {"needs": ["samples"]}) == more
+    assert queue_once(services.database, "toy", "train") == queue_once(services.database, "toy", "train")
 
 
 def test_a_start_queues_what_is_left_to_do(make: Make, image: Callable[[int], bytes]) -> None:
     default = make(SQUARES)
     for _ in range(2):
-        catch_up(default.services)
+        queue_startup_jobs(default.services)
     assert [(job.kind, job.state) for job in default.work()] == [("train", "succeeded")]
-    catch_up(default.services)
+    queue_startup_jobs(default.services)
     assert default.work() == []
     default.add_images([image(0)])
     with default.services.database.write() as connection:
         (job,) = jobs.page(connection, "toy", 1)
         jobs.request_cancel(connection, job.id, time.time())
-    catch_up(default.services)
+    queue_startup_jobs(default.services)
     assert [job.kind for job in default.work()] == ["score"]
 
 
 def test_others_train_unasked_only_where_the_file_says_so(make: Make) -> None:
     for automatic in (False, True):
         project = make(automatic=automatic, settings={"default_project": "another"})
-        catch_up(project.services)
+        queue_startup_jobs(project.services)
         assert len(project.work()) == int(automatic)
 
 
@@ -204,7 +209,7 @@ def test_a_live_pointer_without_scores_is_scored_at_the_start(squares: ToyProjec
     with squares.services.database.write() as connection:
         checkpoints.delete_scoring(connection, scorings(squares)[0].id)
         assert projects.get(connection, "toy") is not None
-    catch_up(squares.services)
+    queue_startup_jobs(squares.services)
     assert [(job.kind, job.state) for job in squares.work()] == [("score", "succeeded")]
 
 
@@ -241,7 +246,7 @@ def things(make: Make, tmp_path: Path, image: Callable[..., bytes]) -> ToyProjec
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(image(number, 40, 40, "JPEG"))
     table = {"plugin": "folder", "path": str(tmp_path / "things")}
-    return make(SQUARES, dataset=table, labels={"initial": 8}).bring()
+    return make(SQUARES, dataset=table, labels={"initial": 8}).import_dataset()
 
 
 def test_files_that_break_or_vanish_stop_neither_training_nor_scoring(

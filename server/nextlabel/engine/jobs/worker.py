@@ -14,8 +14,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from nextlabel.contracts.errors import NotReady
+from nextlabel.engine.jobs.startup import queue_startup_jobs
 from nextlabel.engine.process import file_lock
-from nextlabel.engine.scheduling import catch_up
 from nextlabel.engine.services import Services
 from nextlabel.engine.training.cleanup import sweep
 from nextlabel.store import jobs
@@ -67,7 +67,7 @@ class Worker:
         with self._services.database.write() as connection:
             jobs.interrupt_orphans(connection, self._owner, time.time())
         sweep(self._services)
-        catch_up(self._services)
+        queue_startup_jobs(self._services)
 
     def _look(self) -> None:
         for slot in SLOTS:

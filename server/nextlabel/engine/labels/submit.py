@@ -10,28 +10,27 @@ from hashlib import sha256
 
 from nextlabel.contracts.errors import Conflict, Unprocessable, suggest
 from nextlabel.engine.labels.label_state import DATASET
-from nextlabel.engine.labels.pool_state import PoolState
+from nextlabel.engine.labels.pool_state import LabelStateCache, PoolState
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.records import LabelInput
 from nextlabel.engine.scheduling import queue_training_when_due
-from nextlabel.engine.services import Services
 from nextlabel.store import items, labels, projects, queries
+from nextlabel.store.database import Database
 from nextlabel.store.items import ItemRow
 from nextlabel.store.labels import NewLabel
-from nextlabel.store.projects import ProjectRow
 
 
 def store_labels(
-    services: Services,
+    database: Database,
+    label_state: LabelStateCache,
     config: ProjectConfig,
-    row: ProjectRow,
     annotator: str,
     given: Sequence[LabelInput],
     key: str | None,
 ) -> int:
     """Store labels, all or none, and return how many; the same `key` with the same labels stores nothing again."""
-    name, body, label_state = config.name, digest(annotator, given), services.label_state(row)
-    with services.database.write() as connection:
+    name, body = config.name, digest(annotator, given)
+    with database.write() as connection:
         projects.lock(connection, name)
         before = labels.submission(connection, name, key) if key is not None else None
         if before is not None:

@@ -12,7 +12,8 @@ from nextlabel.web.schemas.status_responses import StatusReply
 
 def status() -> Response:
     """Tell where a project stands: its labels, its live checkpoint, its next training, its goal."""
-    return render(StatusReply.model_validate(current_project().standing()))
+    now = current_project().status()
+    return render(StatusReply.model_validate({**vars(now), "project": now.name, "checkpoint": now.live}))
 
 
 def add(api: Routes) -> None:
