@@ -183,7 +183,7 @@ def test_so_many_labels_queue_a_training(make: Make) -> None:
     job = project.project.status().training
     assert job is not None
     project.answer(project.project.queries.create(4, None, "ann"), "ann")
-    assert [(one.job, one.kind, one.state) for one in project.work()] == [(job, "train", "succeeded")]
+    assert [(one.job, one.kind, one.state) for one in project.work()] == [(job.job, "train", "succeeded")]
     project.answer(project.project.queries.create(2, None, "ann"), "ann")
     assert project.project.status().training is None
 

@@ -8,23 +8,23 @@ from nextlabel.store.queries import Chosen
 
 
 def chosen(*pairs: tuple[int, str]) -> tuple[Chosen, ...]:
-    return tuple(Chosen(place, 0.0, why) for place, why in pairs)
+    return tuple(Chosen(position, 0.0, reason) for position, reason in pairs)
 
 
-def test_each_arm_is_counted_for_itself():
+def test_each_arm_is_counted_separately():
     why = reasons([chosen((1, "strategy"), (2, "control")), chosen((3, "control"), (4, "strategy"), (9, "holdout"))])
     assert why == {1: "strategy", 2: "control", 3: "control", 4: "strategy"}
-    found = control("r2", why, {4}, np.array([1, 2, 3, 4, 8]), np.array([False, True, False, True, True]))
-    assert found.checkpoint == "r2"
-    assert (found.arms["control"].items, found.arms["control"].right) == (2, 1)
-    assert found.arms["control"].interval == wilson(0.5, 2)
-    # item 4 was spoken of before: the checkpoint may have learnt it
-    assert (found.arms["strategy"].items, found.arms["strategy"].right) == (1, 0)
+    comparison = control("r2", why, {4}, np.array([1, 2, 3, 4, 8]), np.array([False, True, False, True, True]))
+    assert comparison.checkpoint == "r2"
+    assert (comparison.arms["control"].items, comparison.arms["control"].right) == (2, 1)
+    assert comparison.arms["control"].interval == wilson(0.5, 2)
+    # item 4 had a label before, which the checkpoint may have been trained on
+    assert (comparison.arms["strategy"].items, comparison.arms["strategy"].right) == (1, 0)
 
 
-def test_an_item_asked_twice_counts_for_the_last_reason():
+def test_an_item_queried_twice_counts_for_the_last_reason():
     assert reasons([chosen((1, "control")), chosen((1, "strategy"))]) == {1: "strategy"}
 
 
-def test_an_arm_without_an_answer_is_left_out():
+def test_an_arm_without_labels_is_left_out():
     assert control("r1", {}, (), np.empty(0, int), np.empty(0, bool)).arms == {}

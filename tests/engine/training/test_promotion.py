@@ -154,7 +154,7 @@ def test_a_live_checkpoint_with_missing_files_is_replaced(blobs: ToyProject) -> 
 @pytest.fixture
 def good_and_bad(meddled: Callable[..., Any]) -> tuple[ToyProject, list[Callable[[], None]]]:
     """A project whose r1 is bad and live, whose r2 is good, and whose next checkpoint will be bad."""
-    project, happens = meddled({**SQUARES, "dataset": {"plugin": "toy-blobs", "size": 150}})
+    project, calls = meddled({**SQUARES, "dataset": {"plugin": "toy-blobs", "size": 150}})
     items = [item.id for item in project.project.queries.create(100, None, "ann").items]
     project.project.labels.submit("ann", [full(item, WRONG[project.truth(item)]) for item in items])
     project.train()
@@ -162,12 +162,12 @@ def good_and_bad(meddled: Callable[..., Any]) -> tuple[ToyProject, list[Callable
     project.train()
     project.project.models.promote("r1")
     project.project.labels.submit("ann", [full(item, WRONG[project.truth(item)]) for item in items])
-    return project, happens
+    return project, calls
 
 
 def test_a_checkpoint_is_compared_with_what_is_live_at_the_end(good_and_bad: Any) -> None:
-    project, happens = good_and_bad
-    happens.append(lambda: project.project.models.promote("r2") and None)
+    project, calls = good_and_bad
+    calls.append(lambda: project.project.models.promote("r2") and None)
     project.train()
     assert state(project) == [False, True, False]
     assert project.project.models.checkpoints()[-1].verdict.startswith("worse than the live checkpoint")
