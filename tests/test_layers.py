@@ -144,7 +144,7 @@ def cycle(statements: Iterable[Import], modules: Iterable[str]) -> list[str]:
 def repeated_names(files: Iterable[Path]) -> list[str]:
     """Return `room: name` for each module name that a room uses more than once."""
     names = Counter((room(file), file.stem) for file in files if file.stem not in REPEATABLE)
-    return sorted(f"{place}: {name}" for (place, name), count in names.items() if count > 1)
+    return sorted(f"{where}: {name}" for (where, name), count in names.items() if count > 1)
 
 
 def planted(file: str, module: str) -> Import:
@@ -172,43 +172,59 @@ def test_rooms_import_in_one_direction():
 
 
 def test_nothing_imports_the_bundled_plugins():
-    wrong = [one for one in ALL if one.top == "nextlabel_plugins" and room(one.file) != "plugins"]
+    wrong = [
+        statement for statement in ALL if statement.top == "nextlabel_plugins" and room(statement.file) != "plugins"
+    ]
     assert lines(wrong) == []
 
 
 def test_contracts_import_only_numpy_and_pluggy():
     allowed = set(sys.stdlib_module_names) | {"nextlabel", "numpy", "pluggy"}
     inside = [statement for statement in ALL if room(statement.file) == "contracts"]
-    assert lines(one for one in inside if one.top not in allowed and not one.typing) == []
+    assert lines(statement for statement in inside if statement.top not in allowed and not statement.typing) == []
     assert {statement.top for statement in inside if statement.typing} <= allowed | {"torch"}
 
 
 def test_only_the_web_room_imports_flask():
-    wrong = [one for one in ALL if one.top in {"flask", "werkzeug"} and room(one.file) != "web" and not one.typing]
+    wrong = [
+        statement
+        for statement in ALL
+        if statement.top in {"flask", "werkzeug"} and room(statement.file) != "web" and not statement.typing
+    ]
     assert lines(wrong) == []
     assert {room(statement.file) for statement in ALL if statement.top == "flask"} <= {"web", "app"}
 
 
 def test_only_the_store_writes_sql():
     """The others hold a connection at most, to let several functions of the store share a transaction."""
-    outside = [one for one in ALL if one.top == "sqlalchemy" and room(one.file) not in {"store", "plugins"}]
+    outside = [
+        statement
+        for statement in ALL
+        if statement.top == "sqlalchemy" and room(statement.file) not in {"store", "plugins"}
+    ]
     assert {statement.module for statement in outside} <= {"sqlalchemy.Connection"}
 
 
 @pytest.mark.parametrize("name", ["contracts", "store", "engine", "import_export", "testing", "web", "app", "cli"])
 def test_heavy_libraries_are_imported_late(name):
     heavy = HEAVY - ({"flask"} if name == "web" else set())
-    early = [one for one in ALL if room(one.file) == name and not one.late and not one.typing]
+    early = [
+        statement for statement in ALL if room(statement.file) == name and not statement.late and not statement.typing
+    ]
     assert lines(statement for statement in early if statement.top in heavy) == []
 
 
 def test_only_plugins_import_torch_and_sklearn():
     server = [statement for statement in ALL if room(statement.file) != "plugins" and not statement.typing]
-    assert lines(one for one in server if one.top in {"torch", "torchvision", "sklearn"}) == []
+    assert lines(statement for statement in server if statement.top in {"torch", "torchvision", "sklearn"}) == []
 
 
 def test_only_training_imports_scipy():
-    users = {module_name(one.file) for one in ALL if one.top == "scipy" and room(one.file) != "plugins"}
+    users = {
+        module_name(statement.file)
+        for statement in ALL
+        if statement.top == "scipy" and room(statement.file) != "plugins"
+    }
     assert users == {"nextlabel.engine.training.promotion"}
 
 
@@ -243,8 +259,8 @@ def test_no_modules_import_each_other():
 
 def test_a_circle_of_imports_is_found():
     wrong = planted("server/nextlabel/engine/progress/progress_records.py", "nextlabel.engine.progress.curve.curve")
-    found = cycle([*ALL, wrong], map(module_name, sources()))
-    assert {"nextlabel.engine.progress.curve", "nextlabel.engine.progress.progress_records"} <= set(found)
+    circle = cycle([*ALL, wrong], map(module_name, sources()))
+    assert {"nextlabel.engine.progress.curve", "nextlabel.engine.progress.progress_records"} <= set(circle)
 
 
 def test_module_names_are_unique_within_a_room():

@@ -108,8 +108,8 @@ def test_the_sqlite_statements_match_the_schema(sqlite_url, opened):
     migrated.migrate()
     created = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
     metadata.create_all(created)
-    with migrated.read() as one, created.connect() as other:
-        assert letters(one) == letters(other)
+    with migrated.read() as first, created.connect() as second:
+        assert letters(first) == letters(second)
     created.dispose()
 
 
@@ -183,8 +183,8 @@ def test_a_database_of_e294477_is_migrated(tmp_path, opened):
     check_old_rows(database)
     new = opened(f"sqlite:///{tmp_path / 'new.db'}")
     new.migrate()
-    with database.read() as one, new.read() as other:
-        assert letters(one) == letters(other)
+    with database.read() as first, new.read() as second:
+        assert letters(first) == letters(second)
 
 
 def test_a_downgraded_database_is_migrated(database):
