@@ -16,11 +16,12 @@ ROOT = Path(__file__).parents[1]
 
 MAY_IMPORT = {
     "contracts": set(),
+    "charts": set(),
     "store": {"contracts"},
-    "engine": {"contracts", "store"},
+    "engine": {"charts", "contracts", "store"},
     "testing": {"contracts", "engine"},
     "import_export": {"contracts", "store", "engine"},
-    "web": {"contracts", "store", "engine", "import_export"},
+    "web": {"charts", "contracts", "store", "engine", "import_export"},
     "app": {"contracts", "store", "engine", "web"},
     "cli": {"contracts", "store", "engine", "import_export", "web", "app"},
     "__main__": {"cli"},
@@ -30,7 +31,7 @@ MAY_IMPORT = {
 """app, cli -> web -> import_export -> engine -> store -> contracts <- plugins; testing -> engine."""
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"__init__", "images", "plugins", "process", "random_streams", "records", "settings"}),
+    frozenset({"__init__", "images", "plugins", "random_streams", "records", "settings"}),
     frozenset({"pool_files", "project_files"}),
     frozenset({"checkpoints", "scheduling", "scores"}),
     frozenset({"labels", "live_models", "metrics"}),

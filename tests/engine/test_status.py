@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from support.engine import BLOBS, WAVE, ToyProject, full, ids
 
-from nextlabel.engine.records import LabelInput
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 
@@ -22,11 +22,11 @@ def test_only_labels_by_annotators_count(make: Make) -> None:
     assert (before.labels, before.unseen, before.until_training, before.training) == (0, 0, 3, None)
     assert (before.stop, before.reached) == ({"labels": 6.0}, True)
     first, second = ids(project.project.queries.create(2, None, "ann"))
-    project.project.labels.submit("ann", [full(first, project.truth(first)), LabelInput(second, skip=True)])
+    project.project.labels.submit("ann", [full(first, project.truth(first)), (second, Label(skip=True))])
     after = project.project.status()
     assert (after.labels, after.unseen, after.until_training) == (2, 2, 1)
     assert after.labelled == before.labelled + 1
-    project.project.labels.submit("ann", [LabelInput(first, retract=True)])
+    project.project.labels.submit("ann", [(first, Label(retract=True))])
     due = project.project.status()
     assert (due.labels, due.until_training) == (3, 0)
     assert due.training is not None
@@ -39,6 +39,6 @@ def test_only_labels_by_annotators_count(make: Make) -> None:
 def test_values_count_as_labels(make: Make) -> None:
     project = make(WAVE, name="wave").import_dataset().train()
     (item,) = ids(project.project.queries.create(1, None, "ann"))
-    project.project.labels.submit("ann", [LabelInput(item, value=0.5)])
+    project.project.labels.submit("ann", [(item, Label(value=0.5))])
     status = project.project.status()
     assert (status.labels, status.unseen, status.train_every, status.until_training) == (1, 1, 0, None)

@@ -107,5 +107,5 @@ def failed_import(connection: Connection, project: str) -> JobRow | None:
 def _item_counts(services: Services, row: ProjectRow, connection: Connection) -> tuple[int, int, int]:
     """Return the number of items, of labelled items, and of open items outside the hold-out."""
     with services.label_state(row).current(connection) as state:
-        open_ = state.labels.opened
+        open_ = state.labels.is_open
         return len(state), int((~open_).sum()), int((open_ & ~state.holdout).sum())

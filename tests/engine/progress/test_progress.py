@@ -9,8 +9,8 @@ from support.engine import WAVE, full
 
 from nextlabel.contracts.errors import NotFound, NotReady, Unprocessable
 from nextlabel.engine.progress.wilson import wilson
-from nextlabel.engine.records import LabelInput
 from nextlabel.store import checkpoints
+from nextlabel.store.labels import Label
 
 
 def names(listing) -> list[str]:
@@ -76,9 +76,9 @@ def test_conflicts_list_items_without_a_common_class(trained):
     listing = trained.project.progress.conflicts(1, 10)
     assert (listing.total, sorted(names(listing))) == (2, sorted([first, third]))
     shown = next(item for item in listing.items if item.id == first)
-    assert {voice.annotator: voice.candidates for voice in shown.voices} == {"ann": (one,), "bob": (two,)}
+    assert shown.current_labels == {"ann": Label(candidates=(one,)), "bob": Label(candidates=(two,))}
     assert shown.truth is None
-    trained.project.labels.submit("bob", [LabelInput(third, retract=True)])
+    trained.project.labels.submit("bob", [(third, Label(retract=True))])
     assert names(trained.project.progress.conflicts(1, 10)) == [first]
 
 
@@ -119,8 +119,8 @@ def test_labels_by_class_and_by_annotator(trained):
     one, two = trained.services.row("toy").classes[:2]
     before = {tally.name: tally for tally in trained.project.progress.labels().classes}
     first, second, third, fourth = open_ids(trained, 4)
-    trained.project.labels.submit("ann", [full(first, one), full(second, one, two), LabelInput(third, skip=True)])
-    trained.project.labels.submit("ann", [full(fourth, two), LabelInput(fourth, retract=True)])
+    trained.project.labels.submit("ann", [full(first, one), full(second, one, two), (third, Label(skip=True))])
+    trained.project.labels.submit("ann", [full(fourth, two), (fourth, Label(retract=True))])
     labels = trained.project.progress.labels()
     after = {tally.name: tally for tally in labels.classes}
     assert (after[one].full - before[one].full, after[one].named - before[one].named) == (1, 2)

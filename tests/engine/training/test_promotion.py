@@ -12,10 +12,10 @@ import pytest
 from support.engine import SQUARES, WAVE, ToyProject, confident, full
 
 from nextlabel.contracts.errors import Gone
-from nextlabel.engine.records import LabelInput
 from nextlabel.engine.training import job
 from nextlabel.engine.training.promotion import LiveHoldout, Verdict, decide_promotion, score_holdout, sign_test
 from nextlabel.store import checkpoints
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 WRONG = {"red": "green", "green": "blue", "blue": "red"}
@@ -236,7 +236,7 @@ def test_a_better_regression_goes_live(make: Make) -> None:
     truth = project.services.pool("wave").truth
     assert truth is not None
     project.project.labels.submit(
-        "ann", [LabelInput(item.id, value=float(truth[int(item.id[1:])])) for item in query.items]
+        "ann", [(item.id, Label(value=float(truth[int(item.id[1:])]))) for item in query.items]
     )
     project.train()
     before, after = project.project.models.checkpoints()

@@ -17,6 +17,7 @@ from nextlabel.engine.evaluation.evaluate import find_evaluation_set, measure
 from nextlabel.engine.live_models import Served
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints
+from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoint_files import HALF, ONNX, read_card, read_weights, single, write_card, write_weights
 from nextlabel.store.home import check_writable
 
@@ -62,7 +63,7 @@ def write_bundle(
         raise Unprocessable(
             f"checkpoint {checkpoint} of {project!r} is transductive: it cannot be bundled without its pool"
         )
-    with services.home.new_directory(target.absolute()) as partial:
+    with new_folder(target.absolute()) as partial:
         tensors = halve_tensors(read_weights(source))
         write_weights(partial, tensors)
         # from here on, the model with the rounded weights

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
 
@@ -25,18 +24,16 @@ from nextlabel.engine.progress.progress_records import (
     Point,
 )
 from nextlabel.engine.progress.progress_view import ProgressView, read_view
-from nextlabel.engine.records import Suggestion, Voice
+from nextlabel.engine.records import Suggestion
 from nextlabel.engine.scores import is_informative
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, items, labels, projects, statistics
 from nextlabel.store.checkpoint_files import CARD
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.items import ItemRow
-from nextlabel.store.labels import DATASET
+from nextlabel.store.labels import DATASET, Label
 
 _HOUR = 3600.0
-Standing: TypeAlias = tuple[str, ...] | float | None
-"""An annotator's current label of an item: a set, a value, or None for a skip."""
 
 
 class Progress:
@@ -161,10 +158,10 @@ class Progress:
         with self._services.database.read() as connection:
             rows = items.by_positions(connection, row.name, places)
             with self._services.label_state(row).current(connection) as state:
-                voices = {place: state.labels.voices(place) for place in places}
-        return tuple(self._item(rows[place], voices[place]) for place in places)
+                current = {position: state.labels.current_labels(position) for position in places}
+        return tuple(self._item(rows[position], current[position]) for position in places)
 
-    def _item(self, item: ItemRow, voices: Mapping[str, Standing]) -> ListedItem:
+    def _item(self, item: ItemRow, current_labels: Mapping[str, Label]) -> ListedItem:
         view, position = self._view, item.position
         truth = _class_at(position, view.holdout, view.truth)
         if truth is None:
@@ -178,9 +175,7 @@ class Progress:
         return ListedItem(
             id=item.id,
             holdout=item.holdout,
-            voices=tuple(
-                Voice(who, said if isinstance(said, tuple) else None, None) for who, said in sorted(voices.items())
-            ),
+            current_labels=current_labels,
             truth=None if truth is None else view.row.classes[truth],
             prediction=prediction,
             truth_probability=truth_probability,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nextlabel.contracts.data import IntArray
-from nextlabel.engine.records import Suggestion, Voice
+from nextlabel.engine.records import Suggestion
+from nextlabel.store.labels import Label
 from nextlabel.store.statistics import AnnotatorTally
 
 CurveState = Literal["live", "earlier", "waits", "rolled back"]
@@ -128,7 +129,8 @@ class ListedItem:
 
     id: str
     holdout: bool
-    voices: tuple[Voice, ...]
+    current_labels: Mapping[str, Label]
+    """Each annotator's current label, by name."""
     truth: str | None
     """Its class, if the data set or a full label gives it."""
     prediction: Suggestion | None

@@ -47,7 +47,7 @@ def read_view(services: Services, row: ProjectRow) -> ProgressView:
         scoring = checkpoints.scoring(connection, row.name, live.name) if live else None
         with label_state.current(connection) as state:
             full, labels, named = _sets(state)
-            conflicts = np.flatnonzero(state.labels.contested)
+            conflicts = np.flatnonzero(state.labels.in_conflict)
             held, known = state.holdout_truth(truth)
     arrays = stored_scores(services.home, scoring) or {}
     return ProgressView(
@@ -62,5 +62,5 @@ def _sets(state: PoolState) -> tuple[IntArray, IntArray, IntArray]:
     assert sets is not None
     labelled = np.flatnonzero(state.labelled)
     labelled_sets = sets[labelled]
-    closed = ~state.labels.opened[labelled]
+    closed = ~state.labels.is_open[labelled]
     return labelled[closed], labelled_sets[closed].argmax(axis=1), labelled_sets.sum(axis=0)

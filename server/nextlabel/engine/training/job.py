@@ -34,6 +34,7 @@ from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failur
 from nextlabel.engine.training.commit import Report, finish_job, retry_while_busy
 from nextlabel.engine.training.promotion import Verdict, decide_promotion, holdout_rows, score_holdout
 from nextlabel.store import checkpoints, projects
+from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.jobs import JobRow
 from nextlabel.store.projects import ProjectRow
@@ -93,7 +94,7 @@ def train(services: Services, job: JobRow, report: Report) -> None:
     )  # fmt: skip
     with removed_on_failure(services, plan.scores, plan.folder):
         scored = _score(services, plan, model, began, report)
-        card = _write(services, plan, model, scored)
+        card = _write(plan, model, scored)
         while not _commit(services, job, plan, scored, card, report):
             pass  # another checkpoint went live meanwhile: compare with that one
     drop_old_scores(services, plan.config.name)
@@ -111,7 +112,7 @@ def _prepare(services: Services, job: JobRow) -> _Plan:
         number = checkpoints.next_number(connection, config.name)
         live = checkpoints.get(connection, config.name, row.live) if row.live else None
     name = f"r{number}"
-    from_scratch = bool(job.parameters.get("afresh"))
+    from_scratch = bool(job.parameters.get("from_scratch"))
     start = None if from_scratch or live is None else _start_model(services, live, row, config)
     folder = services.home.checkpoint(config.name, name)
     if folder.exists():  # written by a job that died before it committed
@@ -186,7 +187,7 @@ def _score(services: Services, plan: _Plan, model: Model, began: float, report: 
 
     Raises PluginError if the model's classes are not the project's.
     """
-    with services.home.new_directory(plan.scores) as partial:
+    with new_folder(plan.scores) as partial:
         names = score_pool(
             model, plan.items, project_needs(services.registry, plan.config), partial, plan.seed,
             lambda done: report(_FIT + done * (_SCORED - _FIT), {}),
@@ -207,10 +208,10 @@ def _score(services: Services, plan: _Plan, model: Model, began: float, report: 
     return _Scored(names, positions, truth, holdout_rows(arrays, positions), measured)
 
 
-def _write(services: Services, plan: _Plan, model: Model, scored: _Scored) -> dict[str, Any]:
+def _write(plan: _Plan, model: Model, scored: _Scored) -> dict[str, Any]:
     """Write the checkpoint's folder and return its card."""
     info = TrainingInfo(plan.name, plan.seed, plan.state.labels.last, scored.metrics, plan.start_name)
-    with services.home.new_directory(plan.folder) as partial:
+    with new_folder(plan.folder) as partial:
         return write_model(partial, model, plan.items, plan.config, plan.row, info)
 
 

@@ -20,6 +20,7 @@ from nextlabel.engine.services import Services
 from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failure
 from nextlabel.engine.training.commit import Report, finish_job, retry_while_busy
 from nextlabel.store import checkpoints
+from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.jobs import JobRow
 from nextlabel.store.projects import ProjectRow
@@ -46,7 +47,7 @@ def score(services: Services, job: JobRow, report: Report) -> None:
     plan = _prepare(services, services.row(project), job.parameters)
     folder = services.home.scores(project, f"{plan.live.name}-{job.id}")
     with removed_on_failure(services, folder):
-        with services.home.new_directory(folder) as partial:
+        with new_folder(folder) as partial:
             names = score_pool(
                 plan.model, plan.items, plan.needs, partial, plan.live.card["seed"],
                 lambda done: report(done * 0.95, {}), plan.previous,

@@ -12,15 +12,15 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from nextlabel.contracts.errors import BadRequest, NextlabelError, Unprocessable
 from nextlabel.engine.predict.uncertainty import doubt
-from nextlabel.engine.records import ItemDetail, LabelInput
+from nextlabel.engine.records import ItemDetail
+from nextlabel.store.labels import Label
 from nextlabel.web import text_format
-from nextlabel.web.openapi import address_of
 from nextlabel.web.pixels import small
 from nextlabel.web.problems import log_fault, status_of
 from nextlabel.web.request_context import current_project
-from nextlabel.web.request_parsing import validated
-from nextlabel.web.schemas.path_parameters import ItemPath
-from nextlabel.web.schemas.query_parameters import ShownQuery, Who
+from nextlabel.web.request_parsing import parse_path, validated
+from nextlabel.web.schemas.item_schemas import ItemPath
+from nextlabel.web.schemas.pool_schemas import AnnotatorForm, PoolQuery
 from nextlabel.web.urls import image_address, item_address
 
 _DECIMAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
@@ -43,11 +43,11 @@ def item(item: str) -> Response:
 
 def say(item: str) -> BaseResponse:
     """Store what the page's form says of the item; what is wrong with it is told on the page, and nothing is lost."""
-    query = validated(ShownQuery, request.args.to_dict())
+    query = validated(PoolQuery, request.args.to_dict())
     form = request.form
     said = Said(form.get("who", "").strip(), tuple(form.getlist("candidate")), form.get("value", "").strip())
     try:
-        current_project().labels.submit(_name(said.who), [_label(_named(item), form.get("say", ""), said)])
+        current_project().labels.submit(_name(said.who), [(_named(item), _label(form.get("say", ""), said))])
     except NextlabelError as error:
         log_fault(error)
         faults = error.faults if isinstance(error, Unprocessable) else ()
@@ -64,7 +64,7 @@ def add(pages: Blueprint) -> None:
 
 def _page(item: str, status: int, said: Said | None = None) -> Response:
     named = _named(item)
-    query = validated(ShownQuery, request.args.to_dict())
+    query = validated(PoolQuery, request.args.to_dict())
     found = current_project()
     detail = found.items.get(named)
     project = found.status()
@@ -90,7 +90,7 @@ def _page(item: str, status: int, said: Said | None = None) -> Response:
 
 
 def _named(item: str) -> str:
-    return address_of(ItemPath, {"item": item}).item
+    return parse_path(ItemPath, {"item": item}).item
 
 
 def _address(item: str, **terms: Any) -> str:
@@ -99,7 +99,7 @@ def _address(item: str, **terms: Any) -> str:
 
 def _standing(detail: ItemDetail, who: str) -> Said:
     """Return what `who` says of the item now: a form that is sent as it is changes nothing."""
-    voice = next((voice for voice in detail.voices if voice.annotator == who), None)
+    voice = detail.current_labels.get(who)
     if voice is None:
         return Said(who)
     # every digit of it
@@ -109,23 +109,23 @@ def _standing(detail: ItemDetail, who: str) -> Said:
 def _name(who: str) -> str:
     if not who:
         raise Unprocessable("say who you are: a label is somebody's")
-    return validated(Who, {"who": who}).who
+    return validated(AnnotatorForm, {"who": who}).who
 
 
-def _label(item: str, how: str, said: Said) -> LabelInput:
+def _label(how: str, said: Said) -> Label:
     if how == "skip":
-        return LabelInput(item, skip=True)
+        return Label(skip=True)
     if how == "retract":
-        return LabelInput(item, retract=True)
+        return Label(retract=True)
     if how != "label":
         raise BadRequest("the form says one of label, skip and retract")
     if said.value:
-        return LabelInput(item, value=_number(said.value))
+        return Label(value=_number(said.value))
     if not said.candidates and current_project().status().task == "regression":
         raise Unprocessable("write a value, or skip the item")
     if not said.candidates:
         raise Unprocessable("choose the classes it could be, or skip the item")
-    return LabelInput(item, candidates=said.candidates)
+    return Label(candidates=said.candidates)
 
 
 def _number(text: str) -> float:

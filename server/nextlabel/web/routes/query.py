@@ -5,12 +5,17 @@ from __future__ import annotations
 from flask import Response, request
 
 from nextlabel.engine.records import QueryAnswer
-from nextlabel.web.openapi import Routes
 from nextlabel.web.request_context import current_project
-from nextlabel.web.schemas.label_responses import QueryItemReply, QueryReply, ReleasedReply, SuggestionReply
-from nextlabel.web.schemas.path_parameters import QueryPath
-from nextlabel.web.schemas.query_parameters import QueryQuery
-from nextlabel.web.schemas.response_base import render
+from nextlabel.web.routing import Route, json_response
+from nextlabel.web.schemas.base import render
+from nextlabel.web.schemas.query_schemas import (
+    QueryItemReply,
+    QueryPath,
+    QueryQuery,
+    QueryReply,
+    ReleasedReply,
+    SuggestionReply,
+)
 from nextlabel.web.urls import image_address
 
 
@@ -39,15 +44,6 @@ def hand_back(path: QueryPath) -> Response:
     return render(ReleasedReply(query=path.query, released=current_project().queries.release(path.query)))
 
 
-def add(api: Routes) -> None:
-    """Add the routes."""
-    answer = {200: api.json(QueryReply, Cache_Control="no-store")}
-    api.get("/query", responses=api.says(answer, 404, 413, 422, 503))(query)
-    api.get("/queries/<query>", responses=api.says(answer, 404, 410, 503))(stored)
-    api.get("/queries/<query>/replay", responses=api.says(answer, 404, 410, 503))(replay)
-    api.delete("/queries/<query>", responses=api.says({200: api.json(ReleasedReply)}, 404))(hand_back)
-
-
 def _render(answer: QueryAnswer) -> Response:
     address = image_address(answer.project)
     items = [
@@ -72,3 +68,12 @@ def _render(answer: QueryAnswer) -> Response:
         stale_labels=answer.stale_labels,
     )
     return render(reply, headers={"Cache-Control": "no-store"})
+
+
+_RESPONSE = json_response(QueryReply, Cache_Control="no-store")
+ROUTES = (
+    Route("GET", "/query", query, _RESPONSE, (404, 413, 422, 503)),
+    Route("GET", "/queries/<query>", stored, _RESPONSE, (404, 410, 503)),
+    Route("GET", "/queries/<query>/replay", replay, _RESPONSE, (404, 410, 503)),
+    Route("DELETE", "/queries/<query>", hand_back, ReleasedReply, (404,)),
+)
