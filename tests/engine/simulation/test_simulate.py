@@ -124,7 +124,7 @@ def test_items_without_a_true_label_are_skipped(make: Make, tmp_path: Path, imag
     project = make(table).bring()
     labels, qualities = _label(project.services, project.project, ["unknown.png", "cat/1.png"], Annotator())
     assert qualities == ["full"]
-    assert labels[0].skip
+    assert labels[0][1].skip
     assert labels[1].candidates == ("cat",)
 
 
