@@ -170,7 +170,7 @@ def test_so_many_labels_queue_a_training(make: Make) -> None:
     job = project.project.status().training
     assert job is not None
     project.answer(project.project.queries.create(4, None, "ann"), "ann")
-    assert [(one.job, one.kind, one.state) for one in project.work()] == [(job, "train", "succeeded")]
+    assert [(one.job, one.kind, one.state) for one in project.work()] == [(job.job, "train", "succeeded")]
     project.answer(project.project.queries.create(2, None, "ann"), "ann")
     assert project.project.status().training is None
 
@@ -188,7 +188,7 @@ def test_labels_that_come_during_a_training_queue_the_next(make: Make, monkeypat
     project.answer(project.project.queries.create(3, None, "ann"), "ann")
     monkeypatch.setattr(job, "score_pool", meanwhile)
     assert [(one.kind, one.state) for one in project.work()] == [("train", "succeeded")] * 2
-    assert project.project.standing().until_training == 1
+    assert project.project.status().until_training == 1
 
 
 def test_a_training_that_failed_is_not_queued_again_at_every_label(make: Make) -> None:

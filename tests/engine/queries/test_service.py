@@ -139,7 +139,7 @@ def test_what_the_model_cannot_say_is_refused_once_it_was_tried(make: Make) -> N
     with pytest.raises(NotReady):
         wave.project.queries.create(2, "toy-embedded")
     assert [job.state for job in wave.work()] == ["failed"]
-    with pytest.raises(Unprocessable, match="cannot be computed: the model was asked for embeddings"):
+    with pytest.raises(Unprocessable, match="cannot be computed: the model must return embeddings"):
         wave.project.queries.create(2, "toy-embedded")
     assert wave.work() == []
 

@@ -13,7 +13,7 @@ from nextlabel.contracts.errors import NotFound
 from nextlabel.engine.browse.filters import Choice, Counts, Filter
 from nextlabel.engine.browse.item_summary import summary
 from nextlabel.engine.records import ItemSummary, Suggestion
-from nextlabel.engine.scores import Arrays, kept_scores
+from nextlabel.engine.scores import Arrays, stored_scores
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, items
 from nextlabel.store.projects import ProjectRow
@@ -140,7 +140,9 @@ class Gallery:
 
     def _scores(self, connection: Connection) -> Arrays | None:
         live = self._row.live
-        return kept_scores(self._services.home, checkpoints.scoring(connection, self._row.name, live)) if live else None
+        return (
+            stored_scores(self._services.home, checkpoints.scoring(connection, self._row.name, live)) if live else None
+        )
 
     @staticmethod
     def _guesses(wanted: Filter, scores: Arrays | None) -> IntArray | None:

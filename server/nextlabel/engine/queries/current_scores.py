@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nextlabel.contracts.data import Need
 from nextlabel.contracts.errors import NextlabelError, NotReady, Unprocessable
 from nextlabel.engine.scheduling import queue_once
-from nextlabel.engine.scores import Arrays, kept_scores, needs_of, project_needs
+from nextlabel.engine.scores import Arrays, needs_of, project_needs, stored_scores
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, items, jobs, projects
 from nextlabel.store.checkpoints import ScoringRow
@@ -58,7 +58,7 @@ def scores_then(services: Services, record: QueryRow) -> Scored:
     with services.database.read() as connection:
         # the newest of a checkpoint hold what the older ones did, and the items that came since
         found = checkpoints.scoring(connection, record.project, record.checkpoint)
-    return Scored(found, kept_scores(services.home, found))
+    return Scored(found, stored_scores(services.home, found))
 
 
 def _empty(services: Services, project: str) -> bool:
@@ -72,7 +72,7 @@ def _newest(services: Services, project: str) -> tuple[str | None, Scored]:
             row = projects.get(connection, project)
             live = row.live if row else None
             found = checkpoints.scoring(connection, project, live) if live else None
-        arrays = kept_scores(services.home, found)
+        arrays = stored_scores(services.home, found)
         if found is None or arrays is not None:
             return live, Scored(found, arrays)
     return live, Scored()
@@ -89,6 +89,6 @@ def _to_be_computed(
         same = job.parameters.get("checkpoint") == checkpoint and set(unasked) <= set(job.parameters["needs"])
         if same and job.state == "failed" and (job.finished or 0.0) > time.time() - _TRY_AGAIN:
             return Unprocessable(f"what strategy {strategy!r} needs cannot be computed: {job.error}")
-    number = queue_once(services, project, "score", {"checkpoint": checkpoint, "needs": unasked})
+    number = queue_once(services.database, project, "score", {"checkpoint": checkpoint, "needs": unasked})
     needed = f"strategy {strategy!r} needs {', '.join(missing)} (job {number})"
     return NotReady(f"the model looks at the pool first: {needed}", 2)
