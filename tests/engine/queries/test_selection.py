@@ -143,7 +143,7 @@ def test_the_same_inputs_give_the_same_choice(make: Make, strategy: str, size: i
 # ------------------------------------------------------------------------------- scores
 
 
-ASKABLE = np.arange(42)
+ITEMS = np.arange(42)
 """One number for each item of blobs that can be queried."""
 
 
@@ -161,8 +161,8 @@ class Given(Strategy[NoParameters]):
 @pytest.mark.parametrize(
     ("scores", "reason"),
     [
-        (np.where(ASKABLE < 40, np.nan, 1.0), "gave numbers that are not finite: 40 of 42, the first nan at position 0"),
-        (np.where(ASKABLE == 7, np.inf, 1.0), "gave numbers that are not finite: 1 of 42, the first inf at position 7"),
+        (np.where(ITEMS < 40, np.nan, 1.0), "gave numbers that are not finite: 40 of 42, the first nan at position 0"),
+        (np.where(ITEMS == 7, np.inf, 1.0), "gave numbers that are not finite: 1 of 42, the first inf at position 7"),
         (np.zeros((42, 3)), r"gave shape \(42, 3\) for 42 items, not \(42,\)"),
         (np.zeros(41), r"gave shape \(41,\) for 42 items, not \(42,\)"),
         (np.float64(1), r"gave shape \(\) for 42 items, not \(42,\)"),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from nextlabel.engine.browse.filters import Filter, Held, Kept
+from nextlabel.engine.browse.filters import HoldoutFilter, ItemFilter, StateFilter
 from nextlabel.web.schemas.request_base import ItemId, Name, Said
 
 
@@ -67,10 +67,10 @@ class Who(Said):
 class ShownQuery(Said):
     """Of the pool's page, and of an item's page that was opened from it; empty is as good as left out."""
 
-    state: Kept | None = None
+    state: StateFilter | None = None
     named: str | None = Field(None, alias="class", max_length=1000)
     annotator: Name | None = None
-    holdout: Held | None = None
+    holdout: HoldoutFilter | None = None
     guess: str | None = Field(None, max_length=1000)
     differs: Literal["1"] | None = None
     q: Name | None = None
@@ -86,10 +86,10 @@ class ShownQuery(Said):
         return {name: said for name, said in value.items() if said != ""} if isinstance(value, dict) else value
 
     @property
-    def filter(self) -> Filter:
+    def filter(self) -> ItemFilter:
         """What is to be shown."""
         search = (self.q or "").strip()
-        return Filter(
+        return ItemFilter(
             self.state, self.named, self.annotator, self.holdout, self.guess, self.differs is not None, search
         )
 
