@@ -34,7 +34,7 @@ def test_tallies_by_annotator(database, project):
         labels.append(c, "p", events("bob", 30.0, named("a"), Label(retract=True), Label(value=2.5)))
     with database.read() as c:
         found = statistics.by_annotator(c, "p", NAMES, 20.0)
-        assert statistics.by_annotator(c, "nobody's", NAMES, 0.0) == []
+        assert statistics.by_annotator(c, "unknown", NAMES, 0.0) == []
     assert found == [
         AnnotatorTally("ann", full=5, partial=2, skips=1, retractions=0, last=20.0, recent=2),
         AnnotatorTally("bob", full=2, partial=0, skips=0, retractions=1, last=30.0, recent=2),

@@ -36,7 +36,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """The model's guess for an item somebody is asked to label."""
+    """The model's prediction for an item of a query."""
 
     label: str
     probability: float

@@ -15,7 +15,6 @@ from itertools import groupby, islice
 from pathlib import Path
 
 from nextlabel.contracts.errors import Unprocessable
-from nextlabel.engine.process import file_lock
 from nextlabel.engine.project import Project
 from nextlabel.engine.scheduling import queue_training_when_due
 from nextlabel.engine.services import Services
@@ -26,6 +25,7 @@ from nextlabel.import_export.importing.reconcile import Decider
 from nextlabel.import_export.temp_rows import Ordered, Rows
 from nextlabel.import_export.text_reader import Text
 from nextlabel.store import items, labels, queries
+from nextlabel.store.file_lock import file_lock
 
 TOLD = 20
 """Faults that are listed; the rest is counted."""

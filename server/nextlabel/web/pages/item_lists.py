@@ -11,7 +11,7 @@ from nextlabel.web import number_format, text_format
 from nextlabel.web.pixels import small
 from nextlabel.web.request_context import current_project
 from nextlabel.web.request_parsing import validated
-from nextlabel.web.schemas.progress_parameters import ConfusionQuery, PageQuery
+from nextlabel.web.schemas.progress_schemas import ConfusionQuery, PageQuery
 from nextlabel.web.urls import image_address, kind_of
 
 SECTION = 6

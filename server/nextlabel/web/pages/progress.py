@@ -18,7 +18,7 @@ from nextlabel.web.pages.item_lists import SECTION, looks
 from nextlabel.web.problems import log_fault, status_of
 from nextlabel.web.request_context import current_project, engine, own_job
 from nextlabel.web.request_parsing import validated
-from nextlabel.web.schemas.progress_parameters import Action, OlderQuery, ProgressQuery
+from nextlabel.web.schemas.progress_schemas import OlderJobsQuery, ProgressForm, ProgressQuery
 
 T = TypeVar("T")
 _JOBS = 8
@@ -36,7 +36,7 @@ def act() -> BaseResponse:
     found = current_project()  # a project that is not there has no page
     project = found.config.name
     try:
-        asked = validated(Action, request.form.to_dict())
+        asked = validated(ProgressForm, request.form.to_dict())
         done: dict[str, Any] = {}
         if asked.promote is not None:
             done["promoted"] = found.models.promote(asked.promote).checkpoint
@@ -54,7 +54,7 @@ def act() -> BaseResponse:
 
 def jobs() -> str:
     """Show a project's jobs, the newest first."""
-    before = validated(OlderQuery, request.args.to_dict()).before
+    before = validated(OlderJobsQuery, request.args.to_dict()).before
     project = current_project().status()
     return render_template("progress-jobs.html", project=project, **_jobs(project.name, _PAGE_OF_JOBS, before))
 
