@@ -67,6 +67,6 @@ def test_positions_labelled_before(database, project):
     with database.write() as c:
         labels.append(c, "p", [LabelEvent(f"item{n}", "ann", Label(skip=True), 1.0) for n in (0, 1, 2, 1)])
     with database.read() as c:
-        assert statistics.spoken_of(c, "p", [1, 2, 3], 2) == {1}
-        assert statistics.spoken_of(c, "p", [0, 1, 2, 3], 4) == {0, 1, 2}
-        assert statistics.spoken_of(c, "p", [], 4) == set()
+        assert statistics.labelled_positions(c, "p", [1, 2, 3], 2) == {1}
+        assert statistics.labelled_positions(c, "p", [0, 1, 2, 3], 4) == {0, 1, 2}
+        assert statistics.labelled_positions(c, "p", [], 4) == set()

@@ -94,7 +94,7 @@ class Progress:
             asked = np.isin(now.full, np.fromiter(why, np.int64, len(why))) & (now.full < len(now.probabilities))
             asked[asked] = decided(now.probabilities, now.full[asked])
             places = now.full[asked]
-            known = statistics.spoken_of(connection, self._project, places, now.live.card["last_label"])
+            known = statistics.labelled_positions(connection, self._project, places, now.live.card["last_label"])
         right = confusing.predicted(now.probabilities, places) == now.labels[asked]
         return control(now.live.name, why, known, places, right)
 
