@@ -12,7 +12,7 @@ from nextlabel.engine.images.decoding import Size, crop_box, encode_png, measure
 from nextlabel.engine.live_models import Served
 from nextlabel.engine.predict.preview import Preview
 from nextlabel.engine.records import Prediction, Predictions
-from nextlabel.engine.scores import Arrays, kept_scores
+from nextlabel.engine.scores import Arrays, stored_scores
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, items
 from nextlabel.store.items import ItemRow
@@ -68,7 +68,7 @@ class Predictor:
         if unknown:
             listed = ", ".join(repr(identity) for identity in unknown[:_MAX_LISTED])
             raise NotFound(f"project {self._project!r} has no item {listed}")
-        scores = kept_scores(self._services.home, scoring) or {}
+        scores = stored_scores(self._services.home, scoring) or {}
         predictions = [self._item(served, rows[identity], scores) for identity in ids]
         return Predictions(self._project, served.checkpoint, tuple(predictions))
 

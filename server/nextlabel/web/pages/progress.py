@@ -73,8 +73,8 @@ def _page(status: int, said: str = "", fault: str = "") -> Response:
     points = told.curve()
     labels, unread = _or_why(told.labels)
     confusion, unjudged = _or_why(told.confusion)
-    contested, _ = _or_why(lambda: told.contested(1, SECTION))
-    doubtful, unscored = _or_why(lambda: told.doubtful(1, SECTION))
+    contested, _ = _or_why(lambda: told.conflicts(1, SECTION))
+    doubtful, unscored = _or_why(lambda: told.label_issues(1, SECTION))
     control, _ = _or_why(told.control)
     page = render_template(
         "progress.html",
@@ -82,7 +82,7 @@ def _page(status: int, said: str = "", fault: str = "") -> Response:
         said=said,
         fault=fault,
         points=points[::-1],
-        live=next((point for point in points if point.standing == "live"), None),
+        live=next((point for point in points if point.state == "live"), None),
         chart=learning_curve(points, project.stop),
         labels=labels,
         unread=unread,
