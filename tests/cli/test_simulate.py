@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from nextlabel.cli.follow_training import train
-from nextlabel.engine.records import LabelInput
+from nextlabel.cli.train import train
+from nextlabel.store.labels import Label
 
 PLAN = ("--strategy", "margin,random", "--start", "15", "--size", "10", "--rounds", "2", "--seeds", "2")
 
@@ -56,9 +56,7 @@ def test_the_curve_is_that_of_a_real_annotator(shell, engine):
     truth = engine.services.pool("quick").truth
     for _ in range(3):
         query = project.queries.create(7, annotator="ann")
-        project.labels.submit(
-            "ann", [LabelInput(item.id, candidates=(str(truth[int(item.id)]),)) for item in query.items]
-        )
+        project.labels.submit("ann", [(item.id, Label(candidates=(str(truth[int(item.id)]),))) for item in query.items])
         points.append(train(engine, "quick", lambda share, message: None).metrics)
     assert [(p["labels"], p["accuracy"], p["loss"]) for p in points] == [
         tuple(point["metrics"][name] for name in ("labels", "accuracy", "loss")) for point in simulated

@@ -240,7 +240,7 @@ def test_one_that_was_made_with_another_hold_out_is_no_start_and_no_rival(
     with pytest.raises(Unprocessable, match="first was made with another hold-out"):
         evaluate(project.services, "toy", lambda _: None)
     project.train()
-    assert "training starts afresh: first was made with another hold-out" in capsys.readouterr().out
+    assert "training starts from scratch: first was made with another hold-out" in capsys.readouterr().out
     first, second = project.project.models.checkpoints()
     assert (first.live, second.live) == (True, False)
     assert second.verdict.startswith("there is no common hold-out")
@@ -251,7 +251,7 @@ def test_what_is_made_to_ship_is_the_same_whatever_is_registered(ships: ToyProje
     own = make(SHIPS, plugins=There(there=True).registry()).bring()
     weights = []
     for project in (own, ships):
-        project.project.training.start(afresh=True)
+        project.project.training.start(from_scratch=True)
         project.work()
         made = project.project.models.checkpoints()[-1]
         weights.append((project.services.home.checkpoint("toy", made.checkpoint) / "weights.safetensors").read_bytes())

@@ -16,8 +16,8 @@ from support.import_export import CLASSES, IDS, ODD, give, registry, said, take,
 
 from nextlabel.contracts.errors import Conflict, NotReady, Unprocessable
 from nextlabel.engine.labels.label_state import DATASET
-from nextlabel.engine.records import LabelInput
 from nextlabel.import_export.safe_filenames import FileNames, encoded
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 
@@ -27,10 +27,8 @@ def odd(make: Make) -> ToyProject:
     """Odd names; one class, several, disagreement, a skip, and what was taken back."""
     project = make(ODD, plugins=registry(), labels={"holdout": 0}).bring()
     project.project.labels.submit("=ann", [full(item, name) for item, name in zip(IDS[:7], CLASSES[2:9], strict=True)])
-    project.project.labels.submit(
-        "bob", [full(IDS[7], "cat", "dog"), LabelInput(IDS[8], skip=True), full(IDS[0], "cat")]
-    )
-    project.project.labels.submit("bob", [full(IDS[9], "cat"), LabelInput(IDS[9], retract=True)])
+    project.project.labels.submit("bob", [full(IDS[7], "cat", "dog"), (IDS[8], Label(skip=True)), full(IDS[0], "cat")])
+    project.project.labels.submit("bob", [full(IDS[9], "cat"), (IDS[9], Label(retract=True))])
     return project
 
 
@@ -109,7 +107,7 @@ def test_an_image_that_is_gone_keeps_no_other_out(
 
 def test_values_in_coco_are_not_taken_for_changed(make: Make, tmp_path: Path) -> None:
     project = make(ODD, plugins=registry(()), labels={"holdout": 0}).bring()
-    project.project.labels.submit("ann", [LabelInput(IDS[0], value=1.5), LabelInput(IDS[1], value=2.0)])
+    project.project.labels.submit("ann", [(IDS[0], Label(value=1.5)), (IDS[1], Label(value=2.0))])
     give(project, "coco", tmp_path / "out")
     assert take(project, tmp_path / "out").notes == []
 
@@ -151,7 +149,7 @@ def test_torchvision_reads_the_folder(make: Make, tmp_path: Path) -> None:
     give(project, "imagefolder", tmp_path / "out", everything=True)
     found = ImageFolder(str(tmp_path / "out" / "train"))
     assert found.classes == ["left", "right"]
-    truth = {row.id: row.candidates for row in said(project)}
+    truth = {row.item: row.label.candidates for row in said(project)}
     assert {Path(path).stem: (found.classes[number],) for path, number in found.samples} == truth
 
 
@@ -188,7 +186,7 @@ def test_somebody_elses_coco(make: Make, tmp_path: Path) -> None:
     path = tmp_path / "instances.json"
     path.write_text(json.dumps(document))
     assert take(squares, path).format == "coco"
-    assert [(row.id, row.candidates) for row in said(squares)] == [("s1", ("right",)), ("s2", ("left",))]
+    assert [(row.item, row.label.candidates) for row in said(squares)] == [("s1", ("right",)), ("s2", ("left",))]
     document["annotations"] = [{"image_id": 1, "category_id": 1}, {"image_id": 1, "category_id": 2},
                                {"image_id": 9, "category_id": 1}, {"image_id": 3, "category_id": 7}, {"image_id": 3},
                                {"image_id": [], "category_id": 1}, 5]  # fmt: skip
@@ -317,8 +315,8 @@ def test_the_data_sets_own_labels_come_from_the_data_set(make: Make, tmp_path: P
     assert (done.labels, done.present) == (1, 6)
     give(more, "csv", tmp_path / "b.csv")
     done = take(here, tmp_path / "b.csv")
-    own = {row.id for row in said(make(SQUARES, labels={"initial": 6}).bring())}
-    assert done.labels == len({row.id for row in said(more)} - own)
+    own = {row.item for row in said(make(SQUARES, labels={"initial": 6}).bring())}
+    assert done.labels == len({row.item for row in said(more)} - own)
     assert done.present + done.labels == 9
     targets = [p.services.state(p.services.row("toy")).labels.targets().candidates for p in (here, more)]
     assert np.array_equal(np.delete(targets[0], 1, axis=0), np.delete(targets[1], 1, axis=0))

@@ -31,22 +31,22 @@ def test_a_folder_of_images_a_class_a_folder(squares: ToyProject, tree: Path) ->
 
 def test_what_was_corrected_here_stays_where_a_folder_says_the_same_again(squares: ToyProject, tree: Path) -> None:
     take(squares, tree)
-    item = said(squares)[0].id
+    item = said(squares)[0].item
     squares.project.labels.submit("ann", [full(item, "right")])
     (tree / "left" / "new.png").write_bytes(saved(smooth(12, 12)))
     done = take(squares, tree)
     assert (done.labels, done.present) == (1, 3)
-    assert [row.candidates for row in said(squares) if row.id == item] == [("left",), ("right",)]
+    assert [row.label.candidates for row in said(squares) if row.item == item] == [("left",), ("right",)]
 
 
 def test_a_correction_stays_also_where_a_second_folder_only_said_what_stood(squares: ToyProject, tree: Path) -> None:
     take(squares, tree)
     moved = tree.rename(tree.with_name("moved"))
     assert take(squares, moved).labels == 3  # another source says it too
-    item = said(squares)[0].id
+    item = said(squares)[0].item
     squares.project.labels.submit("ann", [full(item, "right")])
     assert take(squares, moved).labels == 0
-    assert [row.candidates for row in said(squares) if row.id == item][-1] == ("right",)
+    assert [row.label.candidates for row in said(squares) if row.item == item][-1] == ("right",)
 
 
 def test_linked_folders_are_followed_but_not_in_circles(squares: ToyProject, tree: Path, tmp_path: Path) -> None:

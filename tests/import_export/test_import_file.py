@@ -12,8 +12,8 @@ from support.engine import SQUARES, ToyProject, full
 from support.import_export import give, said, sets, take
 
 from nextlabel.contracts.errors import Conflict
-from nextlabel.engine.records import LabelInput
 from nextlabel.import_export.importing.import_file import Wanted, import_file
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 
@@ -38,14 +38,14 @@ def test_a_crash_in_between_is_completed_by_importing_again(
     monkeypatch.setattr(import_file, "_BATCH", 4)
     path = file("id,label\n" + "".join(f"s{n},left\ns{n},right\n" for n in range(15)))
     with monkeypatch.context() as patched:
-        done, real = [], import_file.history.restore
+        done, real = [], import_file.labels.append
 
         def dies(*given: Any) -> Any:
             if len(done) == 3:
                 raise KeyboardInterrupt
             done.append(real(*given))
 
-        patched.setattr(import_file.history, "restore", dies)
+        patched.setattr(import_file.labels, "append", dies)
         with pytest.raises(KeyboardInterrupt):
             take(squares, path)
     assert len(said(squares)) == 12
@@ -86,7 +86,7 @@ def test_importing_counts_towards_a_training_and_ends_leases(make: Make, file: A
 
 
 def test_annotations_that_no_longer_agree_with_our_history_are_counted(squares: ToyProject, tmp_path: Path) -> None:
-    squares.project.labels.submit("ann", [full("s1", "left"), full("s2", "left"), LabelInput("s3", skip=True)])
+    squares.project.labels.submit("ann", [full("s1", "left"), full("s2", "left"), ("s3", Label(skip=True))])
     squares.project.labels.submit("ann", [full("s2", "right")])
     give(squares, "coco", tmp_path / "out")
     assert take(squares, tmp_path / "out").notes == []

@@ -14,7 +14,6 @@ from nextlabel.engine.browse.filters import Counts
 from nextlabel.engine.browse.gallery import GalleryPage, Neighbours, Shown
 from nextlabel.engine.records import (
     Checkpoint,
-    HistoryRow,
     ItemDetail,
     ItemSummary,
     Job,
@@ -23,16 +22,16 @@ from nextlabel.engine.records import (
     ProjectStatus,
     QueryAnswer,
     QueryItem,
-    Voice,
 )
 from nextlabel.engine.settings import Settings
+from nextlabel.store.labels import Label, LabelEvent
 
 STATUS = ProjectStatus(
     name="sine", title="Sine <wave>", task="regression", classes=(), kind="vector", items=200, labelled=5, open=195,
     live="r1", metrics={"rmse": math.nan}, stop={}, reached=False, training=None, missing=None,
 )  # fmt: skip
 ITEM = ItemSummary("a b/ü", "labelled", False, None, None, 1.5)
-ROW = HistoryRow("a b/ü", "ann", 1.25, None, value=1.5)
+ROW = LabelEvent("a b/ü", "ann", Label(value=1.5), 1.25)
 
 
 class FakeGallery:
@@ -64,7 +63,7 @@ class FakeLoop:
         return QueryAnswer("sine", "sine-1", "largest-std", {}, None, 7, items, 1, 0)
 
     def item(self, identity):
-        return ItemDetail(ITEM, (Voice("ann", None, 1.5),), (ROW,), None)
+        return ItemDetail(ITEM, {"ann": Label(value=1.5)}, (ROW,), None)
 
     def gallery(self):
         return FakeGallery()

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from nextlabel.cli.options import as_json, opened, project_name, with_settings
+from nextlabel.cli.options import as_json, open_engine, project_name, with_settings
 from nextlabel.cli.output import Screen, table
 from nextlabel.contracts.errors import Conflict, NextlabelError
 from nextlabel.engine.project import Project
@@ -37,7 +37,7 @@ def command(
     """Predict the class or value of each of FILES with PROJECT's live checkpoint."""
     if bool(files) == bool(ids):
         raise click.UsageError("pass either image files, or items with --id")
-    with opened(settings) as engine:
+    with open_engine(settings) as engine:
         predictions = predict(engine.project(name), files, ids, settings.max_batch)
     names = [*map(str, files), *ids]
     Screen(as_json).answer(

@@ -7,7 +7,7 @@ import pytest
 from support.engine import SQUARES
 from support.toy_learners import Linear
 
-from nextlabel.cli.follow_training import train
+from nextlabel.cli.train import train
 from nextlabel.contracts import ImageInput
 from nextlabel.contracts.errors import NotReady
 from nextlabel.engine.checkpoints.serialization import read_model

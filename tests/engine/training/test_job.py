@@ -88,7 +88,7 @@ def test_a_live_checkpoint_that_cannot_be_read_is_no_start(
     (project.services.home.checkpoint("toy", "r1") / "weights.safetensors").write_bytes(b"rot")
     project.train()
     assert seen[-1][2].start is None
-    assert "training starts afresh" in capsys.readouterr().out
+    assert "training starts from scratch" in capsys.readouterr().out
 
 
 def test_the_same_seed_gives_the_same_weights(make: Make) -> None:

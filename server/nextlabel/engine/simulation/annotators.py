@@ -20,7 +20,7 @@ import numpy as np
 from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items, VectorItems
 from nextlabel.contracts.errors import NotFound, ProjectError
 from nextlabel.engine.random_streams import share_hash
-from nextlabel.engine.records import LabelInput
+from nextlabel.store.labels import Label
 
 EXACT = "exact"
 KINDS: Mapping[str, str] = {
@@ -59,24 +59,24 @@ class Annotator:
         """Return whether this annotator cannot tell the class of item `identity` from its look-alikes."""
         return truth in self._group and share_hash(self.seed, "doubt", identity) < self.rate
 
-    def label(self, identity: str, truth: str) -> LabelInput:
+    def label(self, identity: str, truth: str) -> Label:
         """Return the label for an item whose true class is `truth`. Repeated calls return the same label."""
         if self.kind == EXACT or not self.in_doubt(identity, truth):
-            return LabelInput(identity, candidates=(truth,))
+            return Label(candidates=(truth,))
         group = self._group[truth]
         if self.kind == "sets":
-            return LabelInput(identity, candidates=group)
+            return Label(candidates=group)
         if self.kind == "skips":
-            return LabelInput(identity, skip=True)
+            return Label(skip=True)
         drawn = (
             share_hash(self.seed, "guess", identity)
             if self.kind == "forced"
             else share_hash(self.seed, "habit", "/".join(group))
         )
-        return LabelInput(identity, candidates=(group[int(drawn * len(group))],))
+        return Label(candidates=(group[int(drawn * len(group))],))
 
 
-def label_quality(label: LabelInput, truth: str, classes: Sequence[str]) -> LabelQuality:
+def label_quality(label: Label, truth: str, classes: Sequence[str]) -> LabelQuality:
     """Return how a label relates to the truth.
 
     "full" is the true class alone, "partial" several classes that include it, "wrong" excludes it,

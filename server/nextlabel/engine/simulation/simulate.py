@@ -18,7 +18,6 @@ from nextlabel.engine.datasets.import_dataset import import_dataset
 from nextlabel.engine.jobs.run_job import run_job
 from nextlabel.engine.project import Project
 from nextlabel.engine.project_files import ProjectConfig, StrategyChoice, Train
-from nextlabel.engine.records import LabelInput
 from nextlabel.engine.services import Services
 from nextlabel.engine.simulation.annotators import (
     EXACT,
@@ -30,6 +29,7 @@ from nextlabel.engine.simulation.annotators import (
     validate_groups,
 )
 from nextlabel.store import items, jobs
+from nextlabel.store.labels import Label
 
 ANNOTATOR = "simulated"
 COUNTED: tuple[LabelQuality, ...] = ("wrong", "partial", "blank")
@@ -158,7 +158,7 @@ def _variant(plan: Plan, strategy: str, seed: int) -> ProjectConfig:
 def _has_sets(services: Services, config: ProjectConfig) -> bool:
     """Return whether an item outside the hold-out has several candidates before the first query."""
     state = services.state(services.row(config.name))
-    return bool((state.labelled & state.labels.opened & ~state.holdout).any())
+    return bool((state.labelled & state.labels.is_open & ~state.holdout).any())
 
 
 def _look_alikes(plan: Plan, services: Services, config: ProjectConfig) -> tuple[Group, ...]:
@@ -183,21 +183,22 @@ def _truth(services: Services, config: ProjectConfig) -> IntArray | FloatArray:
 
 def _label(
     services: Services, project: Project, ids: Sequence[str], annotator: Annotator
-) -> tuple[list[LabelInput], list[LabelQuality]]:
+) -> tuple[list[tuple[str, Label]], list[LabelQuality]]:
     """Return a label for each item, and the quality of the labels for items whose true class is known."""
     truth = _truth(services, project.config)
     classes = services.row(project.config.name).classes
     with services.database.read() as connection:
         rows = items.by_ids(connection, project.config.name, ids)
-    labelled: list[LabelInput] = []
+    labelled: list[tuple[str, Label]] = []
     qualities: list[LabelQuality] = []
     for identity in ids:
         known = truth[rows[identity].position]
         if (classes and known < 0) or np.isnan(known):
-            labelled.append(LabelInput(identity, skip=True))  # its true class is unknown
+            labelled.append((identity, Label(skip=True)))  # its true class is unknown
         elif classes:
-            labelled.append(annotator.label(identity, classes[int(known)]))
-            qualities.append(label_quality(labelled[-1], classes[int(known)], classes))
+            label = annotator.label(identity, classes[int(known)])
+            labelled.append((identity, label))
+            qualities.append(label_quality(label, classes[int(known)], classes))
         else:
-            labelled.append(LabelInput(identity, value=float(known)))
+            labelled.append((identity, Label(value=float(known))))
     return labelled, qualities

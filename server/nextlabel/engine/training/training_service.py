@@ -15,11 +15,11 @@ class TrainingService:
         self._services = services
         self._project = project
 
-    def start(self, *, afresh: bool = False) -> int:
+    def start(self, *, from_scratch: bool = False) -> int:
         """Queue a training and return its job's number. Raises Conflict if one is queued or running.
 
-        With `afresh` it does not start from the live checkpoint.
+        With `from_scratch` it does not start from the live checkpoint.
         """
-        parameters = {"afresh": True} if afresh else {}
+        parameters = {"from_scratch": True} if from_scratch else {}
         with self._services.database.write() as connection:
             return jobs.queue(connection, self._project, "train", parameters, time.time())

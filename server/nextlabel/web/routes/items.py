@@ -54,7 +54,10 @@ def item(path: ItemPath) -> Response:
     detail = project.items.get(path.item)
     reply = ItemDetailReply(
         **dict(_summary(project.config.name, detail.item)),
-        voices=[VoiceReply.model_validate(label) for label in detail.voices],
+        voices=[
+            VoiceReply(annotator=name, candidates=label.candidates, value=label.value)
+            for name, label in detail.current_labels.items()
+        ],
         history=[said(row) for row in detail.history],
         prediction=None if detail.prediction is None else prediction_from_record(detail.prediction),
     )

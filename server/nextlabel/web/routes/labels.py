@@ -8,22 +8,19 @@ from itertools import chain, islice
 
 from flask import Response, request
 
-from nextlabel.contracts.errors import TooLarge
-from nextlabel.engine.records import HistoryRow, LabelInput
+from nextlabel.contracts.errors import TooLarge, Unprocessable
 from nextlabel.import_export.formats import csv, jsonl
+from nextlabel.store.labels import Label, LabelEvent
 from nextlabel.web.request_context import current_project, settings
 from nextlabel.web.routing import Route, json_response
 from nextlabel.web.schemas.base import render
 from nextlabel.web.schemas.label_schemas import (
     AcceptedReply,
-    CandidatesLabel,
+    AnyLabel,
     HistoryLabel,
     HistoryQuery,
     HistoryReply,
-    Label,
     Labels,
-    SkipLabel,
-    ValueLabel,
 )
 
 _AT_A_TIME = 500
@@ -38,7 +35,8 @@ def submit(body: Labels) -> Response:
     most = settings().max_labels
     if len(body.labels) > most:
         raise TooLarge(f"at most {most:,} labels are taken at a time, not {len(body.labels):,}")
-    accepted = current_project().labels.submit(body.annotator, [_given(label) for label in body.labels], body.key)
+    submitted = [(entry.id, _label(entry)) for entry in body.labels]
+    accepted = current_project().labels.submit(body.annotator, submitted, body.key)
     return render(AcceptedReply(accepted=accepted), 201)
 
 
@@ -53,20 +51,20 @@ def history(query: HistoryQuery) -> Response:
     return Response(stream if request.method != "HEAD" else (), content_type=kind)
 
 
-def said(row: HistoryRow) -> HistoryLabel:
+def said(row: LabelEvent) -> HistoryLabel:
     """Return a row of the history with exactly one of candidates, value, skip and retract."""
     return HistoryLabel.model_validate(jsonl.fields(row))
 
 
-def _given(label: Label) -> LabelInput:
-    if isinstance(label, CandidatesLabel):
-        return LabelInput(label.id, candidates=label.candidates)
-    if isinstance(label, ValueLabel):
-        return LabelInput(label.id, value=label.value)
-    return LabelInput(label.id, skip=True) if isinstance(label, SkipLabel) else LabelInput(label.id, retract=True)
+def _label(entry: AnyLabel) -> Label | Unprocessable:
+    """Return the label of an entry, or what is wrong with it: the engine reports all faults of a request at once."""
+    try:
+        return Label(**entry.model_dump(exclude={"id"}))
+    except Unprocessable as error:
+        return error
 
 
-def _as_json(project: str, rows: Iterator[HistoryRow]) -> Iterator[str]:
+def _as_json(project: str, rows: Iterator[LabelEvent]) -> Iterator[str]:
     yield f'{{"project":{json.dumps(project)},"labels":['
     comma = ""
     for row in jsonl.write(rows):
@@ -75,7 +73,7 @@ def _as_json(project: str, rows: Iterator[HistoryRow]) -> Iterator[str]:
     yield "]}\n"
 
 
-_FORMATS: dict[str, tuple[str, Callable[[str, Iterator[HistoryRow]], Iterator[str]]]] = {
+_FORMATS: dict[str, tuple[str, Callable[[str, Iterator[LabelEvent]], Iterator[str]]]] = {
     "json": ("application/json", _as_json),
     "jsonl": ("application/jsonl", lambda _project, rows: jsonl.write(rows)),
     "csv": ("text/csv; charset=utf-8; header=present", lambda _project, rows: csv.write(rows)),

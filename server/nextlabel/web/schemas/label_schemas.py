@@ -50,7 +50,7 @@ class RetractLabel(RequestModel):
     retract: Literal[True]
 
 
-Label = Annotated[
+AnyLabel = Annotated[
     Annotated[CandidatesLabel, Tag(UNION_TAG + "candidates")]
     | Annotated[ValueLabel, Tag(UNION_TAG + "value")]
     | Annotated[SkipLabel, Tag(UNION_TAG + "skip")]
@@ -67,7 +67,7 @@ class Labels(RequestModel):
     """Body of POST /labels. Either all labels are stored, or none."""
 
     annotator: Name = Field(description="who gives the labels")
-    labels: Annotated[tuple[Label, ...], BoundedList(1, MAX_ROWS)]
+    labels: Annotated[tuple[AnyLabel, ...], BoundedList(1, MAX_ROWS)]
     key: Name | None = Field(
         None, description="makes the request safe to repeat: labels with the same key are stored once"
     )
