@@ -1,5 +1,3 @@
-"""POST /predict: images, vectors and items, and invalid requests."""
-
 from __future__ import annotations
 
 import io
@@ -12,10 +10,10 @@ def upload(data: bytes, name: str = "x.png"):
     return io.BytesIO(data), name
 
 
-def test_an_image_in_a_form(client, image):
-    answer = client.post("/predict", data={"image": upload(image())})
-    assert answer.status_code == 200
-    body = answer.get_json()
+def test_one_image_in_a_form(client, image):
+    response = client.post("/predict", data={"image": upload(image())})
+    assert response.status_code == 200
+    body = response.get_json()
     assert list(body) == ["project", "checkpoint", "label", "probability", "probabilities"]
     assert body["project"] == "digits"
     assert body["checkpoint"] == "r1"
@@ -26,7 +24,7 @@ def test_an_image_in_a_form(client, image):
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
-def test_a_raw_image_gives_the_same_as_a_form(client, image, kind):
+def test_a_raw_image_gets_the_same_response_as_in_a_form(client, image, kind):
     data = image(kind=kind.upper())
     raw = client.post("/predict", data=data, content_type=f"image/{kind}")
     form = client.post("/projects/digits/predict", data={"image": upload(data)})
@@ -34,30 +32,32 @@ def test_a_raw_image_gives_the_same_as_a_form(client, image, kind):
     assert raw.get_json() == form.get_json()
 
 
-def test_several_images_are_predicted_in_order(client, image):
+def test_several_images_in_the_order_sent(client, image):
     blobs = [image(seed=seed) for seed in range(3)]
     several = client.post("/predict", data={"image": [upload(blob) for blob in blobs]}).get_json()
     assert set(several) == {"project", "checkpoint", "predictions"}
     single = [client.post("/predict", data={"image": upload(blob)}).get_json() for blob in blobs]
-    assert [row["probabilities"] for row in several["predictions"]] == [row["probabilities"] for row in single]
+    expected = [prediction["probabilities"] for prediction in single]
+    assert [prediction["probabilities"] for prediction in several["predictions"]] == expected
 
 
-def test_pool_items_are_predicted_by_id(client):
+def test_items_of_the_pool_are_predicted_by_id(client):
     several = client.post("/predict", json={"ids": ["3", "4"]}).get_json()
-    assert [set(row) for row in several["predictions"]] == [{"label", "probability", "probabilities"}] * 2
-    single = client.post("/predict", json={"ids": ["3"]}).get_json()
-    assert single["predictions"] == several["predictions"][:1]
-    assert single["label"] == several["predictions"][0]["label"]
+    assert [set(prediction) for prediction in several["predictions"]] == [{"label", "probability", "probabilities"}] * 2
+    one = client.post("/predict", json={"ids": ["3"]}).get_json()
+    assert one["predictions"] == several["predictions"][:1]
+    assert one["label"] == several["predictions"][0]["label"]
 
 
-def test_top_limits_the_probabilities(client, image):
+def test_top_shortens_the_probabilities(client, image):
     body = client.post("/predict?top=3", data={"image": upload(image())}).get_json()
     assert len(body["probabilities"]) == 3
     assert next(iter(body["probabilities"])) == body["label"]
 
 
-def test_the_upload_limit_is_exact(client, refused, settings):
+def test_the_size_limit_of_images(client, refused, settings):
     size = settings.max_upload_bytes
+    # one byte more than the limit is 413; at the limit the body is read, and is not an image
     for body, status in ((b"x" * size, 415), (b"x" * (size + 1), 413)):
         problem = refused(lambda body=body: client.post("/predict", data=body, content_type="image/png"), status)
         assert ("50,000" in problem["detail"]) == (status == 413)
@@ -79,18 +79,18 @@ BAD_JSON = {
 
 
 @pytest.mark.parametrize("body", BAD_JSON.values(), ids=BAD_JSON)
-def test_invalid_json_is_a_bad_request(client, refused, body):
+def test_a_body_that_is_not_json_is_a_bad_request(client, refused, body):
     refused(lambda: client.post("/predict", data=body, content_type="application/json"), 400)
 
 
 WRONG_SHAPES = {
     "a list": [],
-    "a string": "ids",
+    "a word": "ids",
     "null": None,
     "nothing": {},
     "both": {"ids": ["1"], "vectors": [[1.0]]},
     "no ids": {"ids": []},
-    "ids that are not strings": {"ids": [1, None]},
+    "ids that are no text": {"ids": [1, None]},
     "an empty id": {"ids": [""]},
     "a NUL": {"ids": ["a\0b"]},
     "a long id": {"ids": ["x" * 1001]},
@@ -101,34 +101,34 @@ WRONG_SHAPES = {
 
 
 @pytest.mark.parametrize("body", WRONG_SHAPES.values(), ids=WRONG_SHAPES)
-def test_json_of_the_wrong_shape_lists_the_faults(client, refused, body):
+def test_json_that_does_not_fit_is_unprocessable_with_faults(client, refused, body):
     assert refused(lambda: client.post("/predict", data=dumps(body), content_type="application/json"), 422)["faults"]
 
 
-def test_a_number_that_overflows_is_a_fault(client, refused):
+def test_a_number_too_large_for_a_double_is_a_fault(client, refused):
     body = b'{"vectors": [[1e999]]}'
     problem = refused(lambda: client.post("/predict", data=body, content_type="application/json"), 422)
     assert problem["faults"] == ["vectors[0][0]: Input should be a finite number"]
 
 
-def test_a_list_of_millions_gives_one_fault(client, refused):
+def test_a_list_of_millions_is_a_single_fault(client, refused):
     body = b'{"ids": [' + b"1," * 2_000_000 + b"1]}"
     problem = refused(lambda: client.post("/predict", data=body, content_type="application/json"), 422)
     assert problem["faults"] == ["ids: at most 100000 entries"]
 
 
-def test_json_above_the_limit_is_refused(client, refused):
+def test_json_over_the_limit_is_rejected_unread(client, refused):
     body = b" " * 16_000_001
     problem = refused(lambda: client.post("/predict", data=body, content_type="application/json"), 413)
     assert "16,000,000" in problem["detail"]
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", "application/x-www-form-urlencoded", ""])
-def test_other_content_types_are_unsupported(client, refused, kind):
+def test_other_media_types_are_unsupported(client, refused, kind):
     assert "image" in refused(lambda: client.post("/predict", data=b"image=1", content_type=kind), 415)["detail"]
 
 
-def test_undecodable_images(client, refused, image):
+def test_unreadable_images(client, refused, image):
     whole = image(64, 64)
     cases = [
         (b"", 415),
@@ -142,7 +142,7 @@ def test_undecodable_images(client, refused, image):
         refused(lambda data=data: client.post("/predict", data={"image": upload(data)}), status)
 
 
-def test_too_many_pixels_are_refused(build, refused, image):
+def test_too_many_pixels(build, refused, image):
     client = build(max_pixels=100).test_client()
     problem = refused(lambda: client.post("/predict", data={"image": upload(image(11, 10))}), 413)
     assert "100" in problem["detail"]
@@ -157,7 +157,7 @@ def test_forms_without_an_image_are_bad_requests(client, refused):
     refused(lambda: client.post("/predict", data={"file": upload(b"x")}), 400)
 
 
-def test_too_many_images_are_refused(client, refused, image):
+def test_too_many_images_or_form_parts(client, refused, image):
     five = {"image": [upload(image(seed=seed)) for seed in range(5)]}
     problem = refused(lambda: client.post("/predict", data=five), 413)
     assert "4 images" in problem["detail"]
@@ -166,13 +166,13 @@ def test_too_many_images_are_refused(client, refused, image):
     refused(lambda: client.post("/predict", data=body, content_type="multipart/form-data; boundary=b"), 413)
 
 
-def test_too_many_ids_are_refused(client, refused):
+def test_too_many_ids(client, refused):
     problem = refused(lambda: client.post("/predict", json={"ids": ["1"] * 5}), 413)
     assert "4" in problem["detail"]
 
 
 @pytest.mark.parametrize("query", ["top=0", "top=-1", "top=x", "top=", "top=1.5", "tip=1", "top=" + "9" * 50])
-def test_invalid_query_parameters_are_unprocessable(client, refused, image, query):
+def test_invalid_query_parameters(client, refused, image, query):
     data = image()
     refused(lambda: client.post(f"/predict?{query}", data=data, content_type="image/png"), 422)
 
@@ -183,5 +183,5 @@ def test_unknown_items_and_projects(client, refused):
     assert "did you mean 'digits'" in problem["detail"]
 
 
-def test_vectors_are_refused_by_an_image_model(client, refused):
+def test_vectors_in_a_project_of_images(client, refused):
     assert "takes images" in refused(lambda: client.post("/predict", json={"vectors": [[1.0]]}), 422)["detail"]
