@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from markupsafe import Markup
 
 from nextlabel.engine.progress.progress_records import Point, Standing
-from nextlabel.web import number_format
+from nextlabel.web import formatting
 from nextlabel.web.charts import Axis, Mark, Series, Shape, draw, ticks
 
 _SIZES = {"wide": (880, 340), "narrow": (360, 300)}
@@ -39,8 +39,8 @@ def _draw(points: Sequence[Point], stop: Mapping[str, float], errors: bool, kind
     across, up = _TICKS[kind]
     right = max(point.labels or 0 for point in points)
     low, high = _range(points, goal, errors)
-    name: Callable[[float], str] = number_format.number if errors else number_format.round_percent
-    x = Axis(0, right * 1.04 or 1, ticks(0, right or 1, across), number_format.count, "labelled items it learnt from")
+    name: Callable[[float], str] = formatting.short_number if errors else formatting.round_percent
+    x = Axis(0, right * 1.04 or 1, ticks(0, right or 1, across), formatting.count, "labelled items it learnt from")
     y = Axis(low, high, ticks(low, high, up), name, "")
     return draw(_series(points, goal, x.high), x, y, _SIZES[kind], label, kind)
 
@@ -64,7 +64,7 @@ def _series(points: Sequence[Point], goal: float | None, right: float) -> list[S
 
 
 def _mark(point: Point) -> Mark:
-    return Mark(point.labels or 0, _height(point) or 0.0, number_format.point(point))
+    return Mark(point.labels or 0, _height(point) or 0.0, formatting.checkpoint_text(point))
 
 
 def _height(point: Point) -> float | None:

@@ -1,4 +1,4 @@
-"""GET /docs: the routes, read from the document."""
+"""GET /docs: the routes, from the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nextlabel.web.openapi import Application
 
 
 def docs() -> str:
-    """Show every route with what it takes and answers; those of a project stand once."""
+    """Show every route with its parameters and responses; routes of a project are listed once."""
     app: Application = current_app  # type: ignore[assignment]
     paths = {address: methods for address, methods in app.api_doc["paths"].items() if "{project}" not in address}
     return render_template("docs.html", document=app.api_doc, paths=paths)

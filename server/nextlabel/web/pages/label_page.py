@@ -1,6 +1,6 @@
-"""GET /projects/<p>/label: the next images to label, one at a time or in a grid.
+"""GET /projects/<p>/label: label images, one at a time or in a grid.
 
-The page is a frame; static/label/*.js fills it, through the routes everybody uses.
+The page is a frame: `static/label/*.js` fills it, using the public routes.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from nextlabel.web.request_context import current_project, settings
 
 def label() -> str:
     """Show the page."""
-    found = current_project()
+    project = current_project()
     return render_template(
         "label.html",
-        project=found.status(),
-        most=settings().max_query,
-        lease=found.config.labels.lease or settings().lease_seconds,
+        project=project.status(),
+        largest_query=settings().max_query,
+        lease=project.config.labels.lease or settings().lease_seconds,
         small=SMALL,
         reserved=DATASET,
     )

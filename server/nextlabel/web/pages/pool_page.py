@@ -1,4 +1,4 @@
-"""GET and POST /projects/<p>/pool: the pool as thumbnails, and the door for new images."""
+"""GET and POST /projects/<p>/pool: the items of the pool as thumbnails, with filters and an upload form."""
 
 from __future__ import annotations
 
@@ -10,52 +10,52 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 
 from nextlabel.contracts.errors import NextlabelError, NotReady
 from nextlabel.engine.browse.gallery import GalleryPage
-from nextlabel.web import text_format
+from nextlabel.web import formatting
 from nextlabel.web.problems import log_fault, status_of
 from nextlabel.web.request_context import current_project, settings
 from nextlabel.web.request_parsing import image_names, images, validated
 from nextlabel.web.schemas.query_parameters import ShownQuery
 from nextlabel.web.urls import thumbnail_address
 
-SHOWN = 60
-"""Items on a page: even rows of 2, 3, 4, 5 and 6."""
-_SIZE = 160
+PAGE_SIZE = 60
+"""Items per page: complete rows of 2, 3, 4, 5 or 6."""
+_THUMBNAIL = 160
 
 
 @dataclass(frozen=True)
-class Sent:
-    """What became of images that the form sent."""
+class UploadSummary:
+    """Result of an upload through the form."""
 
-    new: int = 0
-    known: int = 0
-    refused: tuple[tuple[str, str], ...] = ()
-    """Name and reason."""
+    added: int = 0
+    duplicates: int = 0
+    rejected: tuple[tuple[str, str], ...] = ()
+    """File name and reason."""
 
 
 def pool() -> Response:
-    """Show some of the items: those that what stands behind the question mark asks for."""
+    """Show one page of the items that match the query."""
     return _page(200)
 
 
 def add_images() -> Response:
-    """Add what the page's form sent; one that is refused does not keep the others out."""
-    found = current_project()
+    """Add the uploaded images; a rejected one does not prevent the others."""
+    project = current_project()
     try:
         blobs = images(settings().max_item_bytes, settings().max_batch)
     except NextlabelError as error:
         log_fault(error)
-        return _page(status_of(error), fault=str(error))
-    counted: Counter[bool] = Counter()
-    refused, worst = [], 200
+        return _page(status_of(error), error=str(error))
+    counts: Counter[bool] = Counter()
+    rejected, status = [], 200
     for blob, name in zip(blobs, image_names(), strict=True):
         try:
-            counted.update(one.new for one in found.upload_images([blob]))
+            counts.update(uploaded.new for uploaded in project.upload_images([blob]))
         except NextlabelError as error:
             log_fault(error)
-            worst = status_of(error)
-            refused.append((name, str(error)))
-    sent = Sent(counted[True], counted[False], tuple(refused))
-    return _page(200 if counted else worst, sent=sent)
+            status = status_of(error)
+            rejected.append((name, str(error)))
+    upload = UploadSummary(counts[True], counts[False], tuple(rejected))
+    return _page(200 if counts else status, upload=upload)
 
 
 def add(pages: Blueprint) -> None:
@@ -64,18 +64,19 @@ def add(pages: Blueprint) -> None:
     pages.add_url_rule("/projects/<project>/pool", view_func=add_images, methods=["POST"])
 
 
-def _page(status: int, *, sent: Sent | None = None, fault: str = "") -> Response:
+def _page(status: int, *, upload: UploadSummary | None = None, error: str = "") -> Response:
     query = validated(ShownQuery, request.args.to_dict())
-    found = current_project()
-    project = found.status()
+    project = current_project().status()
     shown: GalleryPage | None = None
-    waits = ""
+    not_ready = ""
     try:
-        shown = found.gallery().page(
-            query.filter, SHOWN, after=query.after, before=query.before, newest=query.order is not None
+        shown = (
+            current_project()
+            .gallery()
+            .page(query.filter, PAGE_SIZE, after=query.after, before=query.before, newest=query.order is not None)
         )
-    except NotReady as error:  # its data set is still to be read: the page says so
-        waits = str(error)
+    except NotReady as reason:  # the data set has not been read yet
+        not_ready = str(reason)
 
     def address(*without: str, **other: str | None) -> str:
         terms: dict[str, Any] = query.terms("after", "before", *without, **other)
@@ -87,12 +88,12 @@ def _page(status: int, *, sent: Sent | None = None, fault: str = "") -> Response
         shown=shown,
         query=query,
         limits=settings(),
-        sent=sent,
-        fault=fault,
-        waits=waits,
-        words=text_format,
+        upload=upload,
+        error=error,
+        not_ready=not_ready,
+        fmt=formatting,
         address=address,
-        beside=query.terms("after", "before"),
-        thumbnail=thumbnail_address(project.name, _SIZE),
+        filter_terms=query.terms("after", "before"),
+        thumbnail=thumbnail_address(project.name, _THUMBNAIL),
     )
     return make_response(page, status)

@@ -1,4 +1,4 @@
-"""GET and POST /login: the access token, for a browser."""
+"""GET and POST /login: log in with the access token."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from nextlabel.web.security import admit, local, same
 
 
 def login() -> str:
-    """Ask for the token."""
+    """Show the form for the token."""
     return render_template("login.html", next=local(request.args.get("next", "/")), wrong=False)
 
 
-def enter() -> BaseResponse:
-    """Take the token, and leave a cookie that stands for it."""
+def log_in() -> BaseResponse:
+    """Check the token and set a cookie in its place."""
     token = settings().token
     back = local(request.form.get("next", "/"))
     if token is not None and not same(request.form.get("token", "").strip(), token):
@@ -29,4 +29,4 @@ def enter() -> BaseResponse:
 def add(pages: Blueprint) -> None:
     """Add the page."""
     pages.add_url_rule("/login", view_func=login)
-    pages.add_url_rule("/login", view_func=enter, methods=["POST"])
+    pages.add_url_rule("/login", view_func=log_in, methods=["POST"])
