@@ -53,7 +53,7 @@ def labels(browser, quick_folder, tmp_path_factory):
         "many": FOLDER.format(images, ""),
         "few": FOLDER.format(flat, 'classes = ["s", "u", "x"]'),
         "odd": FOLDER.format(odd, 'classes = ["cat", "dog"]'),
-        "gone": FOLDER.format(flat / "not-there", ""),
+        "missing": FOLDER.format(flat / "not-there", ""),
         "wave": TINY.format(dataset="tiny-wave", learner="tiny-process", initial=3),
         "rings": TINY.format(dataset="tiny-rings", learner="tiny-propagation", initial=0),
     }
@@ -175,8 +175,8 @@ def test_nodes_without_images(browser, labels):
 
 def test_a_project_without_its_data_set(browser, labels):
     client = labels.client()
-    until(lambda: "no folder" in client("GET", "/projects/gone/items").json()["detail"])
-    with Annotator(browser, labels, "early", "gone") as ann:
+    until(lambda: "no folder" in client("GET", "/projects/missing/items").json()["detail"])
+    with Annotator(browser, labels, "early", "missing") as ann:
         assert "there is no folder" in ann.wait_text("#empty-state", "tries again automatically")
         assert ann.page.locator("#label-panel").is_hidden()
 
