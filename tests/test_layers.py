@@ -15,11 +15,12 @@ LONGEST = 250
 
 MAY_IMPORT = {
     "contracts": set(),
+    "charts": set(),
     "store": {"contracts"},
-    "engine": {"contracts", "store"},
+    "engine": {"charts", "contracts", "store"},
     "testing": {"contracts", "engine"},
     "import_export": {"contracts", "store", "engine"},
-    "web": {"contracts", "store", "engine", "import_export"},
+    "web": {"charts", "contracts", "store", "engine", "import_export"},
     "app": {"contracts", "store", "engine", "web"},
     "cli": {"contracts", "store", "engine", "import_export", "web", "app"},
     "__main__": {"cli"},

@@ -102,7 +102,7 @@ def test_the_file_at_fault_is_named(shell, image, tmp_path):
 def test_files_or_ids(shell, quick, arguments, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "image.png").touch()
-    assert "one of the two" in shell.refused("predict", "quick", *arguments, status=2)
+    assert "pass either image files, or items with --id" in shell.refused("predict", "quick", *arguments, status=2)
 
 
 def test_labels_are_stored(shell, http):

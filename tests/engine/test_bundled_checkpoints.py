@@ -52,7 +52,7 @@ def started(project: ToyProject) -> list[tuple[str, str]]:
 
 
 def lived(project: ToyProject) -> list[tuple[str, bool]]:
-    return [(found.checkpoint, found.live) for found in project.project.checkpoints()]
+    return [(found.checkpoint, found.live) for found in project.project.models.checkpoints()]
 
 
 # ------------------------------------------------------------------------------ where it lies
@@ -71,7 +71,7 @@ def test_a_moved_checkout_finds_it_again(ships: ToyProject, make: Make, folder: 
         SHIPS, plugins=data.registry(), settings={"home": ships.services.home.root.with_name("home9"), "trained": moved}
     )
     assert register(again.services) == []
-    assert again.project.ready()
+    assert again.project.models.ready()
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_project_of_other_classes_is_left_as_it_is(make: Make, folder: Path) -
     project = make(settings={"trained": folder}).bring()
     (fault,) = register(project.services)
     assert "it knows the classes left, right, the project has red, green, blue" in fault
-    assert project.project.checkpoints() == []
+    assert project.project.models.checkpoints() == []
 
 
 def test_a_project_that_is_not_here_is_not_made(make: Make, folder: Path) -> None:
@@ -114,8 +114,8 @@ def test_a_project_that_is_not_here_is_not_made(make: Make, folder: Path) -> Non
 
 
 def test_it_answers_before_anything_else_is_done(ships: ToyProject, image: Image, data: There) -> None:
-    assert ships.project.ready()
-    said = ships.project.predict_images([image(0)])
+    assert ships.project.models.ready()
+    said = ships.project.models.predict_images([image(0)])
     assert (said.checkpoint, set(said.predictions[0].probabilities or ())) == ("first", {"left", "right"})
     status = ships.project.status()
     assert (status.items, status.classes, status.kind, status.live) == (0, ("left", "right"), "image", "first")
@@ -124,10 +124,10 @@ def test_it_answers_before_anything_else_is_done(ships: ToyProject, image: Image
 
 
 def test_an_empty_pool_has_nothing_to_ask(ships: ToyProject) -> None:
-    said = ships.project.query(3)
+    said = ships.project.queries.create(3)
     assert (said.items, said.remaining, said.checkpoint) == ((), 0, "first")
-    assert ships.project.query(3, "random").items == ()
-    assert ships.project.items().items == ()
+    assert ships.project.queries.create(3, "random").items == ()
+    assert ships.project.items.page().items == ()
 
 
 def test_a_start_looks_for_the_data_set_and_trains_nothing(
@@ -143,17 +143,17 @@ def test_a_start_looks_for_the_data_set_and_trains_nothing(
 
 
 def test_the_whole_loop_runs_on_what_people_add(ships: ToyProject, image: Image) -> None:
-    added = ships.project.add_images([image(seed) for seed in range(12)])
+    added = ships.add_images([image(seed) for seed in range(12)])
     with pytest.raises(NotReady):  # not scored yet
-        ships.project.query(2)
+        ships.project.queries.create(2)
     assert [(job.kind, job.state) for job in ships.work()] == [("score", "succeeded")]
-    query = ships.project.query(12)
+    query = ships.project.queries.create(12)
     assert (query.checkpoint, set(ids(query))) == ("first", set(added))
     assert all(item.suggestion for item in query.items)
-    ships.project.submit("ann", [full(name, ("left", "right")[place % 2]) for place, name in enumerate(added)])
-    assert ships.project.query(1).stale_labels == 12
+    ships.project.labels.submit("ann", [full(name, ("left", "right")[place % 2]) for place, name in enumerate(added)])
+    assert ships.project.queries.create(1).stale_labels == 12
     ships.train()
-    first, second = ships.project.checkpoints()
+    first, second = ships.project.models.checkpoints()
     assert (first.checkpoint, second.checkpoint) == ("first", "r2")
     assert second.verdict != "the first checkpoint of this project"
     card = read_card(ships.services.home.checkpoint("toy", "r2"))
@@ -163,7 +163,7 @@ def test_the_whole_loop_runs_on_what_people_add(ships: ToyProject, image: Image)
 def test_its_pool_then_stays_what_people_added(
     ships: ToyProject, data: There, image: Image, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ships.project.add_images([image(0)])
+    ships.add_images([image(0)])
     ships.work()
     data.there = True
     assert started(ships) == [("import", "succeeded")]
@@ -185,46 +185,46 @@ def test_a_data_set_that_is_there_becomes_the_pool(ships: ToyProject, data: Ther
     data.there = True
     catch_up(ships.services)
     with pytest.raises(NotReady, match="is being looked for"):  # it would keep the data set out
-        ships.project.add_images([image(0)])
+        ships.add_images([image(0)])
     assert not (ships.services.home.root / "uploads").exists()
     assert [(job.kind, job.state) for job in ships.work()] == [("import", "succeeded"), ("score", "succeeded")]
     status = ships.project.status()
     assert (status.items, status.labelled, status.live) == (30, 6, "first")
-    query = ships.project.query(30)
+    query = ships.project.queries.create(30)
     assert (len(query.items), query.checkpoint) == (18, "first")  # neither labelled nor held out
     assert evaluate(ships.services, "toy", lambda _: None).items == 6
-    ships.project.add_images([image(0)])
+    ships.add_images([image(0)])
     assert [job.kind for job in ships.work()] == ["score"]
     assert started(ships) == []
 
 
 def test_one_that_comes_later_is_read_at_the_next_start(ships: ToyProject, data: There, another: Make) -> None:
     web = another(ships)
-    assert web.project.query(1).items == ()
+    assert web.project.queries.create(1).items == ()
     assert started(ships) == [("import", "succeeded")]
     data.there = True
     assert started(ships) == [("import", "succeeded"), ("score", "succeeded")]
     # a process that knew the empty pool sees the new one
-    assert len(web.project.query(30).items) == 18
-    assert web.project.image("s0")[1] == "image/png"
+    assert len(web.project.queries.create(30).items) == 18
+    assert web.project.items.image("s0")[1] == "image/png"
 
 
 def test_people_may_be_quicker_than_a_command_that_imports(ships: ToyProject, data: There, image: Image) -> None:
     data.there = True
-    data.meanwhile = lambda: ships.project.add_images([image(0)])
+    data.meanwhile = lambda: ships.add_images([image(0)])
     services = ships.services
     said = import_dataset(ships.project.config, services.registry, services.settings, services.database, services.home)
     assert said is not None
     assert "stays what people have added" in said
     assert ships.project.status().items == 1
     ships.work()
-    assert len(ships.project.query(1).items) == 1
+    assert len(ships.project.queries.create(1).items) == 1
 
 
 def test_a_training_before_any_scores_is_judged_against_it(ships: ToyProject, data: There) -> None:
     data.there = True
     ships.train()
-    first, second = ships.project.checkpoints()
+    first, second = ships.project.models.checkpoints()
     assert (first.checkpoint, second.checkpoint, second.live) == ("first", "r2", True)
     assert second.verdict.endswith("of 6 held-out items")
 
@@ -240,8 +240,8 @@ def test_one_that_was_made_with_another_hold_out_is_no_start_and_no_rival(
     with pytest.raises(Unprocessable, match="first was made with another hold-out"):
         evaluate(project.services, "toy", lambda _: None)
     project.train()
-    assert "training starts afresh: first was made with another hold-out" in capsys.readouterr().out
-    first, second = project.project.checkpoints()
+    assert "training starts from scratch: first was made with another hold-out" in capsys.readouterr().out
+    first, second = project.project.models.checkpoints()
     assert (first.live, second.live) == (True, False)
     assert second.verdict.startswith("there is no common hold-out")
 
@@ -251,9 +251,9 @@ def test_what_is_made_to_ship_is_the_same_whatever_is_registered(ships: ToyProje
     own = make(SHIPS, plugins=There(there=True).registry()).bring()
     weights = []
     for project in (own, ships):
-        project.project.train(afresh=True)
+        project.project.training.start(from_scratch=True)
         project.work()
-        made = project.project.checkpoints()[-1]
+        made = project.project.models.checkpoints()[-1]
         weights.append((project.services.home.checkpoint("toy", made.checkpoint) / "weights.safetensors").read_bytes())
     assert weights[0] == weights[1]
 
@@ -271,7 +271,7 @@ def test_a_newer_one_that_ships_takes_over_from_an_older(ships: ToyProject, make
     ship(make(SQUARES, seed=1).bring().train(), folder, "second")
     assert register(ships.services) == []
     assert lived(ships) == [("first", False), ("second", True)]
-    ships.project.promote("first")
+    ships.project.models.promote("first")
     assert register(ships.services) == []
     assert lived(ships) == [("first", True), ("second", False)]
 
@@ -281,7 +281,9 @@ def test_what_was_learnt_here_stays_learnt_when_another_ships(make: Make, folder
     data.there = True
     assert register(project.services) == []
     started(project)
-    project.project.submit("ann", [full(each, "left") for each in ids(project.project.query(3, "random"))])
+    project.project.labels.submit(
+        "ann", [full(each, "left") for each in ids(project.project.queries.create(3, "random"))]
+    )
     project.work()
     assert lived(project)[-1][0] == "r2"
     assert project.project.standing().until_training == 3
@@ -297,14 +299,14 @@ def test_it_leaves_one_trained_here_live(ships: ToyProject, make: Make, folder: 
     ship(make(SQUARES, seed=1).bring().train(), folder, "second")
     assert register(ships.services) == []
     assert lived(ships) == [("first", False), ("r2", True), ("second", False)]
-    assert ships.project.promote("second").live
+    assert ships.project.models.promote("second").live
 
 
 def test_a_project_that_was_here_before_gets_it_too(make: Make, folder: Path) -> None:
     project = make(SQUARES, settings={"trained": folder}).bring()
     assert register(project.services) == []
     assert [(job.kind, job.state) for job in project.work()] == [("score", "succeeded")]
-    assert (project.project.status().items, len(project.project.query(5).items)) == (30, 5)
+    assert (project.project.status().items, len(project.project.queries.create(5).items)) == (30, 5)
 
 
 def test_nothing_removes_it(ships: ToyProject, data: There, folder: Path) -> None:
@@ -317,4 +319,4 @@ def test_nothing_removes_it(ships: ToyProject, data: There, folder: Path) -> Non
         "model.onnx",
         "weights.safetensors",
     ]
-    assert ships.project.promote("first").live
+    assert ships.project.models.promote("first").live

@@ -29,7 +29,7 @@ def test_projects_and_loops(make: Make) -> None:
 def test_jobs_newest_first(blobs: ToyProject) -> None:
     blobs.train()
     with pytest.raises(NotReady):
-        blobs.project.query(1, "toy-sampled")
+        blobs.project.queries.create(1, "toy-sampled")
     engine = blobs.engine
     assert [job.kind for job in engine.jobs()] == ["score", "train", "import"]
     assert [job.kind for job in engine.jobs("toy", limit=1)] == ["score"]
@@ -40,7 +40,7 @@ def test_jobs_newest_first(blobs: ToyProject) -> None:
 
 
 def test_a_job_is_cancelled(blobs: ToyProject) -> None:
-    number = blobs.project.train()
+    number = blobs.project.training.start()
     assert blobs.engine.cancel(number).state == "cancelled"
     assert blobs.engine.cancel(number).state == "cancelled"
     assert blobs.work() == []
@@ -49,7 +49,7 @@ def test_a_job_is_cancelled(blobs: ToyProject) -> None:
 
 
 def test_the_last_lines_of_a_log(blobs: ToyProject) -> None:
-    number = blobs.project.train()
+    number = blobs.project.training.start()
     assert blobs.engine.job(number).log == ()
     path = blobs.services.home.job_log(number)
     path.parent.mkdir(parents=True)

@@ -21,42 +21,42 @@ Make = Callable[..., ToyProject]
 
 
 def test_before_any_training_it_is_not_ready(blobs: ToyProject) -> None:
-    assert not blobs.project.ready()
+    assert not blobs.project.models.ready()
     with pytest.raises(NotReady, match="no trained model yet") as caught:
-        blobs.project.predict_vectors([[0, 0]])
+        blobs.project.models.predict_vectors([[0, 0]])
     assert caught.value.retry_after == 5
     blobs.train()
-    assert blobs.project.ready()
-    assert blobs.project.predict_vectors([[0, 0]]).checkpoint == "r1"
+    assert blobs.project.models.ready()
+    assert blobs.project.models.predict_vectors([[0, 0]]).checkpoint == "r1"
 
 
 def test_a_swap_is_noticed_within_a_second_by_every_process(
     blobs: ToyProject, another: Callable[[ToyProject], ToyProject]
 ) -> None:
     other = another(blobs.train())
-    assert other.project.predict_vectors([[0, 0]]).checkpoint == "r1"
+    assert other.project.models.predict_vectors([[0, 0]]).checkpoint == "r1"
     blobs.train()
     until = time.monotonic() + 1
-    while other.project.predict_vectors([[0, 0]]).checkpoint == "r1":
+    while other.project.models.predict_vectors([[0, 0]]).checkpoint == "r1":
         assert time.monotonic() < until
         time.sleep(0.02)
-    blobs.project.promote("r1")
+    blobs.project.models.promote("r1")
     time.sleep(0.6)
-    assert other.project.predict_vectors([[0, 0]]).checkpoint == "r1"
+    assert other.project.models.predict_vectors([[0, 0]]).checkpoint == "r1"
 
 
 def test_swaps_under_load_mix_no_answer(make: Make) -> None:
     """Every answer is the one of the checkpoint it names."""
     project = make(dataset={"size": 150}).bring().train()
     wrong = {"red": "green", "green": "blue", "blue": "red"}
-    query = project.project.query(100, None, "ann")
-    project.project.submit("ann", [full(item.id, wrong[project.truth(item.id)]) for item in query.items])
+    query = project.project.queries.create(100, None, "ann")
+    project.project.labels.submit("ann", [full(item.id, wrong[project.truth(item.id)]) for item in query.items])
     project.train()
     right: dict[str, list[str | None]] = {}
     for name in ("r1", "r2"):
-        project.project.promote(name)
+        project.project.models.promote(name)
         time.sleep(0.55)
-        right[name] = [one.label for one in project.project.predict_vectors([[0, 0], [3, 0]]).predictions]
+        right[name] = [one.label for one in project.project.models.predict_vectors([[0, 0], [3, 0]]).predictions]
     assert right["r1"] != right["r2"]
     faults: list[object] = []
     seen: set[str] = set()
@@ -65,7 +65,7 @@ def test_swaps_under_load_mix_no_answer(make: Make) -> None:
     def ask() -> None:
         while not stop.is_set():
             try:
-                said = project.project.predict_vectors([[0, 0], [3, 0]])
+                said = project.project.models.predict_vectors([[0, 0], [3, 0]])
                 seen.add(said.checkpoint)
                 if [one.label for one in said.predictions] != right[said.checkpoint]:
                     faults.append(said)
@@ -76,7 +76,7 @@ def test_swaps_under_load_mix_no_answer(make: Make) -> None:
     for thread in threads:
         thread.start()
     for turn in range(4):
-        project.project.promote(("r1", "r2")[turn % 2])
+        project.project.models.promote(("r1", "r2")[turn % 2])
         time.sleep(0.55)
     stop.set()
     for thread in threads:
@@ -87,7 +87,7 @@ def test_swaps_under_load_mix_no_answer(make: Make) -> None:
 
 def test_while_one_request_loads_a_model_the_others_go_on(blobs: ToyProject, monkeypatch: pytest.MonkeyPatch) -> None:
     blobs.train()
-    blobs.project.predict_vectors([[0, 0]])
+    blobs.project.models.predict_vectors([[0, 0]])
     blobs.train()
     time.sleep(0.55)
     loading, go_on = threading.Event(), threading.Event()
@@ -97,13 +97,13 @@ def test_while_one_request_loads_a_model_the_others_go_on(blobs: ToyProject, mon
         assert go_on.wait(10)
 
     monkeypatch.setattr(Served, "warm", slow)
-    thread = threading.Thread(target=lambda: blobs.project.predict_vectors([[0, 0]]))
+    thread = threading.Thread(target=lambda: blobs.project.models.predict_vectors([[0, 0]]))
     thread.start()
     assert loading.wait(10)
-    assert blobs.project.predict_vectors([[0, 0]]).checkpoint == "r1"
+    assert blobs.project.models.predict_vectors([[0, 0]]).checkpoint == "r1"
     go_on.set()
     thread.join()
-    assert blobs.project.predict_vectors([[0, 0]]).checkpoint == "r2"
+    assert blobs.project.models.predict_vectors([[0, 0]]).checkpoint == "r2"
 
 
 def test_a_model_without_onnx_answers_through_its_own_class(make: Make) -> None:
@@ -112,7 +112,9 @@ def test_a_model_without_onnx_answers_through_its_own_class(make: Make) -> None:
     assert not (project.services.home.root / "checkpoints/toy/r1/model.onnx").exists()
     rows = [[0, 0], [3, 0], [0.2, 2.5]]
     for one, other in zip(
-        project.project.predict_vectors(rows).predictions, same.project.predict_vectors(rows).predictions, strict=True
+        project.project.models.predict_vectors(rows).predictions,
+        same.project.models.predict_vectors(rows).predictions,
+        strict=True,
     ):
         assert one.label == other.label
         assert one.probability == pytest.approx(other.probability, abs=1e-5)
@@ -123,12 +125,12 @@ def test_a_damaged_checkpoint_is_never_loaded(blobs: ToyProject, another: Callab
     path = blobs.services.home.root / "checkpoints/toy/r1/model.onnx"
     path.write_bytes(path.read_bytes()[:-40])
     other = another(blobs)
-    assert not other.project.ready()
+    assert not other.project.models.ready()
     with pytest.raises(Gone, match="damaged"):
-        other.project.predict_vectors([[0, 0]])
+        other.project.models.predict_vectors([[0, 0]])
     (path.parent / "card.json").unlink()
     with pytest.raises(Gone, match="no checkpoint in"):
-        other.project.promote("r1")
+        other.project.models.promote("r1")
 
 
 # ------------------------------------------------------------------------- what it takes
@@ -137,43 +139,43 @@ def test_a_damaged_checkpoint_is_never_loaded(blobs: ToyProject, another: Callab
 def test_vectors_must_fit(blobs: ToyProject) -> None:
     blobs.train()
     with pytest.raises(Unprocessable, match=r"a vector here has 2 numbers; vectors \[1\] have not"):
-        blobs.project.predict_vectors([[0, 0], [1]])
+        blobs.project.models.predict_vectors([[0, 0], [1]])
     for value in (float("nan"), float("inf"), 1e300):
         with pytest.raises(Unprocessable, match="finite"):
-            blobs.project.predict_vectors([[0, value]])
+            blobs.project.models.predict_vectors([[0, value]])
     with pytest.raises(Unprocessable, match="takes vectors of 2 numbers, not images"):
-        blobs.project.predict_images([b"x"])
+        blobs.project.models.predict_images([b"x"])
 
 
 def test_images(make: Make, image: Callable[..., bytes]) -> None:
     project = make(SQUARES, settings={"max_batch": 3, "max_pixels": 100}).bring().train()
-    data, _ = project.project.image("s0")
-    said = project.project.predict_images([data])
+    data, _ = project.project.items.image("s0")
+    said = project.project.models.predict_images([data])
     assert (said.project, said.checkpoint, len(said.predictions)) == ("toy", "r1", 1)
     assert said.predictions[0].label == project.truth("s0") == "left"
-    scored = project.project.predict_ids(["s0"]).predictions[0]
+    scored = project.project.models.predict_ids(["s0"]).predictions[0]
     assert scored.probability == pytest.approx(said.predictions[0].probability, abs=1e-5)
-    many = project.project.predict_images([project.project.image(f"s{place}")[0] for place in range(3)])
+    many = project.project.models.predict_images([project.project.items.image(f"s{place}")[0] for place in range(3)])
     assert [one.label for one in many.predictions] == ["left", "right", "left"]
     with pytest.raises(Unprocessable, match="nothing to predict"):
-        project.project.predict_images([])
+        project.project.models.predict_images([])
     with pytest.raises(TooLarge, match="at most 3"):
-        project.project.predict_images([data] * 4)
+        project.project.models.predict_images([data] * 4)
     with pytest.raises(Unsupported, match=r"^this is "):
-        project.project.predict_images([b"x"])
+        project.project.models.predict_images([b"x"])
     with pytest.raises(Unsupported, match=r"^image 1: this is "):
-        project.project.predict_images([data, b"x"])
+        project.project.models.predict_images([data, b"x"])
     with pytest.raises(TooLarge, match="image 0: "):
-        project.project.predict_images([image(0, 50, 50), data])
+        project.project.models.predict_images([image(0, 50, 50), data])
     with pytest.raises(Unprocessable, match="takes images, not vectors"):
-        project.project.predict_vectors([[1, 2]])
+        project.project.models.predict_vectors([[1, 2]])
 
 
 def test_a_model_of_its_pool_answers_ids_only(make: Make) -> None:
     project = make(name="tiny", dataset={"plugin": "tiny-moons"}, learner={"plugin": "tiny-spreading"}).bring().train()
     with pytest.raises(Unprocessable, match="knows only the items of its pool, no new vectors"):
-        project.project.predict_vectors([[0, 0]])
-    assert project.project.predict_ids(["point-3"]).predictions[0].label in ("upper", "lower")
+        project.project.models.predict_vectors([[0, 0]])
+    assert project.project.models.predict_ids(["point-3"]).predictions[0].label in ("upper", "lower")
 
 
 # ---------------------------------------------------------------------------------- torch
@@ -196,20 +198,21 @@ import sys, json
 from pathlib import Path
 import numpy as np
 from nextlabel.app import build_engine
-from nextlabel.engine.records import LabelInput
+from nextlabel.store.labels import Label
 from nextlabel.engine.settings import Settings
 
 settings = Settings(home=Path(sys.argv[1]), projects=Path(sys.argv[2]), default_project="small")
 engine = build_engine(settings)
 project = engine.project()
-query = project.query(3, None, "ann")
-project.submit("ann", [LabelInput(query.items[0].id, candidates=("3", "5"))])
-image, _ = project.image(query.items[0].id)
-said = [project.predict_images([image]), project.predict_ids([query.items[0].id])]
-said += [project.status(), project.items(), engine.info()]
-added = project.add_images([image])
-project.item(query.items[0].id), list(project.history()), project.replay(query.query), project.train()
-engine.jobs(), project.ready()
+query = project.queries.create(3, None, "ann")
+project.labels.submit("ann", [(query.items[0].id, Label(candidates=("3", "5")))])
+image, _ = project.items.image(query.items[0].id)
+said = [project.models.predict_images([image]), project.models.predict_ids([query.items[0].id])]
+said += [project.status(), project.items.page(), engine.info()]
+added = project.items.add([image])
+project.items.get(query.items[0].id), list(project.labels.history())
+project.queries.replay(query.query), project.training.start()
+engine.jobs(), project.models.ready()
 probabilities = [one.predictions[0].probabilities for one in said[:2]]
 heavy = [name for name in ("torch", "torchvision", "sklearn", "onnx", "alembic") if name in sys.modules]
 print(json.dumps({"heavy": heavy, "probabilities": probabilities, "strategies": query.strategy}))
@@ -221,7 +224,7 @@ plugin = "digits"
 [learner]
 plugin = "cnn"
 epochs = 1
-steps = 20
+min_steps = 20
 [strategy]
 plugin = "margin"
 [labels]

@@ -8,8 +8,8 @@ import pytest
 from support.engine import SQUARES, WAVE, ToyProject, full, ids
 
 from nextlabel.contracts.errors import NotFound, NotReady, Unprocessable, Unsupported
-from nextlabel.engine.records import LabelInput
 from nextlabel.store import items
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 TINY = {
@@ -41,9 +41,9 @@ TINY = {
 def test_a_round_of_every_kind_of_project(make: Make, kind: str) -> None:
     table, askable = TINY[kind]
     project = make(table, name="any").bring().train()
-    (first,) = project.project.checkpoints()
+    (first,) = project.project.models.checkpoints()
     assert first.live
-    query = project.project.query(5, None, "ann")
+    query = project.project.queries.create(5, None, "ann")
     assert (len(set(ids(query))), query.remaining, query.checkpoint) == (5, askable, "r1")
     truth = project.services.pool("any").truth
     classes = project.services.row("any").classes
@@ -51,18 +51,18 @@ def test_a_round_of_every_kind_of_project(make: Make, kind: str) -> None:
     with project.services.database.read() as connection:
         rows = items.by_ids(connection, "any", ids(query))
     given = [
-        full(name, classes[int(truth[row.position])]) if classes else LabelInput(name, value=float(truth[row.position]))
+        full(name, classes[int(truth[row.position])]) if classes else (name, Label(value=float(truth[row.position])))
         for name, row in rows.items()
     ]
-    assert project.project.submit("ann", given, "key") == 5
+    assert project.project.labels.submit("ann", given, "key") == 5
     project.train()
-    second = project.project.checkpoints()[-1]
+    second = project.project.models.checkpoints()[-1]
     assert second.metrics["labels"] == first.metrics["labels"] + 5
     assert {"accuracy", "rmse"} & set(second.metrics)
-    said = project.project.predict_ids(ids(query))
+    said = project.project.models.predict_ids(ids(query))
     assert said.checkpoint in ("r1", "r2")
-    assert project.project.replay(query.query) == query
-    rest = ids(project.project.query(100, None, "bob"))
+    assert project.project.queries.replay(query.query) == query
+    rest = ids(project.project.queries.create(100, None, "bob"))
     assert len(rest) == askable - 5
     assert not set(rest) & set(ids(query))
 
@@ -75,15 +75,15 @@ def test_the_status_before_and_after(make: Make) -> None:
     after = project.project.status()
     assert (after.task, after.kind, after.items, after.labelled, after.open) == ("classification", "vector", 60, 6, 42)
     assert (after.live, after.stop, after.reached) == ("r1", {"accuracy": 0.5, "labels": 1000.0}, True)
-    assert after.metrics == project.project.checkpoints()[0].metrics
+    assert after.metrics == project.project.models.checkpoints()[0].metrics
 
 
 def test_unknown_checkpoints_are_refused(blobs: ToyProject) -> None:
     with pytest.raises(NotFound, match="no checkpoint is called 'r1'; there are none"):
-        blobs.project.promote("r1")
+        blobs.project.models.promote("r1")
     blobs.train()
     with pytest.raises(NotFound, match="no checkpoint is called 'r2'; valid: r1"):
-        blobs.project.promote("r2")
+        blobs.project.models.promote("r2")
 
 
 # ----------------------------------------------------------------------------- new images
@@ -92,38 +92,38 @@ def test_unknown_checkpoints_are_refused(blobs: ToyProject) -> None:
 def test_images_are_added_once(make: Make, image: Callable[..., bytes]) -> None:
     project = make(SQUARES).bring()
     one, two = image(1), image(2, 9, 5, "JPEG")
-    first = project.project.add_images([one, two, one])
+    first = project.add_images([one, two, one])
     assert first[0] == first[2] != first[1]
-    assert project.project.add_images([two]) == [first[1]]
-    page = project.project.items(after="s29")
+    assert project.add_images([two]) == [first[1]]
+    page = project.project.items.page(after="s29")
     assert [(item.id, item.media_type, item.state, item.holdout) for item in page.items] == [
         (first[0], "image/png", "open", False),
         (first[1], "image/jpeg", "open", False),
     ]
-    assert {first[0], first[1]} <= set(ids(project.project.query(100)))
-    project.project.submit("ann", [full(first[0], "left")])
+    assert {first[0], first[1]} <= set(ids(project.project.queries.create(100)))
+    project.project.labels.submit("ann", [full(first[0], "left")])
     project.train()
-    assert project.project.checkpoints()[0].metrics["labels"] == 7
-    assert project.project.predict_ids([first[1]]).predictions[0].label in ("left", "right")
+    assert project.project.models.checkpoints()[0].metrics["labels"] == 7
+    assert project.project.models.predict_ids([first[1]]).predictions[0].label in ("left", "right")
 
 
 def test_one_bad_image_stores_none(make: Make, image: Callable[..., bytes]) -> None:
     project = make(SQUARES).bring()
     with pytest.raises(Unsupported):
-        project.project.add_images([image(1), b"no image"])
+        project.add_images([image(1), b"no image"])
     assert project.project.status().items == 30
     assert not list(project.services.home.root.glob("uploads/*/*"))
 
 
 def test_only_images_are_added_to_images(blobs: ToyProject, image: Callable[..., bytes]) -> None:
     with pytest.raises(Unprocessable, match="holds vectors, not images"):
-        blobs.project.add_images([image(1)])
+        blobs.add_images([image(1)])
 
 
 def test_new_images_join_the_hold_out_where_no_label_is_known(make: Make, image: Callable[..., bytes]) -> None:
     project = make(SQUARES, dataset={"known": False}, labels={"initial": 0, "holdout": 0.5}).bring()
-    added = project.project.add_images([image(number) for number in range(40)])
-    held = [item.id for item in project.project.items(after="s29").items if item.holdout]
+    added = project.add_images([image(number) for number in range(40)])
+    held = [item.id for item in project.project.items.page(after="s29").items if item.holdout]
     assert 8 < len(held) < 32
     assert set(held) < set(added)
 
@@ -134,14 +134,14 @@ def test_new_images_join_the_hold_out_where_no_label_is_known(make: Make, image:
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda project: project.query(1),
-        lambda project: project.items(),
-        lambda project: project.item("p1"),
-        lambda project: project.image("p1"),
-        lambda project: project.predict_ids(["p1"]),
-        lambda project: project.submit("ann", []),
-        lambda project: project.history(),
-        lambda project: project.add_images([]),
+        lambda project: project.queries.create(1),
+        lambda project: project.items.page(),
+        lambda project: project.items.get("p1"),
+        lambda project: project.items.image("p1"),
+        lambda project: project.models.predict_ids(["p1"]),
+        lambda project: project.labels.submit("ann", []),
+        lambda project: project.labels.history(),
+        lambda project: project.items.add([]),
     ],
 )
 def test_all_that_needs_the_data_set_waits_for_it(make: Make, ask: Callable[[object], object]) -> None:
@@ -153,6 +153,6 @@ def test_all_that_needs_the_data_set_waits_for_it(make: Make, ask: Callable[[obj
 
 def test_a_first_training_reads_the_data_set_itself(make: Make) -> None:
     project = make()
-    project.project.train()
+    project.project.training.start()
     assert [(job.kind, job.state) for job in project.work()] == [("train", "succeeded")]
     assert project.project.status().items == 60

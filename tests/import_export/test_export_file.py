@@ -16,8 +16,8 @@ from support.import_export import CLASSES, IDS, ODD, give, registry, said, take,
 
 from nextlabel.contracts.errors import Conflict, NotReady, Unprocessable
 from nextlabel.engine.labels.label_state import DATASET
-from nextlabel.engine.records import LabelInput
 from nextlabel.import_export.safe_filenames import FileNames, encoded
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 
@@ -26,9 +26,9 @@ Make = Callable[..., ToyProject]
 def odd(make: Make) -> ToyProject:
     """Odd names; one class, several, disagreement, a skip, and what was taken back."""
     project = make(ODD, plugins=registry(), labels={"holdout": 0}).bring()
-    project.project.submit("=ann", [full(item, name) for item, name in zip(IDS[:7], CLASSES[2:9], strict=True)])
-    project.project.submit("bob", [full(IDS[7], "cat", "dog"), LabelInput(IDS[8], skip=True), full(IDS[0], "cat")])
-    project.project.submit("bob", [full(IDS[9], "cat"), LabelInput(IDS[9], retract=True)])
+    project.project.labels.submit("=ann", [full(item, name) for item, name in zip(IDS[:7], CLASSES[2:9], strict=True)])
+    project.project.labels.submit("bob", [full(IDS[7], "cat", "dog"), (IDS[8], Label(skip=True)), full(IDS[0], "cat")])
+    project.project.labels.submit("bob", [full(IDS[9], "cat"), (IDS[9], Label(retract=True))])
     return project
 
 
@@ -64,7 +64,7 @@ def test_resolved_rows_with_what_the_model_says(make: Make, tmp_path: Path) -> N
     project.train()
     give(project, "jsonl", tmp_path / "a.jsonl", resolved=True, predicted=True, everything=True)
     for line in map(json.loads, (tmp_path / "a.jsonl").read_text().splitlines()):
-        said = project.project.predict_ids([line["id"]]).predictions[0]
+        said = project.project.models.predict_ids([line["id"]]).predictions[0]
         assert (line["checkpoint"], line["prediction"], line["probabilities"]) == ("r1", said.label, said.probabilities)
 
 
@@ -90,7 +90,7 @@ def test_an_image_that_is_gone_keeps_no_other_out(
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(image(len(name)))
     project = make(SQUARES, dataset={"plugin": "folder", "path": str(folder)}, labels={"initial": 0, "holdout": 0})
-    project.bring().project.submit(
+    project.bring().project.labels.submit(
         "ann", [full("cat/1.png", "cat"), full("cat/2.png", "cat"), full("dog/3.png", "dog")]
     )
     (folder / "cat" / "1.png").unlink()
@@ -107,7 +107,7 @@ def test_an_image_that_is_gone_keeps_no_other_out(
 
 def test_values_in_coco_are_not_taken_for_changed(make: Make, tmp_path: Path) -> None:
     project = make(ODD, plugins=registry(()), labels={"holdout": 0}).bring()
-    project.project.submit("ann", [LabelInput(IDS[0], value=1.5), LabelInput(IDS[1], value=2.0)])
+    project.project.labels.submit("ann", [(IDS[0], Label(value=1.5)), (IDS[1], Label(value=2.0))])
     give(project, "coco", tmp_path / "out")
     assert take(project, tmp_path / "out").notes == []
 
@@ -125,7 +125,7 @@ def test_a_folder_a_class_whatever_they_are_called(odd: ToyProject, tmp_path: Pa
     rows = {row["id"]: row for row in table(tmp_path / "out" / "labels.csv")}
     for identity in IDS:
         place = tmp_path / "out" / rows[identity]["file"]
-        assert place.read_bytes() == odd.project.image(identity)[0]
+        assert place.read_bytes() == odd.project.items.image(identity)[0]
     assert rows[IDS[1]]["file"].startswith(f"train/{folders[CLASSES[3]]}/")
     assert rows[IDS[7]]["file"].startswith("partial/")
     assert rows[IDS[8]]["file"].startswith("unlabelled/")
@@ -134,7 +134,7 @@ def test_a_folder_a_class_whatever_they_are_called(odd: ToyProject, tmp_path: Pa
 
 def test_the_hold_out_is_kept_from_training(make: Make, tmp_path: Path) -> None:
     project = make(SQUARES, dataset={"known": False}, labels={"initial": 0, "holdout": 0.4}).bring()
-    project.project.submit("ann", [full(f"s{n}", "left") for n in range(30)])
+    project.project.labels.submit("ann", [full(f"s{n}", "left") for n in range(30)])
     give(project, "imagefolder", tmp_path / "out")
     rows = table(tmp_path / "out" / "labels.csv")
     held = {row["id"] for row in rows if row["holdout"] == "true"}
@@ -149,7 +149,7 @@ def test_torchvision_reads_the_folder(make: Make, tmp_path: Path) -> None:
     give(project, "imagefolder", tmp_path / "out", everything=True)
     found = ImageFolder(str(tmp_path / "out" / "train"))
     assert found.classes == ["left", "right"]
-    truth = {row.id: row.candidates for row in said(project)}
+    truth = {row.item: row.label.candidates for row in said(project)}
     assert {Path(path).stem: (found.classes[number],) for path, number in found.samples} == truth
 
 
@@ -186,7 +186,7 @@ def test_somebody_elses_coco(make: Make, tmp_path: Path) -> None:
     path = tmp_path / "instances.json"
     path.write_text(json.dumps(document))
     assert take(squares, path).format == "coco"
-    assert [(row.id, row.candidates) for row in said(squares)] == [("s1", ("right",)), ("s2", ("left",))]
+    assert [(row.item, row.label.candidates) for row in said(squares)] == [("s1", ("right",)), ("s2", ("left",))]
     document["annotations"] = [{"image_id": 1, "category_id": 1}, {"image_id": 1, "category_id": 2},
                                {"image_id": 9, "category_id": 1}, {"image_id": 3, "category_id": 7}, {"image_id": 3},
                                {"image_id": [], "category_id": 1}, 5]  # fmt: skip
@@ -212,7 +212,7 @@ def test_what_is_there_is_left_alone(odd: ToyProject, tmp_path: Path, kind: str)
     out = tmp_path / "out"
     give(odd, kind, out)
     before = written(out)
-    odd.project.submit("eve", [full(IDS[10], "cat")])
+    odd.project.labels.submit("eve", [full(IDS[10], "cat")])
     with pytest.raises(Conflict, match="--force"):
         give(odd, kind, out)
     assert written(out) == before
@@ -309,14 +309,14 @@ def test_names_of_files_differ_in_more_than_case() -> None:
 def test_the_data_sets_own_labels_come_from_the_data_set(make: Make, tmp_path: Path) -> None:
     here, there = (make(SQUARES, labels={"initial": 6}).bring() for _ in range(2))
     more = make(SQUARES, labels={"initial": 9}).bring()
-    here.project.submit("ann", [full("s1", "left")])
+    here.project.labels.submit("ann", [full("s1", "left")])
     give(here, "csv", tmp_path / "a.csv")
     done = take(there, tmp_path / "a.csv")
     assert (done.labels, done.present) == (1, 6)
     give(more, "csv", tmp_path / "b.csv")
     done = take(here, tmp_path / "b.csv")
-    own = {row.id for row in said(make(SQUARES, labels={"initial": 6}).bring())}
-    assert done.labels == len({row.id for row in said(more)} - own)
+    own = {row.item for row in said(make(SQUARES, labels={"initial": 6}).bring())}
+    assert done.labels == len({row.item for row in said(more)} - own)
     assert done.present + done.labels == 9
     targets = [p.services.state(p.services.row("toy")).labels.targets().candidates for p in (here, more)]
     assert np.array_equal(np.delete(targets[0], 1, axis=0), np.delete(targets[1], 1, axis=0))

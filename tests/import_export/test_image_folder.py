@@ -31,22 +31,22 @@ def test_a_folder_of_images_a_class_a_folder(squares: ToyProject, tree: Path) ->
 
 def test_what_was_corrected_here_stays_where_a_folder_says_the_same_again(squares: ToyProject, tree: Path) -> None:
     take(squares, tree)
-    item = said(squares)[0].id
-    squares.project.submit("ann", [full(item, "right")])
+    item = said(squares)[0].item
+    squares.project.labels.submit("ann", [full(item, "right")])
     (tree / "left" / "new.png").write_bytes(saved(smooth(12, 12)))
     done = take(squares, tree)
     assert (done.labels, done.present) == (1, 3)
-    assert [row.candidates for row in said(squares) if row.id == item] == [("left",), ("right",)]
+    assert [row.label.candidates for row in said(squares) if row.item == item] == [("left",), ("right",)]
 
 
 def test_a_correction_stays_also_where_a_second_folder_only_said_what_stood(squares: ToyProject, tree: Path) -> None:
     take(squares, tree)
     moved = tree.rename(tree.with_name("moved"))
     assert take(squares, moved).labels == 3  # another source says it too
-    item = said(squares)[0].id
-    squares.project.submit("ann", [full(item, "right")])
+    item = said(squares)[0].item
+    squares.project.labels.submit("ann", [full(item, "right")])
     assert take(squares, moved).labels == 0
-    assert [row.candidates for row in said(squares) if row.id == item][-1] == ("right",)
+    assert [row.label.candidates for row in said(squares) if row.item == item][-1] == ("right",)
 
 
 def test_linked_folders_are_followed_but_not_in_circles(squares: ToyProject, tree: Path, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_linked_folders_are_followed_but_not_in_circles(squares: ToyProject, tre
 
 def test_an_image_of_ours_that_was_moved_to_another_class(make: Make, tmp_path: Path) -> None:
     project = make(ODD, plugins=registry(("cat", "a/b"), ("p/0.png", "p/1.png")), labels={"holdout": 0}).bring()
-    project.project.submit("bob", [full("p/0.png", "cat"), full("p/1.png", "cat")])
+    project.project.labels.submit("bob", [full("p/0.png", "cat"), full("p/1.png", "cat")])
     give(project, "imagefolder", tmp_path / "out")
     train = tmp_path / "out" / "train"
     (train / "a%2Fb").mkdir()
@@ -110,7 +110,7 @@ def test_what_people_added_travels_with_its_images(squares: ToyProject, make: Ma
         done = take(other, tmp_path / kind)
         assert (done.labels, done.images) == (3, 4)
         assert said(other) == said(squares)
-        ids = [[item.id for item in project.project.items(limit=100).items] for project in (squares, other)]
+        ids = [[item.id for item in project.project.items.page(limit=100).items] for project in (squares, other)]
         assert ids[0] == ids[1]
         give(other, kind, tmp_path / f"{kind} again", everything=True, copy=kind != "imagefolder")
         if kind != "label-studio":  # whose tasks are addressed by the folder's name

@@ -12,8 +12,8 @@ from support.engine import SQUARES, ToyProject, full
 from support.import_export import give, said, sets, take
 
 from nextlabel.contracts.errors import Conflict
-from nextlabel.engine.records import LabelInput
 from nextlabel.import_export.importing.import_file import Wanted, import_file
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 
@@ -23,7 +23,7 @@ def test_the_same_file_again_stores_nothing_and_another_what_is_new(squares: Toy
     assert take(squares, first).labels == 3
     done = take(squares, first)
     assert (done.labels, done.present) == (0, 3)
-    squares.project.submit("ann", [full("s2", "right")])
+    squares.project.labels.submit("ann", [full("s2", "right")])
     assert take(squares, first).labels == 0
     done = take(squares, file("id,label\ns1,right\ns2,left\n", "b.csv"))
     assert (done.labels, done.present) == (1, 1)
@@ -38,14 +38,14 @@ def test_a_crash_in_between_is_completed_by_importing_again(
     monkeypatch.setattr(import_file, "_BATCH", 4)
     path = file("id,label\n" + "".join(f"s{n},left\ns{n},right\n" for n in range(15)))
     with monkeypatch.context() as patched:
-        done, real = [], import_file.history.restore
+        done, real = [], import_file.labels.append
 
         def dies(*given: Any) -> Any:
             if len(done) == 3:
                 raise KeyboardInterrupt
             done.append(real(*given))
 
-        patched.setattr(import_file.history, "restore", dies)
+        patched.setattr(import_file.labels, "append", dies)
         with pytest.raises(KeyboardInterrupt):
             take(squares, path)
     assert len(said(squares)) == 12
@@ -76,18 +76,18 @@ def test_two_imports_at_once_do_not_store_twice(squares: ToyProject, file: Any) 
 
 def test_importing_counts_towards_a_training_and_ends_leases(make: Make, file: Any) -> None:
     project = make(SQUARES, labels={"initial": 4, "holdout": 0}, train={"every": 3}).bring()
-    asked = project.project.query(3, annotator="ann")
+    asked = project.project.queries.create(3, annotator="ann")
     rows = "".join(f"{item.id},left\n" for item in asked.items)
     take(project, file(f"id,label\n{rows}"))
     assert project.project.status().training is not None
     assert not {item.id for item in asked.items} & {
-        item.id for item in project.project.query(30, annotator="eve").items
+        item.id for item in project.project.queries.create(30, annotator="eve").items
     }
 
 
 def test_annotations_that_no_longer_agree_with_our_history_are_counted(squares: ToyProject, tmp_path: Path) -> None:
-    squares.project.submit("ann", [full("s1", "left"), full("s2", "left"), LabelInput("s3", skip=True)])
-    squares.project.submit("ann", [full("s2", "right")])
+    squares.project.labels.submit("ann", [full("s1", "left"), full("s2", "left"), ("s3", Label(skip=True))])
+    squares.project.labels.submit("ann", [full("s2", "right")])
     give(squares, "coco", tmp_path / "out")
     assert take(squares, tmp_path / "out").notes == []
     path = tmp_path / "out" / "annotations.json"

@@ -49,8 +49,8 @@ def test_an_image_that_is_only_called_as_an_item_is_another(make: Make, tmp_path
     project = make(ODD, plugins=registry(("cat", "dog"), ids), labels={"holdout": 0}).bring()
     folder = tmp_path / "mine" / "cat"
     folder.mkdir(parents=True)
-    (folder / "1.png").write_bytes(project.project.image(ids[0])[0])
+    (folder / "1.png").write_bytes(project.project.items.image(ids[0])[0])
     Image.new("L", (5, 5)).save(folder / "2.png")
     done = take(project, folder.parent)
     assert (done.labels, done.images) == (2, 1)
-    assert [row.id for row in said(project)] == [ids[0], sha256((folder / "2.png").read_bytes()).hexdigest()]
+    assert [row.item for row in said(project)] == [ids[0], sha256((folder / "2.png").read_bytes()).hexdigest()]

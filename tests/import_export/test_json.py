@@ -22,7 +22,7 @@ def test_lines_of_json(squares: ToyProject, file: Any) -> None:
     good = ['{"id":"s1","label":"left"}', "", '{"file":"s2","candidates":["right","left"],"annotator":"bob"}',
             '{"id":"s3","skip":true}', '{"id":"s3","retract":true}']  # fmt: skip
     assert take(squares, file("\r\n".join(good), "a.jsonl")).labels == 4
-    assert [row.retract for row in said(squares)] == [False, False, False, True]
+    assert [row.label.retract for row in said(squares)] == [False, False, False, True]
     bad = ['{"id":"s1","lable":"left"}', "{", "[]", '{"id":"s1","value":NaN}', '{"id":"s1","value":1}',
            '{"id":"s1","retract":true}', '{"id":"s1","label":"left","annotator":7}', '{"label":"left"}',
            '{"id":"s1","candidates":[]}', '{"id":"s1","label":"left","annotator":"dataset"}',
@@ -36,9 +36,15 @@ def test_lines_of_json(squares: ToyProject, file: Any) -> None:
 
 
 def test_the_document_of_the_history(squares: ToyProject, make: Make, file: Any) -> None:
-    squares.project.submit("bob", [full("s1", "left")])
+    squares.project.labels.submit("bob", [full("s1", "left")])
     (row,) = said(squares)
-    label = {"id": row.id, "annotator": row.annotator, "candidates": row.candidates, "time": row.time, "key": None}
+    label = {
+        "id": row.item,
+        "annotator": row.annotator,
+        "candidates": row.label.candidates,
+        "time": row.time,
+        "key": None,
+    }
     other = make(SQUARES, labels={"initial": 0}).bring()
     assert take(other, file({"project": "toy", "labels": [label]}, "a.json")).format == "json"
     assert said(other) == [row]

@@ -14,7 +14,7 @@ from support.import_export import CLASSES, ODD, give, registry, said, take
 from support.odd_images import saved, smooth
 
 from nextlabel.contracts.errors import Unprocessable
-from nextlabel.engine.records import LabelInput
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 
@@ -78,7 +78,7 @@ def test_json_min(squares: ToyProject, write: Any) -> None:
         {"image": "s2", "choice": {"choices": ["right", "left"]}, **common},
     ]
     assert take(squares, write(rows)).labels == 2
-    assert [row.candidates for row in said(squares)] == [("left",), ("left", "right")]
+    assert [row.label.candidates for row in said(squares)] == [("left",), ("left", "right")]
     asked = [{"image": "s3", "choice": "left", "quality": "good", **common}]
     with pytest.raises(Unprocessable, match="choice, quality; say which with --question"):
         take(squares, write(asked))
@@ -98,15 +98,15 @@ def test_of_json_min_the_newest_row_comes_first_and_stands(squares: ToyProject, 
         for number, name in ((2, "right"), (1, "left"))
     ]
     assert take(squares, write([*rows, {"image": "s2", "id": 3}])).labels == 2
-    assert [row.candidates for row in said(squares)] == [("left",), ("right",)]
+    assert [row.label.candidates for row in said(squares)] == [("left",), ("right",)]
 
 
 @pytest.mark.parametrize("value", [4, {"number": 4}, [{"number": 4}]])
 def test_numbers_of_json_min(make: Make, write: Any, value: Any) -> None:
     project = make(WAVE).bring()
-    item = project.project.items(limit=1).items[0].id
+    item = project.project.items.page(limit=1).items[0].id
     take(project, write([{"image": item, "label": value, "annotation_id": 1, "annotator": 1}]))
-    assert said(project)[-1].value == 4.0
+    assert said(project)[-1].label.value == 4.0
 
 
 def test_what_is_changed_and_changed_back_there_is_so_here(squares: ToyProject, write: Any) -> None:
@@ -114,13 +114,13 @@ def test_what_is_changed_and_changed_back_there_is_so_here(squares: ToyProject, 
         changed = annotation(1, name, updated_at=f"2026-01-0{number}T12:00:00Z")
         assert take(squares, write([task("s1", changed)])).labels == 1
         assert take(squares, write([task("s1", changed)])).present == 1
-        assert said(squares)[-1].candidates == (name,)
-    squares.project.submit("1", [full("s1", "right")])  # corrected here, and not said again there
+        assert said(squares)[-1].label.candidates == (name,)
+    squares.project.labels.submit("1", [full("s1", "right")])  # corrected here, and not said again there
     assert (take(squares, write([task("s1", changed)])).labels, len(said(squares))) == (0, 4)
 
 
 def test_what_we_wrote_is_changed_there_and_changed_back(squares: ToyProject, tmp_path: Path) -> None:
-    squares.project.submit("1", [full("s1", "left")])
+    squares.project.labels.submit("1", [full("s1", "left")])
     give(squares, "label-studio", tmp_path / "out")
     path = tmp_path / "out" / "tasks.json"
     tasks = json.loads(path.read_text())
@@ -131,7 +131,7 @@ def test_what_we_wrote_is_changed_there_and_changed_back(squares: ToyProject, tm
         one["updated_at"] = f"2026-05-0{number}T00:00:00Z"
         path.write_text(json.dumps(tasks))
         assert take(squares, path).labels == labels
-    assert [row.candidates for row in said(squares)] == [("left",), ("right",), ("left",)]
+    assert [row.label.candidates for row in said(squares)] == [("left",), ("right",), ("left",)]
 
 
 def test_another_image_of_the_same_name_is_not_meant(make: Make, write: Any, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_images_by_what_the_task_calls_them(squares: ToyProject, write: Any, tmp
         (root / name).write_bytes(saved(smooth(8 + len(list(root.rglob("*"))), 8)))
     done = take(squares, write([task(address, annotation(1, "left"))]), images=root)
     assert (done.labels, done.images) == (1, 1)
-    assert squares.project.image(said(squares)[0].id)[0] == (root / "left" / "left_1.png").read_bytes()
+    assert squares.project.items.image(said(squares)[0].item)[0] == (root / "left" / "left_1.png").read_bytes()
 
 
 def test_what_is_no_label_of_a_whole_image(squares: ToyProject, write: Any) -> None:
@@ -191,9 +191,9 @@ def test_what_is_no_label_of_a_whole_image(squares: ToyProject, write: Any) -> N
 
 def test_what_we_write_is_what_label_studio_takes(make: Make, tmp_path: Path) -> None:
     project = make(ODD, plugins=registry()).bring()
-    project.project.submit("ann@example.org", [full("p/0.png", "=1+1", "a/b"), full("p/1.png", "cat")])
-    project.project.submit("bob", [LabelInput("p/0.png", skip=True), full("p/1.png", "dog")])
-    project.project.submit("bob", [LabelInput("p/1.png", retract=True)])
+    project.project.labels.submit("ann@example.org", [full("p/0.png", "=1+1", "a/b"), full("p/1.png", "cat")])
+    project.project.labels.submit("bob", [("p/0.png", Label(skip=True)), full("p/1.png", "dog")])
+    project.project.labels.submit("bob", [("p/1.png", Label(retract=True))])
     done = give(project, "label-studio", tmp_path / "out", prefix="http://127.0.0.1:8000/")
     assert any("2 labels that were changed or taken back" in note for note in done.notes)
     assert any("--copy-images" in note for note in done.notes)
@@ -217,7 +217,7 @@ def test_what_we_write_is_what_label_studio_takes(make: Make, tmp_path: Path) ->
 
 def test_what_was_done_in_label_studio_comes_back(make: Make, squares: ToyProject, tmp_path: Path) -> None:
     """Tasks keep their `meta`; annotations get a number of Label Studio's, and remember ours as `import_id`."""
-    squares.project.submit("ann", [full("s1", "left"), full("s2", "left"), LabelInput("s3", skip=True)])
+    squares.project.labels.submit("ann", [full("s1", "left"), full("s2", "left"), ("s3", Label(skip=True))])
     give(squares, "label-studio", tmp_path / "out")
     path = tmp_path / "out" / "tasks.json"
     tasks = json.loads(path.read_text())
@@ -236,7 +236,9 @@ def test_what_was_done_in_label_studio_comes_back(make: Make, squares: ToyProjec
     assert (added.id, added.candidates, added.annotator) == ("s2", ("right",), "eve@example.org")
     other = make(SQUARES, labels={"initial": 0, "holdout": 0}).bring()
     assert take(other, path).labels == 5
-    assert [(row.id, row.candidates) for row in said(other)] == [(row.id, row.candidates) for row in said(squares)]
+    assert [(row.item, row.label.candidates) for row in said(other)] == [
+        (row.item, row.label.candidates) for row in said(squares)
+    ]
 
 
 def test_vectors_are_no_images(blobs: ToyProject, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.engine import ToyProject
 from support.import_export import CLASSES, FORMATS, IDS, ODD, Make, copied, give, registry, said, say, take, written
 
-from nextlabel.store.history import SaidLabel
+from nextlabel.store.labels import Label, LabelEvent
 
 NAMES = st.sampled_from(["a,b", "=1+1", "@x", '"', "two\nlines", "a\r\nb", "ann@example.org", "İ", " ", "-", "a|b"])
 TEXTS = NAMES | st.text(
@@ -23,7 +23,7 @@ TIMES = st.floats(0, 4e9) | st.integers(0, 10**9).map(float)
 
 
 @st.composite
-def histories(draw: Any, classes: tuple[str, ...]) -> list[SaidLabel]:
+def histories(draw: Any, classes: tuple[str, ...]) -> list[LabelEvent]:
     """Labels that people could have given one after the other."""
     annotators = draw(st.lists(TEXTS, min_size=1, max_size=3, unique=True))
     standing: set[tuple[str, int]] = set()
@@ -33,14 +33,15 @@ def histories(draw: Any, classes: tuple[str, ...]) -> list[SaidLabel]:
         kinds = ["candidates" if classes else "value"] * 3 + ["skip"]
         kind = draw(st.sampled_from(kinds + ["retract"] * ((who, position) in standing)))
         (standing.discard if kind == "retract" else standing.add)((who, position))
-        sets = value = None
         if kind == "candidates":
             chosen = draw(st.sets(st.sampled_from(classes), min_size=1, max_size=len(classes)))
-            sets = tuple(name for name in classes if name in chosen)
+            label = Label(candidates=tuple(name for name in classes if name in chosen))
         elif kind == "value":
-            value = draw(st.floats(allow_nan=False, allow_infinity=False))
+            label = Label(value=draw(st.floats(allow_nan=False, allow_infinity=False)))
+        else:
+            label = Label(skip=kind == "skip", retract=kind == "retract")
         key = draw(st.none() | TEXTS)
-        rows.append(SaidLabel(position, who, kind, sets, value, draw(TIMES), key))
+        rows.append(LabelEvent(IDS[position], who, label, draw(TIMES), key))
         if draw(st.booleans()) and kind != "retract":
             rows.append(rows[-1])  # sent twice in one request
     return rows
@@ -59,7 +60,7 @@ def test_a_history_comes_back_whole(make: Make, tmp_path: Path, kind: str, class
 
     @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(histories(classes))
-    def travels(rows: list[SaidLabel]) -> None:
+    def travels(rows: list[LabelEvent]) -> None:
         here, there = (copied(empty, tmp_path / f"home-{next(number)}") for _ in range(2))
         say(here, *rows)
         out = [tmp_path / f"{next(number)}.{kind}" for _ in range(3)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import Any
@@ -12,10 +12,11 @@ from nextlabel.engine.engine import Engine
 from nextlabel.engine.jobs.run_job import run_job
 from nextlabel.engine.plugins.registry import Candidate
 from nextlabel.engine.project import Project
-from nextlabel.engine.records import Job, LabelInput, QueryAnswer
+from nextlabel.engine.records import Job, QueryAnswer
 from nextlabel.engine.services import Services
 from nextlabel.engine.simulation.simulate import train_here
 from nextlabel.store import jobs
+from nextlabel.store.labels import Label
 
 MODULES = (
     *(f"nextlabel_plugins.{role}" for role in ("strategies", "learners", "datasets", "projects")),
@@ -78,6 +79,9 @@ class ToyProject:
         assert [job.state for job in self.work()] == ["succeeded"]
         return self
 
+    def add_images(self, blobs: Sequence[bytes]) -> list[str]:
+        return [added.id for added in self.project.items.add(blobs)]
+
     def train(self) -> ToyProject:
         train_here(self.services, self.project)
         return self
@@ -91,11 +95,11 @@ class ToyProject:
 
     def answer(self, query: QueryAnswer, annotator: str) -> None:
         """Label all of a query right."""
-        self.project.submit(annotator, [full(item.id, self.truth(item.id)) for item in query.items])
+        self.project.labels.submit(annotator, [full(item.id, self.truth(item.id)) for item in query.items])
 
 
-def full(identity: str, *classes: str) -> LabelInput:
-    return LabelInput(identity, candidates=classes)
+def full(identity: str, *classes: str) -> tuple[str, Label]:
+    return (identity, Label(candidates=classes))
 
 
 def ids(query: QueryAnswer) -> list[str]:

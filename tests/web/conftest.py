@@ -29,7 +29,7 @@ plugin = "digits"
 [learner]
 plugin = "cnn"
 epochs = 1
-steps = 60
+min_steps = 60
 [strategy]
 plugin = "margin"
 [labels]

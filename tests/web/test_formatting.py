@@ -9,7 +9,8 @@ import pytest
 from nextlabel.engine.predict.preview import Look
 from nextlabel.engine.predict.uncertainty import Doubt
 from nextlabel.engine.progress.progress_records import Interval, Point
-from nextlabel.engine.records import HistoryRow, ItemDetail, ItemSummary, Voice
+from nextlabel.engine.records import ItemDetail, ItemSummary
+from nextlabel.store.labels import Label
 from nextlabel.web import formatting
 
 ITEM = ItemSummary("7", "open", False, None, None, None)
@@ -17,8 +18,9 @@ POINT = Point("r3", 3, "live", 1200, 0.9571, Interval(0.93, 0.975), None, 359, "
 
 
 def detail(*label_sets, candidates=None, agreed=None, **more):
-    voices = tuple(Voice(name, names, None) for name, names in zip(("ann", "bob", "cleo"), label_sets, strict=False))
-    return ItemDetail(replace(ITEM, candidates=candidates), voices, more.get("history", ()), None, agreed)
+    labels = [Label(candidates=names, skip=names is None) for names in label_sets]
+    current = dict(zip(("ann", "bob", "cleo"), labels, strict=False))
+    return ItemDetail(replace(ITEM, candidates=candidates), current, more.get("history", ()), None, agreed)
 
 
 def without_breaks(text):
@@ -67,8 +69,8 @@ def test_resolved_label_and_its_resolution(item, label, resolution):
 
 
 def test_values_are_averaged():
-    voices = (Voice("ann", None, 1.0), Voice("bob", None, 2.0))
-    item = ItemDetail(replace(ITEM, value=1.5), voices, (), None)
+    current = {"ann": Label(value=1.0), "bob": Label(value=2.0)}
+    item = ItemDetail(replace(ITEM, value=1.5), current, (), None)
     assert formatting.label_text(item) == "1.5"
     assert formatting.resolution_text(item) == "The mean of the values of 2 annotators."
 
@@ -80,9 +82,8 @@ def test_large_and_exact_values_are_complete():
 
 
 def test_events_of_the_history():
-    row = HistoryRow("7", "ann", 0.0, None)
-    contents = ({"candidates": ("a", "b")}, {"value": 2.5}, {"skip": True}, {"retract": True})
-    texts = [formatting.event_text(replace(row, **content)) for content in contents]
+    labels = [Label(candidates=("a", "b")), Label(value=2.5), Label(skip=True), Label(retract=True)]
+    texts = [formatting.event_text(label) for label in labels]
     assert texts == ["a or b", "2.5", "skipped", "retracted"]
 
 

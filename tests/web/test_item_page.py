@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from nextlabel.engine.records import ItemDetail, ItemSummary, Voice
+from nextlabel.engine.records import ItemDetail, ItemSummary
+from nextlabel.store.labels import Label
 from nextlabel.web.pages.item_page import _current_label, _number
 
 PAGE = "/projects/digits/pool/"
@@ -208,7 +209,7 @@ def test_filter_by_an_annotator_who_retracted_every_label(client):
 @pytest.mark.parametrize(("value", "shown"), [(1.23456789012, "1.23456789012"), (-0.5, "-0.5"), (12.0, "12")])
 def test_the_form_shows_every_digit_of_a_value(value, shown):
     summary = ItemSummary("0", "labelled", False, None, None, value)
-    detail = ItemDetail(summary, (Voice("eva", None, value),), (), None, None)
+    detail = ItemDetail(summary, {"eva": Label(value=value)}, (), None, None)
     assert _current_label(detail, "eva").value == shown
     assert _number(shown) == value
 

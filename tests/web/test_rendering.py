@@ -14,7 +14,6 @@ from nextlabel.engine.browse.filters import Counts
 from nextlabel.engine.browse.gallery import GalleryPage, Neighbours, Shown
 from nextlabel.engine.records import (
     Checkpoint,
-    HistoryRow,
     ItemDetail,
     ItemSummary,
     Job,
@@ -23,16 +22,16 @@ from nextlabel.engine.records import (
     ProjectStatus,
     QueryAnswer,
     QueryItem,
-    Voice,
 )
 from nextlabel.engine.settings import Settings
+from nextlabel.store.labels import Label, LabelEvent
 
 STATUS = ProjectStatus(
     name="sine", title="Sine <wave>", task="regression", classes=(), kind="vector", items=200, labelled=5, open=195,
     live="r1", metrics={"rmse": math.nan}, stop={}, reached=False, training=None, missing=None,
 )  # fmt: skip
 ITEM = ItemSummary("a b/ü", "labelled", False, None, None, 1.5)
-ROW = HistoryRow("a b/ü", "ann", 1.25, None, value=1.5)
+ROW = LabelEvent("a b/ü", "ann", Label(value=1.5), 1.25)
 
 
 class FakeGallery:
@@ -46,9 +45,14 @@ class FakeGallery:
 
 @dataclass
 class FakeProject:
+    """A regression project that is also its own parts: queries, labels, items and models."""
+
     status_now: ProjectStatus = STATUS
     pages_read: int = 0
     config: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(name="sine"))
+
+    def __post_init__(self):
+        self.queries = self.labels = self.items = self.models = self
 
     def status(self):
         return self.status_now
@@ -59,12 +63,12 @@ class FakeProject:
     def predict_ids(self, ids):
         return Predictions("sine", "r1", tuple(Prediction(mean=1.0) for _ in ids))
 
-    def query(self, size, strategy, annotator):
+    def create(self, size, strategy, annotator):
         items = (QueryItem("a b/ü", math.inf, None, "control"),)
         return QueryAnswer("sine", "sine-1", "largest-std", {}, None, 7, items, 1, 0)
 
-    def item(self, item_id):
-        return ItemDetail(ITEM, (Voice("ann", None, 1.5),), (ROW,), None)
+    def get(self, item_id):
+        return ItemDetail(ITEM, {"ann": Label(value=1.5)}, (ROW,), None)
 
     def gallery(self):
         return FakeGallery()
@@ -75,7 +79,7 @@ class FakeProject:
     def history(self):
         for number in range(5000):
             self.pages_read = number + 1
-            yield replace(ROW, id=str(number))
+            yield replace(ROW, item=str(number))
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Learners: one file each."""
+"""Built-in learners, one file each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HERE = "nextlabel_plugins.learners"
 
 @hookimpl
 def nextlabel_learners() -> Iterator[LearnerPlugin]:
-    """Offer the learners in the box."""
+    """Yield the built-in learners."""
     yield LearnerPlugin(
         "cnn",
         "a small convolutional network trained from scratch on candidate sets",
@@ -22,7 +22,7 @@ def nextlabel_learners() -> Iterator[LearnerPlugin]:
     )
     yield LearnerPlugin(
         "proden",
-        "progressive identification of the true label among candidates, with networks small and large",
+        "PRODEN: identifies the true label among the candidates during training, with small and large networks",
         f"{HERE}.proden:Proden",
         ProdenParameters,
     )

@@ -1,4 +1,4 @@
-"""Query strategies: one file each."""
+"""Built-in query strategies, one file each."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ HERE = "nextlabel_plugins.strategies"
 
 @hookimpl
 def nextlabel_strategies() -> Iterator[StrategyPlugin]:
-    """Offer the strategies in the box."""
-    yield StrategyPlugin("random", "any open item, each as likely as the others", f"{HERE}.random:Random")
+    """Yield the built-in strategies."""
+    yield StrategyPlugin("random", "all open items with equal probability", f"{HERE}.random:Random")
     yield StrategyPlugin(
         "least-confidence",
-        "the items whose most probable class is least probable",
+        "items with the lowest probability of the most probable class",
         f"{HERE}.least_confidence:LeastConfidence",
         needs=("probabilities",),
     )
     yield StrategyPlugin(
         "margin",
-        "the items whose two most probable classes are closest",
+        "items with the smallest gap between the two most probable classes",
         f"{HERE}.margin:Margin",
         needs=("probabilities",),
     )
     yield StrategyPlugin(
         "entropy",
-        "the items whose probabilities are spread widest",
+        "items with the highest entropy of the probabilities",
         f"{HERE}.entropy:Entropy",
         needs=("probabilities",),
     )

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from nextlabel.cli.options import as_json, imported, opened, project_name, with_settings
+from nextlabel.cli.options import as_json, imported_project, open_engine, project_name, with_settings
 from nextlabel.cli.output import Screen, metrics_line
 from nextlabel.engine.evaluation.evaluate import evaluate
 from nextlabel.engine.settings import Settings
@@ -26,8 +26,8 @@ def command(settings: Settings, name: str, as_json: bool) -> None:
     through its ONNX form where it has one, else through the model's own class.
     """
     screen = Screen(as_json)
-    with opened(settings) as engine:
-        imported(engine, name)
+    with open_engine(settings) as engine:
+        imported_project(engine, name)
         with screen.progress(f"evaluating {name}") as advance:
             found = evaluate(engine.services, name, lambda share: advance(share, ""))
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import click
 
 from nextlabel.cli.listen_socket import address
-from nextlabel.cli.options import as_json, imported, opened, project_name, with_settings
+from nextlabel.cli.options import as_json, imported_project, open_engine, project_name, with_settings
 from nextlabel.cli.output import Screen
 from nextlabel.engine.engine import Engine
 from nextlabel.engine.settings import Settings
@@ -65,11 +65,11 @@ def command(
     place = f"/data/local-files/?d={quote(out.name)}/" if copy else f"{address(settings.host, settings.port)}/"
     asked = Asked(kind, resolved, everything, predicted, copy, prefix or place, checkpoint, force)
     screen = Screen(as_json)
-    with opened(settings) as engine:
+    with open_engine(settings) as engine:
         if out == STDOUT:
             done = _print(engine, name, asked)
         else:
-            project = imported(engine, name) if kind != "onnx" else engine.project(name)
+            project = imported_project(engine, name) if kind != "onnx" else engine.project(name)
             with screen.progress(f"exporting {name}") as advance:
                 done = export(engine.services, project, asked, out, advance)
     if not as_json:
@@ -100,7 +100,7 @@ def _check(
 
 def _print(engine: Engine, name: str, asked: Asked) -> Exported:
     done = Exported(asked.format)
-    for piece in lines(engine.services, imported(engine, name), asked, done, lambda *_: None):
+    for piece in lines(engine.services, imported_project(engine, name), asked, done, lambda *_: None):
         sys.stdout.buffer.write(piece.encode())
     sys.stdout.buffer.flush()
     return done

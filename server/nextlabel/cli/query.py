@@ -8,12 +8,12 @@ from urllib.parse import quote
 import click
 from rich.console import Console
 
-from nextlabel.cli.options import as_json, imported, opened, project_name, with_settings
+from nextlabel.cli.options import as_json, imported_project, open_engine, project_name, with_settings
 from nextlabel.cli.output import Screen, table
 from nextlabel.engine.project import Project
 from nextlabel.engine.records import QueryAnswer
 from nextlabel.engine.settings import Settings
-from nextlabel.web.schemas.label_responses import QueryItemReply, QueryReply, SuggestionReply
+from nextlabel.web.schemas.query_schemas import QueryItemReply, QueryReply, SuggestionReply
 
 
 @click.command("query")
@@ -34,9 +34,9 @@ def command(
     as_json: bool,
 ) -> None:
     """Ask which items of PROJECT to label next."""
-    with opened(settings) as engine:
-        project = imported(engine, name)
-        found = project.replay(replay) if replay else project.query(size, strategy, annotator)
+    with open_engine(settings) as engine:
+        project = imported_project(engine, name)
+        found = project.queries.replay(replay) if replay else project.queries.create(size, strategy, annotator)
         answer = reply(found, _addresses(project))
     Screen(as_json).answer(answer, lambda console: _show(console, found))
 

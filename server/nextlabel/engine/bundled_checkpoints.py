@@ -17,14 +17,15 @@ from nextlabel.contracts.errors import Gone, Unprocessable
 from nextlabel.contracts.interfaces import ImageInput
 from nextlabel.engine.checkpoints.serialization import drawn, model_input
 from nextlabel.engine.pool_files import write_pool
-from nextlabel.engine.process import file_lock
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.scheduling import queue_scoring
 from nextlabel.engine.services import Services
 from nextlabel.engine.settings import Settings
 from nextlabel.store import checkpoints, items, projects
+from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoint_files import CARD, read_card
 from nextlabel.store.checkpoints import CheckpointRow
+from nextlabel.store.file_lock import file_lock
 from nextlabel.store.projects import ProjectRow
 
 _NAME = re.compile(r"(?!r[0-9]+$)[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -180,5 +181,5 @@ def _write_empty_pool(services: Services, one: BundledCheckpoint) -> None:
         content = Files([], spec.channels)
     else:
         content = VectorItems(np.empty((0, spec.dimensions), np.float32))
-    with services.home.new_directory(folder) as partial:
+    with new_folder(folder) as partial:
         write_pool(partial, Contents(ids=[], content=content, classes=tuple(one.card["classes"])))

@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from nextlabel.engine.browse.item_views import history_row
 from nextlabel.import_export.formats.jsonl import content, entry
 from nextlabel.import_export.importing.import_rows import Entry, Fault, Found, shortly
-from nextlabel.store.labels import LabelRow
+from nextlabel.store.labels import StoredLabel
 
 NAME = "nextlabel"
 VALUE = "value"
 """What a class is called where labels are values."""
 
 
-def keep(identity: str, rows: Sequence[LabelRow]) -> dict[str, Any]:
+def keep(identity: str, rows: Sequence[StoredLabel]) -> dict[str, Any]:
     """Return an item's history as it is written."""
     return {"id": identity, "history": [_said(row) for row in rows]}
 
@@ -55,6 +54,6 @@ def classes(value: dict[str, Any]) -> set[str]:
     return {name for names in standing.values() for name in names}
 
 
-def _said(row: LabelRow) -> dict[str, Any]:
-    said = history_row(row)
-    return {"n": row.id, "annotator": said.annotator, **content(said), "time": said.time, "key": said.key}
+def _said(row: StoredLabel) -> dict[str, Any]:
+    event = row.event
+    return {"n": row.id, "annotator": event.annotator, **content(event.label), "time": event.time, "key": event.key}

@@ -10,8 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, Generic, TypeVar
 
-from nextlabel.import_export.importing.import_rows import Entry, Said
-from nextlabel.store.history import SaidLabel
+from nextlabel.import_export.importing.import_rows import Entry, Said, SaidLabel
 
 R = TypeVar("R")
 _LAST = 1 << 62

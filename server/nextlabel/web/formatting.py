@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from nextlabel.engine.predict.preview import Look
 from nextlabel.engine.predict.uncertainty import Doubt
 from nextlabel.engine.progress.progress_records import Interval, Point
-from nextlabel.engine.records import HistoryRow, ItemDetail, ItemSummary
+from nextlabel.engine.records import ItemDetail, ItemSummary
+from nextlabel.store.labels import Label
 
 CROP_NOTE_BELOW = 0.65
 """The crop is mentioned if the model sees less than this share of an image, as it does if one side is over 1.5 times
@@ -98,27 +99,27 @@ def label_summary(item: ItemSummary) -> str:
 
 def resolution_text(detail: ItemDetail) -> str:
     """Return how the annotators' labels of an item were combined into one."""
-    labels = [voice for voice in detail.voices if voice.candidates is not None or voice.value is not None]
+    labels = {name: label for name, label in detail.current_labels.items() if not label.skip}
     if not labels:
         return "It has no label now; see the history." if detail.history else "It has no label yet."
     if len(labels) == 1:
-        return f"Labelled by {labels[0].annotator}."
+        return f"Labelled by {next(iter(labels))}."
     if detail.agreed is None:
         return f"The mean of the values of {len(labels)} annotators."
-    if len({label.candidates for label in labels}) == 1:
+    if len({label.candidates for label in labels.values()}) == 1:
         return f"All {len(labels)} annotators agree."
     if detail.agreed:
         return f"The classes that {len(labels)} annotators have in common: the intersection of their labels."
     return f"{len(labels)} annotators disagree: they have no class in common, so this is the union of their labels."
 
 
-def event_text(row: HistoryRow) -> str:
-    """Return the content of one label in the history."""
-    if row.candidates is not None:
-        return join_or(row.candidates)
-    if row.value is not None:
-        return exact_number(row.value)
-    return "skipped" if row.skip else "retracted"
+def event_text(label: Label) -> str:
+    """Return the content of a label in the history."""
+    if label.candidates is not None:
+        return join_or(label.candidates)
+    if label.value is not None:
+        return exact_number(label.value)
+    return "skipped" if label.skip else "retracted"
 
 
 def uncertainty_text(doubt: Doubt | None) -> str:

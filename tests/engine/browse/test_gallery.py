@@ -9,28 +9,28 @@ from support.engine import SQUARES, WAVE, ToyProject, full
 
 from nextlabel.contracts.errors import NotFound
 from nextlabel.engine.browse.filters import Filter
-from nextlabel.engine.records import LabelInput
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 
 
 def found(project: ToyProject, wanted: Filter, limit: int = 100) -> list[str]:
-    return [shown.item.id for shown in project.project.gallery().page(wanted, limit).items]
+    return [shown.item.id for shown in project.project.items.gallery().page(wanted, limit).items]
 
 
 @pytest.fixture
 def said(blobs: ToyProject) -> tuple[ToyProject, list[str]]:
     """Of the first open items: a full label, a partial one, a skip, a dispute."""
-    ids = [item.id for item in blobs.project.items("open", limit=6).items]
-    blobs.project.submit("ann", [full(ids[0], "red"), full(ids[1], "red", "blue"), LabelInput(ids[2], skip=True)])
-    blobs.project.submit("ann", [full(ids[3], "red")])
-    blobs.project.submit("bob", [full(ids[3], "blue")])
+    ids = [item.id for item in blobs.project.items.page("open", limit=6).items]
+    blobs.project.labels.submit("ann", [full(ids[0], "red"), full(ids[1], "red", "blue"), (ids[2], Label(skip=True))])
+    blobs.project.labels.submit("ann", [full(ids[3], "red")])
+    blobs.project.labels.submit("bob", [full(ids[3], "blue")])
     return blobs, ids
 
 
 def test_counts_are_of_what_each_choice_would_show(said: tuple[ToyProject, list[str]]) -> None:
     project, ids = said
-    gallery = project.project.gallery()
+    gallery = project.project.items.gallery()
     for wanted in (
         Filter(),
         Filter(named="red"),
@@ -61,7 +61,7 @@ def test_an_item_nobody_spoke_of_holds_no_class(said: tuple[ToyProject, list[str
 
 
 def test_what_names_nothing(blobs: ToyProject) -> None:
-    gallery = blobs.project.gallery()
+    gallery = blobs.project.items.gallery()
     for wanted in (Filter(named="mauve"), Filter(guess="mauve"), Filter(annotator="nobody")):
         with pytest.raises(NotFound, match="is called"):
             gallery.page(wanted, 1)
@@ -72,15 +72,15 @@ def test_what_names_nothing(blobs: ToyProject) -> None:
 
 
 def test_guesses_are_those_of_the_live_model(blobs: ToyProject) -> None:
-    gallery = blobs.project.gallery()
+    gallery = blobs.project.items.gallery()
     assert gallery.page(Filter(guess="red"), 10).total == 0  # there is no model yet
     assert all(shown.guess is None for shown in gallery.page(Filter(), 10).items)
     blobs.train()
-    gallery = blobs.project.gallery()
+    gallery = blobs.project.items.gallery()
     by_class = {name: found(blobs, Filter(guess=name)) for name in blobs.project.status().classes}
     assert sum(map(len, by_class.values())) == 60
     for name, ids in by_class.items():
-        for prediction in blobs.project.predict_ids(ids).predictions if ids else ():
+        for prediction in blobs.project.models.predict_ids(ids).predictions if ids else ():
             assert prediction.label == name
     for shown in gallery.page(Filter(differs=True), 100).items:
         assert shown.guess is not None
@@ -90,7 +90,7 @@ def test_guesses_are_those_of_the_live_model(blobs: ToyProject) -> None:
 
 def test_neighbours_agree_with_the_pages(said: tuple[ToyProject, list[str]]) -> None:
     project, _ = said
-    gallery = project.project.gallery()
+    gallery = project.project.items.gallery()
     for newest in (False, True):
         ids = [shown.item.id for shown in gallery.page(Filter(state="open"), 100, newest=newest).items]
         for number, identity in enumerate(ids):
@@ -101,7 +101,7 @@ def test_neighbours_agree_with_the_pages(said: tuple[ToyProject, list[str]]) -> 
 
 
 def test_pages_of_every_size_meet(blobs: ToyProject) -> None:
-    gallery = blobs.project.gallery()
+    gallery = blobs.project.items.gallery()
     whole = found(blobs, Filter())
     for limit in (1, 7, 59, 60, 61):
         for newest in (False, True):
@@ -117,19 +117,19 @@ def test_pages_of_every_size_meet(blobs: ToyProject) -> None:
 def test_added_images_are_new_once(make: Make, image: Callable[..., bytes]) -> None:
     project = make(SQUARES).bring()
     one, two = image(1), image(2)
-    first = project.project.upload_images([one, two, one])
+    first = project.project.items.add([one, two, one])
     assert [added.new for added in first] == [True, True, False]
-    assert [added.new for added in project.project.upload_images([two, image(3)])] == [False, True]
+    assert [added.new for added in project.project.items.add([two, image(3)])] == [False, True]
     assert found(project, Filter(search=first[0].id[10:30].upper())) == [first[0].id]
 
 
 def test_a_regression_has_values_and_no_classes(make: Make) -> None:
     project = make(WAVE).bring()
-    page = project.project.gallery().page(Filter(state="labelled"), 10)
+    page = project.project.items.gallery().page(Filter(state="labelled"), 10)
     assert page.total == 3
     assert all(shown.item.value is not None and shown.guess is None for shown in page.items)
     assert page.counts.classes == {}
     assert set(page.counts.states) == {"open", "labelled", "skipped"}
     assert page.counts.annotators == {"dataset": 3}
     with pytest.raises(NotFound, match="is called"):
-        project.project.gallery().page(Filter(named="red"), 10)
+        project.project.items.gallery().page(Filter(named="red"), 10)

@@ -66,7 +66,7 @@ def answers(model: Path, folder: Path) -> list[dict[str, float]]:
 def check(project: ToyProject, model: Path, folder: Path) -> None:
     """Compare them with what `/predict` answers."""
     said = answers(model, folder)
-    expected = [project.project.predict_images([data]).predictions[0].probabilities for data in IMAGES.values()]
+    expected = [project.project.models.predict_images([data]).predictions[0].probabilities for data in IMAGES.values()]
     assert len(said) == len(expected)
     for name, mine, theirs in zip(IMAGES, expected, said, strict=True):
         assert theirs == pytest.approx(mine, abs=1e-3), name

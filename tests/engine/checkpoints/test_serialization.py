@@ -143,7 +143,7 @@ def test_the_live_answers_are_the_models(blobs: ToyProject) -> None:
     """The ONNX form, one row at a time, against the scores of the model itself."""
     blobs.train()
     vectors = blobs.services.pool("toy")._array("pool-vectors")
-    said = blobs.project.predict_vectors(vectors.tolist()).predictions
+    said = blobs.project.models.predict_vectors(vectors.tolist()).predictions
     (scores,) = blobs.services.home.root.glob("scores/toy/*")
     stored = open_scores(scores)["probabilities"]
     for place, prediction in enumerate(said):

@@ -41,11 +41,11 @@ def knowing(make: Make) -> Knowing:
 
 
 def held(project: ToyProject) -> set[str]:
-    return {item.id for item in project.project.items(limit=1000).items if item.holdout}
+    return {item.id for item in project.project.items.page(limit=1000).items if item.holdout}
 
 
 def reasons(project: ToyProject) -> set[str]:
-    return {item.reason for item in project.project.query(100).items}
+    return {item.reason for item in project.project.queries.create(100).items}
 
 
 @pytest.mark.parametrize("known", [0, 2, 4])
@@ -54,10 +54,10 @@ def test_where_too_few_are_known_people_are_asked_for_the_hold_out(knowing: Know
     config = project.project.config
     # the known ones stay: they are all there is to learn from
     assert held(project) == {f"s{n}" for n in range(known, 60) if held_out(config, f"s{n}")}
-    assert {row.id for row in project.project.history()} == {f"s{n}" for n in range(known)}
+    assert {event.item for event in project.project.labels.history()} == {f"s{n}" for n in range(known)}
     assert reasons(project) == {"strategy", "holdout"}
-    project.project.submit("ann", [full(item.id, "left") for item in project.project.query(100).items])
-    newest = project.train().project.checkpoints()[-1]
+    project.project.labels.submit("ann", [full(item.id, "left") for item in project.project.queries.create(100).items])
+    newest = project.train().project.models.checkpoints()[-1]
     assert newest.metrics["holdout"] == len(held(project))
     assert "accuracy" in newest.metrics
 
@@ -93,12 +93,12 @@ def test_images_added_to_a_folder_of_few_labels_are_held_out_too(
     project = make(SQUARES, dataset=table, labels={"initial": 2, "holdout": 0.4}).bring()
     before = held(project)
     assert before == {f"{n}.png" for n in range(30) if held_out(project.project.config, f"{n}.png")}
-    added = project.project.add_images([image(100 + number) for number in range(30)])
+    added = project.add_images([image(100 + number) for number in range(30)])
     assert held(project) - before == {name for name in added if held_out(project.project.config, name)} != set()
 
 
 def test_images_added_where_enough_are_known_are_not(knowing: Knowing, image: Callable[..., bytes]) -> None:
     project = knowing(30, holdout=0.4)
     before = held(project)
-    project.project.add_images([image(100 + number) for number in range(30)])
+    project.add_images([image(100 + number) for number in range(30)])
     assert held(project) == before

@@ -52,7 +52,7 @@ def brought(make: Make, holding: Callable[[Contents], Registry]) -> Callable[...
 
 
 def states(project: ToyProject) -> dict[str, tuple[bool, tuple[str, ...] | None]]:
-    return {item.id: (item.holdout, item.candidates) for item in project.project.items().items}
+    return {item.id: (item.holdout, item.candidates) for item in project.project.items.page().items}
 
 
 def test_it_is_done_once_whoever_asks(make: Make) -> None:
@@ -89,12 +89,12 @@ def test_first_labels_are_right_and_outside_the_hold_out(blobs: ToyProject) -> N
     labelled = {name: found for name, found in states(blobs).items() if found[1] is not None}
     assert len(labelled) == 6
     assert all(not held and sets == (blobs.truth(name),) for name, (held, sets) in labelled.items())
-    assert {row.annotator for row in blobs.project.history()} == {"dataset"}
+    assert {row.annotator for row in blobs.project.labels.history()} == {"dataset"}
 
 
 def test_more_first_labels_than_there_are(make: Make) -> None:
     project = make(labels={"initial": 49})
-    project.project.train()
+    project.project.training.start()
     (job,) = project.work()
     assert job.state == "failed"
     assert "initial = 49, and the data set knows only 48 labels outside the hold-out" in str(job.error)
@@ -149,12 +149,12 @@ def test_files_stay_where_they_are(make: Make, tmp_path: Path, image: Callable[[
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(image(number))
     project = make(SQUARES, dataset={"plugin": "folder", "path": str(folder)}, labels={"initial": 0}).bring()
-    assert {item.id: item.media_type for item in project.project.items().items} == {
+    assert {item.id: item.media_type for item in project.project.items.page().items} == {
         "cat/1.png": "image/png",
         "cat/2.jpg": "image/jpeg",
         "dog/3.webp": "image/webp",
     }
-    assert project.project.image("cat/1.png") == (image(0), "image/png")
+    assert project.project.items.image("cat/1.png") == (image(0), "image/png")
     assert project.project.status().classes == ("cat", "dog")
     assert not list(project.services.home.pool("toy").glob("*pixels*"))
 
@@ -181,7 +181,7 @@ def test_contents_that_do_not_fit_together_are_refused(
     make: Make, holding: Callable[[Contents], Registry], changes: dict[str, Any], reason: str
 ) -> None:
     project = make(dataset={"plugin": "toy-missing"}, labels={"initial": 0}, plugins=holding(replace(GOOD, **changes)))
-    project.project.train()
+    project.project.training.start()
     (job,) = project.work()
     assert job.state == "failed"
     assert str(job.error).startswith("data set 'toy-missing': ")
@@ -202,11 +202,11 @@ def test_what_a_dead_import_left_is_overwritten(make: Make) -> None:
 def test_a_data_set_that_is_missing_says_so(make: Make) -> None:
     project = make(dataset={"plugin": "toy-missing"}, labels={"initial": 0})
     with pytest.raises(NotReady, match="has not been read yet"):
-        project.project.items()
+        project.project.items.page()
     assert [job.state for job in project.work()] == ["failed"]
     assert project.project.status().missing == "toy-missing is not on this machine; get it from nowhere"
     with pytest.raises(NotReady, match="toy-missing is not on this machine"):
-        project.project.items()
+        project.project.items.page()
     assert project.work() == []
 
 
@@ -236,7 +236,7 @@ def test_a_folder_of_nothing_that_can_be_read_says_so(make: Make, tmp_path: Path
         (folder / name).parent.mkdir(parents=True)
         (folder / name).write_text("a shopping list")
     project = make(SQUARES, dataset={"plugin": "folder", "path": str(folder)}, labels={"initial": 0})
-    project.project.train()
+    project.project.training.start()
     (job,) = project.work()
     assert job.state == "failed"
     assert str(job.error).startswith("project 'toy' has no image: 2 of 2 images cannot be read and are left out: ")

@@ -7,7 +7,7 @@ import pytest
 from support.engine import SQUARES
 from support.toy_learners import Linear
 
-from nextlabel.cli.follow_training import train
+from nextlabel.cli.train import train
 from nextlabel.contracts import ImageInput
 from nextlabel.contracts.errors import NotReady
 from nextlabel.engine.checkpoints.serialization import read_model
@@ -75,7 +75,7 @@ def test_the_test_split(engine):
 def test_it_is_the_onnx_form_that_is_measured(make):
     project = make(SQUARES).bring().train()
     before = evaluate(project.services, "toy", ignore)
-    stored = project.project.checkpoints()[0].metrics
+    stored = project.project.models.checkpoints()[0].metrics
     assert (before.split, before.items, before.form, before.metrics["accuracy"]) == ("holdout", 6, "onnx", 1)
     assert before.metrics == {name: pytest.approx(stored[name], abs=1e-4) for name in ("accuracy", "loss")}
     folder = project.services.home.checkpoint("toy", "r1")
@@ -88,7 +88,7 @@ def test_it_is_the_onnx_form_that_is_measured(make):
 def test_a_model_of_its_pool_is_measured_by_its_scores(make):
     project = make(name="tiny", dataset={"plugin": "tiny-moons"}, learner={"plugin": "tiny-spreading"}).bring().train()
     found = evaluate(project.services, "tiny", ignore)
-    stored = project.project.checkpoints()[0].metrics
+    stored = project.project.models.checkpoints()[0].metrics
     assert (found.split, found.form) == ("holdout", "model")
     assert found.metrics == {name: stored[name] for name in ("accuracy", "loss")}
 

@@ -61,7 +61,7 @@ def test_whatever_decodes_what_was_sent_takes_its_turn(
     make: Callable[..., ToyProject], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = make(SQUARES).bring().train()
-    (item,) = project.project.add_images([SMALL])
+    (item,) = project.add_images([SMALL])
     taken = [False]
 
     @contextmanager
@@ -75,9 +75,9 @@ def test_whatever_decodes_what_was_sent_takes_its_turn(
     monkeypatch.setattr(Room, "for_all", noted)
     monkeypatch.setattr(decoding, "_load", lambda kind, image: seen.append(taken[0]) or load(kind, image))
     other = saved(smooth(60, 60))
-    project.project.predict_images([other])
-    project.project.look(other)
-    project.project.add_images([other])
-    project.project.thumbnail(item, 160).make()
-    project.project.predict_ids([item])
+    project.project.models.predict_images([other])
+    project.project.models.preview(other)
+    project.add_images([other])
+    project.project.items.thumbnail(item, 160).make()
+    project.project.models.predict_ids([item])
     assert seen == [True] * 5

@@ -19,20 +19,20 @@ Make = Callable[..., ToyProject]
 
 def test_a_cancelled_training_leaves_nothing_visible(meddled: Callable[..., Any]) -> None:
     project, happens = meddled()
-    number = project.project.train()
+    number = project.project.training.start()
     happens.append(lambda: project.engine.cancel(number) and None)
     (job,) = project.work()
     assert job.state == "cancelled"
-    assert (project.project.checkpoints(), folders(project)) == ([], set())
+    assert (project.project.models.checkpoints(), folders(project)) == ([], set())
     project.train()
-    assert [found.checkpoint for found in project.project.checkpoints()] == ["r1"]
+    assert [found.checkpoint for found in project.project.models.checkpoints()] == ["r1"]
 
 
 @pytest.mark.parametrize("ended", ["cancelled", "interrupted"])
 def test_a_training_taken_for_dead_leaves_nothing_visible(meddled: Callable[..., Any], ended: Any) -> None:
     """It lost its row between its last report and its end: the fence holds."""
     project, happens = meddled()
-    number = project.project.train()
+    number = project.project.training.start()
 
     def take() -> None:
         with project.services.database.write() as connection:
@@ -40,7 +40,7 @@ def test_a_training_taken_for_dead_leaves_nothing_visible(meddled: Callable[...,
 
     happens.append(take)
     assert [job.state for job in project.work()] == [ended]
-    assert (project.project.checkpoints(), folders(project)) == ([], set())
+    assert (project.project.models.checkpoints(), folders(project)) == ([], set())
 
 
 def test_what_a_killed_job_wrote_is_in_nobodys_way(blobs: ToyProject) -> None:
@@ -49,7 +49,7 @@ def test_what_a_killed_job_wrote_is_in_nobodys_way(blobs: ToyProject) -> None:
     left.mkdir(parents=True)
     (left / "card.json").write_text("{}")
     blobs.train()
-    assert [found.checkpoint for found in blobs.project.checkpoints()] == ["r1"]
+    assert [found.checkpoint for found in blobs.project.models.checkpoints()] == ["r1"]
     assert (left / "weights.safetensors").exists()
     stale = blobs.services.home.scores("toy", "r9-9")
     stale.mkdir(parents=True)
@@ -61,25 +61,25 @@ def test_items_that_came_during_a_training_are_scored_after_it(
     meddled: Callable[..., Any], image: Callable[[int], bytes]
 ) -> None:
     project, happens = meddled()
-    happens.append(lambda: project.project.add_images([image(1)]) and None)
-    project.project.train()
+    happens.append(lambda: project.add_images([image(1)]) and None)
+    project.project.training.start()
     done = project.work()
     assert [(job.kind, job.state) for job in done] == [("train", "succeeded"), ("score", "succeeded")]
-    assert project.project.query(100, "random").remaining == 24 - 6 + 1
+    assert project.project.queries.create(100, "random").remaining == 24 - 6 + 1
 
 
 def test_one_training_at_a_time(blobs: ToyProject) -> None:
-    number = blobs.project.train()
+    number = blobs.project.training.start()
     with pytest.raises(Conflict, match=f"job {number} is queued"):
-        blobs.project.train()
+        blobs.project.training.start()
 
 
 def test_a_job_that_is_not_ours_any_more_says_nothing(blobs: ToyProject) -> None:
-    number = blobs.project.train()
+    number = blobs.project.training.start()
     with blobs.services.database.write() as connection:
         job = jobs.claim(connection, "one", ("train",), time.time())
         assert job is not None
         jobs.interrupt_orphans(connection, "two", time.time())
     run_job(blobs.services, job)
     assert blobs.engine.job(number).state == "interrupted"
-    assert blobs.project.checkpoints() == []
+    assert blobs.project.models.checkpoints() == []

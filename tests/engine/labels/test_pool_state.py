@@ -10,8 +10,8 @@ import pytest
 from support.engine import ToyProject, full
 
 from nextlabel.engine.labels.pool_state import PoolState
-from nextlabel.engine.records import LabelInput
 from nextlabel.store import labels
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 
@@ -33,7 +33,7 @@ def test_it_is_caught_up_page_by_page(make: Make, monkeypatch: pytest.MonkeyPatc
 
 
 def test_it_stops_at_a_label(blobs: ToyProject) -> None:
-    blobs.answer(blobs.project.query(4, None, "ann"), "ann")
+    blobs.answer(blobs.project.queries.create(4, None, "ann"), "ann")
     assert state_of(blobs).labels.last == 10
     state = state_of(blobs, until=8)
     assert state.labels.last == 8
@@ -56,7 +56,7 @@ def test_a_failed_catch_up_is_made_good(blobs: ToyProject, monkeypatch: pytest.M
 
 def test_training_targets_hide_the_hold_out(make: Make) -> None:
     project = make(dataset={"known": False}, labels={"initial": 0, "holdout": 0.4}).bring()
-    project.project.submit("ann", [full(f"p{place}", "red") for place in range(60)])
+    project.project.labels.submit("ann", [full(f"p{place}", "red") for place in range(60)])
     state = state_of(project)
     targets = state.training_targets()
     assert (targets.labelled == ~state.holdout).all()
@@ -69,8 +69,8 @@ def test_training_targets_hide_the_hold_out(make: Make) -> None:
 def test_only_full_labels_are_the_truth_of_the_hold_out(make: Make) -> None:
     project = make(dataset={"known": False}, labels={"initial": 0, "holdout": 0.4}).bring()
     held = np.flatnonzero(state_of(project).holdout)[:3]
-    project.project.submit("ann", [full(f"p{held[0]}", "blue"), full(f"p{held[1]}", "red", "blue")])
-    project.project.submit("ann", [LabelInput(f"p{held[2]}", skip=True)])
+    project.project.labels.submit("ann", [full(f"p{held[0]}", "blue"), full(f"p{held[1]}", "red", "blue")])
+    project.project.labels.submit("ann", [(f"p{held[2]}", Label(skip=True))])
     positions, truth = state_of(project).holdout_truth(None)
     assert (positions.tolist(), truth.tolist()) == ([held[0]], [2])
 
@@ -79,7 +79,7 @@ def test_the_data_sets_truth_comes_before_what_people_say(blobs: ToyProject) -> 
     state = state_of(blobs)
     held = int(np.flatnonzero(state.holdout)[0])
     wrong = next(name for name in ("red", "green") if name != blobs.truth(f"p{held}"))
-    blobs.project.submit("ann", [full(f"p{held}", wrong)])
+    blobs.project.labels.submit("ann", [full(f"p{held}", wrong)])
     positions, truth = state_of(blobs).holdout_truth(blobs.services.pool("toy").truth)
     assert len(positions) == 12
     assert (truth == positions % 3).all()
@@ -93,13 +93,13 @@ def test_readers_and_writers_at_once(make: Make, another: Callable[[ToyProject],
 
     def write(side: ToyProject, name: str) -> None:
         for _ in range(15):
-            side.answer(side.project.query(3, None, name), name)
+            side.answer(side.project.queries.create(3, None, name), name)
 
     def read(side: ToyProject, name: str) -> None:
         for _ in range(40):
-            side.project.items("labelled")
+            side.project.items.page("labelled")
             side.project.status()
-            side.project.item(name)
+            side.project.items.get(name)
 
     def safely(task: Callable[[ToyProject, str], None], side: ToyProject, name: str) -> None:
         try:
@@ -123,7 +123,7 @@ def test_an_older_snapshot_changes_nothing(blobs: ToyProject) -> None:
     label_state = blobs.services.label_state(blobs.services.row("toy"))
     with blobs.services.database.read() as old:
         assert labels.last(old, "toy") == 6
-        blobs.answer(blobs.project.query(1, None, "ann"), "ann")
+        blobs.answer(blobs.project.queries.create(1, None, "ann"), "ann")
         blobs.project.status()
         with label_state.current(old) as state:
             assert state.labels.last == 7

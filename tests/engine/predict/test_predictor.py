@@ -28,24 +28,24 @@ def test_values_come_with_their_deviation() -> None:
 
 def test_items_are_answered_in_the_order_asked(blobs: ToyProject) -> None:
     blobs.train()
-    said = blobs.project.predict_ids(["p2", "p0", "p1", "p2"])
+    said = blobs.project.models.predict_ids(["p2", "p0", "p1", "p2"])
     assert [one.label for one in said.predictions] == ["blue", "red", "green", "blue"]
 
 
 def test_unknown_items_are_named(blobs: ToyProject) -> None:
     blobs.train()
     with pytest.raises(NotFound, match="'toy' has no item 'x', 'y'"):
-        blobs.project.predict_ids(["p1", "x", "y"])
+        blobs.project.models.predict_ids(["p1", "x", "y"])
     with pytest.raises(TooLarge):
-        blobs.project.predict_ids(["p1"] * 65)
+        blobs.project.models.predict_ids(["p1"] * 65)
 
 
 def test_an_upload_is_predicted_before_it_is_scored(make: Make, image: Callable[..., bytes]) -> None:
     project = make(SQUARES).bring().train()
-    (added,) = project.project.add_images([image(1, 9, 9)])
-    before = project.project.predict_ids([added, "s0"])
+    (added,) = project.add_images([image(1, 9, 9)])
+    before = project.project.models.predict_ids([added, "s0"])
     project.work()
-    after = project.project.predict_ids([added, "s0"])
+    after = project.project.models.predict_ids([added, "s0"])
     assert after.predictions[0].label == before.predictions[0].label
     assert after.predictions[0].probability == pytest.approx(before.predictions[0].probability, abs=1e-5)
     assert after.predictions[1] == before.predictions[1]
@@ -53,19 +53,19 @@ def test_an_upload_is_predicted_before_it_is_scored(make: Make, image: Callable[
 
 def test_what_only_scores_can_answer_waits_for_them(make: Make) -> None:
     project = make(settings={"keep_scores": 1}).bring().train().train()
-    project.project.promote("r1")
+    project.project.models.promote("r1")
     project.services.live.__dict__["_known"].clear()
     with pytest.raises(NotReady, match="'p1' has not been scored yet"):
-        project.project.predict_ids(["p1"])
+        project.project.models.predict_ids(["p1"])
     project.work()
-    assert project.project.predict_ids(["p1"]).checkpoint == "r1"
+    assert project.project.models.predict_ids(["p1"]).checkpoint == "r1"
 
 
 def test_regression(make: Make) -> None:
     wave = make(WAVE, name="wave").bring().train()
-    scored = wave.project.predict_ids(["x5"]).predictions[0]
+    scored = wave.project.models.predict_ids(["x5"]).predictions[0]
     vectors = wave.services.pool("wave")._array("pool-vectors")
-    new = wave.project.predict_vectors([vectors[5].tolist()]).predictions[0]
+    new = wave.project.models.predict_vectors([vectors[5].tolist()]).predictions[0]
     assert scored.mean == pytest.approx(new.mean, abs=1e-5)
     assert scored.std == pytest.approx(new.std, abs=1e-5)
     assert scored.label is None

@@ -26,20 +26,20 @@ def opened(data: bytes) -> Image.Image:
 
 @pytest.mark.parametrize(("orientation", "sides"), [(1, (2000, 500)), (3, (2000, 500)), (6, (2000, 500))])
 def test_the_part_that_is_seen_is_told_of_the_image_upright(squares, orientation, sides):
-    look = squares.project.look(stored(smooth(2000, 500), orientation, "JPEG"))
+    look = squares.project.models.preview(stored(smooth(2000, 500), orientation, "JPEG"))
     assert (look.width, look.height) == sides
     assert look.kept == (750, 0, 1250, 500)
     assert look.share == pytest.approx(1 / 4)
-    upright = squares.project.look(stored(smooth(500, 2000), orientation, "JPEG"))
+    upright = squares.project.models.preview(stored(smooth(500, 2000), orientation, "JPEG"))
     assert (upright.width, upright.height) == (500, 2000)
 
 
 def test_the_model_is_shown_what_predict_makes_of_it(squares):
     data = saved(smooth(90, 70))
-    look = squares.project.look(data)
+    look = squares.project.models.preview(data)
     assert look.seen_size == (4, 4)
     np.testing.assert_array_equal(np.asarray(opened(look.seen)), prepare(data, (4, 4), 1)[..., 0])
-    assert look.predictions == squares.project.predict_images([data])
+    assert look.predictions == squares.project.models.predict_images([data])
 
 
 def test_it_is_decoded_once(squares, monkeypatch):
@@ -47,7 +47,7 @@ def test_it_is_decoded_once(squares, monkeypatch):
     monkeypatch.setattr(
         decoding, "_load", lambda kind, image, load=decoding._load: decoded.append(kind) or load(kind, image)
     )
-    squares.project.look(saved(smooth(90, 70), "JPEG"))
+    squares.project.models.preview(saved(smooth(90, 70), "JPEG"))
     assert decoded == ["JPEG"]
 
 
@@ -56,19 +56,19 @@ def test_a_png_may_say_behind_its_pixels_which_way_up_it_is(squares, behind):
     turned = np.asarray(smooth(40, 20))
     lines = b"".join(b"\x00" + line.tobytes() for line in turned)
     chunks = [(b"eXIf", exif_block((0x0112, 3, 1, 6))[6:])] if behind else []
-    look = squares.project.look(png(40, 20, 8, 2, lines, behind=chunks))
+    look = squares.project.models.preview(png(40, 20, 8, 2, lines, behind=chunks))
     assert (look.width, look.height) == ((20, 40) if behind else (40, 20))
     assert look.kept == ((0, 10, 20, 30) if behind else (10, 0, 30, 20))
 
 
 def test_all_of_a_square_image_is_seen(squares):
-    assert squares.project.look(saved(smooth(16, 16))).share == 1
+    assert squares.project.models.preview(saved(smooth(16, 16))).share == 1
 
 
 def test_what_cannot_be_shown(make, squares):
     with pytest.raises(Unsupported):
-        squares.project.look(b"no image")
+        squares.project.models.preview(b"no image")
     with pytest.raises(Unprocessable, match="not images"):
-        make().bring().train().project.look(saved(smooth(4, 4)))
+        make().bring().train().project.models.preview(saved(smooth(4, 4)))
     with pytest.raises(NotReady):
-        make(SQUARES).bring().project.look(saved(smooth(4, 4)))
+        make(SQUARES).bring().project.models.preview(saved(smooth(4, 4)))

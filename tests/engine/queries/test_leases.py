@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 from support.engine import SQUARES, ToyProject, full, ids
 
-from nextlabel.engine.records import LabelInput
 from nextlabel.store import queries
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 
@@ -25,7 +25,7 @@ def test_two_annotators_are_never_handed_the_same_item(make: Make, another: Call
     def person(name: str, side: ToyProject) -> None:
         try:
             for turn in range(250):
-                query = side.project.query(1, "toy-first" if turn % 2 else "random", name)
+                query = side.project.queries.create(1, "toy-first" if turn % 2 else "random", name)
                 handed.append((name, tuple(ids(query))))
                 side.answer(query, name)
         except BaseException as error:
@@ -50,7 +50,7 @@ def test_with_two_answers_each_item_is_handed_to_two_people_once_each(make: Make
     while True:
         before = sum(map(len, seen.values()))
         for name, items in seen.items():
-            query = project.project.query(3, None, name)
+            query = project.project.queries.create(3, None, name)
             items.extend(ids(query))
             project.answer(query, name)
         if before == sum(map(len, seen.values())):
@@ -63,66 +63,66 @@ def test_with_two_answers_each_item_is_handed_to_two_people_once_each(make: Make
 def test_with_two_answers_a_third_is_not_handed_what_two_hold(make: Make) -> None:
     project = make(dataset={"size": 4}, labels={"initial": 0, "holdout": 0.0, "answers": 2}).bring()
     for name in ("ann", "bob"):
-        assert len(ids(project.project.query(4, None, name))) == 4
-    assert ids(project.project.query(4, None, "cleo")) == []
+        assert len(ids(project.project.queries.create(4, None, name))) == 4
+    assert ids(project.project.queries.create(4, None, "cleo")) == []
 
 
 def test_ones_own_leases_come_back_first(blobs: ToyProject) -> None:
-    first = blobs.project.query(3, None, "ann")
-    assert not set(ids(blobs.project.query(100, None, "bob"))) & set(ids(first))
-    again = blobs.project.query(3, None, "ann")
+    first = blobs.project.queries.create(3, None, "ann")
+    assert not set(ids(blobs.project.queries.create(100, None, "bob"))) & set(ids(first))
+    again = blobs.project.queries.create(3, None, "ann")
     assert set(ids(again)) == set(ids(first))
     assert again.remaining == 3  # bob holds the rest
     assert {i.id: (i.score, i.reason) for i in again.items} == {i.id: (i.score, i.reason) for i in first.items}
 
 
 def test_more_are_added_behind_ones_own(blobs: ToyProject) -> None:
-    first = blobs.project.query(2, None, "ann")
-    second = blobs.project.query(5, None, "ann")
+    first = blobs.project.queries.create(2, None, "ann")
+    second = blobs.project.queries.create(5, None, "ann")
     assert set(ids(second)[:2]) == set(ids(first))
     assert len(set(ids(second))) == 5
-    assert blobs.project.query(1, None, "ann").remaining == 42
+    assert blobs.project.queries.create(1, None, "ann").remaining == 42
 
 
 def test_what_somebody_else_has_closed_does_not_come_back(blobs: ToyProject) -> None:
-    first = blobs.project.query(2, None, "ann")
-    blobs.project.submit("bob", [full(ids(first)[0], "red")])
-    assert ids(first)[0] not in ids(blobs.project.query(2, None, "ann"))
-    assert ids(first)[1] in ids(blobs.project.query(2, None, "ann"))
+    first = blobs.project.queries.create(2, None, "ann")
+    blobs.project.labels.submit("bob", [full(ids(first)[0], "red")])
+    assert ids(first)[0] not in ids(blobs.project.queries.create(2, None, "ann"))
+    assert ids(first)[1] in ids(blobs.project.queries.create(2, None, "ann"))
 
 
 def test_what_the_live_scores_lack_does_not_come_back_yet(make: Make, image: Callable[[int], bytes]) -> None:
     project = make(SQUARES).bring().train().train()
-    (added,) = project.project.add_images([image(1)])
+    (added,) = project.add_images([image(1)])
     project.work()
-    held = ids(project.project.query(100, None, "ann"))
+    held = ids(project.project.queries.create(100, None, "ann"))
     assert added in held
-    project.project.promote("r1")  # its scores are from before the image came
-    again = ids(project.project.query(100, None, "ann"))
+    project.project.models.promote("r1")  # its scores are from before the image came
+    again = ids(project.project.queries.create(100, None, "ann"))
     assert sorted([*again, added]) == sorted(held)
     project.work()
-    assert sorted(ids(project.project.query(100, None, "ann"))) == sorted(held)
+    assert sorted(ids(project.project.queries.create(100, None, "ann"))) == sorted(held)
 
 
 def test_nothing_is_leased_without_an_annotator(blobs: ToyProject) -> None:
-    everything = ids(blobs.project.query(100))
+    everything = ids(blobs.project.queries.create(100))
     assert len(everything) == 42
-    assert sorted(ids(blobs.project.query(100, None, "ann"))) == sorted(everything)
-    assert ids(blobs.project.query(100)) == []
+    assert sorted(ids(blobs.project.queries.create(100, None, "ann"))) == sorted(everything)
+    assert ids(blobs.project.queries.create(100)) == []
 
 
 def test_a_lease_that_ran_out_frees_the_item(make: Make) -> None:
     project = make(labels={"lease": 0.2}).bring()
-    held = ids(project.project.query(42, None, "ann"))
-    assert ids(project.project.query(42, None, "bob")) == []
+    held = ids(project.project.queries.create(42, None, "ann"))
+    assert ids(project.project.queries.create(42, None, "bob")) == []
     time.sleep(0.25)
-    assert sorted(ids(project.project.query(42, None, "bob"))) == sorted(held)
-    assert ids(project.project.query(42, None, "ann")) == []
+    assert sorted(ids(project.project.queries.create(42, None, "bob"))) == sorted(held)
+    assert ids(project.project.queries.create(42, None, "ann")) == []
 
 
 def test_a_lease_that_comes_back_lasts_anew(blobs: ToyProject) -> None:
     def expires() -> float:
-        blobs.project.query(1, None, "ann")
+        blobs.project.queries.create(1, None, "ann")
         with blobs.services.database.read() as connection:
             (lease,) = queries.leases(connection, "toy", time.time())
         return lease.expires
@@ -135,7 +135,7 @@ def test_a_lease_lasts_as_the_settings_say_unless_the_project_does(make: Make) -
     for tables, seconds in (({}, 50.0), ({"labels": {"lease": 9.0}}, 9.0)):
         project = make(settings={"lease_seconds": 50.0}, **tables).bring()
         before = time.time()
-        project.project.query(1, None, "ann")
+        project.project.queries.create(1, None, "ann")
         with project.services.database.read() as connection:
             (lease,) = queries.leases(connection, "toy", before)
         assert before + seconds <= lease.expires <= time.time() + seconds
@@ -144,62 +144,62 @@ def test_a_lease_lasts_as_the_settings_say_unless_the_project_does(make: Make) -
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_query_handed_back_frees_its_items(blobs: ToyProject, which: int) -> None:
     """Whether it is the one that first handed them out, or a later one that brought them back."""
-    asked = [blobs.project.query(3, None, "ann") for _ in range(2)]
-    assert blobs.project.hand_back(asked[which].query) == 3
-    assert blobs.project.hand_back(asked[which].query) == 0
-    assert set(ids(asked[0])) <= set(ids(blobs.project.query(100, None, "bob")))
+    asked = [blobs.project.queries.create(3, None, "ann") for _ in range(2)]
+    assert blobs.project.queries.release(asked[which].query) == 3
+    assert blobs.project.queries.release(asked[which].query) == 0
+    assert set(ids(asked[0])) <= set(ids(blobs.project.queries.create(100, None, "bob")))
 
 
 def test_a_label_frees_its_item(make: Make) -> None:
     project = make(labels={"answers": 2}).bring()
-    first = project.project.query(1, None, "ann")
+    first = project.project.queries.create(1, None, "ann")
     project.answer(first, "ann")
     with project.services.database.read() as connection:
         assert queries.leases(connection, "toy", time.time()) == []
 
 
 def test_a_skipped_item_is_asked_of_others_only(blobs: ToyProject) -> None:
-    query = blobs.project.query(2, None, "ann")
+    query = blobs.project.queries.create(2, None, "ann")
     skipped, kept = ids(query)
-    blobs.project.submit("ann", [LabelInput(skipped, skip=True)])
-    assert skipped not in ids(blobs.project.query(100, None, "ann"))
-    blobs.project.hand_back("toy-2")
-    assert {skipped} <= set(ids(blobs.project.query(100, None, "bob")))
-    assert skipped not in ids(blobs.project.query(100))  # nobody in particular: somebody did not know it
-    assert blobs.project.item(skipped).item.state == "skipped"
+    blobs.project.labels.submit("ann", [(skipped, Label(skip=True))])
+    assert skipped not in ids(blobs.project.queries.create(100, None, "ann"))
+    blobs.project.queries.release("toy-2")
+    assert {skipped} <= set(ids(blobs.project.queries.create(100, None, "bob")))
+    assert skipped not in ids(blobs.project.queries.create(100))  # nobody in particular: somebody did not know it
+    assert blobs.project.items.get(skipped).item.state == "skipped"
     assert kept
 
 
 def test_a_retracted_label_opens_the_item_again(blobs: ToyProject) -> None:
-    (item,) = ids(blobs.project.query(1, None, "ann"))
-    blobs.project.submit("ann", [full(item, "red")])
-    assert item not in ids(blobs.project.query(100))
-    blobs.project.submit("ann", [LabelInput(item, retract=True)])
-    assert item in ids(blobs.project.query(100))
+    (item,) = ids(blobs.project.queries.create(1, None, "ann"))
+    blobs.project.labels.submit("ann", [full(item, "red")])
+    assert item not in ids(blobs.project.queries.create(100))
+    blobs.project.labels.submit("ann", [(item, Label(retract=True))])
+    assert item in ids(blobs.project.queries.create(100))
 
 
 def test_a_partial_label_leaves_the_item_open_for_others(blobs: ToyProject) -> None:
-    (item,) = ids(blobs.project.query(1, None, "ann"))
-    blobs.project.submit("ann", [full(item, "red", "blue")])
-    assert blobs.project.item(item).item.state == "open"
-    assert item not in ids(blobs.project.query(100, None, "ann"))
-    blobs.project.hand_back("toy-2")
-    assert item in ids(blobs.project.query(100, None, "bob"))
-    assert item not in ids(blobs.project.query(100, None, "cleo"))  # of one at a time
-    blobs.project.submit("bob", [full(item, "blue", "green")])
-    detail = blobs.project.item(item).item
+    (item,) = ids(blobs.project.queries.create(1, None, "ann"))
+    blobs.project.labels.submit("ann", [full(item, "red", "blue")])
+    assert blobs.project.items.get(item).item.state == "open"
+    assert item not in ids(blobs.project.queries.create(100, None, "ann"))
+    blobs.project.queries.release("toy-2")
+    assert item in ids(blobs.project.queries.create(100, None, "bob"))
+    assert item not in ids(blobs.project.queries.create(100, None, "cleo"))  # of one at a time
+    blobs.project.labels.submit("bob", [full(item, "blue", "green")])
+    detail = blobs.project.items.get(item).item
     assert (detail.state, detail.candidates) == ("labelled", ("blue",))
 
 
 def test_scores_of_partial_labels_are_renormalised(blobs: ToyProject) -> None:
     blobs.train()
-    query = blobs.project.query(42, "margin")
+    query = blobs.project.queries.create(42, "margin")
     asked = query.items[0]
-    prediction = blobs.project.predict_ids([asked.id]).predictions[0]
+    prediction = blobs.project.models.predict_ids([asked.id]).predictions[0]
     assert prediction.probabilities is not None
     best, second, third = prediction.probabilities
-    blobs.project.submit("ann", [full(asked.id, second, third)])
-    again = next(item for item in blobs.project.query(42, "margin").items if item.id == asked.id)
+    blobs.project.labels.submit("ann", [full(asked.id, second, third)])
+    again = next(item for item in blobs.project.queries.create(42, "margin").items if item.id == asked.id)
     over = prediction.probabilities[second] + prediction.probabilities[third]
     expected = (prediction.probabilities[third] - prediction.probabilities[second]) / over
     assert again.score == pytest.approx(expected, abs=1e-5)
@@ -210,9 +210,9 @@ def test_scores_of_partial_labels_are_renormalised(blobs: ToyProject) -> None:
 
 def test_sets_of_the_data_set_count_before_any_model(make: Make) -> None:
     project = make(dataset={"sets": 0.5}, labels={"initial": 0}).bring()
-    query = project.project.query(48, "least-confidence")
+    query = project.project.queries.create(48, "least-confidence")
     scores = {item.id: item.score for item in query.items}
-    for item in project.project.items(limit=60).items:
+    for item in project.project.items.page(limit=60).items:
         if not item.holdout:
             size = len(item.candidates) if item.candidates else 3
             assert scores[item.id] == pytest.approx(-1 / size, abs=1e-6) or scores[item.id] == pytest.approx(

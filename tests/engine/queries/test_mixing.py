@@ -14,15 +14,15 @@ UNKNOWN = {"size": 60, "known": False}
 
 def test_where_no_label_is_known_the_hold_out_is_mixed_in(make: Make) -> None:
     project = make(dataset={**UNKNOWN, "size": 600}, labels={"initial": 0, "holdout": 0.3, "holdout_max": 40}).bring()
-    held = {item.id for item in project.project.items(limit=600).items if item.holdout}
+    held = {item.id for item in project.project.items.page(limit=600).items if item.holdout}
     assert 120 < len(held) < 240
     reasons: Counter[str] = Counter()
     for _ in range(12):
-        query = project.project.query(20, None, "ann")
+        query = project.project.queries.create(20, None, "ann")
         for item in query.items:
             assert (item.reason == "holdout") == (item.id in held)
             reasons[item.reason] += 1
-        project.project.submit("ann", [full(item, "red") for item in ids(query)])
+        project.project.labels.submit("ann", [full(item, "red") for item in ids(query)])
     assert reasons["holdout"] == 40
     assert reasons["strategy"] == 200
 
@@ -30,7 +30,7 @@ def test_where_no_label_is_known_the_hold_out_is_mixed_in(make: Make) -> None:
 def test_the_hold_out_that_is_asked_is_spread_over_the_pool(make: Make) -> None:
     """A folder's images often stand class by class: its first held-out ones are no fair sample."""
     project = make(dataset={**UNKNOWN, "size": 600}, labels={"initial": 0, "holdout": 0.5, "holdout_max": 60}).bring()
-    query = project.project.query(120, None, "ann")
+    query = project.project.queries.create(120, None, "ann")
     places = [int(item.id[1:]) for item in query.items if item.reason == "holdout"]
     assert len(places) > 30
     assert max(places) > 400
@@ -38,17 +38,17 @@ def test_the_hold_out_that_is_asked_is_spread_over_the_pool(make: Make) -> None:
 
 def test_a_partial_label_does_not_fill_the_hold_out(make: Make) -> None:
     project = make(dataset=UNKNOWN, labels={"initial": 0, "holdout": 0.5, "holdout_max": 1}).bring()
-    held = [item.id for item in project.project.query(60, None, "ann").items if item.reason == "holdout"]
+    held = [item.id for item in project.project.queries.create(60, None, "ann").items if item.reason == "holdout"]
     assert len(held) == 1
-    project.project.submit("ann", [full(held[0], "red", "blue")])
-    assert [item.id for item in project.project.query(60, None, "bob").items if item.reason == "holdout"] != []
+    project.project.labels.submit("ann", [full(held[0], "red", "blue")])
+    assert [item.id for item in project.project.queries.create(60, None, "bob").items if item.reason == "holdout"] != []
 
 
 def test_a_hold_out_known_to_the_data_set_is_never_asked(blobs: ToyProject) -> None:
-    assert {item.reason for item in blobs.project.query(100).items} == {"strategy"}
-    held = {item.id for item in blobs.project.items(limit=60).items if item.holdout}
+    assert {item.reason for item in blobs.project.queries.create(100).items} == {"strategy"}
+    held = {item.id for item in blobs.project.items.page(limit=60).items if item.holdout}
     assert len(held) == 12
-    assert not held & set(ids(blobs.project.query(100)))
+    assert not held & set(ids(blobs.project.queries.create(100)))
 
 
 def test_the_control_arm_follows_an_order_of_its_own(make: Make) -> None:
@@ -58,7 +58,7 @@ def test_the_control_arm_follows_an_order_of_its_own(make: Make) -> None:
         project = make(labels={"control": 0.5}, strategy={"plugin": strategy}).bring()
         found = []
         for _ in range(6):
-            query = project.project.query(4, None, "ann")
+            query = project.project.queries.create(4, None, "ann")
             found += [item.id for item in query.items if item.reason == "control"]
             project.answer(query, "ann")
         return found
@@ -71,4 +71,4 @@ def test_the_control_arm_follows_an_order_of_its_own(make: Make) -> None:
 
 def test_all_of_a_query_can_be_control(make: Make) -> None:
     project = make(labels={"control": 1.0}).bring()
-    assert {item.reason for item in project.project.query(42).items} == {"control"}
+    assert {item.reason for item in project.project.queries.create(42).items} == {"control"}

@@ -24,58 +24,60 @@ def test_a_query_is_replayed_to_the_same_answer_later(make: Make, strategy: str)
     project = make(
         dataset=UNKNOWN, labels={"initial": 0, "holdout": 0.3, "control": 0.3}, strategy={"plugin": strategy}
     ).bring()
-    cold = project.project.query(5, None, "ann")
-    project.project.submit("ann", [full(item, "red" if place % 2 else "blue") for place, item in enumerate(ids(cold))])
+    cold = project.project.queries.create(5, None, "ann")
+    project.project.labels.submit(
+        "ann", [full(item, "red" if place % 2 else "blue") for place, item in enumerate(ids(cold))]
+    )
     project.train()
-    bob = project.project.query(4, None, "bob")
-    warm = project.project.query(5, None, "ann")
-    project.project.submit("ann", [full(item, "green") for item in ids(warm)])
-    project.project.submit("bob", [full(item, "green") for item in ids(bob)])
+    bob = project.project.queries.create(4, None, "bob")
+    warm = project.project.queries.create(5, None, "ann")
+    project.project.labels.submit("ann", [full(item, "green") for item in ids(warm)])
+    project.project.labels.submit("bob", [full(item, "green") for item in ids(bob)])
     project.train()
-    project.project.query(7, None, "cleo")
+    project.project.queries.create(7, None, "cleo")
     for query in (cold, bob, warm):
-        again = project.project.replay(query.query)
-        assert again == project.project.stored_query(query.query)
+        again = project.project.queries.replay(query.query)
+        assert again == project.project.queries.get(query.query)
         assert chosen(again) == chosen(query)
         assert again == query
 
 
 def test_leases_that_came_back_are_no_part_of_a_replay(blobs: ToyProject) -> None:
-    first = blobs.project.query(2, None, "ann")
-    second = blobs.project.query(5, None, "ann")
-    assert chosen(blobs.project.replay(second.query)) == [c for c in chosen(second) if c[0] not in ids(first)]
+    first = blobs.project.queries.create(2, None, "ann")
+    second = blobs.project.queries.create(5, None, "ann")
+    assert chosen(blobs.project.queries.replay(second.query)) == [c for c in chosen(second) if c[0] not in ids(first)]
 
 
 def test_once_the_scores_are_dropped_a_query_is_gone(make: Make) -> None:
     project = make(settings={"keep_scores": 1}).bring()
-    cold = project.project.query(3)
+    cold = project.project.queries.create(3)
     project.train()
-    warm = project.project.query(3)
+    warm = project.project.queries.create(3)
     project.train()
     with pytest.raises(Gone, match="no longer kept"):
-        project.project.replay(warm.query)
-    stored = project.project.stored_query(warm.query)
+        project.project.queries.replay(warm.query)
+    stored = project.project.queries.get(warm.query)
     assert chosen(stored) == chosen(warm)
     assert {item.suggestion for item in stored.items} == {None}
-    assert project.project.replay(cold.query) == cold
+    assert project.project.queries.replay(cold.query) == cold
 
 
 def test_a_query_is_replayed_after_the_pool_grew(make: Make, image: Callable[[int], bytes]) -> None:
     project = make(SQUARES).bring().train()
-    query = project.project.query(4)
-    project.project.add_images([image(1), image(2)])
+    query = project.project.queries.create(4)
+    project.add_images([image(1), image(2)])
     assert [job.state for job in project.work()] == ["succeeded"]
-    assert project.project.query(4).remaining == query.remaining + 2
-    assert project.project.replay(query.query) == query
+    assert project.project.queries.create(4).remaining == query.remaining + 2
+    assert project.project.queries.replay(query.query) == query
 
 
 def test_a_query_whose_project_file_changed_is_gone_rather_than_another(
     make: Make, another: Callable[[ToyProject], ToyProject]
 ) -> None:
     project = make().bring()
-    query = project.project.query(5)
+    query = project.project.queries.create(5)
     labels = project.project.config.labels.model_copy(update={"control": 1.0})
     other = another(project)
     object.__setattr__(other.project.config, "labels", labels)
     with pytest.raises(Gone, match="has changed"):
-        other.project.replay(query.query)
+        other.project.queries.replay(query.query)

@@ -50,7 +50,7 @@ def test_without_sets_they_are_left_as_they_are() -> None:
 
 
 def test_samples_are_renormalised_each(blobs: ToyProject) -> None:
-    blobs.project.submit("ann", [full("p20", "red", "blue")])
+    blobs.project.labels.submit("ann", [full("p20", "red", "blue")])
     state = state_of(blobs)
     samples = np.full((2, 60, 3), 1 / 3, np.float32)
     view = chooser(blobs, "toy-sampled", {"samples": samples}).view(state, np.array([20, 21]), 60)
@@ -59,7 +59,7 @@ def test_samples_are_renormalised_each(blobs: ToyProject) -> None:
 
 
 def test_samples_are_held_once(blobs: ToyProject) -> None:
-    blobs.project.submit("ann", [full("p20", "red", "blue")])
+    blobs.project.labels.submit("ann", [full("p20", "red", "blue")])
     state = state_of(blobs)
     samples = np.random.default_rng(0).dirichlet(np.ones(3), (2000, 60)).astype(np.float32)
     asked, every = chooser(blobs, "toy-sampled", {"samples": samples}), np.arange(60)
@@ -78,7 +78,7 @@ def test_samples_are_held_once(blobs: ToyProject) -> None:
 def test_the_labelled_part_leaves_the_hold_out_out(blobs: ToyProject) -> None:
     state = state_of(blobs)
     held = int(np.flatnonzero(state.holdout)[0])
-    blobs.project.submit("ann", [full(f"p{held}", "red"), full("p20", "red", "blue")])
+    blobs.project.labels.submit("ann", [full(f"p{held}", "red"), full("p20", "red", "blue")])
     state = state_of(blobs)
     embeddings = np.arange(60, dtype=np.float32)[:, None]
     view = chooser(blobs, "toy-embedded", {"embeddings": embeddings}).view(state, np.array([21, 22]), 60)
@@ -90,7 +90,7 @@ def test_the_labelled_part_leaves_the_hold_out_out(blobs: ToyProject) -> None:
 
 
 def test_before_any_model_only_what_follows_from_the_sets_is_there(blobs: ToyProject) -> None:
-    blobs.project.submit("ann", [full("p20", "red", "blue")])
+    blobs.project.labels.submit("ann", [full("p20", "red", "blue")])
     state = state_of(blobs)
     view = chooser(blobs, "margin").view(state, np.array([20, 21]), 60)
     np.testing.assert_allclose(view.probabilities, [[0.5, 0, 0.5], [1 / 3] * 3], atol=1e-6)
@@ -182,11 +182,11 @@ def test_an_item_is_wanted_until_so_many_agreed(make: Make) -> None:
         return [bool(wanted(state, config, name, 60)[20]) for name in (None, "ann", "bob", "cleo")]
 
     assert askers() == [True] * 4
-    project.project.submit("ann", [full("p20", "red")])
+    project.project.labels.submit("ann", [full("p20", "red")])
     assert askers() == [True, False, True, True]
-    project.project.submit("bob", [full("p20", "red")])
+    project.project.labels.submit("bob", [full("p20", "red")])
     assert askers() == [False] * 4
-    project.project.submit("bob", [full("p20", "blue")])  # they disagree: it is open, and a third may say
+    project.project.labels.submit("bob", [full("p20", "blue")])  # they disagree: it is open, and a third may say
     assert askers() == [True, False, False, True]
     state = state_of(project)
     known = np.flatnonzero(state.labelled & (state.labels.answers == 0))

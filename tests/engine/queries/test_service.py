@@ -13,7 +13,7 @@ Make = Callable[..., ToyProject]
 
 
 def test_a_query_says_where_it_came_from(blobs: ToyProject) -> None:
-    query = blobs.project.query(4)
+    query = blobs.project.queries.create(4)
     assert query.query == "toy-1"
     assert (query.strategy, query.parameters, query.checkpoint) == ("margin", {}, None)
     assert len(set(ids(query))) == 4
@@ -21,12 +21,12 @@ def test_a_query_says_where_it_came_from(blobs: ToyProject) -> None:
     assert {item.suggestion for item in query.items} == {None}
     assert query.remaining == 60 - 12 - 6  # neither the hold-out nor what the data set labelled
     assert query.stale_labels == 0
-    assert blobs.project.query(4).query == "toy-2"
+    assert blobs.project.queries.create(4).query == "toy-2"
 
 
 def test_after_a_training_it_names_the_checkpoint_and_guesses(blobs: ToyProject) -> None:
     blobs.train()
-    query = blobs.project.query(3)
+    query = blobs.project.queries.create(3)
     assert query.checkpoint == "r1"
     for item in query.items:
         assert item.suggestion is not None
@@ -37,56 +37,56 @@ def test_after_a_training_it_names_the_checkpoint_and_guesses(blobs: ToyProject)
 
 
 def test_labels_the_checkpoint_has_not_seen_are_counted(blobs: ToyProject) -> None:
-    blobs.answer(blobs.project.query(3, None, "ann"), "ann")
-    assert blobs.project.query(1).stale_labels == 3
+    blobs.answer(blobs.project.queries.create(3, None, "ann"), "ann")
+    assert blobs.project.queries.create(1).stale_labels == 3
     blobs.train()
-    assert blobs.project.query(1).stale_labels == 0
-    blobs.answer(blobs.project.query(2, None, "ann"), "ann")
-    query = blobs.project.query(1)
+    assert blobs.project.queries.create(1).stale_labels == 0
+    blobs.answer(blobs.project.queries.create(2, None, "ann"), "ann")
+    query = blobs.project.queries.create(1)
     assert query.stale_labels == 2
-    blobs.answer(blobs.project.query(2, None, "ann"), "ann")
-    assert blobs.project.stored_query(query.query).stale_labels == 2
+    blobs.answer(blobs.project.queries.create(2, None, "ann"), "ann")
+    assert blobs.project.queries.get(query.query).stale_labels == 2
 
 
 def test_labelled_items_are_not_asked_again(blobs: ToyProject) -> None:
-    first = blobs.project.query(10, None, "ann")
+    first = blobs.project.queries.create(10, None, "ann")
     blobs.answer(first, "ann")
-    rest = blobs.project.query(100, None, "bob")
+    rest = blobs.project.queries.create(100, None, "bob")
     assert len(ids(rest)) == rest.remaining == 42 - 10
     assert not set(ids(first)) & set(ids(rest))
 
 
 def test_the_pool_may_be_smaller_than_the_request_or_empty(make: Make) -> None:
     project = make(dataset={"size": 5}, labels={"initial": 0, "holdout": 0.0}).bring()
-    assert len(ids(project.project.query(9, None, "ann"))) == 5
-    project.answer(project.project.query(9, None, "ann"), "ann")
-    query = project.project.query(9, None, "ann")
+    assert len(ids(project.project.queries.create(9, None, "ann"))) == 5
+    project.answer(project.project.queries.create(9, None, "ann"), "ann")
+    query = project.project.queries.create(9, None, "ann")
     assert (query.items, query.remaining) == ((), 0)
 
 
 def test_a_data_set_may_be_empty(make: Make) -> None:
     project = make(dataset={"size": 0}, labels={"initial": 0}).bring()
-    assert project.project.query(3).items == ()
-    assert project.project.items().items == ()
+    assert project.project.queries.create(3).items == ()
+    assert project.project.items.page().items == ()
 
 
 def test_senseless_requests_are_refused(make: Make) -> None:
     project = make(settings={"max_query": 10}).bring()
     for size in (0, -1):
         with pytest.raises(Unprocessable, match="one item or more"):
-            project.project.query(size)
+            project.project.queries.create(size)
     with pytest.raises(TooLarge, match="at most 10"):
-        project.project.query(11)
+        project.project.queries.create(11)
     with pytest.raises(NotFound, match="did you mean 'margin'"):
-        project.project.query(1, "margni")
+        project.project.queries.create(1, "margni")
     with pytest.raises(NotFound, match="no query 'toy-9'"):
-        project.project.stored_query("toy-9")
+        project.project.queries.get("toy-9")
     assert project.services.row("toy").queries == 0
 
 
 def test_a_strategy_that_breaks_its_contract_is_named(blobs: ToyProject) -> None:
     with pytest.raises(PluginError, match="asked for 3 of 42"):
-        blobs.project.query(3, "toy-repeating")
+        blobs.project.queries.create(3, "toy-repeating")
     assert blobs.services.row("toy").queries == 0
 
 
@@ -94,20 +94,20 @@ def test_before_any_data_set_an_import_is_queued_once(make: Make) -> None:
     project = make()
     for _ in range(2):
         with pytest.raises(NotReady, match="has not been read yet"):
-            project.project.query(1)
+            project.project.queries.create(1)
     assert [job.kind for job in project.work()] == ["import"]
-    assert len(ids(project.project.query(1))) == 1
+    assert len(ids(project.project.queries.create(1))) == 1
 
 
 def test_every_strategy_works_before_a_model_or_says_that_it_needs_one(blobs: ToyProject) -> None:
     for name in ("random", "margin", "entropy", "least-confidence", "toy-first"):
-        assert len(ids(blobs.project.query(2, name))) == 2
+        assert len(ids(blobs.project.queries.create(2, name))) == 2
     with pytest.raises(NotReady, match="no model has been trained yet"):
-        blobs.project.query(2, "toy-embedded")
+        blobs.project.queries.create(2, "toy-embedded")
 
 
 def test_values_are_asked_before_a_model_too(make: Make) -> None:
-    query = make(WAVE, name="wave").bring().project.query(3)
+    query = make(WAVE, name="wave").bring().project.queries.create(3)
     assert {item.score for item in query.items} == {1.0}
 
 
@@ -115,48 +115,48 @@ def test_what_a_strategy_needs_is_computed_once_when_asked(blobs: ToyProject) ->
     blobs.train()
     for _ in range(3):
         with pytest.raises(NotReady, match=r"needs embeddings \(job"):
-            blobs.project.query(2, "toy-embedded")
+            blobs.project.queries.create(2, "toy-embedded")
     with pytest.raises(NotReady, match="needs samples"):
-        blobs.project.query(2, "toy-sampled")
+        blobs.project.queries.create(2, "toy-sampled")
     with pytest.raises(NotReady, match=r"needs embeddings \(job"):
-        blobs.project.query(2, "toy-embedded")
+        blobs.project.queries.create(2, "toy-embedded")
     assert [(job.kind, job.state) for job in blobs.work()] == [("score", "succeeded")] * 2
-    assert len(ids(blobs.project.query(2, "toy-embedded"))) == 2
-    assert len(ids(blobs.project.query(2, "toy-sampled"))) == 2  # the second scoring kept what the first had
-    assert len(ids(blobs.project.query(2, "margin"))) == 2
+    assert len(ids(blobs.project.queries.create(2, "toy-embedded"))) == 2
+    assert len(ids(blobs.project.queries.create(2, "toy-sampled"))) == 2  # the second scoring kept what the first had
+    assert len(ids(blobs.project.queries.create(2, "margin"))) == 2
 
 
 def test_what_no_model_of_the_task_says_is_refused(blobs: ToyProject, make: Make) -> None:
     with pytest.raises(Unprocessable, match="no model of a classification says"):
-        blobs.project.query(2, "toy-widest")
+        blobs.project.queries.create(2, "toy-widest")
     wave = make(WAVE, name="wave").bring()
     with pytest.raises(Unprocessable, match="needs probabilities, which no model of a regression says"):
-        wave.project.query(2, "margin")
+        wave.project.queries.create(2, "margin")
 
 
 def test_what_the_model_cannot_say_is_refused_once_it_was_tried(make: Make) -> None:
     wave = make(WAVE, name="wave").bring().train()
     with pytest.raises(NotReady):
-        wave.project.query(2, "toy-embedded")
+        wave.project.queries.create(2, "toy-embedded")
     assert [job.state for job in wave.work()] == ["failed"]
     with pytest.raises(Unprocessable, match="cannot be computed: the model was asked for embeddings"):
-        wave.project.query(2, "toy-embedded")
+        wave.project.queries.create(2, "toy-embedded")
     assert wave.work() == []
 
 
 def test_a_promoted_checkpoint_without_scores_is_scored_first(make: Make) -> None:
     project = make(settings={"keep_scores": 1}).bring().train().train()
-    project.project.promote("r1")
+    project.project.models.promote("r1")
     with pytest.raises(NotReady, match="needs probabilities"):
-        project.project.query(2)
-    assert len(ids(project.project.query(2, "random"))) == 2
+        project.project.queries.create(2)
+    assert len(ids(project.project.queries.create(2, "random"))) == 2
     assert [(job.kind, job.state) for job in project.work()] == [("score", "succeeded")]
-    assert project.project.query(2).checkpoint == "r1"
+    assert project.project.queries.create(2).checkpoint == "r1"
 
 
 def test_items_without_scores_are_not_asked_yet(make: Make, image: Callable[[int], bytes]) -> None:
     project = make(SQUARES).bring().train()
-    (added,) = project.project.add_images([image(1)])
-    assert added not in ids(project.project.query(100))
+    (added,) = project.add_images([image(1)])
+    assert added not in ids(project.project.queries.create(100))
     project.work()
-    assert added in ids(project.project.query(100))
+    assert added in ids(project.project.queries.create(100))

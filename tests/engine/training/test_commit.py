@@ -72,7 +72,7 @@ def test_a_training_outlives_a_database_that_is_away_behind_its_fit(
     monkeypatch.setattr(job, "said_of_holdout", away)
     blobs.train()
     assert left == [0]
-    assert [found.live for found in blobs.project.checkpoints()] == [True]
+    assert [found.live for found in blobs.project.models.checkpoints()] == [True]
 
 
 def test_what_went_wrong_is_told_where_the_database_is_away_too(

@@ -33,12 +33,12 @@ class Spy(Ridge):
 def test_the_hold_out_never_reaches_the_learner(make: Make, plugged: Callable[..., Registry]) -> None:
     seen: list[tuple[Items, Targets, Training]] = []
     project = make(plugins=plugged(lambda parameters: Spy(parameters, seen))).bring()
-    project.project.submit("ann", [full(f"p{place}", "red") for place in range(60)])
+    project.project.labels.submit("ann", [full(f"p{place}", "red") for place in range(60)])
     project.train()
     ((items, targets, training),) = seen
     assert isinstance(items, VectorItems)
     pool = project.services.pool("toy")
-    held = [int(item.id[1:]) for item in project.project.items(limit=60).items if item.holdout]
+    held = [int(item.id[1:]) for item in project.project.items.page(limit=60).items if item.holdout]
     assert len(held) == 12
     assert len(items) == len(targets) == 48
     np.testing.assert_array_equal(items.vectors, np.delete(pool._array("pool-vectors"), held, axis=0))
@@ -50,17 +50,17 @@ def test_a_transductive_learner_sees_the_hold_out_unlabelled(make: Make, plugged
     seen: list[tuple[Items, Targets, Training]] = []
     learner = plugged(lambda parameters: Spy(parameters, seen), transductive=True)
     project = make(plugins=learner).bring()
-    project.project.submit("ann", [full(f"p{place}", "red") for place in range(60)])
+    project.project.labels.submit("ann", [full(f"p{place}", "red") for place in range(60)])
     project.train()
     ((items, targets, _),) = seen
     assert len(items) == 60
-    held = [int(item.id[1:]) for item in project.project.items(limit=60).items if item.holdout]
+    held = [int(item.id[1:]) for item in project.project.items.page(limit=60).items if item.holdout]
     np.testing.assert_array_equal(np.flatnonzero(~targets.labelled), held)
 
 
 def test_359_of_the_digits_are_held_out(make: Make) -> None:
     project = make(SQUARES, dataset={"plugin": "digits"}, labels={"initial": 10}).bring()
-    items = project.project.items(limit=2000).items
+    items = project.project.items.page(limit=2000).items
     assert len(items) == 1797
     assert sum(item.holdout for item in items) == 359
     labelled = [item for item in items if item.state == "labelled"]
@@ -73,7 +73,7 @@ def test_the_next_training_starts_from_the_live_model(make: Make, plugged: Calla
     project = make(plugins=plugged(lambda parameters: Spy(parameters, seen))).bring().train().train()
     first, second = (training for _, _, training in seen)
     assert isinstance(second.start, Linear)
-    live = project.project.checkpoints()[0]
+    live = project.project.models.checkpoints()[0]
     np.testing.assert_array_equal(
         second.start.weights, read_weights(project.services.home.checkpoint("toy", live.checkpoint))["weights"]
     )
@@ -88,7 +88,7 @@ def test_a_live_checkpoint_that_cannot_be_read_is_no_start(
     (project.services.home.checkpoint("toy", "r1") / "weights.safetensors").write_bytes(b"rot")
     project.train()
     assert seen[-1][2].start is None
-    assert "training starts afresh" in capsys.readouterr().out
+    assert "training starts from scratch" in capsys.readouterr().out
 
 
 def test_the_same_seed_gives_the_same_weights(make: Make) -> None:
@@ -100,13 +100,13 @@ def test_the_same_seed_gives_the_same_weights(make: Make) -> None:
 
 
 def test_a_training_ends_with_a_checkpoint_judged_and_live(blobs: ToyProject) -> None:
-    job = blobs.project.train()
+    job = blobs.project.training.start()
     assert blobs.project.status().training == job
     (done,) = blobs.work()
     assert (done.state, done.progress, done.error) == ("succeeded", 1.0, None)
     assert done.metrics["labels"] == 6
     assert done.metrics["accuracy"] > 0.8
-    (found,) = blobs.project.checkpoints()
+    (found,) = blobs.project.models.checkpoints()
     assert (found.checkpoint, found.live, found.job) == ("r1", True, job)
     assert found.verdict == "the first checkpoint of this project"
     assert found.metrics == done.metrics
@@ -116,28 +116,28 @@ def test_a_training_ends_with_a_checkpoint_judged_and_live(blobs: ToyProject) ->
         "model.onnx",
         "weights.safetensors",
     }
-    assert blobs.project.ready()
+    assert blobs.project.models.ready()
 
 
 def test_without_a_label_the_training_fails_and_says_why(make: Make) -> None:
     project = make(labels={"initial": 0})
-    project.project.train()
+    project.project.training.start()
     (job,) = project.work()
     assert (job.state, job.error) == ("failed", "project 'toy' has no label to learn from yet")
     assert folders(project) == set()
-    assert not project.project.ready()
+    assert not project.project.models.ready()
 
 
 def test_whatever_a_learner_raises_is_told(make: Make) -> None:
     project = make(learner={"plugin": "toy-failing"})
-    project.project.train()
+    project.project.training.start()
     (job,) = project.work()
     assert (job.state, job.error) == ("failed", "ZeroDivisionError: the toy broke")
 
 
 def test_a_data_set_that_is_missing_fails_the_training_in_one_line(make: Make) -> None:
     project = make(dataset={"plugin": "toy-missing"})
-    project.project.train()
+    project.project.training.start()
     (job,) = project.work()
     assert (job.state, job.error) == ("failed", "toy-missing is not on this machine; get it from nowhere")
     assert project.project.status().missing == job.error
@@ -180,9 +180,9 @@ def test_a_model_that_breaks_its_contract_leaves_nothing(
     make: Make, plugged: Callable[..., Registry], learner: type[Ridge], error: str
 ) -> None:
     project = make(plugins=plugged(learner)).bring()
-    project.project.train()
+    project.project.training.start()
     (job,) = project.work()
     assert job.state == "failed"
     assert error in str(job.error)
     assert folders(project) == set()
-    assert project.project.checkpoints() == []
+    assert project.project.models.checkpoints() == []

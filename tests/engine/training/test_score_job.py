@@ -41,7 +41,7 @@ def squares(make: Make) -> ToyProject:
 
 def test_new_items_are_scored_and_the_rest_copied(squares: ToyProject, image: Callable[[int], bytes]) -> None:
     before = open_scores(squares.services.home.at(scorings(squares)[0].folder))["probabilities"].copy()
-    squares.project.add_images([image(1), image(2), image(1)])
+    squares.add_images([image(1), image(2), image(1)])
     assert [(job.kind, job.state, job.metrics) for job in squares.work()] == [("score", "succeeded", {"items": 32.0})]
     (scoring,) = scorings(squares)
     assert (scoring.checkpoint, scoring.rows) == ("r1", 32)
@@ -53,21 +53,21 @@ def test_new_items_are_scored_and_the_rest_copied(squares: ToyProject, image: Ca
 
 def test_what_was_asked_for_once_is_kept_for_all_items(squares: ToyProject, image: Callable[[int], bytes]) -> None:
     with pytest.raises(NotReady):
-        squares.project.query(2, "toy-embedded")
+        squares.project.queries.create(2, "toy-embedded")
     squares.work()
-    squares.project.add_images([image(1)])
+    squares.add_images([image(1)])
     squares.work()
     assert arrays(squares) == {"embeddings": (31, 2), "probabilities": (31, 2)}
     embeddings = open_scores(squares.services.home.at(scorings(squares)[-1].folder))["embeddings"]
     assert (embeddings[30] != 0).all()
-    assert len(ids(squares.project.query(2, "toy-embedded"))) == 2
+    assert len(ids(squares.project.queries.create(2, "toy-embedded"))) == 2
 
 
 def test_uploads_queue_one_job_however_many_there_are(squares: ToyProject, image: Callable[[int], bytes]) -> None:
     for number in range(5):
-        squares.project.add_images([image(number)])
+        squares.add_images([image(number)])
     assert len(squares.work()) == 1
-    squares.project.add_images([image(0)])  # there already
+    squares.add_images([image(0)])  # there already
     assert squares.work() == []
 
 
@@ -75,14 +75,14 @@ def test_items_that_come_while_others_are_scored_are_scored_too(
     squares: ToyProject, image: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The running job has looked at the pool already, so it cannot be relied on for them."""
-    squares.project.add_images([image(0)])
+    squares.add_images([image(0)])
     services = squares.services
     read = type(services).items
 
     def slow(self: object, state: object) -> object:
         found = read(self, state)  # type: ignore[arg-type]
         monkeypatch.undo()
-        squares.project.add_images([image(1)])
+        squares.add_images([image(1)])
         return found
 
     monkeypatch.setattr(type(services), "items", slow)
@@ -94,12 +94,12 @@ def test_scores_of_one_that_is_live_no_more_are_followed_by_those_of_the_live_on
     make: Make, image: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = make(SQUARES).bring().train().train()
-    project.project.add_images([image(0)])
+    project.add_images([image(0)])
     read = type(project.services).items
 
     def slow(self: object, state: object) -> object:
         monkeypatch.undo()
-        project.project.promote("r1")
+        project.project.models.promote("r1")
         return read(self, state)  # type: ignore[arg-type]
 
     monkeypatch.setattr(type(project.services), "items", slow)
@@ -108,7 +108,7 @@ def test_scores_of_one_that_is_live_no_more_are_followed_by_those_of_the_live_on
 
 
 def test_a_cancelled_scoring_leaves_nothing(squares: ToyProject, image: Callable[[int], bytes]) -> None:
-    squares.project.add_images([image(0)])
+    squares.add_images([image(0)])
     (job,) = squares.engine.jobs(limit=1)
     with squares.services.database.write() as connection:
         claimed = jobs.claim(connection, "worker", ("score",), time.time())
@@ -129,19 +129,19 @@ def test_without_a_live_checkpoint_there_is_nothing_to_score_with(blobs: ToyProj
 def test_scores_that_vanished_are_computed_again(squares: ToyProject) -> None:
     shutil.rmtree(squares.services.home.at(scorings(squares)[0].folder))
     with pytest.raises(NotReady):
-        squares.project.query(1)
+        squares.project.queries.create(1)
     assert [job.state for job in squares.work()] == ["succeeded"]
-    assert squares.project.query(1).checkpoint == "r1"
+    assert squares.project.queries.create(1).checkpoint == "r1"
 
 
 def test_a_model_of_its_pool_is_not_asked_of_what_came_later(make: Make, image: Callable[[int], bytes]) -> None:
     project = (
         make(SQUARES, name="tiny", dataset={"plugin": "toy-squares"}, learner={"plugin": "toy-whole"}).bring().train()
     )
-    project.project.add_images([image(0)])
+    project.add_images([image(0)])
     assert project.work() == []
     with pytest.raises(NotReady):
-        project.project.query(2, "toy-embedded")
+        project.project.queries.create(2, "toy-embedded")
     assert [job.state for job in project.work()] == ["succeeded"]
     assert scorings(project)[-1].rows == 30
     project.train()
@@ -155,12 +155,12 @@ def test_scores_of_the_newest_checkpoints_and_the_live_one_are_kept(make: Make) 
     project = make(settings={"keep_scores": 2}).bring().train()
     for _ in range(3):
         project.train()
-        project.project.promote("r1")
+        project.project.models.promote("r1")
         project.work()
     assert {scoring.checkpoint for scoring in scorings(project)} == {"r1", "r3", "r4"}
     kept = {project.services.home.at(scoring.folder) for scoring in scorings(project)}
     assert set(project.services.home.root.glob("scores/toy/*")) == kept
-    assert len(project.project.checkpoints()) == 4
+    assert len(project.project.models.checkpoints()) == 4
 
 
 # ------------------------------------------------------------------------------- queueing
@@ -185,7 +185,7 @@ def test_a_start_queues_what_is_left_to_do(make: Make, image: Callable[[int], by
     assert [(job.kind, job.state) for job in default.work()] == [("train", "succeeded")]
     catch_up(default.services)
     assert default.work() == []
-    default.project.add_images([image(0)])
+    default.add_images([image(0)])
     with default.services.database.write() as connection:
         (job,) = jobs.page(connection, "toy", 1)
         jobs.request_cancel(connection, job.id, time.time())
@@ -211,11 +211,11 @@ def test_a_live_pointer_without_scores_is_scored_at_the_start(squares: ToyProjec
 def test_a_scoring_that_came_to_a_bad_end_is_queued_again_by_those_who_ask(
     squares: ToyProject, image: Callable[[int], bytes]
 ) -> None:
-    squares.project.add_images([image(1)])
+    squares.add_images([image(1)])
     with squares.services.database.write() as connection:
         job = jobs.claim(connection, "worker", ("score",), time.time())
     assert job is not None
-    squares.project.query(1)  # it runs
+    squares.project.queries.create(1)  # it runs
     assert [one.state for one in squares.engine.jobs() if one.kind == "score"] == ["running"]
     with squares.services.database.write() as connection:
         jobs.finish(connection, job.id, "worker", "interrupted", time.time() - 61, None, None)
@@ -224,12 +224,12 @@ def test_a_scoring_that_came_to_a_bad_end_is_queued_again_by_those_who_ask(
         return sum((one.kind, one.state) == ("score", "queued") for one in squares.engine.jobs())
 
     assert scorings_queued() == 0
-    squares.project.query(1)
+    squares.project.queries.create(1)
     assert scorings_queued() == 1
-    squares.project.query(1)
+    squares.project.queries.create(1)
     assert scorings_queued() == 1
     assert [one.state for one in squares.work()] == ["succeeded"]
-    squares.project.query(1)
+    squares.project.queries.create(1)
     assert scorings_queued() == 0
 
 
@@ -253,12 +253,12 @@ def test_files_that_break_or_vanish_stop_neither_training_nor_scoring(
     assert things.train().project.status().live == "r1"
     said = capsys.readouterr().err.splitlines()
     assert sorted(line.split()[0] for line in said) == [str(folder / "cat" / "1.jpg"), str(folder / "dog" / "2.jpg")]
-    identities = [item.id for item in things.project.items().items]
+    identities = [item.id for item in things.project.items.page().items]
     scores = open_scores(things.services.home.at(scorings(things)[-1].folder))["probabilities"]
     even = [identity for identity, row in zip(identities, scores, strict=True) if (row == 0.5).all()]
     assert even == ["cat/1.jpg", "dog/2.jpg"]
     # the next to come is scored by itself; what is broken stays as it is
-    things.project.add_images([image(99)])
+    things.add_images([image(99)])
     assert [job.state for job in things.work()] == ["succeeded"]
 
 
@@ -268,21 +268,21 @@ def test_what_is_held_out_and_gone_is_not_held_against_a_new_checkpoint(things: 
         (held, other) = (row.id for row in items.page(connection, "toy", -1, 100) if row.holdout)
     (tmp_path / "things" / held).unlink()
     things.train()
-    first, second = things.project.checkpoints()
+    first, second = things.project.models.checkpoints()
     assert (first.metrics["holdout"], second.metrics["holdout"]) == (2, 1)
     assert second.verdict.endswith("of 1 held-out items")
     assert evaluate(things.services, "toy", lambda _: None).items == 1
-    told = things.project.progress().confusion()
+    told = things.project.progress.confusion()
     assert (int(told.counts.sum()), told.unscored) == (1, 1)
     (tmp_path / "things" / other).unlink()
-    assert "holdout" not in things.train().project.checkpoints()[-1].metrics
+    assert "holdout" not in things.train().project.models.checkpoints()[-1].metrics
     with pytest.raises(NotReady, match="no held-out item"):
         evaluate(things.services, "toy", lambda _: None)
 
 
 def test_a_folder_that_is_gone_is_told_and_nothing_is_learnt_of_white(things: ToyProject, tmp_path: Path) -> None:
     (tmp_path / "things").rename(tmp_path / "elsewhere")
-    things.project.train()
+    things.project.training.start()
     (job,) = things.work()
     assert job.state == "failed"
     assert "10 of the pool's 10 images can no longer be read" in str(job.error)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from nextlabel.contracts.data import IntArray
 from nextlabel.contracts.errors import NotFound
 from nextlabel.engine.browse.filters import Choice, Counts, Filter
-from nextlabel.engine.browse.item_views import summary
+from nextlabel.engine.browse.item_summary import summary
 from nextlabel.engine.records import ItemSummary, Suggestion
 from nextlabel.engine.scores import Arrays, kept_scores
 from nextlabel.engine.services import Services

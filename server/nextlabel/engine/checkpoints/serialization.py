@@ -13,7 +13,7 @@ import numpy as np
 from nextlabel.contracts.data import FloatArray, GraphItems, Items
 from nextlabel.contracts.errors import PluginError
 from nextlabel.contracts.interfaces import ImageInput, Learner, Model, ModelInput, VectorInput
-from nextlabel.engine.plugins.parameters import build
+from nextlabel.engine.plugins.parameters import build, with_current_names
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.store.checkpoint_files import ONNX, read_card, read_weights, write_card, write_weights
@@ -81,7 +81,9 @@ def read_model(folder: Path, registry: Registry) -> tuple[Model, dict[str, Any]]
 def learner_of(card: Mapping[str, Any], registry: Registry) -> Learner[object]:
     """Make the learner that a card names; NotFound where it is not installed."""
     learner = card["learner"]
-    made: Learner[object] = build(registry.learner(learner["plugin"]), learner["parameters"], "the card's learner")
+    record = registry.learner(learner["plugin"])
+    parameters = with_current_names(record.parameters, learner["parameters"])
+    made: Learner[object] = build(record, parameters, "the card's learner")
     return made
 
 

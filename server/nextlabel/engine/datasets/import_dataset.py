@@ -18,16 +18,17 @@ from nextlabel.engine.labels.label_state import DATASET
 from nextlabel.engine.plugins.parameters import build
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.pool_files import write_pool
-from nextlabel.engine.process import file_lock
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.random_streams import generator, share_hash
 from nextlabel.engine.scheduling import queue_scoring
 from nextlabel.engine.settings import Settings
 from nextlabel.store import items, labels, projects
+from nextlabel.store.atomic import new_folder
 from nextlabel.store.database import Database
+from nextlabel.store.file_lock import file_lock
 from nextlabel.store.home import Home
 from nextlabel.store.items import NewItem
-from nextlabel.store.labels import NewLabel
+from nextlabel.store.labels import Label, LabelEvent
 from nextlabel.store.projects import ProjectRow
 
 _MEDIA = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
@@ -93,7 +94,7 @@ def _import(
     folder = home.pool(config.name)
     if folder.exists():  # written by an import that died before it reached the database
         shutil.rmtree(folder)
-    with home.new_directory(folder) as partial:
+    with new_folder(folder) as partial:
         write_pool(partial, contents, left_out.lines())
     now = time.time()
     row = ProjectRow(
@@ -111,10 +112,11 @@ def _import(
             projects.create(connection, row)
         else:
             projects.read_in(connection, row)
-        items.add(connection, config.name, _rows(contents, holdout), now)
-        first = _given_sets(contents, holdout) + _initial(contents, config, holdout)
-        if first:
-            labels.append(connection, config.name, DATASET, first, now)
+        positions = items.add(connection, config.name, _rows(contents, holdout), now)
+        initial = _given_sets(contents, holdout) + _initial(contents, config, holdout)
+        if initial:
+            events = [LabelEvent(contents.ids[row], DATASET, label, now) for row, label in initial]
+            labels.append(connection, config.name, events, dict(zip(contents.ids, positions, strict=True)))
         queue_scoring(connection, config.name)
     if left_out.reasons:
         print(left_out.said(), file=sys.stderr, flush=True)  # noqa: T201 - a job's log, or the terminal
@@ -166,7 +168,7 @@ def _holdout(contents: Contents, config: ProjectConfig) -> BoolArray:
     return mask
 
 
-def _initial(contents: Contents, config: ProjectConfig, holdout: BoolArray) -> list[NewLabel]:
+def _initial(contents: Contents, config: ProjectConfig, holdout: BoolArray) -> list[tuple[int, Label]]:
     known = np.flatnonzero(known_truth(contents) & ~holdout)
     if contents.initial is not None:
         chosen: IntArray = np.setdiff1d(np.asarray(contents.initial, np.int64), np.flatnonzero(holdout))
@@ -180,18 +182,20 @@ def _initial(contents: Contents, config: ProjectConfig, holdout: BoolArray) -> l
     return truth_labels(contents.classes, contents.truth, chosen)
 
 
-def truth_labels(classes: Sequence[str], truth: IntArray | FloatArray | None, chosen: IntArray) -> list[NewLabel]:
-    """Return full labels for the `chosen` positions from the known truth (n,)."""
+def truth_labels(
+    classes: Sequence[str], truth: IntArray | FloatArray | None, chosen: IntArray
+) -> list[tuple[int, Label]]:
+    """Return the `chosen` rows, each with a full label from the known truth (n,)."""
     if truth is None:
         return []
     if classes:
-        return [NewLabel(int(p), "candidates", candidates=(classes[int(truth[p])],)) for p in chosen]
-    return [NewLabel(int(p), "value", value=float(truth[p])) for p in chosen]
+        return [(int(p), Label(candidates=(classes[int(truth[p])],))) for p in chosen]
+    return [(int(p), Label(value=float(truth[p]))) for p in chosen]
 
 
-def _given_sets(contents: Contents, holdout: BoolArray) -> list[NewLabel]:
+def _given_sets(contents: Contents, holdout: BoolArray) -> list[tuple[int, Label]]:
     if contents.candidates is None:
         return []
     says = np.flatnonzero(~contents.candidates.all(axis=1) & ~holdout)
     names = np.asarray(contents.classes, dtype=object)
-    return [NewLabel(int(p), "candidates", candidates=tuple(names[contents.candidates[p]])) for p in says]
+    return [(int(p), Label(candidates=tuple(names[contents.candidates[p]]))) for p in says]

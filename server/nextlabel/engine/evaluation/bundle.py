@@ -18,6 +18,7 @@ from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.live_models import Served
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints
+from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoint_files import HALF, ONNX, read_card, read_weights, single, write_card, write_weights
 from nextlabel.store.home import check_writable
 
@@ -64,7 +65,7 @@ def pack(
     card = read_card(source)
     if card["input"] is None:
         raise Unprocessable(f"checkpoint {checkpoint} of {project!r} knows only its pool: it cannot ship without it")
-    with services.home.new_directory(target.absolute()) as partial:
+    with new_folder(target.absolute()) as partial:
         tensors = halved(read_weights(source))
         write_weights(partial, tensors)
         # from here on it is the model that those weights give

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,27 +23,28 @@ from nextlabel.engine.scheduling import queue_scoring_again
 from nextlabel.engine.scores import Arrays
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, items, labels, projects, queries
+from nextlabel.store.projects import ProjectRow
 from nextlabel.store.queries import Chosen, Lease, QueryRow
 
 
 class QueryService:
     """The queries of one project."""
 
-    def __init__(self, services: Services, config: ProjectConfig) -> None:
+    def __init__(self, services: Services, config: ProjectConfig, row: Callable[[], ProjectRow]) -> None:
         self._services = services
         self._config = config
+        self._row = row
 
-    def query(self, size: int, strategy: str | None, annotator: str | None) -> QueryAnswer:
+    def create(self, size: int, strategy: str | None = None, annotator: str | None = None) -> QueryAnswer:
         """Choose up to `size` items to ask; lease them where there is an annotator.
 
         An annotator's live leases come back first, and are leased anew with this query.
         """
-        services, config = self._services, self._config
+        services, config, row = self._services, self._config, self._row()
         if size < 1:
             raise Unprocessable(f"a query asks for one item or more, not {size}")
         if size > services.settings.max_query:
             raise TooLarge(f"at most {services.settings.max_query} items are asked at a time, not {size}")
-        row = services.row(config.name)
         name = strategy or config.strategy.plugin
         scored = scores_now(services, row, name)
         given = config.strategy.parameters if name == config.strategy.plugin else {}
@@ -90,7 +91,7 @@ class QueryService:
                 queries.grant(connection, [_lease(record, annotator, expires, one) for one in answered])
         return answer
 
-    def stored(self, query: str) -> QueryAnswer:
+    def get(self, query: str) -> QueryAnswer:
         """Return a query as it was chosen (leases that came back with it are not part of it)."""
         record = self._record(query)
         return self._again(record, record.chosen, self._state_then(record), scores_then(self._services, record).arrays)
@@ -109,7 +110,7 @@ class QueryService:
             raise Gone(f"query {query!r} would choose otherwise now: its project file or its strategy has changed")
         return self._again(record, chosen, state, scored.arrays)
 
-    def hand_back(self, query: str) -> int:
+    def release(self, query: str) -> int:
         """Free the items leased by a query and return how many there were."""
         record = self._record(query)
         with self._services.database.write() as connection:
@@ -185,7 +186,9 @@ def _excluded(leases: Sequence[Lease], annotator: str | None, state: PoolState, 
     held = Counter(lease.position for lease in leases)
     mine = {lease.position for lease in leases if lease.annotator == annotator}
     # an item that is open although it has all its answers is asked of one at a time
-    full = {p for p, count in held.items() if count >= max(1, config.labels.answers - int(state.labels.answers[p]))}
+    full = {
+        p for p, count in held.items() if count >= max(1, config.labels.answers - int(state.labels.label_counts[p]))
+    }
     return sorted(mine | full)
 
 

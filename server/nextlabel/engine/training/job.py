@@ -27,6 +27,7 @@ from nextlabel.engine.training.commit import Report, patiently, succeed
 from nextlabel.engine.training.evaluation import metrics
 from nextlabel.engine.training.promotion import said_of_holdout, verdict_on
 from nextlabel.store import checkpoints, projects
+from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.jobs import JobRow
 from nextlabel.store.projects import ProjectRow
@@ -52,18 +53,18 @@ def train(services: Services, job: JobRow, report: Report) -> None:
         number = checkpoints.next_number(connection, config.name)
         live = checkpoints.get(connection, config.name, row.live) if row.live else None
     name = f"r{number}"
-    afresh = bool(job.parameters.get("afresh"))
+    from_scratch = bool(job.parameters.get("from_scratch"))
     # what is made to ship can be made again in any home folder, whatever is registered there
-    seed = derive(config.seed, "train", 1 if afresh else number)
+    seed = derive(config.seed, "train", 1 if from_scratch else number)
     items = services.items(state)
-    start = None if afresh or live is None else _start(services, live, row, config)
+    start = None if from_scratch or live is None else _start(services, live, row, config)
     model = fit(services, config, state, items, seed, start, lambda done, said: report(done * _FIT, said))
     scores = services.home.scores(config.name, f"{name}-{job.id}")
     folder = services.home.checkpoint(config.name, name)
     if folder.exists():  # written by a job that died before it reached the database
         shutil.rmtree(folder)
     with removed_on_failure(services, scores, folder):
-        with services.home.new_directory(scores) as partial:
+        with new_folder(scores) as partial:
             names = score_pool(
                 model,
                 items,
@@ -80,7 +81,7 @@ def train(services: Services, job: JobRow, report: Report) -> None:
         measured = {"labels": float((state.labelled & ~state.holdout).sum()), **metrics(arrays, positions, truth)}
         measured["seconds"] = round(time.time() - began, 3)
         how = Trained(name, seed, state.labels.last, measured, live.name if live and start else None)
-        with services.home.new_directory(folder) as partial:
+        with new_folder(folder) as partial:
             card = write_model(partial, model, items, config, row, how)
         rival = patiently(lambda: said_of_holdout(services, config, items, positions), report)
 
@@ -122,12 +123,12 @@ def _readable(
 def _start(services: Services, live: CheckpointRow, project: ProjectRow, config: ProjectConfig) -> Model | None:
     """Return the live model to start from, or None where it cannot be read, or knows what is held out here."""
     if held_out_elsewhere(live, project, config):
-        print(f"training starts afresh: {live.name} was made with another hold-out", flush=True)  # noqa: T201 - the job's log
+        print(f"training starts from scratch: {live.name} was made with another hold-out", flush=True)  # noqa: T201 - the job's log
         return None
     try:
         return read_model(services.home.at(live.folder), services.registry)[0]
     except NextlabelError as error:  # its learner is no longer installed, or its files are damaged
-        print(f"training starts afresh, the live checkpoint cannot be read: {error}", flush=True)  # noqa: T201 - the job's log
+        print(f"training starts from scratch, the live checkpoint cannot be read: {error}", flush=True)  # noqa: T201 - the job's log
         return None
 
 

@@ -18,6 +18,7 @@ from nextlabel.engine.services import Services
 from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failure
 from nextlabel.engine.training.commit import Report, patiently, succeed
 from nextlabel.store import checkpoints
+from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.jobs import JobRow
 
@@ -44,7 +45,7 @@ def rescore(services: Services, job: JobRow, report: Report) -> None:
     reusable = last is not None and kept_scores(services.home, last) is not None and needs <= set(last.arrays)
     target = services.home.scores(config.name, f"{live.name}-{job.id}")
     with removed_on_failure(services, target):
-        with services.home.new_directory(target) as partial:
+        with new_folder(target) as partial:
             names = score_pool(
                 model,
                 items,

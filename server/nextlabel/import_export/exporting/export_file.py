@@ -9,7 +9,6 @@ from pathlib import Path
 from nextlabel.contracts.errors import Unprocessable, suggest
 from nextlabel.engine.checkpoints import onnx_export
 from nextlabel.engine.project import Project
-from nextlabel.engine.records import HistoryRow
 from nextlabel.engine.services import Services
 from nextlabel.import_export.exporting import resolved_rows
 from nextlabel.import_export.exporting.export_view import Snapshot, Tell, Way, Written
@@ -19,6 +18,7 @@ from nextlabel.import_export.formats.image_folder import writer as image_folder
 from nextlabel.import_export.formats.image_folder.reader import is_ours
 from nextlabel.import_export.formats.label_studio import writer as label_studio
 from nextlabel.store.atomic import new_file, new_folder
+from nextlabel.store.labels import LabelEvent
 
 FORMATS: Sequence[str] = ("csv", "jsonl", "imagefolder", "coco", "label-studio", "onnx")
 TABLES: Sequence[str] = ("csv", "jsonl")
@@ -102,12 +102,12 @@ def lines(services: Services, project: Project, asked: Asked, done: Exported, te
     yield from (csv if asked.format == "csv" else jsonl).write(_watched(taken.said(), done))
 
 
-def _watched(rows: Iterator[HistoryRow], done: Exported) -> Iterator[HistoryRow]:
+def _watched(rows: Iterator[LabelEvent], done: Exported) -> Iterator[LabelEvent]:
     """Count labels, and those that a spreadsheet would take for more than a text."""
     count = formulas = 0
     for row in rows:
         count += 1
-        formulas += _is_formula(row.id, row.annotator, row.key)
+        formulas += _is_formula(row.item, row.annotator, row.key)
         yield row
     done.labels = count
     _warn(formulas, done)

@@ -12,15 +12,15 @@ import numpy as np
 
 from nextlabel.contracts.data import BoolArray
 from nextlabel.contracts.errors import Gone, Unprocessable
-from nextlabel.engine.browse.item_views import history_row, summary
+from nextlabel.engine.browse.item_summary import summary
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.project_files import ProjectConfig
-from nextlabel.engine.records import HistoryRow, ItemSummary
+from nextlabel.engine.records import ItemSummary
 from nextlabel.engine.services import Services
 from nextlabel.import_export.safe_filenames import FileNames
 from nextlabel.store import items, labels
 from nextlabel.store.items import ItemRow
-from nextlabel.store.labels import LabelRow
+from nextlabel.store.labels import LabelEvent, StoredLabel
 
 Written = tuple[Counter[str], list[str]]
 """How much was written, and what the format cannot say."""
@@ -48,13 +48,13 @@ class Item:
 
     row: ItemRow
     summary: ItemSummary
-    history: tuple[LabelRow, ...]
+    history: tuple[StoredLabel, ...]
     voices: Voices
     """Who says what of it now: a set, a value, or None for a skip."""
 
-    def standing(self, annotator: str) -> LabelRow:
+    def standing(self, annotator: str) -> StoredLabel:
         """Return the label by which an annotator of `voices` says it."""
-        return next(row for row in reversed(self.history) if row.annotator == annotator)
+        return next(row for row in reversed(self.history) if row.event.annotator == annotator)
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,14 @@ class Snapshot:
         """Empty for regression."""
         return self.state.project.classes
 
-    def said(self) -> Iterator[HistoryRow]:
+    def said(self) -> Iterator[LabelEvent]:
         """Yield the history, oldest first."""
         last = self.state.labels.last
         for page in labels.pages(self.services.database, self.name):
             for row in page:
                 if row.id > last:
                     return
-                yield history_row(row)
+                yield row.event
             self.tell(page[-1].id / last, f"{page[-1].id:,} labels")
 
     def items(self, *, everything: bool) -> Iterator[Item]:
@@ -97,8 +97,11 @@ class Snapshot:
                 said = labels.of_items(connection, self.name, spoken, self.state.labels.last)
             for position in positions:
                 row = rows[position]
-                voices = self.state.labels.voices(position)
-                yield Item(row, summary(self.state, row), tuple(said.get(position, ())), dict(sorted(voices.items())))
+                current = self.state.labels.current_labels(position).items()
+                voices = {
+                    name: label.value if label.candidates is None else label.candidates for name, label in current
+                }
+                yield Item(row, summary(self.state, row), tuple(said.get(position, ())), voices)
             self.tell((start + len(positions)) / len(wanted), f"{start + len(positions):,} items")
 
     def image(self, row: ItemRow) -> bytes | None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 
 from nextlabel.contracts.errors import BadRequest, suggest
-from nextlabel.engine.records import HistoryRow
 from nextlabel.import_export.importing.import_rows import (
     Entry,
     Fault,
@@ -24,6 +23,7 @@ from nextlabel.import_export.importing.import_rows import (
 )
 from nextlabel.import_export.json_stream import parse
 from nextlabel.import_export.text_reader import LONGEST, Text
+from nextlabel.store.labels import LabelEvent
 
 COLUMNS = ("id", "annotator", "candidates", "value", "skip", "retract", "time", "key")
 _NAMES: Mapping[str, tuple[str, ...]] = {
@@ -72,13 +72,14 @@ def read(text: Text, reading: Reading) -> Iterator[Found]:
         csv.field_size_limit(limit)
 
 
-def write(rows: Iterator[HistoryRow]) -> Iterator[str]:
+def write(rows: Iterator[LabelEvent]) -> Iterator[str]:
     """Yield a header and a row a label; candidates stand as a JSON list, which any class name survives."""
     yield ",".join(COLUMNS) + "\r\n"
     for row in rows:
-        sets = None if row.candidates is None else json.dumps(row.candidates, ensure_ascii=False)
-        flags = ("true" if row.skip else "", "true" if row.retract else "")
-        yield line((row.id, row.annotator, sets, row.value, *flags, repr(row.time), row.key))
+        label = row.label
+        sets = None if label.candidates is None else json.dumps(label.candidates, ensure_ascii=False)
+        flags = ("true" if label.skip else "", "true" if label.retract else "")
+        yield line((row.item, row.annotator, sets, label.value, *flags, repr(row.time), row.key))
 
 
 def line(cells: Sequence[object]) -> str:

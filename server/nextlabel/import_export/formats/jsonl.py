@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from nextlabel.engine.records import HistoryRow
 from nextlabel.import_export.importing.import_rows import (
     Entry,
     Fault,
@@ -23,6 +22,7 @@ from nextlabel.import_export.importing.import_rows import (
 )
 from nextlabel.import_export.json_stream import members, parse
 from nextlabel.import_export.text_reader import Text
+from nextlabel.store.labels import Label, LabelEvent
 
 _FIELDS = {"id", "file", "candidates", "label", "value", "skip", "retract", "annotator", "time", "created_at", "key"}
 
@@ -73,18 +73,18 @@ def entry(line: int, value: Any) -> Found:
         return Fault(line, str(error))
 
 
-def write(rows: Iterator[HistoryRow]) -> Iterator[str]:
+def write(rows: Iterator[LabelEvent]) -> Iterator[str]:
     """Yield a line a label."""
     for row in rows:
         yield dumps(fields(row)) + "\n"
 
 
-def fields(row: HistoryRow) -> dict[str, Any]:
+def fields(row: LabelEvent) -> dict[str, Any]:
     """Return a label as an object; of candidates, value, skip and retract just one is in it."""
-    return {"id": row.id, "annotator": row.annotator, **content(row), "time": row.time, "key": row.key}
+    return {"id": row.item, "annotator": row.annotator, **content(row.label), "time": row.time, "key": row.key}
 
 
-def content(row: HistoryRow) -> dict[str, Any]:
+def content(row: Label) -> dict[str, Any]:
     """Return what a label says, as the one field of it that is there."""
     if row.candidates is not None:
         return {"candidates": row.candidates}

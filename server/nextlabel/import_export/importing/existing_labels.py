@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 
+from nextlabel.import_export.importing.import_rows import SaidLabel
 from nextlabel.store import labels
 from nextlabel.store.database import Database
-from nextlabel.store.history import SaidLabel
 
 
 @dataclass
@@ -55,8 +55,9 @@ class Before:
             for row in page:
                 if row.id > self.last:
                     return
-                said = (row.position, row.annotator, row.kind, row.candidates, row.value, row.time, row.key)
-                yield SaidLabel(*said)
+                event, label = row.event, row.event.label
+                said = (event.annotator, label.kind, label.candidates, label.value, event.time, event.key)
+                yield SaidLabel(row.position, *said)
 
 
 def content(row: SaidLabel) -> object:

@@ -15,18 +15,17 @@ from itertools import groupby, islice
 from pathlib import Path
 
 from nextlabel.contracts.errors import Unprocessable
-from nextlabel.engine.process import file_lock
 from nextlabel.engine.project import Project
 from nextlabel.engine.scheduling import queue_training_when_due
 from nextlabel.engine.services import Services
 from nextlabel.import_export.detect_format import Source, source
-from nextlabel.import_export.importing.import_rows import Entry, Fault, Found, Reading
+from nextlabel.import_export.importing.import_rows import Entry, Fault, Found, Reading, SaidLabel
 from nextlabel.import_export.importing.item_matching import Matcher, contents, placed
 from nextlabel.import_export.importing.reconcile import Decider
 from nextlabel.import_export.temp_rows import Ordered, Rows
 from nextlabel.import_export.text_reader import Text
-from nextlabel.store import history, items, queries
-from nextlabel.store.history import SaidLabel
+from nextlabel.store import items, labels, queries
+from nextlabel.store.file_lock import file_lock
 
 TOLD = 20
 """Faults that are listed; the rest is counted."""
@@ -157,7 +156,7 @@ def _add_images(services: Services, project: Project, matcher: Matcher, tell: Te
     new = matcher.new
     ids: list[str] = []
     for start in range(0, len(new), _IMAGES):
-        ids += project.add_images(contents(new[start : start + _IMAGES]))
+        ids += [added.id for added in project.items.add(contents(new[start : start + _IMAGES]))]
         tell(_CHECKED + (1 - _CHECKED) * len(ids) / len(new), f"{len(ids)} images")
     with services.database.read() as connection:
         known = items.by_ids(connection, project.config.name, ids)
@@ -168,7 +167,11 @@ def _store(services: Services, project: Project, rows: Rows, places: Sequence[in
     name, stored, said = project.config.name, 0, iter(rows)
     while some := [placed(row, places) for row in islice(said, _BATCH)]:
         with services.database.write() as connection:
-            history.restore(connection, name, some)
+            ids = {
+                at: item.id for at, item in items.by_positions(connection, name, {row.position for row in some}).items()
+            }
+            events = [row.event(ids[row.position]) for row in some]
+            labels.append(connection, name, events, {identity: at for at, identity in ids.items()})
             for annotator, theirs in groupby(sorted(some, key=_annotator), key=_annotator):
                 queries.release(connection, name, annotator, [row.position for row in theirs])
         stored += len(some)

@@ -10,10 +10,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from nextlabel.store.labels import Kind
+from nextlabel.store.labels import Kind, Label, LabelEvent
 
 How = Literal["id", "file", "address"]
 """How an item is named: by its id alone, by id or path, or also by the last part of an address."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaidLabel:
+    """A label to store."""
+
+    position: int
+    annotator: str
+    kind: Kind
+    candidates: tuple[str, ...] | None
+    value: float | None
+    time: float
+    """Seconds since the epoch."""
+    key: str | None
+
+    def event(self, item: str) -> LabelEvent:
+        """Return it as an event of the item with this id."""
+        label = Label(
+            candidates=self.candidates, value=self.value, skip=self.kind == "skip", retract=self.kind == "retract"
+        )
+        return LabelEvent(item, self.annotator, label, self.time, self.key)
 
 
 @dataclass(frozen=True, slots=True)

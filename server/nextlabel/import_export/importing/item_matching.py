@@ -11,10 +11,9 @@ from pathlib import Path
 from nextlabel.contracts.errors import Gone, TooLarge, Unprocessable, Unsupported
 from nextlabel.engine.images.decoding import inspect
 from nextlabel.engine.services import Services
-from nextlabel.import_export.importing.import_rows import Entry, Fault, storable
+from nextlabel.import_export.importing.import_rows import Entry, Fault, SaidLabel, storable
 from nextlabel.import_export.importing.path_index import Ambiguous, Paths, files, meanings
 from nextlabel.store import items
-from nextlabel.store.history import SaidLabel
 from nextlabel.store.items import ItemRow
 
 _PAGE = 20_000

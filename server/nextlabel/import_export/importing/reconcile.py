@@ -9,8 +9,7 @@ from nextlabel.contracts.errors import suggest
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.services import Services
 from nextlabel.import_export.importing.existing_labels import Before, content
-from nextlabel.import_export.importing.import_rows import Entry, Fault, Said, shortly, storable
-from nextlabel.store.history import SaidLabel
+from nextlabel.import_export.importing.import_rows import Entry, Fault, Said, SaidLabel, shortly, storable
 from nextlabel.store.labels import DATASET
 
 SEPARATOR = "|"
@@ -134,11 +133,13 @@ class Decider:
         if position in self._standing.get(who, ()):
             return self._standing[who][position]
         if who not in self._spoken:
-            self._spoken[who] = self.state.labels.spoken(who)
+            self._spoken[who] = self.state.labels.positions_labelled_by(who)
         if position not in self._spoken[who]:
             return None
-        said = self.state.labels.voices(position).get(who)
-        return "skip" if said is None else said
+        label = self.state.labels.current_labels(position)[who]
+        if label.skip:
+            return "skip"
+        return label.value if label.candidates is None else label.candidates
 
 
 def _words(says: object) -> str:

@@ -12,7 +12,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 
 from nextlabel.contracts.errors import SettingsError
-from nextlabel.store.write_lock import PATIENCE
+from nextlabel.store.write_lock import WRITE_TIMEOUT
 
 
 def configuration(connection: Connection) -> Config:
@@ -28,7 +28,7 @@ def prepare(engine: Engine) -> None:
     """Give an SQLite file its write-ahead log; the file remembers it."""
     if engine.dialect.name != "sqlite":
         return
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WRITE_TIMEOUT
     raw = engine.raw_connection()
     try:
         while True:

@@ -13,7 +13,7 @@ from nextlabel.engine.progress.progress_records import Listing
 from nextlabel.web import formatting
 from nextlabel.web.request_context import current_project, settings
 from nextlabel.web.request_parsing import validated
-from nextlabel.web.schemas.progress_parameters import ConfusionQuery, PageQuery
+from nextlabel.web.schemas.progress_schemas import ConfusionQuery, PageQuery
 from nextlabel.web.urls import image_address, kind_of
 
 SECTION = 6
@@ -26,7 +26,7 @@ def confusion() -> str | BaseResponse:
     if not request.args:
         return redirect(url_for("pages.progress", project=current_project().config.name, _anchor="confusion"))
     cell = validated(ConfusionQuery, request.args.to_dict())
-    listing = current_project().progress().confused(cell.true, cell.predicted, cell.page, _PAGE)
+    listing = current_project().progress.confused(cell.true, cell.predicted, cell.page, _PAGE)
     title = f"{cell.true} predicted as {cell.predicted}"
     items = formatting.plural(listing.total, "hold-out item")
     note = f"{items} of class {cell.true}, predicted as {cell.predicted} by {listing.checkpoint}."
@@ -35,14 +35,14 @@ def confusion() -> str | BaseResponse:
 
 def disagreements() -> str:
     """Show the items whose annotators have no class in common."""
-    listing = current_project().progress().contested(_page(), _PAGE)
+    listing = current_project().progress.contested(_page(), _PAGE)
     note = f"{formatting.plural(listing.total, 'item')} without a class that all annotators of the item chose."
     return _list(listing, "Where annotators disagree", note)
 
 
 def second_look() -> str:
     """Show the items whose label the live checkpoint considers very unlikely."""
-    listing = current_project().progress().doubtful(_page(), _PAGE)
+    listing = current_project().progress.doubtful(_page(), _PAGE)
     items = formatting.plural(listing.total, "labelled item")
     limit, model = formatting.round_percent(UNLIKELY), listing.checkpoint
     note = f"{items} whose label has a probability below {limit} according to {model}, the least likely first."
@@ -59,7 +59,7 @@ def add(pages: Blueprint) -> None:
 def is_small_image(item: str) -> bool:
     """Return whether an item's image is so small that a page draws it pixel by pixel; False if it is unreadable."""
     try:
-        return max(measure(current_project().image(item)[0], settings().max_pixels)) <= SMALL
+        return max(measure(current_project().items.image(item)[0], settings().max_pixels)) <= SMALL
     except NextlabelError:  # the page shows the rest of the item without its image
         return False
 

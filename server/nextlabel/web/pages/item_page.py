@@ -12,15 +12,15 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from nextlabel.contracts.errors import BadRequest, NextlabelError, Unprocessable
 from nextlabel.engine.predict.uncertainty import doubt
-from nextlabel.engine.records import ItemDetail, LabelInput
+from nextlabel.engine.records import ItemDetail
+from nextlabel.store.labels import Label
 from nextlabel.web import formatting
-from nextlabel.web.openapi import address_of
 from nextlabel.web.pages.item_lists import is_small_image
 from nextlabel.web.problems import log_fault, status_of
 from nextlabel.web.request_context import current_project
-from nextlabel.web.request_parsing import validated
-from nextlabel.web.schemas.path_parameters import ItemPath
-from nextlabel.web.schemas.query_parameters import ShownQuery, Who
+from nextlabel.web.request_parsing import parse_path, validated
+from nextlabel.web.schemas.item_schemas import ItemPath
+from nextlabel.web.schemas.pool_schemas import AnnotatorForm, PoolQuery
 from nextlabel.web.urls import image_address, item_address
 
 _DECIMAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
@@ -43,12 +43,12 @@ def item(item: str) -> Response:
 
 def submit_label(item: str) -> BaseResponse:
     """Store the form's label; if it is not valid, show the form again with the errors."""
-    query = validated(ShownQuery, request.args.to_dict())
+    query = validated(PoolQuery, request.args.to_dict())
     fields = request.form
     form = LabelForm(fields.get("who", "").strip(), tuple(fields.getlist("candidate")), fields.get("value", "").strip())
     try:
-        label = _label(_checked_id(item), fields.get("action", ""), form)
-        current_project().submit(_annotator(form.who), [label])
+        label = (_checked_id(item), _label(fields.get("action", ""), form))
+        current_project().labels.submit(_annotator(form.who), [label])
     except NextlabelError as error:
         log_fault(error)
         faults = error.faults if isinstance(error, Unprocessable) else ()
@@ -65,8 +65,8 @@ def add(pages: Blueprint) -> None:
 
 def _page(item: str, status: int, form: LabelForm | None = None) -> Response:
     item_id = _checked_id(item)
-    query = validated(ShownQuery, request.args.to_dict())
-    detail = current_project().item(item_id)
+    query = validated(PoolQuery, request.args.to_dict())
+    detail = current_project().items.get(item_id)
     project = current_project().status()
     prediction = detail.prediction
     is_image = detail.item.media_type is not None
@@ -77,7 +77,7 @@ def _page(item: str, status: int, form: LabelForm | None = None) -> Response:
         detail=detail,
         query=query,
         form=form or _current_label(detail, query.who or ""),
-        neighbours=current_project().gallery().neighbours(query.filter, item_id, newest=query.order is not None),
+        neighbours=current_project().items.gallery().neighbours(query.filter, item_id, newest=query.order is not None),
         back=url_for("pages.pool", project=project.name, **terms),
         here=_address(item_id, **terms),
         at=lambda other: _address(other, **terms),
@@ -91,7 +91,7 @@ def _page(item: str, status: int, form: LabelForm | None = None) -> Response:
 
 
 def _checked_id(item: str) -> str:
-    return address_of(ItemPath, {"item": item}).item
+    return parse_path(ItemPath, {"item": item}).item
 
 
 def _address(item: str, **terms: Any) -> str:
@@ -100,33 +100,33 @@ def _address(item: str, **terms: Any) -> str:
 
 def _current_label(detail: ItemDetail, who: str) -> LabelForm:
     """Return a form filled with the annotator's current label, so that saving it unchanged changes nothing."""
-    voice = next((voice for voice in detail.voices if voice.annotator == who), None)
-    if voice is None:
+    label = detail.current_labels.get(who)
+    if label is None:
         return LabelForm(who)
     # repr has every digit of the value
-    return LabelForm(who, voice.candidates or (), "" if voice.value is None else repr(voice.value).removesuffix(".0"))
+    return LabelForm(who, label.candidates or (), "" if label.value is None else repr(label.value).removesuffix(".0"))
 
 
 def _annotator(who: str) -> str:
     if not who:
         raise Unprocessable("enter your name: every label has an annotator")
-    return validated(Who, {"who": who}).who
+    return validated(AnnotatorForm, {"who": who}).who
 
 
-def _label(item: str, action: str, form: LabelForm) -> LabelInput:
+def _label(action: str, form: LabelForm) -> Label:
     if action == "skip":
-        return LabelInput(item, skip=True)
+        return Label(skip=True)
     if action == "retract":
-        return LabelInput(item, retract=True)
+        return Label(retract=True)
     if action != "label":
         raise BadRequest("the form has no valid action; valid: label, skip, retract")
     if form.value:
-        return LabelInput(item, value=_number(form.value))
+        return Label(value=_number(form.value))
     if not form.candidates and current_project().status().task == "regression":
         raise Unprocessable("enter a value, or skip the item")
     if not form.candidates:
         raise Unprocessable("choose at least one class, or skip the item")
-    return LabelInput(item, candidates=form.candidates)
+    return Label(candidates=form.candidates)
 
 
 def _number(text: str) -> float:

@@ -14,7 +14,7 @@ from nextlabel.web import formatting
 from nextlabel.web.problems import log_fault, status_of
 from nextlabel.web.request_context import current_project, settings
 from nextlabel.web.request_parsing import image_names, images, validated
-from nextlabel.web.schemas.query_parameters import ShownQuery
+from nextlabel.web.schemas.pool_schemas import PoolQuery
 from nextlabel.web.urls import thumbnail_address
 
 PAGE_SIZE = 60
@@ -49,7 +49,7 @@ def add_images() -> Response:
     rejected, status = [], 200
     for blob, name in zip(blobs, image_names(), strict=True):
         try:
-            counts.update(uploaded.new for uploaded in project.upload_images([blob]))
+            counts.update(uploaded.new for uploaded in project.items.add([blob]))
         except NextlabelError as error:
             log_fault(error)
             status = status_of(error)
@@ -65,14 +65,14 @@ def add(pages: Blueprint) -> None:
 
 
 def _page(status: int, *, upload: UploadSummary | None = None, error: str = "") -> Response:
-    query = validated(ShownQuery, request.args.to_dict())
+    query = validated(PoolQuery, request.args.to_dict())
     project = current_project().status()
     shown: GalleryPage | None = None
     not_ready = ""
     try:
         shown = (
             current_project()
-            .gallery()
+            .items.gallery()
             .page(query.filter, PAGE_SIZE, after=query.after, before=query.before, newest=query.order is not None)
         )
     except NotReady as reason:  # the data set has not been read yet

@@ -57,7 +57,7 @@ def predict_images() -> Response:
     try:
         blobs = images(settings().max_upload_bytes, settings().max_batch)
         if len(blobs) == 1 and "list" not in request.args:
-            return _page(200, **_result(project.look(blobs[0])))
+            return _page(200, **_result(project.models.preview(blobs[0])))
     except NextlabelError as error:
         log_fault(error)
         return _page(status_of(error), error=str(error))
@@ -78,7 +78,7 @@ def _page(status: int, **result: object) -> Response:
 
 def _row(blob: bytes, name: str) -> Row:
     try:
-        return Row(name, current_project().look(blob))
+        return Row(name, current_project().models.preview(blob))
     except NextlabelError as error:
         log_fault(error)
         return Row(name, error=str(error))

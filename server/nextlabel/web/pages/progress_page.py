@@ -18,7 +18,7 @@ from nextlabel.web.pages.item_lists import SECTION, image_variables
 from nextlabel.web.problems import log_fault, status_of
 from nextlabel.web.request_context import current_project, engine, own_job
 from nextlabel.web.request_parsing import validated
-from nextlabel.web.schemas.progress_parameters import Action, OlderQuery, ProgressQuery
+from nextlabel.web.schemas.progress_schemas import OlderJobsQuery, ProgressForm, ProgressQuery
 
 T = TypeVar("T")
 _LISTED_JOBS = 8
@@ -35,14 +35,14 @@ def act() -> BaseResponse:
     """Promote a checkpoint, cancel a job or queue a training; show the page with the error if that fails."""
     project = current_project()  # raises NotFound before the form is read
     try:
-        action = validated(Action, request.form.to_dict())
+        action = validated(ProgressForm, request.form.to_dict())
         done: dict[str, Any] = {}
         if action.promote is not None:
-            done["promoted"] = project.promote(action.promote).checkpoint
+            done["promoted"] = project.models.promote(action.promote).checkpoint
         elif action.cancel is not None:
             done["cancelled"] = engine().cancel(own_job(action.cancel).job).job
         elif action.train is not None:
-            done["queued"] = project.train()
+            done["queued"] = project.training.start()
         else:
             raise Unprocessable("the form has no action; valid: promote, cancel, train")
     except NextlabelError as error:
@@ -53,7 +53,7 @@ def act() -> BaseResponse:
 
 def jobs() -> str:
     """Show the jobs of a project, the newest first."""
-    before = validated(OlderQuery, request.args.to_dict()).before
+    before = validated(OlderJobsQuery, request.args.to_dict()).before
     project = current_project().status()
     return render_template(
         "progress-jobs.html", project=project, fmt=formatting, **_job_variables(project.name, _PAGE_OF_JOBS, before)
@@ -69,7 +69,7 @@ def add(pages: Blueprint) -> None:
 
 def _page(status: int, notice: str = "", error: str = "") -> Response:
     project = current_project().status()
-    measurements = current_project().progress()
+    measurements = current_project().progress
     points = measurements.curve()
     labels, labels_missing = _or_reason(measurements.labels)
     confusion, confusion_missing = _or_reason(measurements.confusion)

@@ -8,15 +8,20 @@ from itertools import chain, islice
 
 from flask import Response, request
 
-from nextlabel.contracts.errors import TooLarge
-from nextlabel.engine.records import HistoryRow, LabelInput
+from nextlabel.contracts.errors import TooLarge, Unprocessable
 from nextlabel.import_export.formats import csv, jsonl
-from nextlabel.web.openapi import Routes
+from nextlabel.store.labels import Label, LabelEvent
 from nextlabel.web.request_context import current_project, settings
-from nextlabel.web.schemas.label_responses import AcceptedReply, HistoryLabel, HistoryReply
-from nextlabel.web.schemas.query_parameters import HistoryQuery
-from nextlabel.web.schemas.request_bodies import CandidatesLabel, Label, Labels, SkipLabel, ValueLabel
-from nextlabel.web.schemas.response_base import render
+from nextlabel.web.routing import Route, json_response
+from nextlabel.web.schemas.base import render
+from nextlabel.web.schemas.label_schemas import (
+    AcceptedReply,
+    AnyLabel,
+    HistoryLabel,
+    HistoryQuery,
+    HistoryReply,
+    Labels,
+)
 
 _AT_A_TIME = 500
 """Rows sent at a time: one by one, each would be a packet of its own."""
@@ -30,14 +35,15 @@ def submit(body: Labels) -> Response:
     most = settings().max_labels
     if len(body.labels) > most:
         raise TooLarge(f"at most {most:,} labels are taken at a time, not {len(body.labels):,}")
-    accepted = current_project().submit(body.annotator, [_given(label) for label in body.labels], body.key)
+    submitted = [(entry.id, _label(entry)) for entry in body.labels]
+    accepted = current_project().labels.submit(body.annotator, submitted, body.key)
     return render(AcceptedReply(accepted=accepted), 201)
 
 
 def history(query: HistoryQuery) -> Response:
     """Stream every label ever stored, oldest first."""
     found = current_project()
-    rows = found.history()
+    rows = found.labels.history()
     first = list(islice(rows, 1))  # so that what is wrong is said before the answer has begun
     kind, write = _FORMATS[query.format]
     parts = write(found.config.name, chain(first, rows))
@@ -45,27 +51,20 @@ def history(query: HistoryQuery) -> Response:
     return Response(stream if request.method != "HEAD" else (), content_type=kind)
 
 
-def add(api: Routes) -> None:
-    """Add the routes."""
-    api.post("/labels", responses=api.says({201: api.json(AcceptedReply)}, 400, 404, 409, 413, 415, 422, 503))(submit)
-    answer = api.json(HistoryReply, "application/jsonl", "text/csv")
-    api.get("/labels", responses=api.says({200: answer}, 404, 422, 503))(history)
-
-
-def said(row: HistoryRow) -> HistoryLabel:
+def said(row: LabelEvent) -> HistoryLabel:
     """Return a row of the history with exactly one of candidates, value, skip and retract."""
     return HistoryLabel.model_validate(jsonl.fields(row))
 
 
-def _given(label: Label) -> LabelInput:
-    if isinstance(label, CandidatesLabel):
-        return LabelInput(label.id, candidates=label.candidates)
-    if isinstance(label, ValueLabel):
-        return LabelInput(label.id, value=label.value)
-    return LabelInput(label.id, skip=True) if isinstance(label, SkipLabel) else LabelInput(label.id, retract=True)
+def _label(entry: AnyLabel) -> Label | Unprocessable:
+    """Return the label of an entry, or what is wrong with it: the engine reports all faults of a request at once."""
+    try:
+        return Label(**entry.model_dump(exclude={"id"}))
+    except Unprocessable as error:
+        return error
 
 
-def _as_json(project: str, rows: Iterator[HistoryRow]) -> Iterator[str]:
+def _as_json(project: str, rows: Iterator[LabelEvent]) -> Iterator[str]:
     yield f'{{"project":{json.dumps(project)},"labels":['
     comma = ""
     for row in jsonl.write(rows):
@@ -74,8 +73,13 @@ def _as_json(project: str, rows: Iterator[HistoryRow]) -> Iterator[str]:
     yield "]}\n"
 
 
-_FORMATS: dict[str, tuple[str, Callable[[str, Iterator[HistoryRow]], Iterator[str]]]] = {
+_FORMATS: dict[str, tuple[str, Callable[[str, Iterator[LabelEvent]], Iterator[str]]]] = {
     "json": ("application/json", _as_json),
     "jsonl": ("application/jsonl", lambda _project, rows: jsonl.write(rows)),
     "csv": ("text/csv; charset=utf-8; header=present", lambda _project, rows: csv.write(rows)),
 }
+
+ROUTES = (
+    Route("POST", "/labels", submit, AcceptedReply, (400, 404, 409, 413, 415, 422, 503), status=201),
+    Route("GET", "/labels", history, json_response(HistoryReply, "application/jsonl", "text/csv"), (404, 422, 503)),
+)

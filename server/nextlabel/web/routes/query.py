@@ -5,12 +5,17 @@ from __future__ import annotations
 from flask import Response, request
 
 from nextlabel.engine.records import QueryAnswer
-from nextlabel.web.openapi import Routes
 from nextlabel.web.request_context import current_project
-from nextlabel.web.schemas.label_responses import QueryItemReply, QueryReply, ReleasedReply, SuggestionReply
-from nextlabel.web.schemas.path_parameters import QueryPath
-from nextlabel.web.schemas.query_parameters import QueryQuery
-from nextlabel.web.schemas.response_base import render
+from nextlabel.web.routing import Route, json_response
+from nextlabel.web.schemas.base import render
+from nextlabel.web.schemas.query_schemas import (
+    QueryItemReply,
+    QueryPath,
+    QueryQuery,
+    QueryReply,
+    ReleasedReply,
+    SuggestionReply,
+)
 from nextlabel.web.urls import image_address
 
 
@@ -21,31 +26,22 @@ def query(query: QueryQuery) -> Response:
     """
     # HEAD must change nothing, and nobody would see what it leases
     annotator = None if request.method == "HEAD" else query.annotator
-    return _render(current_project().query(query.size, query.strategy, annotator))
+    return _render(current_project().queries.create(query.size, query.strategy, annotator))
 
 
 def stored(path: QueryPath) -> Response:
     """Show a query as it was answered."""
-    return _render(current_project().stored_query(path.query))
+    return _render(current_project().queries.get(path.query))
 
 
 def replay(path: QueryPath) -> Response:
     """Choose again from a query's record: the same answer, or 410 once its scores are gone."""
-    return _render(current_project().replay(path.query))
+    return _render(current_project().queries.replay(path.query))
 
 
 def hand_back(path: QueryPath) -> Response:
     """Hand a query's leases back."""
-    return render(ReleasedReply(query=path.query, released=current_project().hand_back(path.query)))
-
-
-def add(api: Routes) -> None:
-    """Add the routes."""
-    answer = {200: api.json(QueryReply, Cache_Control="no-store")}
-    api.get("/query", responses=api.says(answer, 404, 413, 422, 503))(query)
-    api.get("/queries/<query>", responses=api.says(answer, 404, 410, 503))(stored)
-    api.get("/queries/<query>/replay", responses=api.says(answer, 404, 410, 503))(replay)
-    api.delete("/queries/<query>", responses=api.says({200: api.json(ReleasedReply)}, 404))(hand_back)
+    return render(ReleasedReply(query=path.query, released=current_project().queries.release(path.query)))
 
 
 def _render(answer: QueryAnswer) -> Response:
@@ -72,3 +68,12 @@ def _render(answer: QueryAnswer) -> Response:
         stale_labels=answer.stale_labels,
     )
     return render(reply, headers={"Cache-Control": "no-store"})
+
+
+_RESPONSE = json_response(QueryReply, Cache_Control="no-store")
+ROUTES = (
+    Route("GET", "/query", query, _RESPONSE, (404, 413, 422, 503)),
+    Route("GET", "/queries/<query>", stored, _RESPONSE, (404, 410, 503)),
+    Route("GET", "/queries/<query>/replay", replay, _RESPONSE, (404, 410, 503)),
+    Route("DELETE", "/queries/<query>", hand_back, ReleasedReply, (404,)),
+)

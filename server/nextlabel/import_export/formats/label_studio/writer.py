@@ -14,7 +14,7 @@ from nextlabel.import_export.formats.jsonl import dumps
 from nextlabel.import_export.formats.label_studio.reader import IMAGES
 from nextlabel.import_export.json_stream import first
 from nextlabel.import_export.safe_filenames import FileNames
-from nextlabel.store.labels import LabelRow
+from nextlabel.store.labels import StoredLabel
 
 TASKS = "tasks.json"
 CONFIG = "config.xml"
@@ -91,22 +91,22 @@ def _task(item: Item, image: str, file: str | None) -> dict[str, Any]:
     }
 
 
-def _annotation(row: LabelRow) -> dict[str, Any]:
+def _annotation(row: StoredLabel) -> dict[str, Any]:
     region: dict[str, Any] = {"id": f"nextlabel-{row.id}", "from_name": _ANSWER, "to_name": "image"}
-    if row.kind == "value":
-        region |= {"type": "number", "value": {"number": row.value}}
+    if row.event.label.value is not None:
+        region |= {"type": "number", "value": {"number": row.event.label.value}}
     else:
-        region |= {"type": "choices", "value": {"choices": row.candidates}}
+        region |= {"type": "choices", "value": {"choices": row.event.label.candidates}}
     # Label Studio refuses a file with an annotator it does not know, and it knows people by e-mail address
-    who = {"completed_by": {"email": row.annotator}} if "@" in row.annotator else {}
+    who = {"completed_by": {"email": row.event.annotator}} if "@" in row.event.annotator else {}
     return {
         "id": row.id,
         **who,
-        "result": [] if row.kind == "skip" else [region],
-        "was_cancelled": row.kind == "skip",
+        "result": [] if row.event.label.skip else [region],
+        "was_cancelled": row.event.label.skip,
         "ground_truth": False,
-        "created_at": date(row.time),
-        embedded_history.NAME: {"annotator": row.annotator},
+        "created_at": date(row.event.time),
+        embedded_history.NAME: {"annotator": row.event.annotator},
     }
 
 

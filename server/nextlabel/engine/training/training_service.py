@@ -1,0 +1,25 @@
+"""Trainings of one project."""
+
+from __future__ import annotations
+
+import time
+
+from nextlabel.engine.services import Services
+from nextlabel.store import jobs
+
+
+class TrainingService:
+    """Queues trainings; the worker runs them."""
+
+    def __init__(self, services: Services, project: str) -> None:
+        self._services = services
+        self._project = project
+
+    def start(self, *, from_scratch: bool = False) -> int:
+        """Queue a training and return its job's number. Raises Conflict if one is queued or running.
+
+        With `from_scratch` it does not start from the live checkpoint.
+        """
+        parameters = {"from_scratch": True} if from_scratch else {}
+        with self._services.database.write() as connection:
+            return jobs.queue(connection, self._project, "train", parameters, time.time())
