@@ -11,7 +11,7 @@ import pytest
 from nextlabel.app import create_app
 from nextlabel.contracts.errors import DatasetMissing, NotFound
 from nextlabel.engine.browse.filters import Counts
-from nextlabel.engine.browse.gallery import GalleryPage, Neighbours, Shown
+from nextlabel.engine.browse.gallery import GalleryPage, ItemCard, Neighbours
 from nextlabel.engine.records import (
     Checkpoint,
     ItemDetail,
@@ -38,7 +38,7 @@ ROW = LabelEvent("a b/ü", "ann", Label(value=1.5), 1.25)
 class FakeGallery:
     def page(self, wanted, limit, **where):
         counts = Counts(1, {"open": 0, "labelled": 1, "skipped": 0}, {"yes": 0, "no": 1}, {}, {"ann": 1})
-        return GalleryPage((Shown(ITEM, None),), 1, 1, counts, None, None, tiny=False)
+        return GalleryPage((ItemCard(ITEM, None),), 1, 1, counts, None, None, tiny=False)
 
     def neighbours(self, wanted, identity, **how):
         return Neighbours(None, "b ü", 1, 2)

@@ -105,7 +105,7 @@ class Progress:
             queried = np.isin(view.full, np.fromiter(why, np.int64, len(why))) & (view.full < len(view.probabilities))
             queried[queried] = is_informative(view.probabilities, view.full[queried])
             positions = view.full[queried]
-            known = statistics.spoken_of(connection, self._project, positions, view.live.card["last_label"])
+            known = statistics.labelled_positions(connection, self._project, positions, view.live.card["last_label"])
         right = confusion_matrix.predicted(view.probabilities, positions) == view.labels[queried]
         return control(view.live.name, why, known, positions, right)
 
