@@ -59,7 +59,7 @@ class Task:
 
     def simulate(self, strategy: str, annotators: Sequence[str], rate: float, image: Path | None = None) -> Any:
         """Return the results of `nextlabel simulate` as JSON, and copy its chart to `image`."""
-        title = f"{self.dataset}: in doubt {rate:.0%} of the time, asked by {strategy}"
+        title = f"{self.dataset}: in doubt {rate:.0%} of the time, strategy {strategy}"
         file = PROJECT_FILE.format(
             title=title, dataset=self.dataset, learner=self.learner, parameters=self.parameters,
             strategy=strategy, start=self.start,
