@@ -73,7 +73,7 @@ def test_an_image_of_ours_that_was_moved_to_another_class(make: Make, tmp_path: 
     assert (done.labels, done.present) == (1, 2)
     assert any("not to the folder of a class: 1" in note for note in done.notes)
     moved = said(project)[-1]
-    assert (moved.id, moved.candidates, moved.annotator) == ("p/0.png", ("a/b",), "ann")
+    assert (moved.item, moved.label.candidates, moved.annotator) == ("p/0.png", ("a/b",), "ann")
     assert take(project, tmp_path / "out").labels == 0
     (tmp_path / "out" / "classes.json").write_text("{}")
     with pytest.raises(BadRequest, match="which folder is of which class"):

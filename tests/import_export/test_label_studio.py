@@ -62,11 +62,11 @@ def test_a_full_export(squares: ToyProject, write: Any) -> None:
     done = take(squares, path)
     assert (done.format, done.labels) == ("label-studio", 4)
     one, two, three, four = said(squares)
-    assert (one.id, one.candidates, one.annotator, one.key) == ("s1", ("left", "right"), "1", "label-studio-b1")
+    assert (one.item, one.label.candidates, one.annotator, one.key) == ("s1", ("left", "right"), "1", "label-studio-b1")
     assert one.time == 1767272400.0
-    assert (two.id, two.candidates) == ("s1", ("left",))
-    assert (three.id, three.skip, three.annotator) == ("s2", True, "bob@example.org")
-    assert four.candidates == ("right",)
+    assert (two.item, two.label.candidates) == ("s1", ("left",))
+    assert (three.item, three.label.skip, three.annotator) == ("s2", True, "bob@example.org")
+    assert four.label.candidates == ("right",)
     assert (take(squares, path).labels, take(squares, path).present) == (0, 4)
 
 
@@ -232,8 +232,13 @@ def test_what_was_done_in_label_studio_comes_back(make: Make, squares: ToyProjec
     done = take(squares, path)
     assert (done.labels, done.present) == (2, 3)
     added, edited = said(squares)[3:]  # by their times
-    assert (edited.id, edited.candidates, edited.annotator, edited.time) == ("s1", ("right",), "1", 1777680000.0)
-    assert (added.id, added.candidates, added.annotator) == ("s2", ("right",), "eve@example.org")
+    assert (edited.item, edited.label.candidates, edited.annotator, edited.time) == (
+        "s1",
+        ("right",),
+        "1",
+        1777680000.0,
+    )
+    assert (added.item, added.label.candidates, added.annotator) == ("s2", ("right",), "eve@example.org")
     other = make(SQUARES, labels={"initial": 0, "holdout": 0}).bring()
     assert take(other, path).labels == 5
     assert [(row.item, row.label.candidates) for row in said(other)] == [

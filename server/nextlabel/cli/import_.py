@@ -15,7 +15,7 @@ from nextlabel.engine.settings import Settings
 from nextlabel.import_export.detect_format import READ
 from nextlabel.import_export.importing.import_file import Imported, Wanted, import_file
 from nextlabel.import_export.importing.import_rows import Reading
-from nextlabel.web.number_format import plural
+from nextlabel.web.formatting import plural
 
 
 @click.command("import")

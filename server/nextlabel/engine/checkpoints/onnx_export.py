@@ -9,24 +9,24 @@ from typing import Any
 
 from nextlabel.contracts.errors import NotFound, Unprocessable
 from nextlabel.engine.checkpoints.preprocessing import preprocessing
-from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints
 from nextlabel.store.checkpoint_files import ONNX, checked, read_card
+from nextlabel.store.database import Database
+from nextlabel.store.home import Home
 
 
-def write(services: Services, project: str, checkpoint: str | None, path: Path) -> str:
-    """Write a checkpoint, the live one unless named, with its metadata; return its name.
+def write(database: Database, home: Home, project: str, name: str, path: Path) -> None:
+    """Write checkpoint `name` with its metadata to `path`.
 
-    Unprocessable where it has no ONNX form, NotFound, NotReady, or Gone where its files are damaged.
+    Raises NotFound, Unprocessable if it has no ONNX form, or Gone if its files are damaged.
     """
     import onnx  # noqa: PLC0415 - only who exports a model needs it
 
-    name = checkpoint or services.live.current(project).checkpoint
-    with services.database.read() as connection:
+    with database.read() as connection:
         found = checkpoints.get(connection, project, name)
         if found is None:
             raise NotFound.name("checkpoint", name, [each.name for each in checkpoints.all(connection, project)])
-    folder = services.home.at(found.folder)
+    folder = home.at(found.folder)
     card = read_card(folder)
     source = checked(folder, ONNX) if card["onnx"] else None
     if source is None:
@@ -38,7 +38,6 @@ def write(services: Services, project: str, checkpoint: str | None, path: Path) 
     model.producer_name, model.producer_version = "nextlabel", version("nextlabel")
     onnx.checker.check_model(model)
     onnx.save(model, path)
-    return name
 
 
 def metadata(card: dict[str, Any], checkpoint: str) -> dict[str, str]:

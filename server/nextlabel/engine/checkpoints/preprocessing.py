@@ -7,7 +7,7 @@ from typing import Any
 
 from nextlabel.contracts.interfaces import ImageInput, VectorInput
 from nextlabel.engine.checkpoints.serialization import model_input
-from nextlabel.engine.images.decoding import GAP
+from nextlabel.engine.images.decoding import REDUCING_GAP
 
 _WORDS = (
     "Decode the first frame. A JPEG is decoded at 1/2, 1/4 or 1/8 of its size, as libjpeg can, the smallest of which "
@@ -42,7 +42,7 @@ def preprocessing(card: Mapping[str, Any]) -> dict[str, Any]:
             "orientation": "exif",
             "background": "white",
             "frame": 0,
-            "draft": GAP,
+            "draft": REDUCING_GAP,
             "words": _WORDS,
         }
     assert isinstance(spec, VectorInput)

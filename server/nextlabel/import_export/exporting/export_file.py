@@ -74,7 +74,9 @@ def export(services: Services, project: Project, asked: Asked, out: Path, tell: 
     done = Exported(asked.format)
     if asked.format == "onnx":
         with new_file(out, replace=asked.replace) as part:
-            done.checkpoint = onnx_export.write(services, project.config.name, asked.checkpoint, part)
+            name = project.config.name
+            done.checkpoint = asked.checkpoint or services.live.current(name).checkpoint
+            onnx_export.write(services.database, services.home, name, done.checkpoint, part)
     elif asked.format in TABLES:
         with new_file(out, replace=asked.replace) as part, part.open("w", encoding="utf-8", newline="") as file:
             for piece in lines(services, project, asked, done, tell):

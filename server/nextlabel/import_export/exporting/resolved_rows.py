@@ -9,7 +9,7 @@ import numpy as np
 
 from nextlabel.contracts.errors import NotReady
 from nextlabel.engine.predict.predictor import predictions
-from nextlabel.engine.scores import kept_scores
+from nextlabel.engine.scores import stored_scores
 from nextlabel.import_export.exporting.export_view import Item, Snapshot
 from nextlabel.import_export.formats import csv, jsonl
 from nextlabel.store import checkpoints
@@ -66,7 +66,7 @@ class _Predictor:
         served = services.live.current(name)
         with services.database.read() as connection:
             scoring = checkpoints.scoring(connection, name, served.checkpoint)
-        arrays = kept_scores(services.home, scoring)
+        arrays = stored_scores(services.home, scoring)
         if arrays is None:
             raise NotReady(f"checkpoint {served.checkpoint} of {name!r} has not scored the pool yet", 2)
         self._told = {key: array for key, array in arrays.items() if key in ("probabilities", "mean", "std")}

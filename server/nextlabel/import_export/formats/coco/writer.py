@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from nextlabel.engine.images.decoding import measure
-from nextlabel.engine.images.unreadable import REFUSED
+from nextlabel.engine.images.unreadable import DECODE_ERRORS
 from nextlabel.import_export import embedded_history
 from nextlabel.import_export.exporting.export_view import Item, Snapshot, Way, Written, file_name, left_out
 from nextlabel.import_export.formats.coco.reader import IMAGES
@@ -83,7 +83,7 @@ def write(snapshot: Snapshot, folder: Path, way: Way) -> Written:
 def _size(data: bytes, most: int) -> tuple[int, int] | None:
     try:
         return measure(data, most)
-    except REFUSED:
+    except DECODE_ERRORS:
         return None
 
 
