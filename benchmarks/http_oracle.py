@@ -1,8 +1,8 @@
-"""Plays a person through the HTTP API alone: query, label, train, wait, repeat.
+"""An annotator who always labels correctly, through the HTTP API: query, label, train, wait, repeat.
 
-    python benchmarks/person.py --port 8000 --strategy margin --until 120
+    python benchmarks/http_oracle.py --port 8000 --strategy margin --until 120
 
-Knows the right answers of the 1,797 digits from scikit-learn; imports nothing of nextlabel.
+Reads the labels of the 1,797 digits from scikit-learn and imports nothing of nextlabel.
 Prints the learning curve as JSON lines: {"labels", "accuracy"}.
 """
 
@@ -16,18 +16,20 @@ from typing import Any
 from serving import Client, finished, wait_ready
 from sklearn.datasets import load_digits
 
+ANNOTATOR = "oracle"
 
-def play(client: Client, strategy: str, size: int, until_labels: int) -> Iterator[dict[str, Any]]:
-    """Yield the live project's metrics after each training, the first one's included."""
+
+def label_and_train(client: Client, strategy: str, size: int, until_labels: int) -> Iterator[dict[str, Any]]:
+    """Yield the metrics of each checkpoint of the default project, including the first one."""
     truth = load_digits().target
     wait_ready(client)
     newest = client("GET", "/checkpoints").json()["checkpoints"][-1]
     yield newest["metrics"]
     while newest["metrics"]["labels"] < until_labels:
-        query = client("GET", f"/query?size={size}&strategy={strategy}&annotator=person").json()
+        query = client("GET", f"/query?size={size}&strategy={strategy}&annotator={ANNOTATOR}").json()
         labels = [{"id": item["id"], "candidates": [str(truth[int(item["id"])])]} for item in query["items"]]
-        answer = client("POST", "/labels", {"annotator": "person", "labels": labels, "key": query["query"]})
-        assert answer.status == 201, answer.body
+        response = client("POST", "/labels", {"annotator": ANNOTATOR, "labels": labels, "key": query["query"]})
+        assert response.status == 201, response.body
         job = finished(client, client("POST", "/train").json()["job"])
         assert job["state"] == "succeeded", job
         newest = client("GET", "/checkpoints").json()["checkpoints"][-1]
@@ -35,14 +37,14 @@ def play(client: Client, strategy: str, size: int, until_labels: int) -> Iterato
 
 
 def main() -> None:
-    """Play against a server that runs."""
+    """Label and train on a running server."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--strategy", default="margin")
-    parser.add_argument("--size", type=int, default=10)
-    parser.add_argument("--until", type=int, default=120, help="labels to stop at")
-    given = parser.parse_args()
-    for metrics in play(Client(given.port), given.strategy, given.size, given.until):
+    parser.add_argument("--size", type=int, default=10, help="labels per training")
+    parser.add_argument("--until", type=int, default=120, help="number of labels to stop at")
+    arguments = parser.parse_args()
+    for metrics in label_and_train(Client(arguments.port), arguments.strategy, arguments.size, arguments.until):
         print(json.dumps({"labels": int(metrics["labels"]), "accuracy": metrics["accuracy"]}), flush=True)
 
 
