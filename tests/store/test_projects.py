@@ -55,10 +55,10 @@ def test_a_data_set_that_comes_later_leaves_what_happened_before(database):
         projects.create(c, replace(ROW, known_truth=False, imported=0.0))
         projects.set_live(c, "digits", "first")
         projects.next_query_number(c, "digits")
-        projects.read_in(c, replace(ROW, has_test=True))
+        projects.set_dataset(c, replace(ROW, has_test=True))
         assert projects.get(c, "digits") == replace(ROW, has_test=True, live="first", queries=1)
         with pytest.raises(NotFound, match="nobody"):
-            projects.read_in(c, replace(ROW, name="nobody"))
+            projects.set_dataset(c, replace(ROW, name="nobody"))
 
 
 def test_lock_goes_with_the_transaction(database):

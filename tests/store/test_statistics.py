@@ -57,16 +57,16 @@ def test_what_was_chosen_by_a_checkpoints_scores(database, project):
         for number in (6, 7):  # pages that wait for more
             queries.insert(c, query(number, "r1"))
     with database.read() as c:
-        found = statistics.chosen_under(c, "p", "r1")
+        found = statistics.chosen_with(c, "p", "r1")
         assert [[one.position for one in chosen] for chosen in found] == [[0], [2, 1], [3]]
         assert found[2][0].reason == "control"
-        assert [chosen[0].position for chosen in statistics.chosen_under(c, "p", "r1", 2)] == [2, 3]
+        assert [chosen[0].position for chosen in statistics.chosen_with(c, "p", "r1", 2)] == [2, 3]
 
 
 def test_what_was_spoken_of_before(database, project):
     with database.write() as c:
         labels.append(c, "p", [LabelEvent(f"item{n}", "ann", Label(skip=True), 1.0) for n in (0, 1, 2, 1)])
     with database.read() as c:
-        assert statistics.spoken_of(c, "p", [1, 2, 3], 2) == {1}
-        assert statistics.spoken_of(c, "p", [0, 1, 2, 3], 4) == {0, 1, 2}
-        assert statistics.spoken_of(c, "p", [], 4) == set()
+        assert statistics.labelled(c, "p", [1, 2, 3], 2) == {1}
+        assert statistics.labelled(c, "p", [0, 1, 2, 3], 4) == {0, 1, 2}
+        assert statistics.labelled(c, "p", [], 4) == set()

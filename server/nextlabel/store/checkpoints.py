@@ -1,4 +1,4 @@
-"""Checkpoints and the scores that each gave the pool; the files themselves are beside the database."""
+"""Checkpoints and their scorings of the pool. The files are in folders beside the database."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CheckpointRow:
     number: int
     """Counts 1, 2, ... within the project."""
     job: int | None
-    """That trained it; None for a shipped one."""
+    """The job that trained it; None for a bundled checkpoint."""
     created: float
     """Seconds since the epoch."""
     metrics: Mapping[str, Any]
@@ -38,7 +38,7 @@ class CheckpointRow:
 
 @dataclass(frozen=True)
 class ScoringRow:
-    """What a checkpoint says of a pool: memory-mapped arrays in a folder."""
+    """A checkpoint's outputs for a pool: memory-mapped arrays in a folder."""
 
     id: int
     project: str
@@ -51,17 +51,17 @@ class ScoringRow:
     created: float
     """Seconds since the epoch."""
     last_label: int
-    """The newest label the checkpoint learnt from."""
+    """The id of the newest label that the checkpoint was trained on."""
 
 
 def next_number(c: Connection, project: str) -> int:
-    """Return the number that the project's next checkpoint gets."""
+    """Return the number for the project's next checkpoint."""
     newest = select(func.coalesce(func.max(checkpoints.c.number), 0)).where(checkpoints.c.project == project)
     return int(c.execute(newest).scalar_one()) + 1
 
 
 def insert(c: Connection, row: CheckpointRow) -> None:
-    """Store a checkpoint; Conflict if its name or number is taken."""
+    """Store a checkpoint. Raises Conflict if its name or number is taken."""
     values = {**vars(row), "metrics": json_utils.metrics(row.metrics)}
     try:
         c.execute(insert_into(checkpoints), values)
@@ -71,15 +71,15 @@ def insert(c: Connection, row: CheckpointRow) -> None:
 
 def get(c: Connection, project: str, name: str) -> CheckpointRow | None:
     """Return the checkpoint, or None."""
-    mine = select(checkpoints).where(checkpoints.c.project == project, checkpoints.c.name == name)
-    row = c.execute(mine).one_or_none()
+    statement = select(checkpoints).where(checkpoints.c.project == project, checkpoints.c.name == name)
+    row = c.execute(statement).one_or_none()
     return None if row is None else CheckpointRow(*row)
 
 
 def all(c: Connection, project: str) -> list[CheckpointRow]:  # noqa: A001 - read as checkpoints.all
     """Return the project's checkpoints, by number."""
-    mine = select(checkpoints).where(checkpoints.c.project == project).order_by(checkpoints.c.number)
-    return [CheckpointRow(*row) for row in c.execute(mine)]
+    statement = select(checkpoints).where(checkpoints.c.project == project).order_by(checkpoints.c.number)
+    return [CheckpointRow(*row) for row in c.execute(statement)]
 
 
 def insert_scoring(
@@ -92,7 +92,7 @@ def insert_scoring(
     created: float,
     last_label: int,
 ) -> int:
-    """Store a scoring and return its id, which no other ever gets."""
+    """Store a scoring and return its id, which is never used again."""
     values = {
         "project": project,
         "checkpoint": checkpoint,
@@ -107,17 +107,17 @@ def insert_scoring(
 
 def scoring(c: Connection, project: str, checkpoint: str) -> ScoringRow | None:
     """Return the checkpoint's newest scoring, or None."""
-    mine = select(_scorings).where(_scorings.c.project == project, _scorings.c.checkpoint == checkpoint)
-    row = c.execute(mine.order_by(_scorings.c.id.desc()).limit(1)).one_or_none()
+    statement = select(_scorings).where(_scorings.c.project == project, _scorings.c.checkpoint == checkpoint)
+    row = c.execute(statement.order_by(_scorings.c.id.desc()).limit(1)).one_or_none()
     return None if row is None else ScoringRow(*row)
 
 
 def scorings(c: Connection, project: str) -> list[ScoringRow]:
     """Return the project's scorings, oldest first."""
-    mine = select(_scorings).where(_scorings.c.project == project).order_by(_scorings.c.id)
-    return [ScoringRow(*row) for row in c.execute(mine)]
+    statement = select(_scorings).where(_scorings.c.project == project).order_by(_scorings.c.id)
+    return [ScoringRow(*row) for row in c.execute(statement)]
 
 
 def delete_scoring(c: Connection, id_: int) -> None:
-    """Forget a scoring; queries that chose by it cannot be replayed from then on."""
+    """Delete a scoring. Queries that used it cannot be replayed any more."""
     c.execute(delete(_scorings).where(_scorings.c.id == id_))

@@ -36,7 +36,7 @@ class Filter:
     differs: bool = False
     """The live model's guess is none of the classes its set holds."""
     search: str = ""
-    """What its id holds, in capitals or not (`items.holding`)."""
+    """What its id holds, in capitals or not (`items.with_text_in_id`)."""
 
 
 @dataclass(frozen=True)

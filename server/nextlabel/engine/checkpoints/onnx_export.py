@@ -11,7 +11,7 @@ from nextlabel.contracts.errors import NotFound, Unprocessable
 from nextlabel.engine.checkpoints.preprocessing import preprocessing
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints
-from nextlabel.store.checkpoint_files import ONNX, checked, read_card
+from nextlabel.store.checkpoint_files import ONNX, read_card, verified_path
 
 
 def write(services: Services, project: str, checkpoint: str | None, path: Path) -> str:
@@ -28,7 +28,7 @@ def write(services: Services, project: str, checkpoint: str | None, path: Path) 
             raise NotFound.name("checkpoint", name, [each.name for each in checkpoints.all(connection, project)])
     folder = services.home.at(found.folder)
     card = read_card(folder)
-    source = checked(folder, ONNX) if card["onnx"] else None
+    source = verified_path(folder, ONNX) if card["onnx"] else None
     if source is None:
         raise Unprocessable(
             f"checkpoint {name!r} of {project!r} has no ONNX form: {card['learner']['plugin']!r} writes none"

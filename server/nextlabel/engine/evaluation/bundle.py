@@ -19,7 +19,15 @@ from nextlabel.engine.live_models import Served
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints
 from nextlabel.store.atomic import new_folder
-from nextlabel.store.checkpoint_files import HALF, ONNX, read_card, read_weights, single, write_card, write_weights
+from nextlabel.store.checkpoint_files import (
+    HALF,
+    ONNX,
+    read_card,
+    read_weights,
+    single_precision,
+    write_card,
+    write_weights,
+)
 from nextlabel.store.home import check_writable
 
 
@@ -69,7 +77,7 @@ def pack(
         tensors = halved(read_weights(source))
         write_weights(partial, tensors)
         # from here on it is the model that those weights give
-        model = learner_of(card, services.registry).rebuild(card["description"], single(tensors))
+        model = learner_of(card, services.registry).rebuild(card["description"], single_precision(tensors))
         onnx = model.write_onnx(partial / ONNX)
         if onnx:
             _halve(partial / ONNX, model, services.items(state))

@@ -14,7 +14,7 @@ from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.engine.bundled_checkpoints import held_out_elsewhere
 from nextlabel.engine.checkpoints.serialization import input_array, model_input
 from nextlabel.engine.images.image_items import unread
-from nextlabel.engine.live_models import Answer, Served
+from nextlabel.engine.live_models import OutputArrays, Served
 from nextlabel.engine.scores import decided, kept_scores
 from nextlabel.engine.services import Services
 from nextlabel.engine.training.evaluation import metrics
@@ -108,8 +108,8 @@ def measure(
     assert not isinstance(items, GraphItems)
     spec = model_input(served.card)
 
-    def answer(places: IntArray) -> Answer:
-        return served.answer(input_array(spec, items.take(places)))
+    def answer(places: IntArray) -> OutputArrays:
+        return served.infer(input_array(spec, items.take(places)))
 
     pieces = [np.arange(start, min(start + _PIECE, len(items))) for start in range(0, len(items), _PIECE)]
     served.warm()

@@ -8,7 +8,7 @@ import numpy as np
 
 from nextlabel.contracts.data import FloatArray
 from nextlabel.contracts.errors import NotFound, NotReady, TooLarge, Unprocessable
-from nextlabel.engine.live_models import Answer, Served
+from nextlabel.engine.live_models import OutputArrays, Served
 from nextlabel.engine.records import Prediction, Predictions
 from nextlabel.engine.scores import Arrays, kept_scores
 from nextlabel.engine.services import Services
@@ -31,7 +31,7 @@ class Predictor:
     def vectors(self, rows: Sequence[Sequence[float]]) -> Predictions:
         """Predict vectors, in the order given."""
         served = self._served(len(rows))
-        return self._answer(served, served.vectors(rows))
+        return self._answer(served, served.predict_vectors(rows))
 
     def ids(self, ids: Sequence[str]) -> Predictions:
         """Predict items of the pool from the stored scores, in the order given.
@@ -61,10 +61,10 @@ class Predictor:
         image, _ = self._services.pool(self._project).image(row)
         return predictions(served.card["classes"], self._said(served, [image]))[0]
 
-    def _said(self, served: Served, blobs: Sequence[bytes]) -> Answer:
+    def _said(self, served: Served, blobs: Sequence[bytes]) -> OutputArrays:
         with self._services.room.for_all(blobs):
-            pixels = served.see(blobs, self._services.settings.max_pixels)
-        return served.answer(pixels)
+            pixels = served.preprocess(blobs, self._services.settings.max_pixels)
+        return served.infer(pixels)
 
     def _served(self, count: int) -> Served:
         if not count:

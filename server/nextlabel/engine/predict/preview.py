@@ -36,8 +36,8 @@ class Look:
 
 def look(served: Served, project: str, data: bytes, max_pixels: int) -> Look:
     """Predict one image, and show what it was predicted from; raises as `decoding.prepare` does."""
-    pixels = served.see([data], max_pixels)
-    found = predictions(served.card["classes"], served.answer(pixels))
+    pixels = served.preprocess([data], max_pixels)
+    found = predictions(served.card["classes"], served.infer(pixels))
     size: Size = (pixels.shape[1], pixels.shape[2])
     width, height = measure_upright(data, max_pixels)
     return Look(

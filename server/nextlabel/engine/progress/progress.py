@@ -90,11 +90,11 @@ class Progress:
         assert now.live is not None
         assert now.probabilities is not None
         with self._services.database.read() as connection:
-            why = reasons(statistics.chosen_under(connection, self._project, now.live.name))
+            why = reasons(statistics.chosen_with(connection, self._project, now.live.name))
             asked = np.isin(now.full, np.fromiter(why, np.int64, len(why))) & (now.full < len(now.probabilities))
             asked[asked] = decided(now.probabilities, now.full[asked])
             places = now.full[asked]
-            known = statistics.spoken_of(connection, self._project, places, now.live.card["last_label"])
+            known = statistics.labelled(connection, self._project, places, now.live.card["last_label"])
         right = confusing.predicted(now.probabilities, places) == now.labels[asked]
         return control(now.live.name, why, known, places, right)
 
