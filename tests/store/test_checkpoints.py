@@ -12,7 +12,7 @@ from nextlabel.store.checkpoints import CheckpointRow, ScoringRow
 ROW = CheckpointRow("p", "p-1", 1, None, 1.5, {"accuracy": 0.9}, {"input": [8, 8]}, "first", "checkpoints/p/p-1")
 
 
-def test_checkpoints_come_back_in_order(database, project):
+def test_checkpoints_are_read_in_order(database, project):
     with database.write() as c:
         assert checkpoints.next_number(c, project) == 1
         job = jobs.queue(c, project, "train", {}, 1.0)
@@ -42,7 +42,7 @@ def test_names_and_numbers_are_taken_once_and_the_project_exists(database, proje
         checkpoints.insert(c, clash)
 
 
-def test_the_newest_scoring_counts_and_ids_never_return(database, project):
+def test_the_newest_scoring_is_used_and_ids_are_unique(database, project):
     def add(c, folder: str) -> int:
         return checkpoints.insert_scoring(c, project, "p-1", 8, ["probabilities", "std"], folder, 2.0, 12)
 

@@ -33,7 +33,7 @@ def tables(database):
         return sorted(sa.inspect(c).get_table_names())
 
 
-def test_it_makes_the_folder_the_file_and_every_table(url, opened):
+def test_migrate_creates_the_folder_the_file_and_the_tables(url, opened):
     database = opened(url)
     database.migrate()
     assert tables(database) == sorted([*metadata.tables, "alembic_version"])
@@ -61,7 +61,7 @@ def test_the_tables_are_those_of_the_schema(database):
         assert compare_metadata(services, metadata) == []
 
 
-def test_they_are_so_to_the_letter_in_sqlite(sqlite_url, opened):
+def test_the_sqlite_tables_match_exactly(sqlite_url, opened):
     """Alembic's comparison overlooks checks, partial indexes and tables without a rowid."""
     migrated = opened(sqlite_url)
     migrated.migrate()
@@ -72,7 +72,7 @@ def test_they_are_so_to_the_letter_in_sqlite(sqlite_url, opened):
     )
 
     def letters(c: sa.Connection) -> list[str]:
-        # the order of constraints says nothing
+        # the order of constraints does not matter
         return sorted(" ".join(sorted(sql.replace(",", " ").split())) for (sql,) in c.exec_driver_sql(query))
 
     with migrated.read() as one, made.connect() as two:
@@ -80,7 +80,7 @@ def test_they_are_so_to_the_letter_in_sqlite(sqlite_url, opened):
     made.dispose()
 
 
-def test_one_that_fails_leaves_nothing_and_can_be_tried_again(url, opened, monkeypatch):
+def test_a_failed_migration_changes_nothing_and_can_be_repeated(url, opened, monkeypatch):
     database = opened(url)
 
     def fail(connection: sa.Connection) -> None:
@@ -97,7 +97,7 @@ def test_one_that_fails_leaves_nothing_and_can_be_tried_again(url, opened, monke
     assert "labels" in tables(database)
 
 
-def test_a_database_of_a_newer_version_is_refused_in_words(database):
+def test_a_database_of_a_newer_version_is_refused(database):
     with database.write() as c:
         c.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(SettingsError, match="newer nextlabel"):
@@ -110,7 +110,7 @@ def test_it_can_be_taken_back(database):
     assert tables(database) == ["alembic_version"]
 
 
-def test_they_lie_inside_the_package_and_form_one_line(database):
+def test_migrations_are_packaged_and_form_one_line(database):
     folder = Path(migrations.__file__).parent
     with database.read() as c:
         script = ScriptDirectory.from_config(upgrade.configuration(c))

@@ -27,7 +27,7 @@ def query(number: int, checkpoint: str | None, *chosen: Chosen) -> QueryRow:
     )
 
 
-def test_who_said_how_much(database, project):
+def test_tallies_per_annotator(database, project):
     with database.write() as c:
         labels.append(c, "p", events("ann", 10.0, *map(named, NAMES)))
         labels.append(c, "p", events("ann", 20.0, named("a", "b"), named(",", "é"), Label(skip=True)))
@@ -48,7 +48,7 @@ def test_values_need_no_classes(database, project):
         assert statistics.by_annotator(c, "p", (), 0.0)[0].full == 1
 
 
-def test_what_was_chosen_by_a_checkpoints_scores(database, project):
+def test_items_chosen_with_a_checkpoints_scores(database, project):
     one, two, three = (Chosen(place, 0.5, "strategy") for place in range(3))
     with database.write() as c:
         for row in (query(1, "r1", one), query(2, "r2", two), query(3, None, one), query(4, "r1", three, two)):
@@ -63,7 +63,7 @@ def test_what_was_chosen_by_a_checkpoints_scores(database, project):
         assert [chosen[0].position for chosen in statistics.chosen_with(c, "p", "r1", 2)] == [2, 3]
 
 
-def test_what_was_spoken_of_before(database, project):
+def test_labelled_positions_up_to_a_label(database, project):
     with database.write() as c:
         labels.append(c, "p", [LabelEvent(f"item{n}", "ann", Label(skip=True), 1.0) for n in (0, 1, 2, 1)])
     with database.read() as c:
