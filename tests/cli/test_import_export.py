@@ -29,8 +29,8 @@ def history(settings, kind):
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_the_history_is_what_http_streams(shell, home, tmp_path, kind):
-    said = shell.json("export", "quick", "--format", kind, "--out", str(tmp_path / "out"))
-    assert said == {"project": "quick", "out": str(tmp_path / "out"), "format": kind, "labels": 22, "notes": []}
+    output = shell.json("export", "quick", "--format", kind, "--out", str(tmp_path / "out"))
+    assert output == {"project": "quick", "out": str(tmp_path / "out"), "format": kind, "labels": 22, "notes": []}
     assert (tmp_path / "out").read_bytes() == history(home, kind)
     assert shell("export", "quick", "--format", kind, "--out", "-").stdout_bytes == history(home, kind)
 
@@ -43,8 +43,8 @@ def test_an_export_is_imported_elsewhere(shell, home, tmp_path, monkeypatch, kin
     monkeypatch.setenv("NEXTLABEL_HOME", str(tmp_path / "elsewhere"))
     tried = shell.json("import", "quick", out, *_format(kind), "--dry-run")
     assert (tried["dry_run"], tried["labels"]) == (True, 2)
-    said = shell.json("import", "quick", out, *_format(kind))
-    assert (said["format"], said["labels"], said["present"], said["images"]) == (kind, 2, 20, 0)
+    output = shell.json("import", "quick", out, *_format(kind))
+    assert (output["format"], output["labels"], output["present"], output["images"]) == (kind, 2, 20, 0)
     again = shell("import", "quick", out, *_format(kind)).stdout
     assert again == "0 labels stored; 22 were there already\n"
     there = home.model_copy(update={"home": tmp_path / "elsewhere"})
@@ -67,8 +67,8 @@ def test_faults_are_told_line_by_line(shell, home, tmp_path):
     result = shell("import", "quick", str(tmp_path / "a.csv"), "--skip-faulty", "--annotator", "eve")
     assert result.stdout == "1 label stored; 2 left out\n"
     assert len(result.stderr.splitlines()) == 2
-    said = shell.json("import", "quick", str(tmp_path / "a.csv"), "--skip-faulty", "--annotator", "eve")
-    assert (said["labels"], said["present"], said["faulty"], len(said["faults"])) == (0, 1, 2, 2)
+    output = shell.json("import", "quick", str(tmp_path / "a.csv"), "--skip-faulty", "--annotator", "eve")
+    assert (output["labels"], output["present"], output["faulty"], len(output["faults"])) == (0, 1, 2, 2)
 
 
 def test_images_from_a_folder(shell, home, tmp_path):
@@ -76,8 +76,8 @@ def test_images_from_a_folder(shell, home, tmp_path):
     out = BytesIO()
     Image.effect_noise((20, 20), 60).save(out, "PNG")
     (tmp_path / "tree" / "3" / "a.png").write_bytes(out.getvalue())
-    said = shell("import", "quick", str(tmp_path / "tree"), "--annotator", "eve").stdout
-    assert said == "1 label and 1 image stored\n"
+    output = shell("import", "quick", str(tmp_path / "tree"), "--annotator", "eve").stdout
+    assert output == "1 label and 1 image stored\n"
 
 
 @pytest.mark.parametrize(
@@ -110,12 +110,12 @@ def test_a_delimiter_is_one_character(shell, home, tmp_path):
     assert "one character" in shell("import", "quick", str(tmp_path / "a.csv"), "--delimiter", "##", status=2).stderr
 
 
-def test_what_is_there_is_left_alone(shell, home, tmp_path):
+def test_existing_data_is_left_alone(shell, home, tmp_path):
     out = str(tmp_path / "a.csv")
     shell("export", "quick", "--format", "csv", "--out", out)
     assert "--force" in shell.refused("export", "quick", "--format", "csv", "--out", out)
-    said = shell("export", "quick", "--format", "csv", "--out", out, "--force", "--resolved")
-    assert said.stdout == f"{out}: 22 items\n"
+    output = shell("export", "quick", "--format", "csv", "--out", out, "--force", "--resolved")
+    assert output.stdout == f"{out}: 22 items\n"
 
 
 def test_a_model_without_an_onnx_form(shell, trained, tmp_path):

@@ -10,7 +10,7 @@ from typing import Any
 from nextlabel.contracts.errors import NotFound, Unprocessable
 from nextlabel.engine.checkpoints.preprocessing import preprocessing
 from nextlabel.store import checkpoints
-from nextlabel.store.checkpoint_files import ONNX, checked, read_card
+from nextlabel.store.checkpoint_files import ONNX, read_card, verified_path
 from nextlabel.store.database import Database
 from nextlabel.store.home import Home
 
@@ -28,7 +28,7 @@ def write(database: Database, home: Home, project: str, name: str, path: Path) -
             raise NotFound.name("checkpoint", name, [each.name for each in checkpoints.all(connection, project)])
     folder = home.at(found.folder)
     card = read_card(folder)
-    source = checked(folder, ONNX) if card["onnx"] else None
+    source = verified_path(folder, ONNX) if card["onnx"] else None
     if source is None:
         raise Unprocessable(
             f"checkpoint {name!r} of {project!r} has no ONNX form: {card['learner']['plugin']!r} writes none"

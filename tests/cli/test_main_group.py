@@ -1,4 +1,4 @@
-"""The list of commands, and what it costs to show it."""
+"""The list of commands and its cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import click
 import pytest
 
-from nextlabel.cli.main_group import HIDDEN, SHOWN, cli
+from nextlabel.cli.main_group import COMMANDS, HIDDEN, cli
 
 HEAVY = {"torch", "torchvision", "sklearn", "flask", "sqlalchemy", "numpy", "pydantic", "onnxruntime", "rich"}
 LOADED = """
@@ -30,21 +30,21 @@ def test_help_loads_nothing_heavy():
 
 
 def test_help_lists_the_commands(shell):
-    said = shell("--help").stdout
-    listed = [line.split()[0] for line in said.partition("Commands:\n")[2].splitlines() if line[2:3].strip()]
-    assert listed == list(SHOWN)
-    assert not set(HIDDEN) & set(said.split())
+    output = shell("--help").stdout
+    listed = [line.split()[0] for line in output.partition("Commands:\n")[2].splitlines() if line[2:3].strip()]
+    assert listed == list(COMMANDS)
+    assert not set(HIDDEN) & set(output.split())
 
 
-@pytest.mark.parametrize("name", [*SHOWN, *HIDDEN])
-def test_each_command_explains_itself(shell, name):
-    said = shell(name, "--help").stdout
-    assert said.startswith(f"Usage: nextlabel {name}")
+@pytest.mark.parametrize("name", [*COMMANDS, *HIDDEN])
+def test_each_command_has_a_help_text(shell, name):
+    output = shell(name, "--help").stdout
+    assert output.startswith(f"Usage: nextlabel {name}")
     options = [option for option in cli.get_command(None, name).params if isinstance(option, click.Option)]
     assert [option for option in options if not option.help] == []
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_a_summary_does_not_contradict_the_command(name):
     command = cli.get_command(None, name)
     assert command.name == name

@@ -1,4 +1,4 @@
-"""A stranger's package beside the product, on a server that runs: listed in /info, asked by /query?strategy=."""
+"""A third-party package on a running server: listed in /info, and used by /query?strategy=."""
 
 from __future__ import annotations
 
@@ -18,17 +18,27 @@ labels = {initial = 10}
 
 
 @pytest.mark.timeout(180)
-def test_a_strangers_package_is_served(tmp_path: Path) -> None:
-    made, target, projects = tmp_path / "made", tmp_path / "site", tmp_path / "projects"
+def test_a_third_party_package_is_served(tmp_path: Path) -> None:
+    packages, target, projects = tmp_path / "packages", tmp_path / "site", tmp_path / "projects"
     projects.mkdir()
-    made.mkdir()
+    packages.mkdir()
     (projects / "rings.toml").write_text(PROJECT)
     for kind in ("strategy", "learner", "dataset"):
-        command = [sys.executable, "-m", "nextlabel", "new-plugin", f"my-{kind}", "--kind", kind, "--dir", str(made)]
+        command = [
+            sys.executable,
+            "-m",
+            "nextlabel",
+            "new-plugin",
+            f"my-{kind}",
+            "--kind",
+            kind,
+            "--dir",
+            str(packages),
+        ]
         subprocess.run(command, check=True, capture_output=True)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-index", "--no-deps"]
     pip += ["--no-build-isolation", "--target", str(target)]
-    subprocess.run([*pip, *map(str, made.iterdir())], check=True)
+    subprocess.run([*pip, *map(str, packages.iterdir())], check=True)
     settings = {"PYTHONPATH": str(target), "NEXTLABEL_PROJECTS": str(projects), "NEXTLABEL_DEFAULT_PROJECT": "rings"}
     with serving(tmp_path / "home", **settings) as server:
         client = server.client()

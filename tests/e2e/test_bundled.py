@@ -1,4 +1,4 @@
-"""A server on an empty home folder, with a checkpoint that ships: it predicts before anything else is done."""
+"""A server on an empty home folder with a bundled checkpoint predicts at once."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nextlabel.engine.settings import Settings
 
 
 @pytest.mark.timeout(300)
-def test_it_predicts_at_once_and_then_reads_the_data_set(quick: Settings, tmp_path: Path) -> None:
+def test_it_predicts_at_once_and_then_imports_the_data_set(quick: Settings, tmp_path: Path) -> None:
     trained = tmp_path / "trained"
-    made = CliRunner().invoke(cli, ["train", "quick", "--out", str(trained / "quick" / "tiny")])
-    assert made.exit_code == 0, made.output
+    training = CliRunner().invoke(cli, ["train", "quick", "--out", str(trained / "quick" / "tiny")])
+    assert training.exit_code == 0, training.output
     settings = {
         "NEXTLABEL_PROJECTS": str(quick.projects),
         "NEXTLABEL_DEFAULT_PROJECT": "quick",

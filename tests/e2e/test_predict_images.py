@@ -1,4 +1,4 @@
-"""The first walk of a new user: an image sent to a real server, and files that are none."""
+"""Images sent to a real server, and files that are no images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from serving import Answer, Server, serving, wait_ready
+from serving import Response, Server, serving, wait_ready
 from support.odd_images import saved, smooth
 
 from nextlabel.cli.main_group import cli
@@ -19,7 +19,7 @@ from nextlabel.engine.settings import Settings
 TRAINED = Path(__file__).parents[2] / "trained" / "photos"
 
 
-def upload(server: Server, data: bytes, path: str = "/predict") -> Answer:
+def upload(server: Server, data: bytes, path: str = "/predict") -> Response:
     """Send a file as `curl -F image=@image.jpg` does."""
     head = b'--walk\r\nContent-Disposition: form-data; name="image"; filename="image.jpg"\r\n'
     body = head + b"Content-Type: image/jpeg\r\n\r\n" + data + b"\r\n--walk--\r\n"
@@ -28,10 +28,10 @@ def upload(server: Server, data: bytes, path: str = "/predict") -> Answer:
 
 @pytest.fixture
 def server(quick: Settings, quick_folder: Path) -> Iterator[Server]:
-    """A server whose default project answers images."""
+    """A server whose default project predicts images."""
     assert CliRunner().invoke(cli, ["train", "quick"]).exit_code == 0
-    named = {name: os.environ[name] for name in os.environ if name.startswith("NEXTLABEL_") and "HOME" not in name}
-    with serving(quick.home, **named) as running:
+    settings = {name: os.environ[name] for name in os.environ if name.startswith("NEXTLABEL_") and "HOME" not in name}
+    with serving(quick.home, **settings) as running:
         wait_ready(running.client())
         yield running
 
@@ -44,15 +44,15 @@ REFUSED = {
 }
 
 
-def test_an_image_is_answered_and_what_is_none_is_refused_with_the_reason(server):
+def test_images_are_predicted_and_other_files_refused(server):
     image = saved(smooth(640, 480), "JPEG")
     assert len(image) < 1_000_000
-    said = upload(server, image)
-    assert said.status == 200, said.body
-    assert list(said.json()) == ["project", "checkpoint", "label", "probability", "probabilities"]
+    response = upload(server, image)
+    assert response.status == 200, response.body
+    assert list(response.json()) == ["project", "checkpoint", "label", "probability", "probabilities"]
     page = upload(server, image, "/projects/quick/")
     assert page.status == 200
-    assert f"<h2>{said.json()['label']}</h2>".encode() in page.body
+    assert f"<h2>{response.json()['label']}</h2>".encode() in page.body
     for name, (data, statuses, reason) in REFUSED.items():
         answer = upload(server, data)
         assert answer.status in statuses, name
@@ -71,13 +71,13 @@ def ships() -> list[bytes] | None:
         return None
     from torchvision.datasets import CIFAR10
 
-    found = CIFAR10(root, train=False)
-    ship = found.classes.index("ship")
-    first = [place for place, label in enumerate(found.targets) if label == ship][:10]
-    return [saved(Image.fromarray(found.data[place]), "JPEG", quality=95) for place in first]
+    dataset = CIFAR10(root, train=False)
+    ship = dataset.classes.index("ship")
+    first = [index for index, label in enumerate(dataset.targets) if label == ship][:10]
+    return [saved(Image.fromarray(dataset.data[index]), "JPEG", quality=95) for index in first]
 
 
-@pytest.mark.skipif(not any(TRAINED.glob("*/card.json")), reason="no checkpoint of photos lies in trained/")
+@pytest.mark.skipif(not any(TRAINED.glob("*/card.json")), reason="there is no checkpoint of photos in trained/")
 def test_the_shipped_checkpoint_answers_photographs(tmp_path):
     with serving(tmp_path / "home", NEXTLABEL_DEFAULT_PROJECT="photos") as server:
         wait_ready(server.client())

@@ -1,4 +1,4 @@
-"""train --out: a checkpoint to ship, and how its card says it was made."""
+"""train --out: a checkpoint to ship, with a card that records its creation."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def out(tmp_path, monkeypatch):
     return Path("trained", "quick", "tiny")
 
 
-def test_the_checkpoint_is_written_to_be_shipped(shell, quick, out):
-    said = shell("train", "quick", "--out", str(out)).stdout.splitlines()
-    assert said[-1].startswith("trained/quick/tiny: 0.0 MB, to ship, accuracy ")
+def test_the_checkpoint_is_written_with_its_card(shell, quick, out):
+    output = shell("train", "quick", "--out", str(out)).stdout.splitlines()
+    assert output[-1].startswith("trained/quick/tiny: 0.0 MB, to ship, accuracy ")
     card = json.loads((out / "card.json").read_text())
     assert card["command"] == "nextlabel train quick --out trained/quick/tiny"
     assert card["licence"] == "Apache-2.0"
@@ -29,7 +29,7 @@ def test_the_checkpoint_is_written_to_be_shipped(shell, quick, out):
     assert str(Path.cwd()) not in json.dumps(card)
 
 
-def test_it_starts_from_nothing(shell, trained, out):
+def test_it_starts_from_scratch(shell, trained, out):
     shell("train", "quick", "--out", str(out), "--licence", "CC-BY-4.0")
     card = json.loads((out / "card.json").read_text())
     assert card["start"] is None
@@ -40,14 +40,14 @@ def test_it_starts_from_nothing(shell, trained, out):
     assert json.loads((checkpoints / "r3" / "card.json").read_text())["start"] == "r2"
 
 
-def test_what_cannot_be_written_is_refused_before_it_trains(shell, quick, out):
+def test_an_unwritable_target_is_refused_before_the_training(shell, quick, out):
     assert "cannot be called 'r1'" in shell.refused("train", "quick", "--out", "r1")
     out.mkdir(parents=True)
     assert "exists already" in shell.refused("train", "quick", "--out", str(out))
-    assert "--licence is of what --out writes" in shell.refused("train", "quick", "--licence", "MIT", status=2)
+    assert "--licence only applies to --out" in shell.refused("train", "quick", "--licence", "MIT", status=2)
     assert not Path(quick.home).exists()
 
 
-@pytest.mark.parametrize("place", ["/somewhere/else/tiny", "../elsewhere/tiny"])
-def test_the_command_names_no_place_on_this_machine(place):
-    assert command_line("quick", Path(place), None) == "nextlabel train quick --out tiny"
+@pytest.mark.parametrize("folder", ["/somewhere/else/tiny", "../elsewhere/tiny"])
+def test_the_command_holds_no_path_of_this_machine(folder):
+    assert command_line("quick", Path(folder), None) == "nextlabel train quick --out tiny"
