@@ -18,11 +18,12 @@ from nextlabel.engine.live_models import Served
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints
 from nextlabel.store.atomic import new_folder
-from nextlabel.store.checkpoint_files import (, single_precision
+from nextlabel.store.checkpoint_files import (
     HALF,
     ONNX,
     read_card,
     read_weights,
+    single_precision,
     write_card,
     write_weights,
 )
