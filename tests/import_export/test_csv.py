@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.engine import ToyProject
-from support.import_export import said, sets, take
+from support.import_export import candidate_sets, history, import_into
 
 from nextlabel.contracts.errors import BadRequest, Unprocessable
 
@@ -22,19 +22,19 @@ from nextlabel.contracts.errors import BadRequest, Unprocessable
     ],
 )
 def test_tables_kept_by_hand(squares: ToyProject, file: Any, text: str) -> None:
-    assert take(squares, file(text)).labels == 2
-    assert sets(squares) == [("s1", ("left",)), ("s2", ("left", "right"))]
-    assert {row.annotator for row in said(squares)} == {"ann"}
+    assert import_into(squares, file(text)).labels == 2
+    assert candidate_sets(squares) == [("s1", ("left",)), ("s2", ("left", "right"))]
+    assert {row.annotator for row in history(squares)} == {"ann"}
 
 
 def test_a_column_of_any_name(squares: ToyProject, file: Any) -> None:
-    assert take(squares, file(f"id,label,{'x' * 140_000}\ns1,left,\n")).labels == 1
+    assert import_into(squares, file(f"id,label,{'x' * 140_000}\ns1,left,\n")).labels == 1
 
 
 def test_times_annotators_and_keys_are_kept(squares: ToyProject, file: Any) -> None:
     text = "id,label,annotator,time,key\ns1,left,bob,2026-01-31T12:00:00Z,k\ns2,left,,1.5,\ns3,left,bob,,\n"
-    take(squares, file(text), key="mine")
-    one, two, three = said(squares)
+    import_into(squares, file(text), key="mine")
+    one, two, three = history(squares)
     assert (one.annotator, one.time, one.key) == ("bob", 1769860800.0, "k")
     assert (two.annotator, two.time, two.key) == ("ann", 1.5, None)
     assert (three.annotator, three.key) == ("bob", "mine")
@@ -46,26 +46,26 @@ def test_every_fault_is_told_with_its_line_and_nothing_is_stored(squares: ToyPro
         ',left,,\ns5\n"s6","left\n right",,\ns7,left|left,,\n'
     )
     with pytest.raises(Unprocessable) as refused:
-        take(squares, file(text))
+        import_into(squares, file(text))
     lines = {int(fault.split(":")[0].removeprefix("line ")): fault for fault in refused.value.faults}
     assert list(lines) == [3, 4, 5, 6, 7, 8, 9, 10, 12]
     assert "did you mean 'left'" in lines[3]
     assert "no item 'x9'" in lines[4]
-    assert "say one of" in lines[5]
+    assert "exactly one of" in lines[5]
     assert "label and skip" in lines[6]
     assert "no time" in lines[7]
     assert "names no item" in lines[8]
     assert "1 cells" in lines[9]
     assert "twice" in lines[12]
-    assert said(squares) == []
-    done = take(squares, file(text), skip_faulty=True)
+    assert history(squares) == []
+    done = import_into(squares, file(text), skip_faulty=True)
     assert (done.labels, done.faulty) == (1, 9)
-    assert sets(squares) == [("s1", ("left",))]
+    assert candidate_sets(squares) == [("s1", ("left",))]
 
 
 def test_of_many_faults_the_first_are_listed_and_the_rest_counted(squares: ToyProject, file: Any) -> None:
     with pytest.raises(Unprocessable, match="500 parts of it cannot be taken, and nothing was stored") as refused:
-        take(squares, file("id,label\n" + "s1,wrong\n" * 500))
+        import_into(squares, file("id,label\n" + "s1,wrong\n" * 500))
     assert len(refused.value.faults) == 21
     assert refused.value.faults[-1] == "and 480 more"
 
@@ -95,5 +95,5 @@ def test_what_is_no_such_file_is_refused_whole(
     path = file(content, name)
     for skip in (False, True):
         with pytest.raises((BadRequest, Unprocessable), match=reason):
-            take(squares, path, skip_faulty=skip)
-    assert said(squares) == []
+            import_into(squares, path, skip_faulty=skip)
+    assert history(squares) == []

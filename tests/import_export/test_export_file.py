@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.engine import SQUARES, ToyProject, full
-from support.import_export import CLASSES, IDS, ODD, give, registry, said, take, written
+from support.import_export import CLASSES, IDS, ODD, export_from, files_in, history, import_into, registry
 
 from nextlabel.contracts.errors import Conflict, NotReady, Unprocessable
 from nextlabel.engine.labels.label_state import DATASET
@@ -43,7 +43,7 @@ def table(path: Path) -> list[dict[str, str]]:
 
 
 def test_resolved_rows_say_how_each_item_stands(odd: ToyProject, tmp_path: Path) -> None:
-    give(odd, "csv", tmp_path / "a.csv", resolved=True)
+    export_from(odd, "csv", tmp_path / "a.csv", resolved=True)
     rows = {row["id"]: row for row in table(tmp_path / "a.csv")}
     assert len(rows) == 10
     first = rows[IDS[0]]
@@ -52,7 +52,7 @@ def test_resolved_rows_say_how_each_item_stands(odd: ToyProject, tmp_path: Path)
     assert (rows[IDS[1]]["state"], rows[IDS[1]]["agreed"]) == ("labelled", "true")
     assert (rows[IDS[8]]["state"], rows[IDS[8]]["skips"], rows[IDS[8]]["candidates"]) == ("skipped", "1", "")
     assert (rows[IDS[9]]["state"], rows[IDS[9]]["annotators"], rows[IDS[9]]["agreed"]) == ("open", "0", "")
-    give(odd, "jsonl", tmp_path / "a.jsonl", resolved=True, everything=True)
+    export_from(odd, "jsonl", tmp_path / "a.jsonl", resolved=True, everything=True)
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == list(IDS)
     assert lines[0]["candidates"] == ["cat", "cat|dog"]
@@ -61,23 +61,23 @@ def test_resolved_rows_say_how_each_item_stands(odd: ToyProject, tmp_path: Path)
 def test_resolved_rows_with_what_the_model_says(make: Make, tmp_path: Path) -> None:
     project = make(SQUARES).bring()
     with pytest.raises(NotReady, match="no trained model"):
-        give(project, "csv", tmp_path / "a.csv", resolved=True, predicted=True)
+        export_from(project, "csv", tmp_path / "a.csv", resolved=True, predictions=True)
     assert not (tmp_path / "a.csv").exists()
     project.train()
-    give(project, "jsonl", tmp_path / "a.jsonl", resolved=True, predicted=True, everything=True)
+    export_from(project, "jsonl", tmp_path / "a.jsonl", resolved=True, predictions=True, everything=True)
     for line in map(json.loads, (tmp_path / "a.jsonl").read_text().splitlines()):
         said = project.project.models.predict_ids([line["id"]]).predictions[0]
         assert (line["checkpoint"], line["prediction"], line["probabilities"]) == ("r1", said.label, said.probabilities)
 
 
 def test_cells_that_look_like_formulas_are_told_of_and_left(odd: ToyProject, tmp_path: Path) -> None:
-    done = give(odd, "csv", tmp_path / "a.csv")
+    done = export_from(odd, "csv", tmp_path / "a.csv")
     assert any("7 rows hold a text that a spreadsheet" in note for note in done.notes)
     assert table(tmp_path / "a.csv")[0]["annotator"] == "=ann"
-    assert give(odd, "jsonl", tmp_path / "a.jsonl").notes == []
-    (note,) = give(odd, "csv", tmp_path / "b.csv", resolved=True).notes
+    assert export_from(odd, "jsonl", tmp_path / "a.jsonl").notes == []
+    (note,) = export_from(odd, "csv", tmp_path / "b.csv", resolved=True).notes
     assert note.startswith("2 rows hold a text that a spreadsheet")  # two ids; the annotators do not stand there
-    assert give(odd, "jsonl", tmp_path / "b.jsonl", resolved=True).notes == []
+    assert export_from(odd, "jsonl", tmp_path / "b.jsonl", resolved=True).notes == []
 
 
 # ------------------------------------------------------------------------------ folders
@@ -96,13 +96,13 @@ def test_an_image_that_is_gone_keeps_no_other_out(
         "ann", [full("cat/1.png", "cat"), full("cat/2.png", "cat"), full("dog/3.png", "dog")]
     )
     (folder / "cat" / "1.png").unlink()
-    done = give(project, kind, tmp_path / "out", copy=True)
+    done = export_from(project, kind, tmp_path / "out", copy_images=True)
     assert done.images == 2
     assert done.notes[0].startswith("1 images can no longer be read, and are left out")
     other = make(
         SQUARES, dataset={"plugin": "folder", "path": str(folder)}, labels={"initial": 0, "holdout": 0}
     ).bring()
-    taken = take(other, tmp_path / "out", skip_faulty=True)
+    taken = import_into(other, tmp_path / "out", skip_faulty=True)
     assert taken.labels == 2
     assert (taken.faulty == 0) == (kind == "coco")  # the others keep its labels, and it is in no pool now
 
@@ -110,12 +110,12 @@ def test_an_image_that_is_gone_keeps_no_other_out(
 def test_values_in_coco_are_not_taken_for_changed(make: Make, tmp_path: Path) -> None:
     project = make(ODD, plugins=registry(()), labels={"holdout": 0}).bring()
     project.project.labels.submit("ann", [LabelInput(IDS[0], value=1.5), LabelInput(IDS[1], value=2.0)])
-    give(project, "coco", tmp_path / "out")
-    assert take(project, tmp_path / "out").notes == []
+    export_from(project, "coco", tmp_path / "out")
+    assert import_into(project, tmp_path / "out").notes == []
 
 
 def test_a_folder_a_class_whatever_they_are_called(odd: ToyProject, tmp_path: Path) -> None:
-    done = give(odd, "imagefolder", tmp_path / "out", everything=True)
+    done = export_from(odd, "imagefolder", tmp_path / "out", everything=True)
     assert (done.items, done.images, done.labels) == (12, 12, 12)
     told = json.loads((tmp_path / "out" / "classes.json").read_text())["classes"]
     folders = {each["name"]: each["folder"] for each in told}
@@ -137,7 +137,7 @@ def test_a_folder_a_class_whatever_they_are_called(odd: ToyProject, tmp_path: Pa
 def test_the_hold_out_is_kept_from_training(make: Make, tmp_path: Path) -> None:
     project = make(SQUARES, dataset={"known": False}, labels={"initial": 0, "holdout": 0.4}).bring()
     project.project.labels.submit("ann", [full(f"s{n}", "left") for n in range(30)])
-    give(project, "imagefolder", tmp_path / "out")
+    export_from(project, "imagefolder", tmp_path / "out")
     rows = table(tmp_path / "out" / "labels.csv")
     held = {row["id"] for row in rows if row["holdout"] == "true"}
     assert held == {row["id"] for row in rows if row["file"].startswith("holdout/left/")}
@@ -148,15 +148,15 @@ def test_torchvision_reads_the_folder(make: Make, tmp_path: Path) -> None:
     from torchvision.datasets import ImageFolder
 
     project = make(SQUARES, labels={"initial": 12, "holdout": 0}).bring()
-    give(project, "imagefolder", tmp_path / "out", everything=True)
+    export_from(project, "imagefolder", tmp_path / "out", everything=True)
     found = ImageFolder(str(tmp_path / "out" / "train"))
     assert found.classes == ["left", "right"]
-    truth = {row.id: row.candidates for row in said(project)}
+    truth = {row.id: row.candidates for row in history(project)}
     assert {Path(path).stem: (found.classes[number],) for path, number in found.samples} == truth
 
 
 def test_coco_is_whole(odd: ToyProject, tmp_path: Path) -> None:
-    give(odd, "coco", tmp_path / "out", copy=True)
+    export_from(odd, "coco", tmp_path / "out", copy_images=True)
     found = json.loads((tmp_path / "out" / "annotations.json").read_text())
     categories = {each["id"]: each["name"] for each in found["categories"]}
     assert tuple(categories.values()) == CLASSES
@@ -187,14 +187,14 @@ def test_somebody_elses_coco(make: Make, tmp_path: Path) -> None:
     }  # fmt: skip
     path = tmp_path / "instances.json"
     path.write_text(json.dumps(document))
-    assert take(squares, path).format == "coco"
-    assert [(row.id, row.candidates) for row in said(squares)] == [("s1", ("right",)), ("s2", ("left",))]
+    assert import_into(squares, path).format == "coco"
+    assert [(row.id, row.candidates) for row in history(squares)] == [("s1", ("right",)), ("s2", ("left",))]
     document["annotations"] = [{"image_id": 1, "category_id": 1}, {"image_id": 1, "category_id": 2},
                                {"image_id": 9, "category_id": 1}, {"image_id": 3, "category_id": 7}, {"image_id": 3},
                                {"image_id": [], "category_id": 1}, 5]  # fmt: skip
     path.write_text(json.dumps(document))
     with pytest.raises(Unprocessable) as refused:
-        take(squares, path)
+        import_into(squares, path)
     told = "\n".join(refused.value.faults)
     for words in (
         "s1 shows several things (left, right)",
@@ -212,27 +212,27 @@ def test_somebody_elses_coco(make: Make, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["csv", "coco", "label-studio", "imagefolder"])
 def test_what_is_there_is_left_alone(odd: ToyProject, tmp_path: Path, kind: str) -> None:
     out = tmp_path / "out"
-    give(odd, kind, out)
-    before = written(out)
+    export_from(odd, kind, out)
+    before = files_in(out)
     odd.project.labels.submit("eve", [full(IDS[10], "cat")])
     with pytest.raises(Conflict, match="--force"):
-        give(odd, kind, out)
-    assert written(out) == before
-    give(odd, kind, out, replace=True)
-    assert written(out) != before
+        export_from(odd, kind, out)
+    assert files_in(out) == before
+    export_from(odd, kind, out, replace=True)
+    assert files_in(out) != before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_folder_of_somebody_else_never_gives_way(odd: ToyProject, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    give(odd, "coco", tmp_path / "out")
+    export_from(odd, "coco", tmp_path / "out")
     with pytest.raises(Conflict, match="no earlier export"):
-        give(odd, "imagefolder", tmp_path / "out", replace=True)
+        export_from(odd, "imagefolder", tmp_path / "out", replace=True)
     (tmp_path / "file").write_text("mine")
     with pytest.raises(Conflict, match="is a file"):
-        give(odd, "coco", tmp_path / "file", replace=True)
+        export_from(odd, "coco", tmp_path / "file", replace=True)
     with pytest.raises(Conflict, match="is a folder"):
-        give(odd, "csv", tmp_path / "out", replace=True)
+        export_from(odd, "csv", tmp_path / "out", replace=True)
 
 
 @pytest.mark.parametrize(
@@ -251,17 +251,17 @@ def test_what_is_only_called_as_an_export_is_never_gives_way(
     out.mkdir()
     for name, text in {**files, "precious.png": "mine"}.items():
         (out / name).write_text(text)
-    before = written(out)
+    before = files_in(out)
     with pytest.raises(Conflict, match="no earlier export"):
-        give(odd, kind, out, replace=True)
-    assert written(out) == before
+        export_from(odd, kind, out, replace=True)
+    assert files_in(out) == before
 
 
 @pytest.mark.parametrize("kind", ["coco", "label-studio"])
 def test_an_empty_export_gives_way_too(make: Make, tmp_path: Path, kind: str) -> None:
     project = make(ODD, plugins=registry(), labels={"holdout": 0}).bring()
-    assert give(project, kind, tmp_path / "out").items == 0
-    assert give(project, kind, tmp_path / "out", replace=True).items == 0
+    assert export_from(project, kind, tmp_path / "out").items == 0
+    assert export_from(project, kind, tmp_path / "out", replace=True).items == 0
 
 
 def test_a_fault_on_the_way_leaves_nothing(odd: ToyProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,16 +272,16 @@ def test_a_fault_on_the_way_leaves_nothing(odd: ToyProject, tmp_path: Path, monk
 
     monkeypatch.setattr(writer, "resolved", full_disk)
     with pytest.raises(OSError, match="No space"):
-        give(odd, "imagefolder", tmp_path / "out")
+        export_from(odd, "imagefolder", tmp_path / "out")
     assert list(tmp_path.glob("out*")) == []
     assert list(tmp_path.glob(".partial*")) == []
 
 
 def test_an_unknown_format(odd: ToyProject, tmp_path: Path) -> None:
     with pytest.raises(Unprocessable, match="did you mean 'jsonl'"):
-        give(odd, "jsonll", tmp_path / "out")
+        export_from(odd, "jsonll", tmp_path / "out")
     with pytest.raises(Unprocessable, match="did you mean 'jsonl'"):
-        take(odd, tmp_path, format="jsonll")
+        import_into(odd, tmp_path, format="jsonll")
 
 
 # ------------------------------------------------------------------------------ names
@@ -300,7 +300,7 @@ def test_names_of_files(name: str, file: str) -> None:
 
 def test_names_of_files_differ_in_more_than_case() -> None:
     names = FileNames()
-    given = [names.give(name, ".png") for name in ("a", "A", "a", "ß", "SS", "x" * 500, "x" * 501, "ü" * 300)]
+    given = [names.unique(name, ".png") for name in ("a", "A", "a", "ß", "SS", "x" * 500, "x" * 501, "ü" * 300)]
     assert len({name.casefold() for name in given}) == len(given)
     assert all(len(name.encode()) < 255 and name.endswith(".png") for name in given)
 
@@ -312,14 +312,14 @@ def test_the_data_sets_own_labels_come_from_the_data_set(make: Make, tmp_path: P
     here, there = (make(SQUARES, labels={"initial": 6}).bring() for _ in range(2))
     more = make(SQUARES, labels={"initial": 9}).bring()
     here.project.labels.submit("ann", [full("s1", "left")])
-    give(here, "csv", tmp_path / "a.csv")
-    done = take(there, tmp_path / "a.csv")
+    export_from(here, "csv", tmp_path / "a.csv")
+    done = import_into(there, tmp_path / "a.csv")
     assert (done.labels, done.present) == (1, 6)
-    give(more, "csv", tmp_path / "b.csv")
-    done = take(here, tmp_path / "b.csv")
-    own = {row.id for row in said(make(SQUARES, labels={"initial": 6}).bring())}
-    assert done.labels == len({row.id for row in said(more)} - own)
+    export_from(more, "csv", tmp_path / "b.csv")
+    done = import_into(here, tmp_path / "b.csv")
+    own = {row.id for row in history(make(SQUARES, labels={"initial": 6}).bring())}
+    assert done.labels == len({row.id for row in history(more)} - own)
     assert done.present + done.labels == 9
     targets = [p.services.state(p.services.row("toy")).labels.targets().candidates for p in (here, more)]
     assert np.array_equal(np.delete(targets[0], 1, axis=0), np.delete(targets[1], 1, axis=0))
-    assert {row.annotator for row in said(here)} == {DATASET, "ann"}
+    assert {row.annotator for row in history(here)} == {DATASET, "ann"}

@@ -11,7 +11,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.engine import ToyProject
-from support.import_export import CLASSES, FORMATS, IDS, ODD, Make, copied, give, registry, said, say, take, written
+from support.import_export import (
+    CLASSES,
+    FORMATS,
+    IDS,
+    ODD,
+    Make,
+    copied,
+    export_from,
+    files_in,
+    history,
+    import_into,
+    registry,
+    store,
+)
 
 from nextlabel.store.history import SaidLabel
 
@@ -61,21 +74,21 @@ def test_a_history_comes_back_whole(make: Make, tmp_path: Path, kind: str, class
     @given(histories(classes))
     def travels(rows: list[SaidLabel]) -> None:
         here, there = (copied(empty, tmp_path / f"home-{next(number)}") for _ in range(2))
-        say(here, *rows)
+        store(here, *rows)
         out = [tmp_path / f"{next(number)}.{kind}" for _ in range(3)]
-        give(here, kind, out[0], copy=kind == "coco")
-        give(here, kind, out[1], copy=kind == "coco")
-        assert written(out[0]) == written(out[1])
-        done = take(there, out[0], format=None if out[0].is_dir() else kind)
+        export_from(here, kind, out[0], copy_images=kind == "coco")
+        export_from(here, kind, out[1], copy_images=kind == "coco")
+        assert files_in(out[0]) == files_in(out[1])
+        done = import_into(there, out[0], format=None if out[0].is_dir() else kind)
         assert (done.labels, done.present, done.images, done.faulty) == (len(rows), 0, 0, 0)
-        assert said(there) == said(here)
-        assert len(said(there)) == len(rows)
+        assert history(there) == history(here)
+        assert len(history(there)) == len(rows)
         np.testing.assert_array_equal(targets(there), targets(here))
-        give(there, kind, out[2], copy=kind == "coco")
-        assert written(out[2]) == written(out[0])
-        again = take(there, out[0], format=None if out[0].is_dir() else kind)
+        export_from(there, kind, out[2], copy_images=kind == "coco")
+        assert files_in(out[2]) == files_in(out[0])
+        again = import_into(there, out[0], format=None if out[0].is_dir() else kind)
         assert (again.labels, again.present) == (0, len(rows))
-        assert said(there) == said(here)
+        assert history(there) == history(here)
         for project in (here, there):
             project.services.database.dispose()
 

@@ -15,10 +15,10 @@ from nextlabel.contracts import Contents, Dataset, NoParameters, Pixels
 from nextlabel.engine.plugins.registry import Offer, Registry, load
 from nextlabel.engine.project import Project
 from nextlabel.engine.records import HistoryRow
-from nextlabel.import_export.exporting.export_file import Asked, Exported, export
-from nextlabel.import_export.importing.import_file import Imported, Wanted, import_file
-from nextlabel.import_export.importing.import_rows import Reading
-from nextlabel.store import history
+from nextlabel.import_export.exporting.export_file import export_file
+from nextlabel.import_export.exporting.snapshot import Exported, Snapshot, WriteOptions
+from nextlabel.import_export.importing.import_file import Imported, ImportOptions, import_file
+from nextlabel.store import history as label_store
 from nextlabel.store.history import SaidLabel
 from support.engine import MODULES, ToyProject, candidates
 
@@ -55,33 +55,33 @@ def copied(project: ToyProject, home: Path) -> ToyProject:
     return ToyProject(services, Project(services, project.project.config))
 
 
-def say(project: ToyProject, *rows: SaidLabel) -> None:
+def store(project: ToyProject, *rows: SaidLabel) -> None:
     with project.services.database.write() as connection:
-        history.restore(connection, project.name, rows)
+        label_store.restore(connection, project.name, rows)
 
 
-def said(project: ToyProject) -> list[HistoryRow]:
+def history(project: ToyProject) -> list[HistoryRow]:
     return list(project.project.labels.history())
 
 
-def sets(project: ToyProject) -> list[tuple[str, tuple[str, ...] | None]]:
+def candidate_sets(project: ToyProject) -> list[tuple[str, tuple[str, ...] | None]]:
     """Who is said to be what, in the order it was said."""
-    return [(row.id, row.candidates) for row in said(project)]
+    return [(row.id, row.candidates) for row in history(project)]
 
 
-def take(project: ToyProject, path: Path, **options: Any) -> Imported:
+def import_into(project: ToyProject, path: Path, **options: Any) -> Imported:
     """Import a file or folder."""
-    reading = Reading(**{name: options.pop(name) for name in ("delimiter", "question") if name in options})
-    wanted = Wanted(path, **{"annotator": "ann", "reading": reading, **options})
-    return import_file(project.services, project.project, wanted, lambda *_: None)
+    arguments = ImportOptions(path, **{"annotator": "ann", **options})
+    return import_file(project.services, project.project, arguments, lambda *_: None)
 
 
-def give(project: ToyProject, kind: str, out: Path, **options: Any) -> Exported:
-    """Export it."""
-    return export(project.services, project.project, Asked(kind, **options), out, lambda *_: None)
+def export_from(project: ToyProject, kind: str, out: Path, *, replace: bool = False, **options: Any) -> Exported:
+    """Export the project."""
+    snapshot = Snapshot(project.services, project.project.config)
+    return export_file(snapshot, kind, out, WriteOptions(**options), replace=replace)
 
 
-def written(path: Path) -> dict[str, bytes]:
+def files_in(path: Path) -> dict[str, bytes]:
     """All that lies in a file or folder."""
     if path.is_file():
         return {"": path.read_bytes()}

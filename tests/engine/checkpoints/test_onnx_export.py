@@ -13,7 +13,7 @@ from pathlib import Path
 import onnx
 import pytest
 from support.engine import SQUARES, ToyProject
-from support.import_export import give
+from support.import_export import export_from
 from support.odd_images import odd_images, saved, smooth, stored
 
 from nextlabel.app import build_engine, prepare
@@ -106,18 +106,18 @@ def test_the_program_has_nothing_of_ours() -> None:
 
 
 def test_it_answers_as_the_server_does_by_the_checkpoint_that_ships(photos: ToyProject, tmp_path: Path) -> None:
-    give(photos, "onnx", tmp_path / "photos.onnx")
+    export_from(photos, "onnx", tmp_path / "photos.onnx")
     check(photos, tmp_path / "photos.onnx", tmp_path)
     photos.services.database.dispose()
 
 
 def test_it_answers_as_the_server_does_in_grey(digits: ToyProject, tmp_path: Path) -> None:
-    give(digits, "onnx", tmp_path / "digits.onnx")
+    export_from(digits, "onnx", tmp_path / "digits.onnx")
     check(digits, tmp_path / "digits.onnx", tmp_path)
 
 
 def test_what_the_file_says_of_itself(photos: ToyProject, tmp_path: Path) -> None:
-    done = give(photos, "onnx", tmp_path / "a.onnx")
+    done = export_from(photos, "onnx", tmp_path / "a.onnx")
     told, card = metadata(tmp_path / "a.onnx"), photos.services.live.current("photos").card
     assert json.loads(told["labels"]) == card["classes"]
     assert json.loads(told["metrics"]) == card["metrics"]
@@ -128,7 +128,7 @@ def test_what_the_file_says_of_itself(photos: ToyProject, tmp_path: Path) -> Non
     (given,) = onnx.load(tmp_path / "a.onnx").graph.input
     assert given.name == how["input"]
     assert [axis.dim_value or None for axis in given.type.tensor_type.shape.dim] == how["shape"]
-    give(photos, "onnx", tmp_path / "b.onnx")
+    export_from(photos, "onnx", tmp_path / "b.onnx")
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
     photos.services.database.dispose()
 
@@ -136,10 +136,10 @@ def test_what_the_file_says_of_itself(photos: ToyProject, tmp_path: Path) -> Non
 def test_what_cannot_be_exported(make: Make, tmp_path: Path) -> None:
     project = make(SQUARES).bring()
     with pytest.raises(NotReady, match="no trained model"):
-        give(project, "onnx", tmp_path / "a.onnx")
+        export_from(project, "onnx", tmp_path / "a.onnx")
     project.train()
     with pytest.raises(NotFound, match=r"no checkpoint is called 'r9'; .*r1"):
-        give(project, "onnx", tmp_path / "a.onnx", checkpoint="r9")
+        export_from(project, "onnx", tmp_path / "a.onnx", checkpoint="r9")
     assert list(tmp_path.glob("*.onnx")) == []
 
 
@@ -148,6 +148,6 @@ def test_a_checkpoint_made_before_exports_too(digits: ToyProject, tmp_path: Path
     folder = digits.services.home.checkpoint("toy", "r1")
     before = (folder / ONNX).read_bytes()
     assert metadata(folder / ONNX) == {}
-    assert give(digits, "onnx", tmp_path / "a.onnx", checkpoint="r1").checkpoint == "r1"
+    assert export_from(digits, "onnx", tmp_path / "a.onnx", checkpoint="r1").checkpoint == "r1"
     assert json.loads(metadata(tmp_path / "a.onnx")["labels"]) == read_card(folder)["classes"]
     assert (folder / ONNX).read_bytes() == before

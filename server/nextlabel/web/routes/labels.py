@@ -10,7 +10,8 @@ from flask import Response, request
 
 from nextlabel.contracts.errors import TooLarge
 from nextlabel.engine.records import HistoryRow, LabelInput
-from nextlabel.import_export.formats import csv, jsonl
+from nextlabel.import_export.formats.csv import writer as csv
+from nextlabel.import_export.formats.jsonl import writer as jsonl
 from nextlabel.web.openapi import Routes
 from nextlabel.web.request_context import current_project, settings
 from nextlabel.web.schemas.label_responses import AcceptedReply, HistoryLabel, HistoryReply
@@ -68,7 +69,7 @@ def _given(label: Label) -> LabelInput:
 def _as_json(project: str, rows: Iterator[HistoryRow]) -> Iterator[str]:
     yield f'{{"project":{json.dumps(project)},"labels":['
     comma = ""
-    for row in jsonl.write(rows):
+    for row in jsonl.history_lines(rows):
         yield comma + row.rstrip("\n")
         comma = ",\n"
     yield "]}\n"
@@ -76,6 +77,6 @@ def _as_json(project: str, rows: Iterator[HistoryRow]) -> Iterator[str]:
 
 _FORMATS: dict[str, tuple[str, Callable[[str, Iterator[HistoryRow]], Iterator[str]]]] = {
     "json": ("application/json", _as_json),
-    "jsonl": ("application/jsonl", lambda _project, rows: jsonl.write(rows)),
-    "csv": ("text/csv; charset=utf-8; header=present", lambda _project, rows: csv.write(rows)),
+    "jsonl": ("application/jsonl", lambda _project, rows: jsonl.history_lines(rows)),
+    "csv": ("text/csv; charset=utf-8; header=present", lambda _project, rows: csv.history_lines(rows)),
 }

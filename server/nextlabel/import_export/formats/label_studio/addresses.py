@@ -1,0 +1,53 @@
+"""What the address of an image in a Label Studio task may mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from nextlabel.import_export.importing.rows import ImportRow, InvalidRow
+
+_FIELDS = ("image", "img", "picture", "photo", "url", "file", "filename", "path")
+"""What projects call the image of a task, the likeliest first."""
+_ITEM = re.compile(r"/projects/([^/]+)/items/(.+)/image$")
+_LOCAL_FILE = "/data/local-files/?d="
+_UPLOAD = re.compile(r"(?:.*/data/|)upload/.*?([^/]+)$")
+_UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-(?=.)")
+"""What Label Studio puts before the name of an uploaded file."""
+
+
+def image_row(place: str, address: str, project: str) -> ImportRow:
+    """Return a row without a label for the image at an address."""
+    item = _ITEM.search(unquote(address))
+    if item and item[1] == project:
+        return ImportRow(place, None, id=item[2])
+    return ImportRow(place, None, files=tuple(dict.fromkeys((address, *_names(address)))))
+
+
+def image_field(data: Mapping[str, Any]) -> str:
+    """Return the name of the field that holds the address of a task's image. Raises InvalidRow."""
+    texts = {name: value for name, value in data.items() if isinstance(value, str)}
+    addresses = [name for name, value in texts.items() if "/" in value]
+    for name in (*_FIELDS, *(addresses if len(addresses) == 1 else ())):
+        if name in texts:
+            return name
+    raise InvalidRow(f"the task's data names no image; its fields are {', '.join(data) or 'none'}")
+
+
+def _names(address: str) -> Iterator[str]:
+    """Yield the paths that an address may mean, as it is and unquoted: Label Studio writes both."""
+    if _LOCAL_FILE in address:
+        path = address.partition(_LOCAL_FILE)[2]
+        yield from (path, unquote(path), unquote(re.split("[&#]", path)[0]))
+        return
+    try:
+        path = urlsplit(address).path if "://" in address or "?" in address else address
+    except ValueError:  # such as `http://[`
+        return
+    upload = _UPLOAD.match(unquote(path))
+    if upload:
+        yield from (upload[1], _UPLOAD_PREFIX.sub("", upload[1], count=1))
+    else:
+        yield from (path.lstrip("/"), unquote(path).lstrip("/"))
