@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from nextlabel.cli.follow_training import train
-from nextlabel.engine.records import LabelInput
+from nextlabel.store.labels import Label
 
 PLAN = ("--strategy", "margin,random", "--start", "15", "--size", "10", "--rounds", "2", "--seeds", "2")
 
@@ -57,7 +57,7 @@ def test_the_numbers_are_those_of_the_loop(shell, engine):
     for _ in range(3):
         asked = project.queries.create(7, annotator="a person")
         project.labels.submit(
-            "a person", [LabelInput(item.id, candidates=(str(truth[int(item.id)]),)) for item in asked.items]
+            "a person", [(item.id, Label(candidates=(str(truth[int(item.id)]),))) for item in asked.items]
         )
         points.append(train(engine, "quick", lambda share, said: None).metrics)
     assert [(p["labels"], p["accuracy"], p["loss"]) for p in points] == [

@@ -198,14 +198,14 @@ import sys, json
 from pathlib import Path
 import numpy as np
 from nextlabel.app import build_engine
-from nextlabel.engine.records import LabelInput
+from nextlabel.store.labels import Label
 from nextlabel.engine.settings import Settings
 
 settings = Settings(home=Path(sys.argv[1]), projects=Path(sys.argv[2]), default_project="small")
 engine = build_engine(settings)
 project = engine.project()
 query = project.queries.create(3, None, "ann")
-project.labels.submit("ann", [LabelInput(query.items[0].id, candidates=("3", "5"))])
+project.labels.submit("ann", [(query.items[0].id, Label(candidates=("3", "5")))])
 image, _ = project.items.image(query.items[0].id)
 said = [project.models.predict_images([image]), project.models.predict_ids([query.items[0].id])]
 said += [project.status(), project.items.page(), engine.info()]

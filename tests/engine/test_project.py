@@ -8,8 +8,8 @@ import pytest
 from support.engine import SQUARES, WAVE, ToyProject, full, ids
 
 from nextlabel.contracts.errors import NotFound, NotReady, Unprocessable, Unsupported
-from nextlabel.engine.records import LabelInput
 from nextlabel.store import items
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 TINY = {
@@ -51,7 +51,7 @@ def test_a_round_of_every_kind_of_project(make: Make, kind: str) -> None:
     with project.services.database.read() as connection:
         rows = items.by_ids(connection, "any", ids(query))
     given = [
-        full(name, classes[int(truth[row.position])]) if classes else LabelInput(name, value=float(truth[row.position]))
+        full(name, classes[int(truth[row.position])]) if classes else (name, Label(value=float(truth[row.position])))
         for name, row in rows.items()
     ]
     assert project.project.labels.submit("ann", given, "key") == 5

@@ -1,4 +1,4 @@
-"""What the exports look like to others, and that they appear whole or not at all."""
+"""The files of an export, which appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -10,28 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from support.engine import SQUARES, ToyProject, full
 from support.import_export import CLASSES, IDS, ODD, export_from, files_in, history, import_into, registry
 
 from nextlabel.contracts.errors import Conflict, NotReady, Unprocessable
 from nextlabel.engine.labels.label_state import DATASET
-from nextlabel.engine.records import LabelInput
 from nextlabel.import_export.safe_filenames import FileNames, encoded
 
 Make = Callable[..., ToyProject]
-
-
-@pytest.fixture
-def odd(make: Make) -> ToyProject:
-    """Odd names; one class, several, disagreement, a skip, and what was taken back."""
-    project = make(ODD, plugins=registry(), labels={"holdout": 0}).bring()
-    project.project.labels.submit("=ann", [full(item, name) for item, name in zip(IDS[:7], CLASSES[2:9], strict=True)])
-    project.project.labels.submit(
-        "bob", [full(IDS[7], "cat", "dog"), LabelInput(IDS[8], skip=True), full(IDS[0], "cat")]
-    )
-    project.project.labels.submit("bob", [full(IDS[9], "cat"), LabelInput(IDS[9], retract=True)])
-    return project
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -42,7 +28,7 @@ def table(path: Path) -> list[dict[str, str]]:
 # ------------------------------------------------------------------------------ tables
 
 
-def test_resolved_rows_say_how_each_item_stands(odd: ToyProject, tmp_path: Path) -> None:
+def test_resolved_rows_summarize_each_item(odd: ToyProject, tmp_path: Path) -> None:
     export_from(odd, "csv", tmp_path / "a.csv", resolved=True)
     rows = {row["id"]: row for row in table(tmp_path / "a.csv")}
     assert len(rows) == 10
@@ -58,7 +44,7 @@ def test_resolved_rows_say_how_each_item_stands(odd: ToyProject, tmp_path: Path)
     assert lines[0]["candidates"] == ["cat", "cat|dog"]
 
 
-def test_resolved_rows_with_what_the_model_says(make: Make, tmp_path: Path) -> None:
+def test_resolved_rows_with_predictions(make: Make, tmp_path: Path) -> None:
     project = make(SQUARES).bring()
     with pytest.raises(NotReady, match="no trained model"):
         export_from(project, "csv", tmp_path / "a.csv", resolved=True, predictions=True)
@@ -70,21 +56,11 @@ def test_resolved_rows_with_what_the_model_says(make: Make, tmp_path: Path) -> N
         assert (line["checkpoint"], line["prediction"], line["probabilities"]) == ("r1", said.label, said.probabilities)
 
 
-def test_cells_that_look_like_formulas_are_told_of_and_left(odd: ToyProject, tmp_path: Path) -> None:
-    done = export_from(odd, "csv", tmp_path / "a.csv")
-    assert any("7 rows hold a text that a spreadsheet" in note for note in done.notes)
-    assert table(tmp_path / "a.csv")[0]["annotator"] == "=ann"
-    assert export_from(odd, "jsonl", tmp_path / "a.jsonl").notes == []
-    (note,) = export_from(odd, "csv", tmp_path / "b.csv", resolved=True).notes
-    assert note.startswith("2 rows hold a text that a spreadsheet")  # two ids; the annotators do not stand there
-    assert export_from(odd, "jsonl", tmp_path / "b.jsonl", resolved=True).notes == []
-
-
 # ------------------------------------------------------------------------------ folders
 
 
 @pytest.mark.parametrize("kind", ["imagefolder", "coco", "label-studio"])
-def test_an_image_that_is_gone_keeps_no_other_out(
+def test_a_missing_image_does_not_stop_an_export(
     make: Make, tmp_path: Path, image: Callable[..., bytes], kind: str
 ) -> None:
     folder = tmp_path / "things"
@@ -96,27 +72,20 @@ def test_an_image_that_is_gone_keeps_no_other_out(
         "ann", [full("cat/1.png", "cat"), full("cat/2.png", "cat"), full("dog/3.png", "dog")]
     )
     (folder / "cat" / "1.png").unlink()
-    done = export_from(project, kind, tmp_path / "out", copy_images=True)
-    assert done.images == 2
-    assert done.notes[0].startswith("1 images can no longer be read, and are left out")
+    result = export_from(project, kind, tmp_path / "out", copy_images=True)
+    assert result.images == 2
+    assert result.notes[0].startswith("1 images can no longer be read, and are left out")
     other = make(
         SQUARES, dataset={"plugin": "folder", "path": str(folder)}, labels={"initial": 0, "holdout": 0}
     ).bring()
     taken = import_into(other, tmp_path / "out", skip_faulty=True)
     assert taken.labels == 2
-    assert (taken.faulty == 0) == (kind == "coco")  # the others keep its labels, and it is in no pool now
+    assert (taken.faulty == 0) == (kind == "coco")  # the others hold its labels, but no pool has it
 
 
-def test_values_in_coco_are_not_taken_for_changed(make: Make, tmp_path: Path) -> None:
-    project = make(ODD, plugins=registry(()), labels={"holdout": 0}).bring()
-    project.project.labels.submit("ann", [LabelInput(IDS[0], value=1.5), LabelInput(IDS[1], value=2.0)])
-    export_from(project, "coco", tmp_path / "out")
-    assert import_into(project, tmp_path / "out").notes == []
-
-
-def test_a_folder_a_class_whatever_they_are_called(odd: ToyProject, tmp_path: Path) -> None:
-    done = export_from(odd, "imagefolder", tmp_path / "out", everything=True)
-    assert (done.items, done.images, done.labels) == (12, 12, 12)
+def test_folders_of_classes_with_odd_names(odd: ToyProject, tmp_path: Path) -> None:
+    result = export_from(odd, "imagefolder", tmp_path / "out", everything=True)
+    assert (result.items, result.images, result.labels) == (12, 12, 12)
     told = json.loads((tmp_path / "out" / "classes.json").read_text())["classes"]
     folders = {each["name"]: each["folder"] for each in told}
     assert list(folders) == list(CLASSES)
@@ -134,7 +103,7 @@ def test_a_folder_a_class_whatever_they_are_called(odd: ToyProject, tmp_path: Pa
     assert {path.name for path in (tmp_path / "out" / "train").iterdir()} == {folders[name] for name in CLASSES[3:9]}
 
 
-def test_the_hold_out_is_kept_from_training(make: Make, tmp_path: Path) -> None:
+def test_the_hold_out_has_a_folder_of_its_own(make: Make, tmp_path: Path) -> None:
     project = make(SQUARES, dataset={"known": False}, labels={"initial": 0, "holdout": 0.4}).bring()
     project.project.labels.submit("ann", [full(f"s{n}", "left") for n in range(30)])
     export_from(project, "imagefolder", tmp_path / "out")
@@ -151,66 +120,15 @@ def test_torchvision_reads_the_folder(make: Make, tmp_path: Path) -> None:
     export_from(project, "imagefolder", tmp_path / "out", everything=True)
     found = ImageFolder(str(tmp_path / "out" / "train"))
     assert found.classes == ["left", "right"]
-    truth = {row.id: row.candidates for row in history(project)}
+    truth = {row.item: row.label.candidates for row in history(project)}
     assert {Path(path).stem: (found.classes[number],) for path, number in found.samples} == truth
-
-
-def test_coco_is_whole(odd: ToyProject, tmp_path: Path) -> None:
-    export_from(odd, "coco", tmp_path / "out", copy_images=True)
-    found = json.loads((tmp_path / "out" / "annotations.json").read_text())
-    categories = {each["id"]: each["name"] for each in found["categories"]}
-    assert tuple(categories.values()) == CLASSES
-    images = {each["id"]: each for each in found["images"]}
-    assert len(images) == len(found["images"]) == 10
-    for image in images.values():
-        with Image.open(tmp_path / "out" / "images" / image["file_name"]) as opened:
-            assert opened.size == (image["width"], image["height"])
-    assert len({each["id"] for each in found["annotations"]}) == len(found["annotations"])
-    for each in found["annotations"]:
-        image = images[each["image_id"]]
-        assert each["bbox"] == [0, 0, image["width"], image["height"]]
-        assert each["area"] == image["width"] * image["height"]
-        assert (each["iscrowd"], each["segmentation"]) == (0, [])
-        assert categories[each["category_id"]] in each["candidates"]
-        assert each["annotator"] in {"=ann", "bob"}
-    unsure = [each for each in found["annotations"] if images[each["image_id"]]["nextlabel"]["id"] == IDS[7]]
-    assert [categories[each["category_id"]] for each in unsure] == ["cat", "dog"]
-
-
-def test_somebody_elses_coco(make: Make, tmp_path: Path) -> None:
-    squares = make(SQUARES, labels={"initial": 0, "holdout": 0}).bring()
-    document: dict[str, Any] = {
-        "annotations": [{"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, 1, 2, 2]},
-                        {"id": 2, "image_id": 1, "category_id": 2}, {"id": 3, "image_id": 2, "category_id": 1}],
-        "images": [{"id": 1, "file_name": "s1"}, {"id": 2, "file_name": "s2"}, {"id": 3, "file_name": "s3"}],
-        "categories": [{"id": 1, "name": "left"}, {"id": 2, "name": "right"}],
-    }  # fmt: skip
-    path = tmp_path / "instances.json"
-    path.write_text(json.dumps(document))
-    assert import_into(squares, path).format == "coco"
-    assert [(row.id, row.candidates) for row in history(squares)] == [("s1", ("right",)), ("s2", ("left",))]
-    document["annotations"] = [{"image_id": 1, "category_id": 1}, {"image_id": 1, "category_id": 2},
-                               {"image_id": 9, "category_id": 1}, {"image_id": 3, "category_id": 7}, {"image_id": 3},
-                               {"image_id": [], "category_id": 1}, 5]  # fmt: skip
-    path.write_text(json.dumps(document))
-    with pytest.raises(Unprocessable) as refused:
-        import_into(squares, path)
-    told = "\n".join(refused.value.faults)
-    for words in (
-        "s1 shows several things (left, right)",
-        "no image 9",
-        "no category 7",
-        "no `category_id`",
-        "no number",
-    ):
-        assert words in told
 
 
 # ------------------------------------------------------------------------------ whole or not at all
 
 
 @pytest.mark.parametrize("kind", ["csv", "coco", "label-studio", "imagefolder"])
-def test_what_is_there_is_left_alone(odd: ToyProject, tmp_path: Path, kind: str) -> None:
+def test_existing_exports_are_replaced_only_on_request(odd: ToyProject, tmp_path: Path, kind: str) -> None:
     out = tmp_path / "out"
     export_from(odd, kind, out)
     before = files_in(out)
@@ -223,7 +141,7 @@ def test_what_is_there_is_left_alone(odd: ToyProject, tmp_path: Path, kind: str)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_folder_of_somebody_else_never_gives_way(odd: ToyProject, tmp_path: Path) -> None:
+def test_other_folders_are_never_replaced(odd: ToyProject, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     export_from(odd, "coco", tmp_path / "out")
     with pytest.raises(Conflict, match="no earlier export"):
@@ -244,7 +162,7 @@ def test_a_folder_of_somebody_else_never_gives_way(odd: ToyProject, tmp_path: Pa
         ("label-studio", {"config.xml": "<View/>", "tasks.json": '[{"data": {"image": "a.png"}}]'}),
     ],
 )
-def test_what_is_only_called_as_an_export_is_never_gives_way(
+def test_folders_with_files_of_the_same_names_are_never_replaced(
     odd: ToyProject, tmp_path: Path, kind: str, files: dict[str, str]
 ) -> None:
     out = tmp_path / "out"
@@ -258,19 +176,19 @@ def test_what_is_only_called_as_an_export_is_never_gives_way(
 
 
 @pytest.mark.parametrize("kind", ["coco", "label-studio"])
-def test_an_empty_export_gives_way_too(make: Make, tmp_path: Path, kind: str) -> None:
+def test_an_empty_export_can_be_replaced(make: Make, tmp_path: Path, kind: str) -> None:
     project = make(ODD, plugins=registry(), labels={"holdout": 0}).bring()
     assert export_from(project, kind, tmp_path / "out").items == 0
     assert export_from(project, kind, tmp_path / "out", replace=True).items == 0
 
 
-def test_a_fault_on_the_way_leaves_nothing(odd: ToyProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_export_leaves_nothing(odd: ToyProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nextlabel.import_export.formats.image_folder import writer
 
     def full_disk(*_: Any) -> Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writer, "resolved", full_disk)
+    monkeypatch.setattr(writer, "resolved_row", full_disk)
     with pytest.raises(OSError, match="No space"):
         export_from(odd, "imagefolder", tmp_path / "out")
     assert list(tmp_path.glob("out*")) == []
@@ -294,11 +212,11 @@ def test_an_unknown_format(odd: ToyProject, tmp_path: Path) -> None:
      ("con.txt", "%63on.txt"), ("com", "com"), ("", "%"), ("100%", "100%25"), ("a\0\n", "a%00%0A"), ("schön", "schön"),
      ("猫", "猫"), ("u\u0308", "u%CC%88"), ("\u2028", "%E2%80%A8"), ("\ud800", "%ED%A0%80")],
 )  # fmt: skip
-def test_names_of_files(name: str, file: str) -> None:
+def test_file_names(name: str, file: str) -> None:
     assert encoded(name) == file
 
 
-def test_names_of_files_differ_in_more_than_case() -> None:
+def test_file_names_differ_in_more_than_case() -> None:
     names = FileNames()
     given = [names.unique(name, ".png") for name in ("a", "A", "a", "ß", "SS", "x" * 500, "x" * 501, "ü" * 300)]
     assert len({name.casefold() for name in given}) == len(given)
@@ -308,18 +226,18 @@ def test_names_of_files_differ_in_more_than_case() -> None:
 # ------------------------------------------------------------------------------ the data set's own labels
 
 
-def test_the_data_sets_own_labels_come_from_the_data_set(make: Make, tmp_path: Path) -> None:
+def test_the_data_sets_own_labels_are_not_imported_twice(make: Make, tmp_path: Path) -> None:
     here, there = (make(SQUARES, labels={"initial": 6}).bring() for _ in range(2))
     more = make(SQUARES, labels={"initial": 9}).bring()
     here.project.labels.submit("ann", [full("s1", "left")])
     export_from(here, "csv", tmp_path / "a.csv")
-    done = import_into(there, tmp_path / "a.csv")
-    assert (done.labels, done.present) == (1, 6)
+    result = import_into(there, tmp_path / "a.csv")
+    assert (result.labels, result.present) == (1, 6)
     export_from(more, "csv", tmp_path / "b.csv")
-    done = import_into(here, tmp_path / "b.csv")
-    own = {row.id for row in history(make(SQUARES, labels={"initial": 6}).bring())}
-    assert done.labels == len({row.id for row in history(more)} - own)
-    assert done.present + done.labels == 9
+    result = import_into(here, tmp_path / "b.csv")
+    own = {row.item for row in history(make(SQUARES, labels={"initial": 6}).bring())}
+    assert result.labels == len({row.item for row in history(more)} - own)
+    assert result.present + result.labels == 9
     targets = [p.services.state(p.services.row("toy")).labels.targets().candidates for p in (here, more)]
     assert np.array_equal(np.delete(targets[0], 1, axis=0), np.delete(targets[1], 1, axis=0))
     assert {row.annotator for row in history(here)} == {DATASET, "ann"}

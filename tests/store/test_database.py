@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from nextlabel.contracts.errors import NotReady, SettingsError
 from nextlabel.store import connections, labels, projects, queries, write_lock
 from nextlabel.store.database import Database
-from nextlabel.store.labels import NewLabel
+from nextlabel.store.labels import Label, LabelEvent
 
 COUNT_TO = """
     import sys
@@ -142,7 +142,7 @@ def test_threads_share_a_database_and_lose_nothing(database, project):
     def append(name: str) -> None:
         for i in range(15):
             with database.write() as c:
-                labels.append(c, project, name, [NewLabel(i % 8, "skip")], 1.0)
+                labels.append(c, project, [LabelEvent(f"item{i % 8}", name, Label(skip=True), 1.0)])
             with database.read() as c:
                 assert labels.last(c, project) > 0
 
@@ -154,7 +154,7 @@ def test_threads_share_a_database_and_lose_nothing(database, project):
     with database.read() as c:
         rows = labels.since(c, project, 0)
     assert [row.id for row in rows] == list(range(1, 91))
-    assert {row.annotator for row in rows} == {f"t{i}" for i in range(6)}
+    assert {row.event.annotator for row in rows} == {f"t{i}" for i in range(6)}
 
 
 def test_a_writer_who_waits_too_long_is_told_to_come_back(url, database, project, start, monkeypatch):

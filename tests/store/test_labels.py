@@ -1,4 +1,4 @@
-"""Labels: only added to, in order, and never lost once a write has ended."""
+"""Labels are appended in order and never lost once a write has ended."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 
 from nextlabel.contracts.errors import Conflict, NotFound, Unprocessable
 from nextlabel.store import items, labels, projects
-from nextlabel.store.labels import DATASET, LabelRow, NewLabel, Submission
+from nextlabel.store.labels import DATASET, Label, LabelEvent, StoredLabel, Submission
 
 APPEND = """
     import sys
     from nextlabel.store import labels
     from nextlabel.store.database import Database
-    from nextlabel.store.labels import NewLabel
+    from nextlabel.store.labels import Label, LabelEvent
 
     url, who, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
     database = Database(url)
@@ -23,100 +23,104 @@ APPEND = """
     sys.stdin.readline()
     for i in range(count):
         with database.write() as c:
-            last = labels.append(c, "p", who, [NewLabel(i % 8, "candidates", ("a",))] * 2, float(i), key=f"{who}{i}")
+            event = LabelEvent(f"item{i % 8}", who, Label(candidates=("a",)), float(i), f"{who}{i}")
+            last = labels.append(c, "p", [event] * 2)
             labels.record_submission(c, "p", f"{who}{i}", "digest", 2, float(i))
         print(last, flush=True)
     database.dispose()
 """
 
 
-def skip(position: int = 0) -> NewLabel:
-    return NewLabel(position, "skip")
+def skips(count: int, annotator: str = "ann", item: str | None = None) -> list[LabelEvent]:
+    """Return skips of one item, or of the eight items in turn."""
+    return [LabelEvent(item or f"item{i % 8}", annotator, Label(skip=True), 1.0) for i in range(count)]
 
 
-def test_what_is_appended_is_what_is_read(database, project):
-    said = [
-        NewLabel(2, "candidates", ("a", 'ü, "x"')),
-        NewLabel(1, "value", value=0.1),
-        NewLabel(0, "skip"),
-        NewLabel(2, "retract"),
+def test_labels_are_read_as_they_were_appended(database, project):
+    events = [
+        LabelEvent("item2", "ann", Label(candidates=("a", 'ü, "x"')), 9.5, "k", "p-1"),
+        LabelEvent("item1", "bob", Label(value=0.1), 1.25),
+        LabelEvent("item0", "ann", Label(skip=True), 5.5, "k"),
+        LabelEvent("item2", "ann", Label(retract=True), 3.0),
+        LabelEvent("item2", "bob", Label(candidates=("a", 'ü, "x"')), 6.5),
     ]
     with database.write() as c:
-        assert labels.append(c, project, "ann", said, 5.5, key="k", query="p-1") == 4
-        assert labels.append(c, project, "bob", said[:1], 6.5) == 5
-        assert labels.append(c, project, "bob", [], 6.5) == 5
+        assert labels.append(c, project, events[:4]) == 4
+        assert labels.append(c, project, events[4:], {"item2": 2, "item3": 3}) == 5
+        assert labels.append(c, project, []) == 5
     with database.read() as c:
-        assert labels.since(c, project, 0) == [
-            LabelRow(1, 2, "item2", "ann", "candidates", ("a", 'ü, "x"'), None, 5.5, "k", "p-1"),
-            LabelRow(2, 1, "item1", "ann", "value", None, 0.1, 5.5, "k", "p-1"),
-            LabelRow(3, 0, "item0", "ann", "skip", None, None, 5.5, "k", "p-1"),
-            LabelRow(4, 2, "item2", "ann", "retract", None, None, 5.5, "k", "p-1"),
-            LabelRow(5, 2, "item2", "bob", "candidates", ("a", 'ü, "x"'), None, 6.5, None, None),
-        ]
-        assert [row.id for row in labels.since(c, project, 1, until=4)] == [2, 3, 4]
-        assert [row.id for row in labels.since(c, project, 1, until=4, limit=2)] == [2, 3]
-        assert [row.id for row in labels.of_item(c, project, 2)] == [1, 4, 5]
+        positions = [2, 1, 0, 2, 2]
+        assert labels.since(c, project, 0) == list(map(StoredLabel, range(1, 6), positions, events))
+        assert [stored.id for stored in labels.since(c, project, 1, until=4)] == [2, 3, 4]
+        assert [stored.id for stored in labels.since(c, project, 1, until=4, limit=2)] == [2, 3]
+        assert [stored.id for stored in labels.of_item(c, project, 2)] == [1, 4, 5]
         assert labels.of_item(c, project, 5) == []
+        by_item = labels.of_items(c, project, [2, 1, 3], until=4)
+    assert {position: [stored.id for stored in history] for position, history in by_item.items()} == {2: [1, 4], 1: [2]}
 
 
-def test_numpys_numbers_are_numbers(database, project):
+def test_numpy_numbers_are_stored_as_plain_ones(database, project):
+    event = LabelEvent("item3", "ann", Label(value=np.float32(0.5)), 1.0)
     with database.write() as c:
-        labels.append(c, project, "ann", [NewLabel(np.int64(3), "value", value=np.float32(0.5))], 1.0)
-        (row,) = labels.since(c, project, 0)
-    assert (row.position, row.value) == (3, 0.5)
+        labels.append(c, project, [event], {"item3": np.int64(3)})
+        (stored,) = labels.since(c, project, 0)
+    assert (stored.position, stored.event.label.value) == (3, 0.5)
 
 
-def test_each_project_counts_its_own(database, project):
+def test_each_project_has_its_own_ids(database, project):
     with database.write() as c:
         projects.create(c, projects.ProjectRow("q", "classification", ("a",), True, False, 1.0))
         items.add(c, "q", [items.NewItem("x", "array", None, None, False)], 1.0)
-        assert labels.append(c, project, "ann", [skip(), skip()], 1.0) == 2
-        assert labels.append(c, "q", "ann", [skip()], 1.0) == 1
-        assert labels.append(c, project, "ann", [skip()], 1.0) == 3
+        assert labels.append(c, project, skips(2)) == 2
+        assert labels.append(c, "q", skips(1, item="x")) == 1
+        assert labels.append(c, project, skips(1)) == 3
         assert labels.last(c, project) == 3
         assert labels.last(c, "nobody") == 0
 
 
-def test_the_data_sets_own_labels_are_not_counted(database, project):
+def test_labels_of_the_data_set_are_not_counted(database, project):
     with database.write() as c:
-        labels.append(c, project, DATASET, [skip(i) for i in range(5)], 1.0)
-        labels.append(c, project, "ann", [skip(i) for i in range(3)], 1.0)
+        labels.append(c, project, skips(5, DATASET))
+        labels.append(c, project, skips(3))
         assert labels.count(c, project) == 3
         assert labels.count(c, project, after=6) == 2
         assert labels.count(c, project, after=8) == 0
 
 
 @pytest.mark.parametrize(
-    "bad",
+    ("content", "reason"),
     [
-        NewLabel(0, "candidates"),
-        NewLabel(0, "candidates", ()),
-        NewLabel(0, "candidates", ("a",), 1.0),
-        NewLabel(0, "value"),
-        NewLabel(0, "value", value=float("nan")),
-        NewLabel(0, "value", value=float("inf")),
-        NewLabel(0, "value", ("a",), 1.0),
-        NewLabel(0, "skip", ("a",)),
-        NewLabel(0, "retract", value=1.0),
-        NewLabel(0, "shout"),  # type: ignore[arg-type]
+        ({}, "exactly one of"),
+        ({"candidates": ("a",), "value": 1.0}, "exactly one of"),
+        ({"candidates": ("a",), "skip": True}, "exactly one of"),
+        ({"value": 1.0, "retract": True}, "exactly one of"),
+        ({"skip": True, "retract": True}, "exactly one of"),
+        ({"candidates": ()}, "at least one class"),
+        ({"candidates": ("a", "b", "a")}, "twice"),
+        ({"value": float("nan")}, "finite"),
+        ({"value": float("inf")}, "finite"),
     ],
 )
-def test_a_label_that_makes_no_sense_stores_nothing(database, project, bad):
-    with pytest.raises(Unprocessable), database.write() as c:
-        labels.append(c, project, "ann", [skip(), bad], 1.0)
-    with database.read() as c:
-        assert labels.last(c, project) == 0
+def test_an_invalid_label_cannot_be_created(content, reason):
+    with pytest.raises(Unprocessable, match=reason):
+        Label(**content)
 
 
-def test_a_label_of_no_item_stores_nothing(database, project):
-    for name, position in ((project, 8), ("nobody", 0)):
+def test_a_label_knows_its_kind():
+    all_kinds = [Label(candidates=("a",)), Label(value=0.0), Label(skip=True), Label(retract=True)]
+    assert [label.kind for label in all_kinds] == ["candidates", "value", "skip", "retract"]
+
+
+@pytest.mark.parametrize("positions", [None, {"item0": 0, "missing": 8}, {"item0": 0, "missing": 10_000}])
+def test_a_label_for_a_missing_item_stores_nothing(database, project, positions):
+    for name, item in ((project, "missing"), ("nobody", "item0")):
         with pytest.raises(NotFound, match=name), database.write() as c:
-            labels.append(c, name, "ann", [skip(), skip(position)], 1.0)
+            labels.append(c, name, [*skips(1), *skips(1, item=item)], positions)
     with database.read() as c:
         assert labels.last(c, project) == 0
 
 
-def test_a_submission_is_remembered_by_its_key(database, project):
+def test_a_submission_is_stored_under_its_key(database, project):
     with database.write() as c:
         assert labels.submission(c, project, "k") is None
         labels.record_submission(c, project, "k", "digest", 3, 1.0)
@@ -125,13 +129,13 @@ def test_a_submission_is_remembered_by_its_key(database, project):
         assert labels.submission(c, project, "other") is None
 
 
-def test_a_key_is_recorded_once_and_what_came_with_it_goes(database, project):
+def test_a_repeated_key_rolls_the_labels_back(database, project):
     with database.write() as c:
         labels.record_submission(c, project, "k", "digest", 1, 1.0)
 
     def again() -> None:
         with database.write() as c:
-            labels.append(c, project, "ann", [skip()], 1.0, key="k")
+            labels.append(c, project, skips(1))
             labels.record_submission(c, project, "k", "digest", 1, 2.0)
 
     with pytest.raises(Conflict, match="'k'"):
@@ -142,11 +146,11 @@ def test_a_key_is_recorded_once_and_what_came_with_it_goes(database, project):
 
 def test_pages_hold_the_history_as_it_was_at_the_start(database, project):
     with database.write() as c:
-        labels.append(c, project, "ann", [skip(i % 8) for i in range(25)], 1.0)
+        labels.append(c, project, skips(25))
     pages = labels.pages(database, project, size=10)
     first = next(pages)
     with database.write() as c:
-        labels.append(c, project, "bob", [skip()], 2.0)
+        labels.append(c, project, skips(1, "bob"))
     rest = list(pages)
     assert [len(page) for page in (first, *rest)] == [10, 10, 5]
     assert [row.id for page in (first, *rest) for row in page] == list(range(1, 26))
@@ -159,10 +163,10 @@ def test_no_transaction_is_open_between_pages(sqlite_url, opened):
     with database.write() as c:
         projects.create(c, projects.ProjectRow("p", "classification", ("a",), True, False, 1.0))
         items.add(c, "p", [items.NewItem("x", "array", None, None, False)], 1.0)
-        labels.append(c, "p", "ann", [skip()] * 30, 1.0)
+        labels.append(c, "p", skips(30, item="x"))
     for _ in itertools.islice(labels.pages(database, "p", size=10), 2):
         with database.write() as c:
-            labels.append(c, "p", "bob", [skip()], 2.0)
+            labels.append(c, "p", skips(1, "bob", "x"))
         with database._engines().writer.connect() as c:
             c.rollback()
             raw = c.connection.driver_connection
@@ -171,48 +175,48 @@ def test_no_transaction_is_open_between_pages(sqlite_url, opened):
             assert (busy, log, done) == (0, 0, 0)
 
 
-def test_writers_of_several_processes_lose_nothing(url, database, project, start):
+def test_concurrent_processes_lose_no_labels(url, database, project, start):
     children = [start(APPEND, url, f"w{i}", 15) for i in range(4)]
     assert [child.line() for child in children] == ["ready"] * 4
     for child in children:
         child.say()
-    told = sorted(int(line) for child in children for line in child.end())
-    assert told == list(range(2, 121, 2))
+    reported = sorted(int(line) for child in children for line in child.end())
+    assert reported == list(range(2, 121, 2))
     with database.read() as c:
         rows = labels.since(c, project, 0)
     assert [row.id for row in rows] == list(range(1, 121))
     for i in range(4):
-        mine = [row.key for row in rows if row.annotator == f"w{i}"]
-        assert mine == [f"w{i}{n}" for n in range(15) for _ in range(2)]  # in order, both of each
+        keys = [row.event.key for row in rows if row.event.annotator == f"w{i}"]
+        assert keys == [f"w{i}{n}" for n in range(15) for _ in range(2)]  # in order, both of each
 
 
 @pytest.mark.parametrize("after", [0, 1, 7, 40])
-def test_every_label_told_of_outlives_kill_9(url, database, project, start, after):
+def test_every_reported_label_survives_kill_9(url, database, project, start, after):
     children = [start(APPEND, url, f"w{i}", 10_000) for i in range(2)]
     assert [child.line() for child in children] == ["ready"] * 2
     for child in children:
         child.say()
-    told = [int(children[0].line()) for _ in range(after)]
+    reported = [int(children[0].line()) for _ in range(after)]
     for child in children:
-        told += [int(line) for line in child.kill()]
+        reported += [int(line) for line in child.kill()]
     with database.read() as c:
         rows = labels.since(c, project, 0)
-        keys = {row.key for row in rows}
+        keys = {row.event.key for row in rows}
         assert all(labels.submission(c, project, key) == Submission("digest", 2) for key in keys)
     ids = [row.id for row in rows]
     assert ids == list(range(1, len(ids) + 1))
-    assert set(told) <= set(ids)
+    assert set(reported) <= set(ids)
     assert len(ids) == 2 * len(keys)  # all or nothing
     with database.write() as c:
-        assert labels.append(c, project, "ann", [skip()], 1.0) == len(ids) + 1
+        assert labels.append(c, project, skips(1)) == len(ids) + 1
 
 
-def test_sixty_thousand_labels_go_in_and_come_out(database, project):
+def test_sixty_thousand_labels_are_stored_and_read(database, project):
     some = [("a",), ("a", "b"), ("c",)]
     with database.write() as c:
-        rows = [NewLabel(i % 8, "candidates", some[i % 3]) for i in range(60_000)]
-        assert labels.append(c, project, DATASET, rows, 1.0) == 60_000
+        events = [LabelEvent(f"item{i % 8}", DATASET, Label(candidates=some[i % 3]), 1.0) for i in range(60_000)]
+        assert labels.append(c, project, events) == 60_000
     with database.read() as c:
-        back = labels.since(c, project, 0)
-    assert [row.candidates for row in back] == [row.candidates for row in rows]
-    assert len({id(row.candidates) for row in back}) == 3  # each set decoded once
+        history = labels.since(c, project, 0)
+    assert [stored.event for stored in history] == events
+    assert len({id(stored.event.label) for stored in history}) == 3  # each label is decoded once

@@ -1,20 +1,24 @@
-"""The sums of the database, against sums by hand."""
+"""The database's aggregates against ones computed by hand."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from nextlabel.store import labels, queries, statistics
-from nextlabel.store.labels import NewLabel
+from nextlabel.store.labels import Label, LabelEvent
 from nextlabel.store.queries import Chosen, QueryRow
 from nextlabel.store.statistics import AnnotatorTally
 
 NAMES = ("a", "b", 'c","d', ",", "é")
-"""Some that look like the list they stand in."""
+"""Some contain the separators of the JSON list they are stored in."""
 
 
-def said(*names: str) -> NewLabel:
-    return NewLabel(0, "candidates", candidates=names)
+def events(annotator: str, time: float, *labels: Label) -> list[LabelEvent]:
+    return [LabelEvent("item0", annotator, label, time) for label in labels]
+
+
+def named(*classes: str) -> Label:
+    return Label(candidates=classes)
 
 
 def query(number: int, checkpoint: str | None, *chosen: Chosen) -> QueryRow:
@@ -25,9 +29,9 @@ def query(number: int, checkpoint: str | None, *chosen: Chosen) -> QueryRow:
 
 def test_who_said_how_much(database, project):
     with database.write() as c:
-        labels.append(c, "p", "ann", [said(name) for name in NAMES], 10.0)
-        labels.append(c, "p", "ann", [said("a", "b"), said(",", "é"), NewLabel(0, "skip")], 20.0)
-        labels.append(c, "p", "bob", [said("a"), NewLabel(0, "retract"), NewLabel(1, "value", value=2.5)], 30.0)
+        labels.append(c, "p", events("ann", 10.0, *map(named, NAMES)))
+        labels.append(c, "p", events("ann", 20.0, named("a", "b"), named(",", "é"), Label(skip=True)))
+        labels.append(c, "p", events("bob", 30.0, named("a"), Label(retract=True), Label(value=2.5)))
     with database.read() as c:
         found = statistics.by_annotator(c, "p", NAMES, 20.0)
         assert statistics.by_annotator(c, "nobody's", NAMES, 0.0) == []
@@ -39,7 +43,7 @@ def test_who_said_how_much(database, project):
 
 def test_values_need_no_classes(database, project):
     with database.write() as c:
-        labels.append(c, "p", "ann", [NewLabel(0, "value", value=1.0)], 1.0)
+        labels.append(c, "p", events("ann", 1.0, Label(value=1.0)))
     with database.read() as c:
         assert statistics.by_annotator(c, "p", (), 0.0)[0].full == 1
 
@@ -61,7 +65,7 @@ def test_what_was_chosen_by_a_checkpoints_scores(database, project):
 
 def test_what_was_spoken_of_before(database, project):
     with database.write() as c:
-        labels.append(c, "p", "ann", [NewLabel(place, "skip") for place in (0, 1, 2, 1)], 1.0)
+        labels.append(c, "p", [LabelEvent(f"item{n}", "ann", Label(skip=True), 1.0) for n in (0, 1, 2, 1)])
     with database.read() as c:
         assert statistics.spoken_of(c, "p", [1, 2, 3], 2) == {1}
         assert statistics.spoken_of(c, "p", [0, 1, 2, 3], 4) == {0, 1, 2}

@@ -12,10 +12,11 @@ from nextlabel.engine.engine import Engine
 from nextlabel.engine.jobs.run_job import run_job
 from nextlabel.engine.plugins.registry import Candidate
 from nextlabel.engine.project import Project
-from nextlabel.engine.records import Job, LabelInput, QueryAnswer
+from nextlabel.engine.records import Job, QueryAnswer
 from nextlabel.engine.services import Services
 from nextlabel.engine.simulation.simulate import train_here
 from nextlabel.store import jobs
+from nextlabel.store.labels import Label
 
 MODULES = (
     *(f"nextlabel_plugins.{role}" for role in ("strategies", "learners", "datasets", "projects")),
@@ -97,8 +98,8 @@ class ToyProject:
         self.project.labels.submit(annotator, [full(item.id, self.truth(item.id)) for item in query.items])
 
 
-def full(identity: str, *classes: str) -> LabelInput:
-    return LabelInput(identity, candidates=classes)
+def full(identity: str, *classes: str) -> tuple[str, Label]:
+    return (identity, Label(candidates=classes))
 
 
 def ids(query: QueryAnswer) -> list[str]:

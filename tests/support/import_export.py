@@ -14,12 +14,11 @@ from nextlabel.app import build_services
 from nextlabel.contracts import Contents, Dataset, NoParameters, Pixels
 from nextlabel.engine.plugins.registry import Offer, Registry, load
 from nextlabel.engine.project import Project
-from nextlabel.engine.records import HistoryRow
 from nextlabel.import_export.exporting.export_file import export_file
 from nextlabel.import_export.exporting.snapshot import Exported, Snapshot, WriteOptions
 from nextlabel.import_export.importing.import_file import Imported, ImportOptions, import_file
-from nextlabel.store import history as label_store
-from nextlabel.store.history import SaidLabel
+from nextlabel.store import labels
+from nextlabel.store.labels import LabelEvent
 from support.engine import MODULES, ToyProject, candidates
 
 CLASSES = ("cat", "dog", "cat|dog", "a/b", "..", "CON", "con", "=1+1", 'he said "x, y"', "two\nlines", "schön", " a ")
@@ -55,18 +54,18 @@ def copied(project: ToyProject, home: Path) -> ToyProject:
     return ToyProject(services, Project(services, project.project.config))
 
 
-def store(project: ToyProject, *rows: SaidLabel) -> None:
+def store(project: ToyProject, *events: LabelEvent) -> None:
     with project.services.database.write() as connection:
-        label_store.restore(connection, project.name, rows)
+        labels.append(connection, project.name, events)
 
 
-def history(project: ToyProject) -> list[HistoryRow]:
+def history(project: ToyProject) -> list[LabelEvent]:
     return list(project.project.labels.history())
 
 
 def candidate_sets(project: ToyProject) -> list[tuple[str, tuple[str, ...] | None]]:
     """Who is said to be what, in the order it was said."""
-    return [(row.id, row.candidates) for row in history(project)]
+    return [(event.item, event.label.candidates) for event in history(project)]
 
 
 def import_into(project: ToyProject, path: Path, **options: Any) -> Imported:

@@ -8,8 +8,8 @@ import click
 
 from nextlabel.cli.options import as_json, imported, opened, project_name, with_settings
 from nextlabel.cli.output import Screen
-from nextlabel.engine.records import LabelInput
 from nextlabel.engine.settings import Settings
+from nextlabel.store.labels import Label
 from nextlabel.web.schemas.label_responses import AcceptedReply
 
 
@@ -39,8 +39,8 @@ def command(
     """Say which classes ITEM of PROJECT could be: one is a full label, several a partial one."""
     if sum((bool(classes), value is not None, skip, retract)) != 1:
         raise click.UsageError("name classes, or give --value, --skip or --retract: one of the four")
-    given = LabelInput(item, candidates=classes or None, value=value, skip=skip, retract=retract)
+    label = Label(candidates=classes or None, value=value, skip=skip, retract=retract)
     with opened(settings) as engine:
-        accepted = imported(engine, name).labels.submit(annotator or getpass.getuser(), [given], key)
+        accepted = imported(engine, name).labels.submit(annotator or getpass.getuser(), [(item, label)], key)
     said = " or ".join(classes) or (f"{value:g}" if value is not None else "skipped" if skip else "retracted")
     Screen(as_json).answer(AcceptedReply(accepted=accepted), f"{item}: {said}")

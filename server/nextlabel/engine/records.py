@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nextlabel.store.labels import LabelRow
+from nextlabel.store.labels import Label, LabelEvent
 
 Reason = Literal["strategy", "control", "holdout"]
 ItemState = Literal["open", "labelled", "skipped"]
@@ -70,48 +70,6 @@ class QueryAnswer:
 
 
 @dataclass(frozen=True)
-class LabelInput:
-    """One label as somebody sends it; exactly one of the four is set."""
-
-    id: str
-    candidates: tuple[str, ...] | None = None
-    value: float | None = None
-    skip: bool = False
-    retract: bool = False
-
-
-@dataclass(frozen=True)
-class HistoryRow:
-    """One row of the append-only history; exactly one of the four is set."""
-
-    id: str
-    annotator: str
-    time: float
-    """Seconds since the epoch."""
-    key: str | None
-    candidates: tuple[str, ...] | None = None
-    value: float | None = None
-    skip: bool = False
-    retract: bool = False
-
-
-def history_row(row: LabelRow) -> HistoryRow:
-    """Return a stored label as a history row."""
-    return HistoryRow(
-        row.item, row.annotator, row.time, row.key, row.candidates, row.value, row.kind == "skip", row.kind == "retract"
-    )
-
-
-@dataclass(frozen=True)
-class Voice:
-    """An annotator's standing label of an item: a set, a value, or a skip (both None)."""
-
-    annotator: str
-    candidates: tuple[str, ...] | None
-    value: float | None
-
-
-@dataclass(frozen=True)
 class ItemSummary:
     """An item of the pool."""
 
@@ -127,17 +85,19 @@ class ItemSummary:
 
 @dataclass(frozen=True)
 class ItemDetail:
-    """An item with who says what of it, and all that was ever said."""
+    """An item with each annotator's current label and its whole history."""
 
     item: ItemSummary
-    voices: tuple[Voice, ...]
-    history: tuple[HistoryRow, ...]
+    current_labels: Mapping[str, Label]
+    """Each annotator's last label, by name; retracted ones are left out."""
+    history: tuple[LabelEvent, ...]
+    """Every label of the item, oldest first."""
     prediction: Prediction | None
-    """By the live checkpoint, if it has scored the item."""
+    """The live checkpoint's prediction, None if it has not scored the item."""
     agreed: bool | None = None
-    """Whether the annotators' sets share a class: the item's set is then what they share, else all they named.
+    """Whether the annotators' candidate sets share a class; None without any candidate set.
 
-    None where nobody gave a set."""
+    If they share one, the resolved set is their intersection, otherwise their union."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def status(services: Services, config: ProjectConfig, error: str | None) -> Proj
 def _counts(services: Services, row: ProjectRow, connection: Connection) -> tuple[int, int, int]:
     """Return how many items there are, are labelled, and are open outside the hold-out."""
     with services.label_state(row).current(connection) as state:
-        open_ = state.labels.opened
+        open_ = state.labels.is_open
         return len(state), int((~open_).sum()), int((open_ & ~state.holdout).sum())
 
 

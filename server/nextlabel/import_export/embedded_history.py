@@ -12,19 +12,18 @@ from typing import Any, TypeGuard
 
 from nextlabel.import_export.importing.rows import Fault, ImportRow, InvalidRow, ReadContext, shortened
 from nextlabel.import_export.label_fields import to_fields, to_row
-from nextlabel.import_export.label_shim import Label, of_row
-from nextlabel.store.labels import LabelRow
+from nextlabel.store.labels import Label, StoredLabel
 
 NAME = "nextlabel"
 VALUE = "value"
 """The name of the only class of a regression, for formats that need one."""
 
 
-def write(item: str, rows: Sequence[LabelRow]) -> dict[str, Any]:
+def write(item: str, rows: Sequence[StoredLabel]) -> dict[str, Any]:
     """Return an item's history as it is embedded."""
     history = []
     for row in rows:
-        fields = to_fields(of_row(row))
+        fields = to_fields(row.event)
         del fields["id"]
         history.append({"n": row.id, **fields})
     return {"id": item, "history": history}

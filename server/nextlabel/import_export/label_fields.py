@@ -18,7 +18,7 @@ from nextlabel.import_export.importing.rows import (
     parse_time,
     shortened,
 )
-from nextlabel.import_export.label_shim import Label, LabelEvent
+from nextlabel.store.labels import Label, LabelEvent
 
 COLUMNS = ("id", "annotator", "candidates", "value", "skip", "retract", "time", "key")
 ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -54,7 +54,7 @@ def to_row(place: str, fields: Mapping[str, Any], context: ReadContext) -> Impor
     identity, file = parse_text(fields.get("id"), "id"), parse_text(fields.get("file"), "file")
     if identity is None and file is None:
         raise InvalidRow("it names no item: give its `id`, or its `file`")
-    time = parse_time(fields.get("time") or fields.get("created_at"))
+    time = parse_time(fields.get("created_at") if fields.get("time") is None else fields["time"])
     event = new_event(
         context,
         to_label(fields, context),

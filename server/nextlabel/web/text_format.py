@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from nextlabel.engine.predict.preview import Look
 from nextlabel.engine.predict.uncertainty import Doubt
-from nextlabel.engine.records import HistoryRow, ItemDetail, ItemSummary
+from nextlabel.engine.records import ItemDetail, ItemSummary
+from nextlabel.store.labels import Label
 
 FAR_FROM_SQUARE = 0.65
 """A page tells of what is cut off once the model sees less than this share: of an image longer than 3 to 2."""
@@ -58,21 +59,21 @@ def taken_for(item: ItemSummary) -> str:
 
 def resolution(detail: ItemDetail) -> str:
     """Return how an item's set or value came to be."""
-    spoken = [voice for voice in detail.voices if voice.candidates is not None or voice.value is not None]
+    spoken = {name: label for name, label in detail.current_labels.items() if not label.skip}
     if not spoken:
         return "Nobody has given it a label" + (" that still stands." if detail.history else ".")
     if len(spoken) == 1:
-        return f"This is what {spoken[0].annotator} says."
+        return f"This is what {next(iter(spoken))} says."
     if detail.agreed is None:
         return f"The mean of the values of {len(spoken)} annotators."
-    if len({voice.candidates for voice in spoken}) == 1:
+    if len({label.candidates for label in spoken.values()}) == 1:
         return f"All {len(spoken)} annotators say the same."
     if detail.agreed:
         return f"What the sets of {len(spoken)} annotators have in common: their intersection."
     return f"{len(spoken)} annotators disagree and have no class in common: it could be any they named, the union."
 
 
-def said(row: HistoryRow) -> str:
+def said(row: Label) -> str:
     """Return what somebody said once."""
     if row.candidates is not None:
         return either(row.candidates)

@@ -9,7 +9,7 @@ from support.engine import SQUARES, WAVE, ToyProject, full
 
 from nextlabel.contracts.errors import NotFound
 from nextlabel.engine.browse.filters import Filter
-from nextlabel.engine.records import LabelInput
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 
@@ -22,9 +22,7 @@ def found(project: ToyProject, wanted: Filter, limit: int = 100) -> list[str]:
 def said(blobs: ToyProject) -> tuple[ToyProject, list[str]]:
     """Of the first open items: a full label, a partial one, a skip, a dispute."""
     ids = [item.id for item in blobs.project.items.page("open", limit=6).items]
-    blobs.project.labels.submit(
-        "ann", [full(ids[0], "red"), full(ids[1], "red", "blue"), LabelInput(ids[2], skip=True)]
-    )
+    blobs.project.labels.submit("ann", [full(ids[0], "red"), full(ids[1], "red", "blue"), (ids[2], Label(skip=True))])
     blobs.project.labels.submit("ann", [full(ids[3], "red")])
     blobs.project.labels.submit("bob", [full(ids[3], "blue")])
     return blobs, ids

@@ -8,7 +8,7 @@ import pytest
 from support.engine import SQUARES, ToyProject, full
 
 from nextlabel.contracts.errors import Gone, NotFound, Unprocessable
-from nextlabel.engine.records import LabelInput, Voice
+from nextlabel.engine.records import Voice
 
 Make = Callable[..., ToyProject]
 
@@ -27,7 +27,7 @@ def test_pages_of_a_state(blobs: ToyProject) -> None:
     open_ = [item.id for item in blobs.project.items.page("open", limit=60).items]
     assert len(open_) == 54
     blobs.project.labels.submit(
-        "ann", [full(open_[0], "red"), full(open_[1], "red", "blue"), LabelInput(open_[2], skip=True)]
+        "ann", [full(open_[0], "red"), full(open_[1], "red", "blue"), (open_[2], Label(skip=True))]
     )
     assert len(blobs.project.items.page("labelled", limit=60).items) == 7
     assert [item.id for item in blobs.project.items.page("skipped").items] == [open_[2]]
@@ -45,7 +45,7 @@ def test_pages_of_a_state(blobs: ToyProject) -> None:
 def test_one_item_with_who_says_what(blobs: ToyProject) -> None:
     item = blobs.project.queries.create(1).items[0].id
     blobs.project.labels.submit("bob", [full(item, "red", "blue")])
-    blobs.project.labels.submit("ann", [LabelInput(item, skip=True)])
+    blobs.project.labels.submit("ann", [(item, Label(skip=True))])
     detail = blobs.project.items.get(item)
     assert (detail.item.id, detail.item.state, detail.item.candidates) == (item, "open", ("red", "blue"))
     assert detail.voices == (Voice("ann", None, None), Voice("bob", ("red", "blue"), None))

@@ -10,8 +10,8 @@ import pytest
 from support.engine import ToyProject, full
 
 from nextlabel.engine.labels.pool_state import PoolState
-from nextlabel.engine.records import LabelInput
 from nextlabel.store import labels
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 
@@ -70,7 +70,7 @@ def test_only_full_labels_are_the_truth_of_the_hold_out(make: Make) -> None:
     project = make(dataset={"known": False}, labels={"initial": 0, "holdout": 0.4}).bring()
     held = np.flatnonzero(state_of(project).holdout)[:3]
     project.project.labels.submit("ann", [full(f"p{held[0]}", "blue"), full(f"p{held[1]}", "red", "blue")])
-    project.project.labels.submit("ann", [LabelInput(f"p{held[2]}", skip=True)])
+    project.project.labels.submit("ann", [(f"p{held[2]}", Label(skip=True))])
     positions, truth = state_of(project).holdout_truth(None)
     assert (positions.tolist(), truth.tolist()) == ([held[0]], [2])
 

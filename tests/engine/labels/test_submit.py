@@ -10,8 +10,9 @@ import pytest
 from support.engine import WAVE, ToyProject, full
 
 from nextlabel.contracts.errors import Conflict, NotReady, Unprocessable
-from nextlabel.engine.records import HistoryRow, LabelInput
+from nextlabel.engine.records import HistoryRow
 from nextlabel.store import labels
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 
@@ -28,8 +29,7 @@ def said(project: ToyProject, annotator: str = "ann") -> list[HistoryRow]:
 
 def test_labels_are_stored_in_the_order_given(blobs: ToyProject, open_item: str) -> None:
     assert (
-        blobs.project.labels.submit("ann", [full(open_item, "blue", "red"), LabelInput(open_item, skip=True)], "key")
-        == 2
+        blobs.project.labels.submit("ann", [full(open_item, "blue", "red"), (open_item, Label(skip=True))], "key") == 2
     )
     first, second = said(blobs)
     assert (first.id, first.candidates, first.skip, first.retract, first.key) == (
@@ -50,9 +50,9 @@ def test_every_fault_is_listed_and_nothing_is_stored(blobs: ToyProject, open_ite
         full(open_item, "rde"),
         full(open_item),
         full(open_item, "red", "red"),
-        LabelInput(open_item, value=1.0),
-        LabelInput(open_item),
-        LabelInput(open_item, candidates=("red",), skip=True),
+        (open_item, Label(value=1.0)),
+        (open_item, Label()),
+        (open_item, Label(candidates=("red",), skip=True)),
     ]
     before = len(list(blobs.project.labels.history()))
     with pytest.raises(Unprocessable) as caught:
@@ -75,11 +75,11 @@ def test_values_must_be_finite_and_alone(make: Make) -> None:
     wave = make(WAVE, name="wave").bring()
     for value in (math.nan, math.inf):
         with pytest.raises(Unprocessable, match="finite"):
-            wave.project.labels.submit("ann", [LabelInput("x1", value=value)])
+            wave.project.labels.submit("ann", [("x1", Label(value=value))])
     with pytest.raises(Unprocessable, match="takes values, not candidates"):
         wave.project.labels.submit("ann", [full("x1", "red")])
-    assert wave.project.labels.submit("ann", [LabelInput("x1", value=2.0)]) == 1
-    assert wave.project.labels.submit("bob", [LabelInput("x1", value=4.0)]) == 1
+    assert wave.project.labels.submit("ann", [("x1", Label(value=2.0))]) == 1
+    assert wave.project.labels.submit("bob", [("x1", Label(value=4.0))]) == 1
     assert wave.project.items.get("x1").item.value == 3.0
 
 
@@ -116,7 +116,7 @@ def test_nothing_at_all_may_be_said(blobs: ToyProject) -> None:
 
 def test_a_retracted_label_is_gone_from_the_targets_and_still_in_the_history(blobs: ToyProject, open_item: str) -> None:
     blobs.project.labels.submit("ann", [full(open_item, "red")])
-    blobs.project.labels.submit("ann", [LabelInput(open_item, retract=True)])
+    blobs.project.labels.submit("ann", [(open_item, Label(retract=True))])
     detail = blobs.project.items.get(open_item)
     assert (detail.item.state, detail.item.candidates, detail.voices) == ("open", None, ())
     assert [(row.candidates, row.retract) for row in detail.history] == [(("red",), False), (None, True)]
@@ -124,7 +124,7 @@ def test_a_retracted_label_is_gone_from_the_targets_and_still_in_the_history(blo
 
 
 def test_only_ones_own_standing_label_is_retracted(blobs: ToyProject, open_item: str) -> None:
-    retract = LabelInput(open_item, retract=True)
+    retract = (open_item, Label(retract=True))
     with pytest.raises(Unprocessable, match="no label of yours"):
         blobs.project.labels.submit("ann", [retract])
     blobs.project.labels.submit("ann", [full(open_item, "red")])

@@ -9,8 +9,8 @@ from support.engine import WAVE, full
 
 from nextlabel.contracts.errors import NotFound, NotReady, Unprocessable
 from nextlabel.engine.progress.wilson import wilson
-from nextlabel.engine.records import LabelInput
 from nextlabel.store import checkpoints
+from nextlabel.store.labels import Label
 
 
 def names(found) -> list[str]:
@@ -76,7 +76,7 @@ def test_who_disagrees_about_what(trained):
     shown = next(item for item in found.items if item.id == first)
     assert {voice.annotator: voice.candidates for voice in shown.voices} == {"ann": (one,), "bob": (two,)}
     assert shown.truth is None
-    trained.project.labels.submit("bob", [LabelInput(third, retract=True)])
+    trained.project.labels.submit("bob", [(third, Label(retract=True))])
     assert names(trained.project.progress.contested(1, 10)) == [first]
 
 
@@ -115,8 +115,8 @@ def test_labels_by_class_and_by_annotator(trained):
     one, two = trained.services.row("toy").classes[:2]
     before = {tally.name: tally for tally in trained.project.progress.labels().classes}
     first, second, third, fourth = open_ids(trained, 4)
-    trained.project.labels.submit("ann", [full(first, one), full(second, one, two), LabelInput(third, skip=True)])
-    trained.project.labels.submit("ann", [full(fourth, two), LabelInput(fourth, retract=True)])
+    trained.project.labels.submit("ann", [full(first, one), full(second, one, two), (third, Label(skip=True))])
+    trained.project.labels.submit("ann", [full(fourth, two), (fourth, Label(retract=True))])
     found = trained.project.progress.labels()
     after = {tally.name: tally for tally in found.classes}
     assert (after[one].full - before[one].full, after[one].named - before[one].named) == (1, 2)

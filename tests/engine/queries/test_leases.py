@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 from support.engine import SQUARES, ToyProject, full, ids
 
-from nextlabel.engine.records import LabelInput
 from nextlabel.store import queries
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 
@@ -161,7 +161,7 @@ def test_a_label_frees_its_item(make: Make) -> None:
 def test_a_skipped_item_is_asked_of_others_only(blobs: ToyProject) -> None:
     query = blobs.project.queries.create(2, None, "ann")
     skipped, kept = ids(query)
-    blobs.project.labels.submit("ann", [LabelInput(skipped, skip=True)])
+    blobs.project.labels.submit("ann", [(skipped, Label(skip=True))])
     assert skipped not in ids(blobs.project.queries.create(100, None, "ann"))
     blobs.project.queries.release("toy-2")
     assert {skipped} <= set(ids(blobs.project.queries.create(100, None, "bob")))
@@ -174,7 +174,7 @@ def test_a_retracted_label_opens_the_item_again(blobs: ToyProject) -> None:
     (item,) = ids(blobs.project.queries.create(1, None, "ann"))
     blobs.project.labels.submit("ann", [full(item, "red")])
     assert item not in ids(blobs.project.queries.create(100))
-    blobs.project.labels.submit("ann", [LabelInput(item, retract=True)])
+    blobs.project.labels.submit("ann", [(item, Label(retract=True))])
     assert item in ids(blobs.project.queries.create(100))
 
 

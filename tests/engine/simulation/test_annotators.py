@@ -10,8 +10,8 @@ import pytest
 from nextlabel.contracts.data import GraphItems, VectorItems
 from nextlabel.contracts.errors import NotFound, ProjectError
 from nextlabel.engine.images.image_items import PixelItems
-from nextlabel.engine.records import LabelInput
 from nextlabel.engine.simulation.annotators import KINDS, Annotator, checked_groups, nearest_pairs, what_was_said
+from nextlabel.store.labels import Label
 
 CLASSES = ("a", "b", "c", "d", "e", "f")
 GROUPS = (("a", "b"), ("c", "d", "e"))
@@ -42,9 +42,9 @@ def test_everyone_has_the_same_doubts():
     kinds = annotators()
     for identity, truth in ITEMS:
         exact, forced, habit, skips, sets = (kinds[kind].answer(identity, truth) for kind in KINDS)
-        assert exact == LabelInput(identity, candidates=(truth,))
+        assert exact == Label(candidates=(truth,))
         if kinds["sets"].in_doubt(identity, truth):
-            assert skips == LabelInput(identity, skip=True)
+            assert skips == Label(skip=True)
             assert sets.candidates in GROUPS
             assert truth in sets.candidates
             assert {*forced.candidates, *habit.candidates} <= set(sets.candidates)
@@ -118,12 +118,12 @@ def test_an_unknown_kind_is_refused():
 @pytest.mark.parametrize(
     ("label", "said"),
     [
-        (LabelInput("1", candidates=("a",)), "full"),
-        (LabelInput("1", candidates=("b",)), "wrong"),
-        (LabelInput("1", candidates=("a", "b")), "partial"),
-        (LabelInput("1", candidates=("b", "c")), "wrong"),
-        (LabelInput("1", candidates=CLASSES), "blank"),
-        (LabelInput("1", skip=True), "blank"),
+        (Label(candidates=("a",)), "full"),
+        (Label(candidates=("b",)), "wrong"),
+        (Label(candidates=("a", "b")), "partial"),
+        (Label(candidates=("b", "c")), "wrong"),
+        (Label(candidates=CLASSES), "blank"),
+        (Label(skip=True), "blank"),
     ],
 )
 def test_what_an_answer_is_worth(label, said):

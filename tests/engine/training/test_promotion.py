@@ -9,8 +9,8 @@ import pytest
 from support.engine import SQUARES, WAVE, ToyProject, full
 
 from nextlabel.contracts.errors import Gone
-from nextlabel.engine.records import LabelInput
 from nextlabel.store import checkpoints
+from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
 
@@ -106,7 +106,7 @@ def test_a_regression_is_judged_too(make: Make) -> None:
     truth = project.services.pool("wave").truth
     assert truth is not None
     project.project.labels.submit(
-        "ann", [LabelInput(item.id, value=float(truth[int(item.id[1:])])) for item in query.items]
+        "ann", [(item.id, Label(value=float(truth[int(item.id[1:])]))) for item in query.items]
     )
     project.train()
     before, after = project.project.models.checkpoints()

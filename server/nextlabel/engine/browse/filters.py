@@ -124,13 +124,13 @@ class Choice:
         return self.state.labelled
 
     def _in_state(self, name: Kept) -> BoolArray:
-        opened, skipped = self.state.labels.opened, self.state.labels.skipped
+        opened, skipped = self.state.labels.is_open, self.state.labels.skipped
         if name == "labelled":
             return ~opened
         if name == "skipped":
             return opened & skipped
         if name == "contested":
-            return self.state.labels.contested
+            return self.state.labels.in_conflict
         return opened & self._spoken if name == "partial" else opened & ~skipped
 
     def _holds(self, name: str) -> BoolArray:
@@ -140,12 +140,12 @@ class Choice:
 
     def _spoken_by(self, name: str) -> BoolArray:
         labels = self.state.labels
-        if not labels.heard(name):
+        if not labels.is_known_annotator(name):
             raise NotFound.name("annotator", name, labels.annotators)
         return self._at(self._positions_of(name))
 
     def _positions_of(self, name: str) -> IntArray:
-        spoken = self.state.labels.spoken(name)
+        spoken = self.state.labels.positions_labelled_by(name)
         return np.fromiter(spoken, np.int64, len(spoken))
 
     def _taken_for(self, name: str) -> BoolArray:

@@ -20,7 +20,7 @@ from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.pool_files import gone
 from nextlabel.engine.predict.predictor import Predictor
 from nextlabel.engine.project_files import ProjectConfig
-from nextlabel.engine.records import ItemDetail, ItemPage, ItemState, Voice, history_row
+from nextlabel.engine.records import ItemDetail, ItemPage, ItemState
 from nextlabel.engine.services import Services
 from nextlabel.store import items, labels
 from nextlabel.store.items import ItemRow
@@ -74,19 +74,15 @@ class ItemService:
             row = self._find(connection, identity)
             history = labels.of_item(connection, project.name, row.position)
             with self._services.label_state(project).current(connection) as state:
-                voices = state.labels.voices(row.position)
+                current_labels = state.labels.current_labels(row.position)
                 found = summary(state, row)
-        said = tuple(
-            Voice(who, what if isinstance(what, tuple) else None, what if isinstance(what, float) else None)
-            for who, what in sorted(voices.items())
-        )
         try:
             prediction = Predictor(self._services, project.name).ids([identity]).predictions[0]
         except NextlabelError:  # no model yet, or it has not scored the item: the rest is still worth showing
             prediction = None
-        sets = [set(voice.candidates) for voice in said if voice.candidates is not None]
+        sets = [set(label.candidates) for label in current_labels.values() if label.candidates is not None]
         agreed = bool(set.intersection(*sets)) if sets else None
-        return ItemDetail(found, said, tuple(map(history_row, history)), prediction, agreed)
+        return ItemDetail(found, current_labels, tuple(stored.event for stored in history), prediction, agreed)
 
     def image(self, identity: str) -> tuple[bytes, str]:
         """Return an item's image with its media type."""
@@ -143,7 +139,7 @@ class ItemService:
 
 
 def _in_state(state: PoolState, wanted: str | None) -> BoolArray:
-    opened, skipped = state.labels.opened, state.labels.skipped
+    opened, skipped = state.labels.is_open, state.labels.skipped
     if wanted is None:
         return np.ones(len(state), np.bool_)
     return {"labelled": ~opened, "skipped": opened & skipped, "open": opened & ~skipped}[wanted]

@@ -27,6 +27,6 @@ def summary(state: PoolState, row: ItemRow) -> ItemSummary:
 
 
 def _state_of(state: PoolState, position: int) -> ItemState:
-    if not state.labels.opened[position]:
+    if not state.labels.is_open[position]:
         return "labelled"
     return "skipped" if state.labels.skipped[position] else "open"

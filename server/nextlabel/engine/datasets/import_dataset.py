@@ -27,7 +27,7 @@ from nextlabel.store import items, labels, projects
 from nextlabel.store.database import Database
 from nextlabel.store.home import Home
 from nextlabel.store.items import NewItem
-from nextlabel.store.labels import NewLabel
+from nextlabel.store.labels import Label, LabelEvent
 from nextlabel.store.projects import ProjectRow
 
 _MEDIA = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
@@ -111,10 +111,11 @@ def _import(
             projects.create(connection, row)
         else:
             projects.read_in(connection, row)
-        items.add(connection, config.name, _rows(contents, holdout), now)
-        first = _given_sets(contents, holdout) + _initial(contents, config, holdout)
-        if first:
-            labels.append(connection, config.name, DATASET, first, now)
+        positions = items.add(connection, config.name, _rows(contents, holdout), now)
+        initial = _given_sets(contents, holdout) + _initial(contents, config, holdout)
+        if initial:
+            events = [LabelEvent(contents.ids[row], DATASET, label, now) for row, label in initial]
+            labels.append(connection, config.name, events, dict(zip(contents.ids, positions, strict=True)))
         queue_scoring(connection, config.name)
     if left_out.reasons:
         print(left_out.said(), file=sys.stderr, flush=True)  # noqa: T201 - a job's log, or the terminal
@@ -166,7 +167,7 @@ def _holdout(contents: Contents, config: ProjectConfig) -> BoolArray:
     return mask
 
 
-def _initial(contents: Contents, config: ProjectConfig, holdout: BoolArray) -> list[NewLabel]:
+def _initial(contents: Contents, config: ProjectConfig, holdout: BoolArray) -> list[tuple[int, Label]]:
     known = np.flatnonzero(known_truth(contents) & ~holdout)
     if contents.initial is not None:
         chosen: IntArray = np.setdiff1d(np.asarray(contents.initial, np.int64), np.flatnonzero(holdout))
@@ -180,18 +181,20 @@ def _initial(contents: Contents, config: ProjectConfig, holdout: BoolArray) -> l
     return truth_labels(contents.classes, contents.truth, chosen)
 
 
-def truth_labels(classes: Sequence[str], truth: IntArray | FloatArray | None, chosen: IntArray) -> list[NewLabel]:
-    """Return full labels for the `chosen` positions from the known truth (n,)."""
+def truth_labels(
+    classes: Sequence[str], truth: IntArray | FloatArray | None, chosen: IntArray
+) -> list[tuple[int, Label]]:
+    """Return the `chosen` rows, each with a full label from the known truth (n,)."""
     if truth is None:
         return []
     if classes:
-        return [NewLabel(int(p), "candidates", candidates=(classes[int(truth[p])],)) for p in chosen]
-    return [NewLabel(int(p), "value", value=float(truth[p])) for p in chosen]
+        return [(int(p), Label(candidates=(classes[int(truth[p])],))) for p in chosen]
+    return [(int(p), Label(value=float(truth[p]))) for p in chosen]
 
 
-def _given_sets(contents: Contents, holdout: BoolArray) -> list[NewLabel]:
+def _given_sets(contents: Contents, holdout: BoolArray) -> list[tuple[int, Label]]:
     if contents.candidates is None:
         return []
     says = np.flatnonzero(~contents.candidates.all(axis=1) & ~holdout)
     names = np.asarray(contents.classes, dtype=object)
-    return [NewLabel(int(p), "candidates", candidates=tuple(names[contents.candidates[p]])) for p in says]
+    return [(int(p), Label(candidates=tuple(names[contents.candidates[p]]))) for p in says]

@@ -41,15 +41,15 @@ class PoolState:
         while new := items.page(connection, name, len(self) - 1, _PAGE):
             self.holdout = np.concatenate([self.holdout, np.array([row.holdout for row in new], np.bool_)])
         self.labels.grow(len(self))
-        while said := labels.since(connection, name, self.labels.last, until, _PAGE):
-            self.labels.apply(said)
+        while history := labels.since(connection, name, self.labels.last, until, _PAGE):
+            self.labels.apply(history)
 
     @property
     def labelled(self) -> BoolArray:
         """(n,): somebody's standing label says something of the item."""
         if self.labels.candidates is not None:
             return np.asarray(~self.labels.candidates.all(axis=1))
-        return ~self.labels.opened
+        return ~self.labels.is_open
 
     def training_targets(self) -> Targets:
         """Return the targets with the hold-out unlabelled."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
 
@@ -17,18 +16,16 @@ from nextlabel.engine.progress.curve import curve
 from nextlabel.engine.progress.label_issues import doubtful
 from nextlabel.engine.progress.progress_records import ClassTally, Confusion, Control, Labels, Listing, Point, Shown
 from nextlabel.engine.progress.progress_view import Snapshot, take
-from nextlabel.engine.records import Suggestion, Voice
+from nextlabel.engine.records import Suggestion
 from nextlabel.engine.scores import decided
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, items, labels, projects, statistics
 from nextlabel.store.checkpoint_files import CARD
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.items import ItemRow
-from nextlabel.store.labels import DATASET
+from nextlabel.store.labels import DATASET, Label
 
 _HOUR = 3600.0
-Standing: TypeAlias = tuple[str, ...] | float | None
-"""What an annotator says of an item: a set, a value, or nothing."""
 
 
 class Progress:
@@ -149,10 +146,10 @@ class Progress:
         with self._services.database.read() as connection:
             found = items.by_positions(connection, row.name, places)
             with self._services.label_state(row).current(connection) as state:
-                voices = {place: state.labels.voices(place) for place in places}
-        return tuple(self._look(found[place], voices[place]) for place in places)
+                current = {place: state.labels.current_labels(place) for place in places}
+        return tuple(self._look(found[place], current[place]) for place in places)
 
-    def _look(self, item: ItemRow, voices: Mapping[str, Standing]) -> Shown:
+    def _look(self, item: ItemRow, current_labels: Mapping[str, Label]) -> Shown:
         now, place = self._now, item.position
         known = _class_at(place, now.holdout, now.truth)
         if known is None:
@@ -166,9 +163,7 @@ class Progress:
         return Shown(
             id=item.id,
             holdout=item.holdout,
-            voices=tuple(
-                Voice(who, said if isinstance(said, tuple) else None, None) for who, said in sorted(voices.items())
-            ),
+            current_labels=current_labels,
             truth=None if known is None else now.row.classes[known],
             guess=guess,
             given=given,

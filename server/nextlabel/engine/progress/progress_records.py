@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nextlabel.contracts.data import IntArray
-from nextlabel.engine.records import Suggestion, Voice
+from nextlabel.engine.records import Suggestion
+from nextlabel.store.labels import Label
 from nextlabel.store.statistics import AnnotatorTally
 
 Standing = Literal["live", "earlier", "waits", "rolled back"]
@@ -128,7 +129,8 @@ class Shown:
 
     id: str
     holdout: bool
-    voices: tuple[Voice, ...]
+    current_labels: Mapping[str, Label]
+    """Each annotator's current label, by name."""
     truth: str | None
     """Its class, if that is known for sure or by a full label."""
     guess: Suggestion | None

@@ -47,7 +47,7 @@ def take(services: Services, row: ProjectRow) -> Snapshot:
         scoring = checkpoints.scoring(connection, row.name, live.name) if live else None
         with label_state.current(connection) as state:
             full, labels, named = _sets(state)
-            contested = np.flatnonzero(state.labels.contested)
+            contested = np.flatnonzero(state.labels.in_conflict)
             held, known = state.holdout_truth(truth)
     arrays = kept_scores(services.home, scoring) or {}
     return Snapshot(
@@ -61,5 +61,5 @@ def _sets(state: PoolState) -> tuple[IntArray, IntArray, IntArray]:
     assert sets is not None
     spoken = np.flatnonzero(state.labelled)
     said = sets[spoken]
-    closed = ~state.labels.opened[spoken]
+    closed = ~state.labels.is_open[spoken]
     return spoken[closed], said[closed].argmax(axis=1), said.sum(axis=0)

@@ -131,12 +131,12 @@ def wanted(state: PoolState, config: ProjectConfig, annotator: str | None, rows:
     """
     labels = state.labels
     rows = min(rows, len(state))
-    answers = labels.answers[:rows]
-    mask: BoolArray = labels.opened[:rows] | ((answers > 0) & (answers < config.labels.answers))
+    answers = labels.label_counts[:rows]
+    mask: BoolArray = labels.is_open[:rows] | ((answers > 0) & (answers < config.labels.answers))
     if annotator is None:
         mask &= ~labels.skipped[:rows]
     else:
-        mask[[position for position in labels.spoken(annotator) if position < rows]] = False
+        mask[[position for position in labels.positions_labelled_by(annotator) if position < rows]] = False
     return mask
 
 

@@ -186,7 +186,9 @@ def _excluded(leases: Sequence[Lease], annotator: str | None, state: PoolState, 
     held = Counter(lease.position for lease in leases)
     mine = {lease.position for lease in leases if lease.annotator == annotator}
     # an item that is open although it has all its answers is asked of one at a time
-    full = {p for p, count in held.items() if count >= max(1, config.labels.answers - int(state.labels.answers[p]))}
+    full = {
+        p for p, count in held.items() if count >= max(1, config.labels.answers - int(state.labels.label_counts[p]))
+    }
     return sorted(mine | full)
 
 

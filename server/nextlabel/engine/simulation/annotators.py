@@ -20,7 +20,7 @@ import numpy as np
 from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items, VectorItems
 from nextlabel.contracts.errors import NotFound, ProjectError
 from nextlabel.engine.random_streams import share_hash
-from nextlabel.engine.records import LabelInput
+from nextlabel.store.labels import Label
 
 EXACT = "exact"
 KINDS: Mapping[str, str] = {
@@ -57,24 +57,24 @@ class Annotator:
         """Return whether the item `identity` of class `truth` could be any of its group to this annotator."""
         return truth in self._group and share_hash(self.seed, "doubt", identity) < self.rate
 
-    def answer(self, identity: str, truth: str) -> LabelInput:
+    def answer(self, identity: str, truth: str) -> Label:
         """Return what this annotator says of an item of class `truth`; the same however often it is asked."""
         if self.kind == EXACT or not self.in_doubt(identity, truth):
-            return LabelInput(identity, candidates=(truth,))
+            return Label(candidates=(truth,))
         group = self._group[truth]
         if self.kind == "sets":
-            return LabelInput(identity, candidates=group)
+            return Label(candidates=group)
         if self.kind == "skips":
-            return LabelInput(identity, skip=True)
+            return Label(skip=True)
         drawn = (
             share_hash(self.seed, "guess", identity)
             if self.kind == "forced"
             else share_hash(self.seed, "habit", "/".join(group))
         )
-        return LabelInput(identity, candidates=(group[int(drawn * len(group))],))
+        return Label(candidates=(group[int(drawn * len(group))],))
 
 
-def what_was_said(label: LabelInput, truth: str, classes: Sequence[str]) -> Said:
+def what_was_said(label: Label, truth: str, classes: Sequence[str]) -> Said:
     """Return what an answer is worth: "blank" names no class or every one, "wrong" leaves the truth out."""
     if label.candidates is None or len(label.candidates) == len(classes):
         return "blank"

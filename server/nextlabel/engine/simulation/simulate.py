@@ -18,7 +18,6 @@ from nextlabel.engine.datasets.import_dataset import import_dataset
 from nextlabel.engine.jobs.run_job import run_job
 from nextlabel.engine.project import Project
 from nextlabel.engine.project_files import ProjectConfig, StrategyChoice, Train
-from nextlabel.engine.records import LabelInput
 from nextlabel.engine.services import Services
 from nextlabel.engine.simulation.annotators import (
     EXACT,
@@ -30,6 +29,7 @@ from nextlabel.engine.simulation.annotators import (
     what_was_said,
 )
 from nextlabel.store import items, jobs
+from nextlabel.store.labels import Label
 
 ANNOTATOR = "simulated"
 TOLD: tuple[Said, ...] = ("wrong", "partial", "blank")
@@ -152,7 +152,7 @@ def _variant(plan: Plan, strategy: str, seed: int) -> ProjectConfig:
 def _gives_sets(services: Services, config: ProjectConfig) -> bool:
     """Return whether, before anybody is asked, an item outside the hold-out has a set of several classes."""
     state = services.state(services.row(config.name))
-    return bool((state.labelled & state.labels.opened & ~state.holdout).any())
+    return bool((state.labelled & state.labels.is_open & ~state.holdout).any())
 
 
 def _look_alikes(plan: Plan, services: Services, config: ProjectConfig) -> tuple[Group, ...]:
@@ -177,21 +177,22 @@ def _truth(services: Services, config: ProjectConfig) -> IntArray | FloatArray:
 
 def _answers(
     services: Services, project: Project, ids: Sequence[str], annotator: Annotator
-) -> tuple[list[LabelInput], list[Said]]:
+) -> tuple[list[tuple[str, Label]], list[Said]]:
     """Return an answer for each item, and what those of known class are worth."""
     truth = _truth(services, project.config)
     classes = services.row(project.config.name).classes
     with services.database.read() as connection:
         found = items.by_ids(connection, project.config.name, ids)
-    answers: list[LabelInput] = []
+    answers: list[tuple[str, Label]] = []
     words: list[Said] = []
     for identity in ids:
         known = truth[found[identity].position]
         if (classes and known < 0) or np.isnan(known):
-            answers.append(LabelInput(identity, skip=True))  # the data set does not know it
+            answers.append((identity, Label(skip=True)))  # the data set does not know it
         elif classes:
-            answers.append(annotator.answer(identity, classes[int(known)]))
-            words.append(what_was_said(answers[-1], classes[int(known)], classes))
+            label = annotator.answer(identity, classes[int(known)])
+            answers.append((identity, label))
+            words.append(what_was_said(label, classes[int(known)], classes))
         else:
-            answers.append(LabelInput(identity, value=float(known)))
+            answers.append((identity, Label(value=float(known))))
     return answers, words

@@ -26,8 +26,8 @@ def resolved_rows(snapshot: Snapshot, *, everything: bool, predictions: bool) ->
 
 def resolved_row(item: ExportItem) -> dict[str, Any]:
     """Return the row of an item, by column."""
-    labels = [row for row in item.current.values() if row.kind != "skip"]
-    sets = [set(row.candidates) for row in labels if row.candidates is not None]
+    labels = [stored.event.label for stored in item.current.values() if not stored.event.label.skip]
+    sets = [set(label.candidates) for label in labels if label.candidates is not None]
     return {
         "id": item.row.id,
         "state": item.summary.state,

@@ -14,11 +14,10 @@ from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.records import ItemSummary
 from nextlabel.engine.services import Services
-from nextlabel.import_export.label_shim import LabelEvent, of_row
 from nextlabel.import_export.safe_filenames import FileNames
 from nextlabel.store import items, labels
 from nextlabel.store.items import ItemRow
-from nextlabel.store.labels import LabelRow
+from nextlabel.store.labels import LabelEvent, StoredLabel
 
 T = TypeVar("T")
 Progress = Callable[[float, str], None]
@@ -63,13 +62,13 @@ class ExportItem:
 
     row: ItemRow
     summary: ItemSummary
-    history: tuple[LabelRow, ...]
+    history: tuple[StoredLabel, ...]
 
     @cached_property
-    def current(self) -> Mapping[str, LabelRow]:
+    def current(self) -> Mapping[str, StoredLabel]:
         """Each annotator's current label, by the annotator's name, in order; retracted ones are left out."""
-        latest = {row.annotator: row for row in self.history}
-        return {annotator: row for annotator, row in sorted(latest.items()) if row.kind != "retract"}
+        latest = {stored.event.annotator: stored for stored in self.history}
+        return {annotator: stored for annotator, stored in sorted(latest.items()) if not stored.event.label.retract}
 
 
 @dataclass(frozen=True)
@@ -92,10 +91,10 @@ class Snapshot:
 
     def history(self) -> Iterator[LabelEvent]:
         """Yield every label, oldest first."""
-        for row in self._labels():
-            yield of_row(row)
-            if row.id % _PAGE == 0:
-                self.progress(row.id / self._state.labels.last, f"{row.id:,} labels")
+        for stored in self._labels():
+            yield stored.event
+            if stored.id % _PAGE == 0:
+                self.progress(stored.id / self._state.labels.last, f"{stored.id:,} labels")
 
     def items(self, *, everything: bool) -> Iterator[ExportItem]:
         """Yield the items that were ever labelled, or all, in order."""
@@ -125,7 +124,7 @@ class Snapshot:
                 f"{format_name} is for images, but project {self.name!r} holds {kind}s; use csv or jsonl"
             )
 
-    def _labels(self) -> Iterator[LabelRow]:
+    def _labels(self) -> Iterator[StoredLabel]:
         last = self._state.labels.last
         for page in labels.pages(self.services.database, self.name, 10 * _PAGE):
             yield from (row for row in page if row.id <= last)

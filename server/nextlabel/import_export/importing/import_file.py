@@ -22,9 +22,9 @@ from nextlabel.import_export.format import Format
 from nextlabel.import_export.importing.item_matching import ItemMatcher, read_unchanged
 from nextlabel.import_export.importing.reconcile import Reconciler
 from nextlabel.import_export.importing.rows import Fault, ImportRow, ReadContext
-from nextlabel.import_export.label_shim import LabelEvent, append_events, of_row
 from nextlabel.import_export.registry import READABLE
 from nextlabel.store import items, labels, queries
+from nextlabel.store.labels import LabelEvent
 
 MOST_LISTED = 20
 """Faults that are listed; the rest are counted."""
@@ -144,7 +144,7 @@ def detect_format(path: Path, name: str | None) -> tuple[Format, Path]:
 
 def _reconciler(services: Services, project: str) -> Reconciler:
     pages = labels.pages(services.database, project, _BATCH)
-    return Reconciler.of(of_row(row) for page in pages for row in page)
+    return Reconciler.of(stored.event for page in pages for stored in page)
 
 
 def _new_events(
@@ -154,17 +154,16 @@ def _new_events(
     matches = iter(matcher.match([row for row in rows if isinstance(row, ImportRow)]))
     events = []
     for row in rows:
-        item = row if isinstance(row, Fault) else next(matches)
-        if isinstance(row, ImportRow) and isinstance(item, str) and row.event is not None:
-            decision = reconciler.decide(row, item)
+        match = row if isinstance(row, Fault) else next(matches)
+        if isinstance(row, ImportRow) and row.event is not None and isinstance(match, str):
+            decision = reconciler.decide(row, match)
         else:
-            decision = item
+            decision = match if isinstance(match, Fault) else None
         if isinstance(decision, Fault):
             result.add_fault(decision)
-        elif isinstance(decision, LabelEvent):
+        elif decision is not None:
             events.append(decision)
-        else:
-            result.present += decision == "present"
+    result.present = reconciler.present
     if matcher.unmatched_images:
         count = matcher.unmatched_images
         result.notes.append(f"images without a label that are neither in the pool nor found by --images: {count}")
@@ -188,10 +187,9 @@ def _store(services: Services, project: Project, events: list[LabelEvent], progr
     for start in range(0, len(events), _BATCH):
         batch = events[start : start + _BATCH]
         with services.database.write() as connection:
-            append_events(connection, name, batch)
-            positions = {
-                row.id: row.position for row in items.by_ids(connection, name, {e.item for e in batch}).values()
-            }
+            rows = items.by_ids(connection, name, {event.item for event in batch})
+            positions = {row.id: row.position for row in rows.values()}
+            labels.append(connection, name, batch, positions)
             for annotator, group in groupby(sorted(batch, key=attrgetter("annotator")), key=attrgetter("annotator")):
                 queries.release(connection, name, annotator, [positions[event.item] for event in group])
         progress(_CHECKED + (1 - _CHECKED) * start / len(events), f"{start:,} labels stored")

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from nextlabel.import_export.importing.rows import Fault, ImportRow, is_storable, shortened
-from nextlabel.import_export.label_shim import Label, LabelEvent
-from nextlabel.store.labels import DATASET
+from nextlabel.store.labels import DATASET, Label, LabelEvent
 
 _LONGEST_NAME = 200
 
@@ -23,6 +21,8 @@ _LONGEST_NAME = 200
 class Reconciler:
     """Takes rows in the order in which they are to be stored."""
 
+    present: int = 0
+    """Rows that were stored before."""
     _times: dict[tuple[str, str, Label], list[float]] = field(default_factory=dict)
     """When each label was given, by item, annotator and content, but for those that rows have accounted for."""
     _annotations: dict[tuple[str, str], LabelEvent] = field(default_factory=dict)
@@ -48,8 +48,8 @@ class Reconciler:
             self._current.get(pair) != (None if label.retract else label) for pair, label in self._untimed.items()
         )
 
-    def decide(self, row: ImportRow, item: str) -> LabelEvent | Fault | Literal["present", "unchanged"]:
-        """Return the label to store, or why there is none to store."""
+    def decide(self, row: ImportRow, item: str) -> LabelEvent | Fault | None:
+        """Return the label to store, None if there is nothing new, or a fault."""
         assert row.event is not None
         event = replace(row.event, item=item)
         problem = _name_problem(event.annotator, "an annotator's name") or _name_problem(event.key, "a key")
@@ -60,9 +60,10 @@ class Reconciler:
             # files may name its annotator differently: one person must not become two
             event = replace(event, annotator=known.annotator)
         elif row.unchanged:
-            return "unchanged"
+            return None
         if known.label == event.label if known is not None else self._is_stored(event, timed=row.timed):
-            return "present"
+            self.present += 1
+            return None
         if event.annotator == DATASET and not row.timed:
             return row.fault(f"the annotator {DATASET!r} is the data set itself; choose another name")
         if event.label.retract and (event.annotator, item) not in self._current:

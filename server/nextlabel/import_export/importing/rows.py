@@ -11,7 +11,7 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
-from nextlabel.import_export.label_shim import LabelEvent
+from nextlabel.store.labels import LabelEvent
 
 
 @dataclass(frozen=True)

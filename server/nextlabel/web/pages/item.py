@@ -12,7 +12,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from nextlabel.contracts.errors import BadRequest, NextlabelError, Unprocessable
 from nextlabel.engine.predict.uncertainty import doubt
-from nextlabel.engine.records import ItemDetail, LabelInput
+from nextlabel.engine.records import ItemDetail
+from nextlabel.store.labels import Label
 from nextlabel.web import text_format
 from nextlabel.web.openapi import address_of
 from nextlabel.web.pixels import small
@@ -47,7 +48,7 @@ def say(item: str) -> BaseResponse:
     form = request.form
     said = Said(form.get("who", "").strip(), tuple(form.getlist("candidate")), form.get("value", "").strip())
     try:
-        current_project().labels.submit(_name(said.who), [_label(_named(item), form.get("say", ""), said)])
+        current_project().labels.submit(_name(said.who), [(_named(item), _label(form.get("say", ""), said))])
     except NextlabelError as error:
         log_fault(error)
         faults = error.faults if isinstance(error, Unprocessable) else ()
@@ -99,7 +100,7 @@ def _address(item: str, **terms: Any) -> str:
 
 def _standing(detail: ItemDetail, who: str) -> Said:
     """Return what `who` says of the item now: a form that is sent as it is changes nothing."""
-    voice = next((voice for voice in detail.voices if voice.annotator == who), None)
+    voice = detail.current_labels.get(who)
     if voice is None:
         return Said(who)
     # every digit of it
@@ -112,20 +113,20 @@ def _name(who: str) -> str:
     return validated(Who, {"who": who}).who
 
 
-def _label(item: str, how: str, said: Said) -> LabelInput:
+def _label(how: str, said: Said) -> Label:
     if how == "skip":
-        return LabelInput(item, skip=True)
+        return Label(skip=True)
     if how == "retract":
-        return LabelInput(item, retract=True)
+        return Label(retract=True)
     if how != "label":
         raise BadRequest("the form says one of label, skip and retract")
     if said.value:
-        return LabelInput(item, value=_number(said.value))
+        return Label(value=_number(said.value))
     if not said.candidates and current_project().status().task == "regression":
         raise Unprocessable("write a value, or skip the item")
     if not said.candidates:
         raise Unprocessable("choose the classes it could be, or skip the item")
-    return LabelInput(item, candidates=said.candidates)
+    return Label(candidates=said.candidates)
 
 
 def _number(text: str) -> float:

@@ -48,7 +48,10 @@ def item(path: ItemPath) -> Response:
     detail = found.items.get(path.item)
     reply = ItemDetailReply(
         **dict(_summary(found.config.name, detail.item)),
-        voices=[VoiceReply.model_validate(voice) for voice in detail.voices],
+        voices=[
+            VoiceReply(annotator=name, candidates=label.candidates, value=label.value)
+            for name, label in detail.current_labels.items()
+        ],
         history=[said(row) for row in detail.history],
         prediction=None if detail.prediction is None else prediction(detail.prediction),
     )

@@ -8,15 +8,17 @@ from itertools import chain, islice
 
 from flask import Response, request
 
-from nextlabel.contracts.errors import TooLarge
-from nextlabel.engine.records import HistoryRow, LabelInput
+from nextlabel.contracts.errors import TooLarge, Unprocessable
+from nextlabel.engine.labels.submit import ItemLabel, rejection
 from nextlabel.import_export.formats.csv import writer as csv
 from nextlabel.import_export.formats.jsonl import writer as jsonl
+from nextlabel.import_export.label_fields import to_fields
+from nextlabel.store.labels import Label, LabelEvent
 from nextlabel.web.openapi import Routes
 from nextlabel.web.request_context import current_project, settings
 from nextlabel.web.schemas.label_responses import AcceptedReply, HistoryLabel, HistoryReply
 from nextlabel.web.schemas.query_parameters import HistoryQuery
-from nextlabel.web.schemas.request_bodies import CandidatesLabel, Label, Labels, SkipLabel, ValueLabel
+from nextlabel.web.schemas.request_bodies import Labels
 from nextlabel.web.schemas.response_base import render
 
 _AT_A_TIME = 500
@@ -31,7 +33,7 @@ def submit(body: Labels) -> Response:
     most = settings().max_labels
     if len(body.labels) > most:
         raise TooLarge(f"at most {most:,} labels are taken at a time, not {len(body.labels):,}")
-    accepted = current_project().labels.submit(body.annotator, [_given(label) for label in body.labels], body.key)
+    accepted = current_project().labels.submit(body.annotator, _item_labels(body), body.key)
     return render(AcceptedReply(accepted=accepted), 201)
 
 
@@ -53,20 +55,25 @@ def add(api: Routes) -> None:
     api.get("/labels", responses=api.says({200: answer}, 404, 422, 503))(history)
 
 
-def said(row: HistoryRow) -> HistoryLabel:
+def said(row: LabelEvent) -> HistoryLabel:
     """Return a row of the history with exactly one of candidates, value, skip and retract."""
-    return HistoryLabel.model_validate(jsonl.fields(row))
+    return HistoryLabel.model_validate(to_fields(row))
 
 
-def _given(label: Label) -> LabelInput:
-    if isinstance(label, CandidatesLabel):
-        return LabelInput(label.id, candidates=label.candidates)
-    if isinstance(label, ValueLabel):
-        return LabelInput(label.id, value=label.value)
-    return LabelInput(label.id, skip=True) if isinstance(label, SkipLabel) else LabelInput(label.id, retract=True)
+def _item_labels(body: Labels) -> list[ItemLabel]:
+    """Return a request's labels with their items' ids. Raises Unprocessable with the reason for each invalid one."""
+    pairs, faults = [], []
+    for number, entry in enumerate(body.labels):
+        try:
+            pairs.append((entry.id, Label(**entry.model_dump(exclude={"id"}))))
+        except Unprocessable as error:
+            faults.append(f"labels[{number}]: {error}")
+    if faults:
+        raise rejection(faults)
+    return pairs
 
 
-def _as_json(project: str, rows: Iterator[HistoryRow]) -> Iterator[str]:
+def _as_json(project: str, rows: Iterator[LabelEvent]) -> Iterator[str]:
     yield f'{{"project":{json.dumps(project)},"labels":['
     comma = ""
     for row in jsonl.history_lines(rows):
@@ -75,7 +82,7 @@ def _as_json(project: str, rows: Iterator[HistoryRow]) -> Iterator[str]:
     yield "]}\n"
 
 
-_FORMATS: dict[str, tuple[str, Callable[[str, Iterator[HistoryRow]], Iterator[str]]]] = {
+_FORMATS: dict[str, tuple[str, Callable[[str, Iterator[LabelEvent]], Iterator[str]]]] = {
     "json": ("application/json", _as_json),
     "jsonl": ("application/jsonl", lambda _project, rows: jsonl.history_lines(rows)),
     "csv": ("text/csv; charset=utf-8; header=present", lambda _project, rows: csv.history_lines(rows)),

@@ -70,7 +70,7 @@ class RetractLabel(Said):
     retract: Literal[True]
 
 
-Label = Annotated[
+AnyLabel = Annotated[
     Annotated[CandidatesLabel, Tag(TAG + "candidates")]
     | Annotated[ValueLabel, Tag(TAG + "value")]
     | Annotated[SkipLabel, Tag(TAG + "skip")]
@@ -87,5 +87,5 @@ class Labels(Said):
     """Of POST /labels: all of them are stored, or none."""
 
     annotator: Name = Field(description="who says so")
-    labels: Annotated[tuple[Label, ...], between(1, MANY)] = entries(1, MANY)
+    labels: Annotated[tuple[AnyLabel, ...], between(1, MANY)] = entries(1, MANY)
     key: Name | None = Field(None, description="makes the request safe to send again: stored once, answered alike")

@@ -92,9 +92,8 @@ def _annotated(path: Path, rows: _Rows) -> dict[_Number, set[_Number]]:
     """Return the categories of each image's annotations, by number."""
     annotated: dict[_Number, set[_Number]] = {}
     for entry in entries(path, "annotations.item"):
-        numbers = [entry.get(field) if isinstance(entry, dict) else None for field in ("image_id", "category_id")]
-        if all(isinstance(number, int | str) for number in numbers):
-            image, category = numbers
+        image, category = (entry.get("image_id"), entry.get("category_id")) if isinstance(entry, dict) else (None, None)
+        if isinstance(image, int | str) and isinstance(category, int | str):
             annotated.setdefault(image, set()).add(category)
         else:
             rows.append(Fault("", f"an annotation has no `image_id` or no `category_id`: {shortened(entry)}"))

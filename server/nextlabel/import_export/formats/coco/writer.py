@@ -85,7 +85,7 @@ def _images(
         for annotation in _annotations(item, numbers):
             annotations.append({"id": len(annotations) + 1, "image_id": image["id"], **annotation, **box})
         counts.update(items=1, labels=len(item.history))
-        counts["written"] += sum(row.kind != "skip" for row in item.current.values())
+        counts["written"] += sum(not stored.event.label.skip for stored in item.current.values())
         embedded = embedded_history.write(item.row.id, item.history)
         yield {**image, embedded_history.NAME: embedded | {"candidates": item.summary.candidates}}
 
@@ -98,17 +98,18 @@ def _size(data: bytes, max_pixels: int) -> tuple[int, int] | None:
 
 
 def _annotations(item: ExportItem, numbers: dict[str, int]) -> Iterator[dict[str, Any]]:
-    for annotator, row in item.current.items():
-        for name in row.candidates or ():
-            yield {"category_id": numbers[name], "candidates": row.candidates, "annotator": annotator}
-        if row.value is not None:
-            yield {"category_id": 1, "value": row.value, "annotator": annotator}
+    for annotator, stored in item.current.items():
+        label = stored.event.label
+        for name in label.candidates or ():
+            yield {"category_id": numbers[name], "candidates": label.candidates, "annotator": annotator}
+        if label.value is not None:
+            yield {"category_id": 1, "value": label.value, "annotator": annotator}
 
 
 def _notes(counts: Counter[str]) -> Iterator[str]:
     yield from unreadable_note(counts["unreadable"], "in what --format jsonl writes")
     if counts["without a file"]:
-        yield f"{counts['without a file']:,} images are in no files of their own: --copy-images writes them to {IMAGES}/"
+        yield f"{counts['without a file']:,} images have no files of their own: --copy-images writes them to {IMAGES}/"
     hidden = counts["labels"] - counts["written"]
     if hidden:
         yield (

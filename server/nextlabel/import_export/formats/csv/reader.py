@@ -64,9 +64,9 @@ def _row(place: str, names: Sequence[str], cells: Sequence[str], parse: _Parse) 
 def _parser(file: str, names: Sequence[str], context: ReadContext) -> _Parse:
     columns: dict[str, str] = {}
     for name in names:
-        if name.lower() in COLUMN_NAMES:
-            if columns.setdefault(COLUMN_NAMES[name.lower()], name) == name and names.count(name) > 1:
-                raise BadRequest(f"{file}: several columns are called {name!r}")
+        field = COLUMN_NAMES.get(name.lower())
+        if field is not None and columns.setdefault(field, name) == name and names.count(name) > 1:
+            raise BadRequest(f"{file}: several columns are called {name!r}")
     shown = shortened(",".join(names))
     if not {"id", "file"} & set(columns):
         raise BadRequest(f"{file}: the header must name the columns, `id` or `file` among them; it is {shown}")

@@ -55,6 +55,7 @@ def _read_images(folder: Path, context: ReadContext) -> Iterator[ImportRow | Fau
         try:
             yield replace(row, event=new_event(context, candidates_label([name], context)))
         except InvalidRow as error:
+            yield row
             yield row.fault(str(error))
     if other:
         context.note(f"files that are not images by their names, and are ignored: {other}")

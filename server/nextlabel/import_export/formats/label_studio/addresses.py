@@ -30,9 +30,9 @@ def image_field(data: Mapping[str, Any]) -> str:
     """Return the name of the field that holds the address of a task's image. Raises InvalidRow."""
     texts = {name: value for name, value in data.items() if isinstance(value, str)}
     addresses = [name for name, value in texts.items() if "/" in value]
-    for name in (*_FIELDS, *(addresses if len(addresses) == 1 else ())):
-        if name in texts:
-            return name
+    likely = [name for name in _FIELDS if name in texts] or (addresses if len(addresses) == 1 else [])
+    if likely:
+        return likely[0]
     raise InvalidRow(f"the task's data names no image; its fields are {', '.join(data) or 'none'}")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from nextlabel.import_export.importing.rows import ImportRow, ReadContext, parse_time
 from nextlabel.import_export.label_fields import new_event
-from nextlabel.import_export.label_shim import Label
+from nextlabel.store.labels import Label
 
 
 def labelled(
@@ -20,7 +20,8 @@ def labelled(
     Raises InvalidRow.
     """
     created = parse_time(fields.get("created_at"))
-    time = parse_time(fields.get("updated_at")) or created
+    updated = parse_time(fields.get("updated_at"))
+    time = created if updated is None else updated
     key = None
     if created is not None and fields.get("id"):
         key = f"label-studio-{fields['id']}-{created:.6f}"

@@ -22,7 +22,7 @@ from nextlabel.import_export.importing.rows import (
 )
 from nextlabel.import_export.json_files import entries, top_level
 from nextlabel.import_export.label_fields import candidates_label, value_label
-from nextlabel.import_export.label_shim import Label
+from nextlabel.store.labels import Label
 
 IMAGES = "images"
 

@@ -11,7 +11,7 @@ from nextlabel.import_export.formats.label_studio.addresses import image_field, 
 from nextlabel.import_export.formats.label_studio.annotations import labelled
 from nextlabel.import_export.importing.rows import ImportRow, InvalidRow, ReadContext
 from nextlabel.import_export.label_fields import candidates_label, value_label
-from nextlabel.import_export.label_shim import Label
+from nextlabel.store.labels import Label
 
 _ID = "annotation_id"
 _COLUMNS = {_ID, "annotator", "created_at", "updated_at", "lead_time", "agreement", "id"}

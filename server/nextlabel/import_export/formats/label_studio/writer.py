@@ -22,7 +22,7 @@ from nextlabel.import_export.exporting.snapshot import (
 from nextlabel.import_export.formats.label_studio.reader import IMAGES
 from nextlabel.import_export.json_files import first_entry, write_array
 from nextlabel.import_export.safe_filenames import FileNames
-from nextlabel.store.labels import LabelRow
+from nextlabel.store.labels import StoredLabel
 
 TASKS = "tasks.json"
 CONFIG = "config.xml"
@@ -91,7 +91,7 @@ def _tasks(snapshot: Snapshot, folder: Path, options: WriteOptions, counts: Coun
 
 def _task(item: ExportItem, address: str, file: str | None) -> dict[str, Any]:
     embedded = embedded_history.write(item.row.id, item.history) | ({"file": file} if file else {})
-    annotations = [_annotation(row) for row in item.current.values()]
+    annotations = [_annotation(stored) for stored in item.current.values()]
     return {
         "id": item.row.position + 1,
         "data": {"image": address, "id": item.row.id},
@@ -102,22 +102,23 @@ def _task(item: ExportItem, address: str, file: str | None) -> dict[str, Any]:
     }
 
 
-def _annotation(row: LabelRow) -> dict[str, Any]:
-    result: dict[str, Any] = {"id": f"nextlabel-{row.id}", "from_name": _QUESTION, "to_name": "image"}
-    if row.value is not None:
-        result |= {"type": "number", "value": {"number": row.value}}
+def _annotation(stored: StoredLabel) -> dict[str, Any]:
+    event, label = stored.event, stored.event.label
+    result: dict[str, Any] = {"id": f"nextlabel-{stored.id}", "from_name": _QUESTION, "to_name": "image"}
+    if label.value is not None:
+        result |= {"type": "number", "value": {"number": label.value}}
     else:
-        result |= {"type": "choices", "value": {"choices": row.candidates}}
+        result |= {"type": "choices", "value": {"choices": label.candidates}}
     # Label Studio refuses a file with an annotator it does not know, and it knows users by e-mail address
-    annotator = {"completed_by": {"email": row.annotator}} if "@" in row.annotator else {}
+    annotator = {"completed_by": {"email": event.annotator}} if "@" in event.annotator else {}
     return {
-        "id": row.id,
+        "id": stored.id,
         **annotator,
-        "result": [] if row.kind == "skip" else [result],
-        "was_cancelled": row.kind == "skip",
+        "result": [] if label.skip else [result],
+        "was_cancelled": label.skip,
         "ground_truth": False,
-        "created_at": iso_date(row.time),
-        embedded_history.NAME: {"annotator": row.annotator},
+        "created_at": iso_date(event.time),
+        embedded_history.NAME: {"annotator": event.annotator},
     }
 
 
