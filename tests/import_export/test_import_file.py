@@ -12,7 +12,8 @@ from support.engine import SQUARES, ToyProject, full
 from support.import_export import candidate_sets, export_from, history, import_into
 
 from nextlabel.contracts.errors import Conflict
-from nextlabel.import_export.importing.import_file import ImportOptions, import_file
+from nextlabel.import_export.importing.import_file import import_file
+from nextlabel.import_export.importing.rows import ImportOptions
 from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]

@@ -16,7 +16,8 @@ from nextlabel.engine.plugins.registry import Offer, Registry, load
 from nextlabel.engine.project import Project
 from nextlabel.import_export.exporting.export_file import export_file
 from nextlabel.import_export.exporting.snapshot import Exported, Snapshot, WriteOptions
-from nextlabel.import_export.importing.import_file import Imported, ImportOptions, import_file
+from nextlabel.import_export.importing.import_file import Imported, import_file
+from nextlabel.import_export.importing.rows import ImportOptions
 from nextlabel.store import labels
 from nextlabel.store.labels import LabelEvent
 from support.engine import MODULES, ToyProject, candidates

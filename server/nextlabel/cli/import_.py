@@ -12,7 +12,8 @@ from nextlabel.cli.options import as_json, imported, opened, project_name, with_
 from nextlabel.cli.output import Screen
 from nextlabel.contracts.errors import Unprocessable
 from nextlabel.engine.settings import Settings
-from nextlabel.import_export.importing.import_file import Imported, ImportOptions, import_file
+from nextlabel.import_export.importing.import_file import Imported, import_file
+from nextlabel.import_export.importing.rows import ImportOptions
 from nextlabel.import_export.registry import READABLE
 from nextlabel.web.number_format import plural
 

@@ -38,8 +38,8 @@ class Format:
     """None: it is not imported."""
     suffixes: tuple[str, ...] = ()
     """The suffixes of files that are read as this format."""
-    recognizes: Callable[[Path], bool] | None = None
-    """Whether a file is of this format, if another format has the same suffix."""
+    top_level: Literal["array", "object"] | None = None
+    """What a JSON file of this format is, if other formats have the same suffix."""
     document: str | None = None
     """The file that is read of an exported folder."""
     reads_folder: bool = False

@@ -75,8 +75,8 @@ def new_event(
 ) -> LabelEvent:
     """Return a label of an item that is not known yet; the context fills in what the file does not give."""
     if time is None:
-        time, key = context.now, key or context.key
-    return LabelEvent("", annotator or context.annotator, label, time, key)
+        time, key = context.now, key or context.options.key
+    return LabelEvent("", annotator or context.options.annotator, label, time, key)
 
 
 def to_label(fields: Mapping[str, Any], context: ReadContext) -> Label:

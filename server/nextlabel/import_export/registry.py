@@ -35,13 +35,13 @@ FORMATS: Sequence[Format] = (
     ),
     Format(
         "coco",
-        coco_reader.read, (".json",), coco_reader.recognizes, coco_writer.ANNOTATIONS,
+        coco_reader.read, (".json",), "object", coco_writer.ANNOTATIONS,
         write=coco_writer.write, writes_folder=True, is_export=coco_writer.is_export,
         options=frozenset({"copy-images"}),
     ),
     Format(
         "label-studio",
-        label_studio_reader.read, (".json",), label_studio_reader.recognizes, label_studio_writer.TASKS,
+        label_studio_reader.read, (".json",), "array", label_studio_writer.TASKS,
         write=label_studio_writer.write, writes_folder=True, is_export=label_studio_writer.is_export,
         options=frozenset({"copy-images", "image-prefix"}),
     ),

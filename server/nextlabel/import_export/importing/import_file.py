@@ -21,8 +21,9 @@ from nextlabel.engine.services import Services
 from nextlabel.import_export.format import Format
 from nextlabel.import_export.importing.item_matching import ItemMatcher, read_unchanged
 from nextlabel.import_export.importing.reconcile import Reconciler
-from nextlabel.import_export.importing.rows import Fault, ImportRow, ReadContext
+from nextlabel.import_export.importing.rows import Fault, ImportOptions, ImportRow, ReadContext
 from nextlabel.import_export.registry import READABLE
+from nextlabel.import_export.text_files import top_level
 from nextlabel.store import items, labels, queries
 from nextlabel.store.labels import LabelEvent
 
@@ -34,27 +35,6 @@ _CHECKED = 0.7
 """The share of the work that is done when everything is checked."""
 Progress = Callable[[float, str], None]
 """Takes the share that is done, 0..1, and a few words."""
-
-
-@dataclass(frozen=True)
-class ImportOptions:
-    """What to import, and how."""
-
-    path: Path
-    annotator: str
-    """The annotator of labels that name none."""
-    format: str | None = None
-    """None: detect it."""
-    images: Path | None = None
-    """A folder with images that the pool does not have."""
-    key: str | None = None
-    """The key of labels that have neither time nor key."""
-    delimiter: str | None = None
-    """The delimiter of a CSV file; None: detect it."""
-    question: str | None = None
-    """The question to read, if a Label Studio project has several."""
-    skip_faulty: bool = False
-    dry_run: bool = False
 
 
 @dataclass
@@ -90,10 +70,7 @@ def import_file(services: Services, project: Project, options: ImportOptions, pr
     row = services.row(project.config.name)
     form, path = detect_format(options.path, options.format)
     result = Imported(form.name)
-    context = ReadContext(
-        row.name, row.classes, options.annotator, time.time(), options.key, options.delimiter, options.question,
-        result.notes.append,
-    )  # fmt: skip
+    context = ReadContext(row.name, row.classes, options, time.time(), result.notes.append)
     matcher = ItemMatcher(services, row.name, options.images)
     lock = services.home.root / f"exchange-{row.name}.lock"
     with file_lock(lock, f"another import into project {row.name!r} is running; try again when it has ended"):
@@ -125,21 +102,22 @@ def detect_format(path: Path, name: str | None) -> tuple[Format, Path]:
         for form in formats:
             if form.document is not None and (path / form.document).is_file():
                 return form, path / form.document
-        folders = [form for form in formats if form.reads_folder]
-        if not folders:
-            raise Unprocessable(f"{path} is a folder; a file of the format {name} is required")
-        return folders[0], path
-    formats = [form for form in formats if not form.reads_folder]
+    formats = [form for form in formats if form.reads_folder == path.is_dir()]
     if not formats:
-        raise Unprocessable(f"{path} is a file; {name} reads a folder of images")
-    if name is None:
-        formats = [form for form in formats if path.suffix.lower() in form.suffixes]
-        if len(formats) > 1:
-            formats = [form for form in formats if form.recognizes is None or form.recognizes(path)]
+        raise Unprocessable(f"{path} is a {'folder' if path.is_dir() else 'file'}, which {name} does not read")
+    if name is None and path.is_file():
+        formats = _by_content(path, [form for form in formats if path.suffix.lower() in form.suffixes])
+    return formats[0], path
+
+
+def _by_content(path: Path, formats: list[Format]) -> list[Format]:
     if not formats:
         valid = ", ".join(READABLE)
         raise Unprocessable(f"the name of {path.name} does not show its format; set --format to one of {valid}")
-    return formats[0], path
+    if len(formats) == 1:
+        return formats
+    content = top_level(path)
+    return [form for form in formats if form.top_level == content]
 
 
 def _reconciler(services: Services, project: str) -> Reconciler:

@@ -43,7 +43,7 @@ class ItemMatcher:
     unmatched_images: int = 0
     """Rows without a label whose image is nowhere."""
     _known: dict[str, ItemRow] = field(default_factory=dict)
-    _content_ids: dict[Path, str | Exception] = field(default_factory=dict)
+    _content_ids: dict[Path, str] = field(default_factory=dict)
     _guesses: dict[str, set[str]] = field(default_factory=dict)
     """The longer names that led to an item by their ends, by the item's id."""
 
@@ -72,7 +72,7 @@ class ItemMatcher:
     def _item(self, row: ImportRow) -> str:
         if row.image is not None:
             name = row.id if row.id is not None else row.name
-            if name in self._known and (row.id is not None or self._has_content(name, row.image)):
+            if name in self._known and (row.id is not None or self._has_content(self._known[name], row.image)):
                 return name
             return self._content_id(row.image)
         if row.id is None:
@@ -96,17 +96,17 @@ class ItemMatcher:
             if in_pool is None or in_folder.exact:
                 return self._note_guess(row, self._content_id(in_folder.target), in_folder)
             raise Ambiguous(
-                f"{row.name!r} could be item {in_pool.target!r}, or the different image "
+                f"{row.name!r} could be item {in_pool.target.id!r}, or the different image "
                 f"{in_folder.path!r} in {self.folder}; give more of its path"
             )
         if in_pool is None:
             hint = f", or image in {self.folder}," if self.folder else ""
             end = "" if self.folder else "; name a folder with new images by --images"
             raise NoMatch(f"no item of the pool{hint} has the id or path {row.name!r}{end}")
-        return self._note_guess(row, in_pool.target, in_pool)
+        return self._note_guess(row, in_pool.target.id, in_pool)
 
-    def _in_pool(self, name: str) -> Match[str] | None:
-        return Match(name, name, exact=True) if name in self._known else self._pool_paths.find(name)
+    def _in_pool(self, name: str) -> Match[ItemRow] | None:
+        return Match(self._known[name], name, exact=True) if name in self._known else self._pool_paths.find(name)
 
     def _note_guess(self, row: ImportRow, item: str, match: Match[T]) -> str:
         if not match.exact or match.path != row.name:
@@ -123,52 +123,36 @@ class ItemMatcher:
                     return Fault(row.place, reason)
         return item
 
-    def _has_content(self, item: str, path: Path) -> bool:
+    def _has_content(self, row: ItemRow, path: Path) -> bool:
         """Return whether an item is the image in a file; two images may have the same name."""
-        row = self._row(item)
         try:
             return row.media_type is not None and self.services.pool(self.project).image(row)[0] == path.read_bytes()
         except Gone:
             return False
 
-    def _row(self, item: str) -> ItemRow:
-        if item not in self._known:
-            with self.services.database.read() as connection:
-                self._known |= items.by_ids(connection, self.project, [item])
-        return self._known[item]
-
     def _content_id(self, path: Path) -> str:
         """Return the id of a file's content, which is checked as an upload is, and is added if it is new."""
         if path not in self._content_ids:
-            try:
-                self._content_ids[path] = self._add(path)
-            except (Unsupported, Unprocessable, TooLarge) as error:
-                self._content_ids[path] = error
-        identity = self._content_ids[path]
-        if isinstance(identity, Exception):
-            raise identity
-        return identity
-
-    def _add(self, path: Path) -> str:
-        settings, kind = self.services.settings, self.services.pool(self.project).kind
-        size = path.stat().st_size
-        if size > settings.max_item_bytes:
-            raise TooLarge(f"{size:,} bytes; at most {settings.max_item_bytes:,} are allowed")
-        data = path.read_bytes()
-        identity = sha256(data).hexdigest()
-        with self.services.database.read() as connection:
-            if identity in self.new_images or items.by_ids(connection, self.project, [identity]):
-                return identity
-        if kind != "image":
-            raise Unprocessable(f"project {self.project!r} holds {kind}s, not images")
-        inspect(data, settings.max_pixels)
-        self.new_images[identity] = path
-        return identity
+            settings, kind = self.services.settings, self.services.pool(self.project).kind
+            size = path.stat().st_size
+            if size > settings.max_item_bytes:
+                raise TooLarge(f"{size:,} bytes; at most {settings.max_item_bytes:,} are allowed")
+            data = path.read_bytes()
+            identity = sha256(data).hexdigest()
+            with self.services.database.read() as connection:
+                known = identity in self.new_images or items.by_ids(connection, self.project, [identity])
+            if not known:
+                if kind != "image":
+                    raise Unprocessable(f"project {self.project!r} holds {kind}s, not images")
+                inspect(data, settings.max_pixels)
+                self.new_images[identity] = path
+            self._content_ids[path] = identity
+        return self._content_ids[path]
 
     @cached_property
-    def _pool_paths(self) -> PathIndex[str]:
+    def _pool_paths(self) -> PathIndex[ItemRow]:
         """Every id, and every file's path. Uploads have none: they are named by their content."""
-        index: PathIndex[str] = PathIndex()
+        index: PathIndex[ItemRow] = PathIndex()
         after = -1
         while True:
             with self.services.database.read() as connection:
@@ -176,9 +160,9 @@ class ItemMatcher:
             if not rows:
                 return index
             for row in rows:
-                index.add(row.id, row.id)
+                index.add(row.id, row)
                 if row.source == "file" and row.path is not None:
-                    index.add(row.path, row.id)
+                    index.add(row.path, row)
             after = rows[-1].position
 
     @cached_property

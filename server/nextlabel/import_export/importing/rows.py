@@ -15,23 +15,37 @@ from nextlabel.store.labels import LabelEvent
 
 
 @dataclass(frozen=True)
+class ImportOptions:
+    """What to import, and how."""
+
+    path: Path
+    annotator: str
+    """The annotator of labels that name none."""
+    format: str | None = None
+    """None: detect it."""
+    images: Path | None = None
+    """A folder with images that the pool does not have."""
+    key: str | None = None
+    """The key of labels that have neither time nor key."""
+    delimiter: str | None = None
+    """The delimiter of a CSV file; None: detect it."""
+    question: str | None = None
+    """The question to read, if a Label Studio project has several."""
+    skip_faulty: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
 class ReadContext:
     """What a reader knows of the project and of the user's options."""
 
     project: str
     classes: tuple[str, ...]
     """Empty for regression."""
-    annotator: str
-    """The annotator of labels that name none."""
+    options: ImportOptions
     now: float
     """The time of labels that have none, in seconds since the epoch."""
-    key: str | None = None
-    """The key of labels that have neither time nor key."""
-    delimiter: str | None = None
-    """The delimiter of a CSV file; None: detect it from the header."""
-    question: str | None = None
-    """The name of the question that holds the labels, if a Label Studio project has several."""
-    note: Callable[[str], None] = lambda _: None
+    note: Callable[[str], None]
     """Takes a sentence for the user about the file that is no fault."""
 
     @cached_property

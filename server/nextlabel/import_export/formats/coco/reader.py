@@ -18,17 +18,12 @@ from nextlabel.import_export.importing.rows import (
     in_order,
     shortened,
 )
-from nextlabel.import_export.json_files import entries, top_level
 from nextlabel.import_export.label_fields import candidates_label, new_event
+from nextlabel.import_export.text_files import entries
 
 IMAGES = "images"
 _Number = int | str
 _Rows = list[ImportRow | Fault]
-
-
-def recognizes(path: Path) -> bool:
-    """Return whether a JSON file is an object, as COCO's are."""
-    return top_level(path) == "object"
 
 
 def read(path: Path, context: ReadContext) -> Iterator[ImportRow | Fault]:
@@ -56,7 +51,7 @@ def read(path: Path, context: ReadContext) -> Iterator[ImportRow | Fault]:
             item = ImportRow(place, None, files=(image["file_name"],))
             unknown = sorted(map(repr, numbers - categories.keys()))
             rows.append(item.fault(f"there is no category {unknown[0]}") if unknown else _row(item, names, context))
-    rows += [Fault(f"image {number}", f"there is no image {number!r}, but it is annotated") for number in annotated]
+    rows += [Fault(f"image {number}", "it is annotated, but no single image has this number") for number in annotated]
     if changed:
         context.note(f"images whose annotations differ from their `nextlabel` history, which alone is read: {changed}")
     return iter(in_order(rows))

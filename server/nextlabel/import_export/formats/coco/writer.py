@@ -19,8 +19,8 @@ from nextlabel.import_export.exporting.snapshot import (
     unreadable_note,
 )
 from nextlabel.import_export.formats.coco.reader import IMAGES
-from nextlabel.import_export.json_files import dumps, first_entry, write_array
 from nextlabel.import_export.safe_filenames import FileNames
+from nextlabel.import_export.text_files import dumps, first_entry, write_array
 
 ANNOTATIONS = "annotations.json"
 

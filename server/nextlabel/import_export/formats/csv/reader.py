@@ -12,10 +12,9 @@ from typing import Any
 from nextlabel.contracts.errors import BadRequest, suggest
 from nextlabel.import_export.formats.label_studio import table
 from nextlabel.import_export.importing.rows import Fault, ImportRow, InvalidRow, ReadContext, shortened
-from nextlabel.import_export.importing.text_lines import text_lines
 from nextlabel.import_export.label_fields import COLUMN_NAMES, LABEL_FIELDS, to_row
+from nextlabel.import_export.text_files import text_lines
 
-_DELIMITERS = ",;\t"
 _LONGEST_CELL = 16_000_000
 """Characters: a set of thousands of classes is longer than the limit of Python's csv."""
 _FLAGS = {"true": True, "1": True, "yes": True, "": False, "false": False, "0": False, "no": False}
@@ -32,7 +31,7 @@ def read(path: Path, context: ReadContext) -> Iterator[ImportRow | Fault]:
     number = start + 1
     with _long_cells():
         try:
-            delimiter = context.delimiter or max(_DELIMITERS, key=lambda mark: _known_columns(_split(header, mark)))
+            delimiter = context.options.delimiter or _delimiter(header)
             names = [name.strip() for name in _split(header, delimiter)]
             parse = table.parser(path.name, names, context) or _parser(path.name, names, context)
             rows = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -48,8 +47,9 @@ def _split(header: str, delimiter: str) -> list[str]:
     return next(csv.reader([header], delimiter=delimiter), [])
 
 
-def _known_columns(names: Sequence[str]) -> int:
-    return sum(name.strip().lower() in COLUMN_NAMES for name in names)
+def _delimiter(header: str) -> str:
+    """Return the delimiter that shows most columns with a known name."""
+    return max(",;\t", key=lambda mark: sum(name.strip().lower() in COLUMN_NAMES for name in _split(header, mark)))
 
 
 def _row(place: str, names: Sequence[str], cells: Sequence[str], parse: _Parse) -> ImportRow | Fault:

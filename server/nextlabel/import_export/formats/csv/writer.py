@@ -12,8 +12,8 @@ from typing import Any
 from nextlabel.import_export.exporting.resolved_rows import COLUMNS as RESOLVED_COLUMNS
 from nextlabel.import_export.exporting.resolved_rows import PREDICTION_COLUMNS, resolved_rows
 from nextlabel.import_export.exporting.snapshot import Exported, Snapshot, WriteOptions, counted
-from nextlabel.import_export.json_files import dumps
 from nextlabel.import_export.label_fields import COLUMNS, to_fields
+from nextlabel.import_export.text_files import dumps
 from nextlabel.store.labels import LabelEvent
 
 

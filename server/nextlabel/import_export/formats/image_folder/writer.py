@@ -20,8 +20,8 @@ from nextlabel.import_export.exporting.snapshot import (
 from nextlabel.import_export.formats.csv.writer import table_lines
 from nextlabel.import_export.formats.image_folder.reader import CLASSES, HISTORY, LABELS
 from nextlabel.import_export.formats.jsonl.writer import history_lines
-from nextlabel.import_export.json_files import dumps
 from nextlabel.import_export.safe_filenames import FileNames
+from nextlabel.import_export.text_files import dumps
 
 _TRAIN, _HOLDOUT, _PARTIAL, _UNLABELLED = "train", "holdout", "partial", "unlabelled"
 

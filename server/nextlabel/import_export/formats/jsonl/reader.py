@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nextlabel.import_export.importing.rows import Fault, ImportRow, InvalidRow, ReadContext, shortened
-from nextlabel.import_export.importing.text_lines import text_lines
 from nextlabel.import_export.label_fields import FIELDS, to_row
+from nextlabel.import_export.text_files import text_lines
 
 
 def read(path: Path, context: ReadContext) -> Iterator[ImportRow | Fault]:

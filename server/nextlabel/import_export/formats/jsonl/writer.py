@@ -7,8 +7,8 @@ from pathlib import Path
 
 from nextlabel.import_export.exporting.resolved_rows import resolved_rows
 from nextlabel.import_export.exporting.snapshot import Exported, Snapshot, WriteOptions, counted
-from nextlabel.import_export.json_files import dumps
 from nextlabel.import_export.label_fields import to_fields
+from nextlabel.import_export.text_files import dumps
 from nextlabel.store.labels import LabelEvent
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from nextlabel.contracts.errors import BadRequest
 from nextlabel.import_export import embedded_history
-from nextlabel.import_export.formats.label_studio.addresses import image_field, image_row
-from nextlabel.import_export.formats.label_studio.annotations import labelled
+from nextlabel.import_export.formats.label_studio.task_rows import image_field, image_row, labelled
 from nextlabel.import_export.importing.rows import (
     Fault,
     ImportRow,
@@ -20,21 +19,16 @@ from nextlabel.import_export.importing.rows import (
     in_order,
     shortened,
 )
-from nextlabel.import_export.json_files import entries, top_level
 from nextlabel.import_export.label_fields import candidates_label, value_label
+from nextlabel.import_export.text_files import entries, top_level
 from nextlabel.store.labels import Label
 
 IMAGES = "images"
 
 
-def recognizes(path: Path) -> bool:
-    """Return whether a JSON file is a list, as Label Studio's exports are."""
-    return top_level(path) == "array"
-
-
 def read(path: Path, context: ReadContext) -> Iterator[ImportRow | Fault]:
     """Yield the labels of every task, in the order of the history they were exported from, new ones by time."""
-    if not recognizes(path):
+    if top_level(path) != "array":
         raise BadRequest(f"{path.name} is not a list of tasks, as Label Studio exports it")
     addresses = _addresses(path)
     rows: list[ImportRow | Fault] = []
@@ -141,7 +135,7 @@ def _label(annotation: Mapping[str, Any], context: ReadContext) -> Label:
         return Label(skip=True)
     answers: dict[str, list[Label]] = {}
     for question, value in _results(annotation):
-        if context.question in {None, question} and {"choices", "number"} & set(value):
+        if context.options.question in {None, question} and {"choices", "number"} & set(value):
             label = (
                 candidates_label(value["choices"], context)
                 if "choices" in value
@@ -151,7 +145,7 @@ def _label(annotation: Mapping[str, Any], context: ReadContext) -> Label:
     if len(answers) > 1:
         raise InvalidRow(f"it answers several questions: {', '.join(sorted(answers))}; name one with --question")
     if not answers:
-        suffix = f" for the question {context.question!r}" if context.question else ""
+        suffix = f" for the question {context.options.question!r}" if context.options.question else ""
         raise InvalidRow(f"an annotation holds no choices{suffix}, and was not skipped")
     ((question, labels),) = answers.items()
     if len(labels) > 1:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nextlabel.contracts.errors import BadRequest
-from nextlabel.import_export.formats.label_studio.addresses import image_field, image_row
-from nextlabel.import_export.formats.label_studio.annotations import labelled
+from nextlabel.import_export.formats.label_studio.task_rows import image_field, image_row, labelled
 from nextlabel.import_export.importing.rows import ImportRow, InvalidRow, ReadContext
 from nextlabel.import_export.label_fields import candidates_label, value_label
 from nextlabel.store.labels import Label
@@ -22,18 +21,19 @@ def parser(
     file: str, names: Sequence[str], context: ReadContext
 ) -> Callable[[str, Mapping[str, str]], ImportRow] | None:
     """Return what parses a row; None if the columns are not Label Studio's. Raises BadRequest."""
+    question = context.options.question
     if _ID not in names:
         return None
-    if context.question is not None and context.question not in names:
-        raise BadRequest(f"{file} has no column {context.question!r}; its columns are {', '.join(names)}")
+    if question is not None and question not in names:
+        raise BadRequest(f"{file} has no column {question!r}; its columns are {', '.join(names)}")
 
     def parse(place: str, cells: Mapping[str, str]) -> ImportRow:
-        data = {name: cell for name, cell in cells.items() if name not in _COLUMNS and name != context.question}
+        data = {name: cell for name, cell in cells.items() if name not in _COLUMNS and name != question}
         image = image_field(data)
         item = image_row(place, data[image], context.project)
         if not cells[_ID]:
             return item
-        questions = [context.question] if context.question is not None else [name for name in data if name != image]
+        questions = [question] if question is not None else [name for name in data if name != image]
         if len(questions) != 1:
             columns = ", ".join(questions) or "none"
             raise InvalidRow(f"it is unclear which column holds the label: {columns}; name it with --question")

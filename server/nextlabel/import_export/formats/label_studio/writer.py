@@ -20,8 +20,8 @@ from nextlabel.import_export.exporting.snapshot import (
     unreadable_note,
 )
 from nextlabel.import_export.formats.label_studio.reader import IMAGES
-from nextlabel.import_export.json_files import first_entry, write_array
 from nextlabel.import_export.safe_filenames import FileNames
+from nextlabel.import_export.text_files import first_entry, write_array
 from nextlabel.store.labels import StoredLabel
 
 TASKS = "tasks.json"

@@ -1,13 +1,16 @@
-"""What the address of an image in a Label Studio task may mean."""
+"""The rows of Label Studio's tasks: which image an address means, and what identifies an annotation."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from nextlabel.import_export.importing.rows import ImportRow, InvalidRow
+from nextlabel.import_export.importing.rows import ImportRow, InvalidRow, ReadContext, parse_time
+from nextlabel.import_export.label_fields import new_event
+from nextlabel.store.labels import Label
 
 _FIELDS = ("image", "img", "picture", "photo", "url", "file", "filename", "path")
 """What projects call the image of a task, the likeliest first."""
@@ -34,6 +37,24 @@ def image_field(data: Mapping[str, Any]) -> str:
     if likely:
         return likely[0]
     raise InvalidRow(f"the task's data names no image; its fields are {', '.join(data) or 'none'}")
+
+
+def labelled(
+    item: ImportRow, label: Label, annotator: str | None, fields: Mapping[str, Any], context: ReadContext
+) -> ImportRow:
+    """Return the row `item` with the label of an annotation, whose `id` and dates are in `fields`.
+
+    Label Studio never changes the id and `created_at`, and moves `updated_at` if the annotation is changed.
+    Raises InvalidRow.
+    """
+    created = parse_time(fields.get("created_at"))
+    updated = parse_time(fields.get("updated_at"))
+    time = created if updated is None else updated
+    key = None
+    if created is not None and fields.get("id"):
+        key = f"label-studio-{fields['id']}-{created:.6f}"
+    event = new_event(context, label, annotator=annotator, time=time, key=key)
+    return replace(item, event=event, timed=time is not None, annotation=key is not None)
 
 
 def _names(address: str) -> Iterator[str]:

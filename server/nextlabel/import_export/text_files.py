@@ -1,4 +1,4 @@
-"""JSON files: read entry by entry, and written as over HTTP."""
+"""Text files read line by line, and JSON read entry by entry and written as over HTTP."""
 
 from __future__ import annotations
 
@@ -13,6 +13,18 @@ import ijson
 from pydantic_core import to_json
 
 from nextlabel.contracts.errors import BadRequest
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a UTF-8 file with their ends, without a byte order mark. Raises BadRequest."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                byte = line[error.start]
+                reason = f"the byte 0x{byte:02X} is not UTF-8; save the file as UTF-8"
+                raise BadRequest(f"{path.name}, line {number}: {reason}") from None
 
 
 def entries(path: Path, prefix: str) -> Iterator[Any]:
