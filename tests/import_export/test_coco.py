@@ -21,23 +21,23 @@ Make = Callable[..., ToyProject]
 def test_an_export_is_complete(odd: ToyProject, tmp_path: Path) -> None:
     export_from(odd, "coco", tmp_path / "out", copy_images=True)
     document = json.loads((tmp_path / "out" / "annotations.json").read_text())
-    categories = {each["id"]: each["name"] for each in document["categories"]}
+    categories = {entry["id"]: entry["name"] for entry in document["categories"]}
     assert tuple(categories.values()) == CLASSES
-    images = {each["id"]: each for each in document["images"]}
+    images = {entry["id"]: entry for entry in document["images"]}
     assert len(images) == len(document["images"]) == 10
     for image in images.values():
         with Image.open(tmp_path / "out" / "images" / image["file_name"]) as opened:
             assert opened.size == (image["width"], image["height"])
-    assert len({each["id"] for each in document["annotations"]}) == len(document["annotations"])
-    for each in document["annotations"]:
-        image = images[each["image_id"]]
-        assert each["bbox"] == [0, 0, image["width"], image["height"]]
-        assert each["area"] == image["width"] * image["height"]
-        assert (each["iscrowd"], each["segmentation"]) == (0, [])
-        assert categories[each["category_id"]] in each["candidates"]
-        assert each["annotator"] in {"=ann", "bob"}
-    several = [each for each in document["annotations"] if images[each["image_id"]]["nextlabel"]["id"] == IDS[7]]
-    assert [categories[each["category_id"]] for each in several] == ["cat", "dog"]
+    assert len({entry["id"] for entry in document["annotations"]}) == len(document["annotations"])
+    for entry in document["annotations"]:
+        image = images[entry["image_id"]]
+        assert entry["bbox"] == [0, 0, image["width"], image["height"]]
+        assert entry["area"] == image["width"] * image["height"]
+        assert (entry["iscrowd"], entry["segmentation"]) == (0, [])
+        assert categories[entry["category_id"]] in entry["candidates"]
+        assert entry["annotator"] in {"=ann", "bob"}
+    several = [entry for entry in document["annotations"] if images[entry["image_id"]]["nextlabel"]["id"] == IDS[7]]
+    assert [categories[entry["category_id"]] for entry in several] == ["cat", "dog"]
 
 
 def test_coco_of_another_program(squares: ToyProject, tmp_path: Path) -> None:

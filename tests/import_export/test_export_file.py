@@ -52,8 +52,12 @@ def test_resolved_rows_with_predictions(make: Make, tmp_path: Path) -> None:
     project.train()
     export_from(project, "jsonl", tmp_path / "a.jsonl", resolved=True, predictions=True, everything=True)
     for line in map(json.loads, (tmp_path / "a.jsonl").read_text().splitlines()):
-        said = project.project.models.predict_ids([line["id"]]).predictions[0]
-        assert (line["checkpoint"], line["prediction"], line["probabilities"]) == ("r1", said.label, said.probabilities)
+        prediction = project.project.models.predict_ids([line["id"]]).predictions[0]
+        assert (line["checkpoint"], line["prediction"], line["probabilities"]) == (
+            "r1",
+            prediction.label,
+            prediction.probabilities,
+        )
 
 
 # ------------------------------------------------------------------------------ folders
@@ -86,8 +90,8 @@ def test_a_missing_image_does_not_stop_an_export(
 def test_folders_of_classes_with_odd_names(odd: ToyProject, tmp_path: Path) -> None:
     result = export_from(odd, "imagefolder", tmp_path / "out", everything=True)
     assert (result.items, result.images, result.labels) == (12, 12, 12)
-    told = json.loads((tmp_path / "out" / "classes.json").read_text())["classes"]
-    folders = {each["name"]: each["folder"] for each in told}
+    classes = json.loads((tmp_path / "out" / "classes.json").read_text())["classes"]
+    folders = {entry["name"]: entry["folder"] for entry in classes}
     assert list(folders) == list(CLASSES)
     assert len({name.casefold() for name in folders.values()}) == len(CLASSES)
     assert folders["cat"] == "cat"
@@ -95,8 +99,8 @@ def test_folders_of_classes_with_odd_names(odd: ToyProject, tmp_path: Path) -> N
     assert folders["a/b"] == "a%2Fb"
     rows = {row["id"]: row for row in table(tmp_path / "out" / "labels.csv")}
     for identity in IDS:
-        place = tmp_path / "out" / rows[identity]["file"]
-        assert place.read_bytes() == odd.project.items.image(identity)[0]
+        path = tmp_path / "out" / rows[identity]["file"]
+        assert path.read_bytes() == odd.project.items.image(identity)[0]
     assert rows[IDS[1]]["file"].startswith(f"train/{folders[CLASSES[3]]}/")
     assert rows[IDS[7]]["file"].startswith("partial/")
     assert rows[IDS[8]]["file"].startswith("unlabelled/")
@@ -118,10 +122,10 @@ def test_torchvision_reads_the_folder(make: Make, tmp_path: Path) -> None:
 
     project = make(SQUARES, labels={"initial": 12, "holdout": 0}).bring()
     export_from(project, "imagefolder", tmp_path / "out", everything=True)
-    found = ImageFolder(str(tmp_path / "out" / "train"))
-    assert found.classes == ["left", "right"]
+    folder = ImageFolder(str(tmp_path / "out" / "train"))
+    assert folder.classes == ["left", "right"]
     truth = {row.item: row.label.candidates for row in history(project)}
-    assert {Path(path).stem: (found.classes[number],) for path, number in found.samples} == truth
+    assert {Path(path).stem: (folder.classes[number],) for path, number in folder.samples} == truth
 
 
 # ------------------------------------------------------------------------------ whole or not at all
@@ -218,9 +222,9 @@ def test_file_names(name: str, file: str) -> None:
 
 def test_file_names_differ_in_more_than_case() -> None:
     names = FileNames()
-    given = [names.unique(name, ".png") for name in ("a", "A", "a", "ß", "SS", "x" * 500, "x" * 501, "ü" * 300)]
-    assert len({name.casefold() for name in given}) == len(given)
-    assert all(len(name.encode()) < 255 and name.endswith(".png") for name in given)
+    file_names = [names.unique(name, ".png") for name in ("a", "A", "a", "ß", "SS", "x" * 500, "x" * 501, "ü" * 300)]
+    assert len({name.casefold() for name in file_names}) == len(file_names)
+    assert all(len(name.encode()) < 255 and name.endswith(".png") for name in file_names)
 
 
 # ------------------------------------------------------------------------------ the data set's own labels

@@ -274,8 +274,8 @@ def test_changes_to_exported_labels_keep_their_annotators(make: Make, squares: T
     tasks = json.loads(path.read_text())
     number = 900
     users = {None: 1, "cyd@example.org": 1, "bob@example.org": 2}
-    for each in tasks:
-        for exported in each["annotations"]:
+    for exported_task in tasks:
+        for exported in exported_task["annotations"]:
             number += 1
             user = users[exported.get("completed_by", {}).get("email")]
             exported |= {"import_id": exported["id"], "id": number, "completed_by": user, "unique_id": f"x{number}",

@@ -1,4 +1,4 @@
-"""A toy project whose ids, classes and annotators are as odd as people's, and what travels of it."""
+"""A toy project with odd ids, classes and annotators, and its imports and exports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nextlabel.store import labels
 from nextlabel.store.labels import LabelEvent
 from support.engine import MODULES, ToyProject, candidates
 
-CLASSES = ("cat", "dog", "cat|dog", "a/b", "..", "CON", "con", "=1+1", 'he said "x, y"', "two\nlines", "schön", " a ")
+CLASSES = ("cat", "dog", "cat|dog", "a/b", "..", "CON", "con", "=1+1", 'quote "x, y"', "two\nlines", "schön", " a ")
 IDS = ("p/0.png", "p/1.png", "q/1.png", "=2", "+3.PNG", "a,b", 'q"uote', "ü\u0301", "..", "NUL", "nul", "x" * 300)
 ODD: Mapping[str, Any] = {
     "title": "Odd",
@@ -65,7 +65,7 @@ def history(project: ToyProject) -> list[LabelEvent]:
 
 
 def candidate_sets(project: ToyProject) -> list[tuple[str, tuple[str, ...] | None]]:
-    """Who is said to be what, in the order it was said."""
+    """The item and the candidates of each label, in order."""
     return [(event.item, event.label.candidates) for event in history(project)]
 
 

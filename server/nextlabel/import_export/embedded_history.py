@@ -39,12 +39,12 @@ def read(item: ImportRow, embedded: Mapping[str, Any], context: ReadContext) -> 
     yield replace(item, order=0)
     for label in embedded["history"]:
         if not isinstance(label, dict) or not isinstance(label.get("n"), int):
-            yield Fault(item.place, f"a label of the history has no number `n`: {shortened(label)}")
+            yield Fault(item.location, f"a label of the history has no number `n`: {shortened(label)}")
             continue
         try:
-            row = to_row(item.place, {**label, "id": embedded["id"]}, context)
+            row = to_row(item.location, {**label, "id": embedded["id"]}, context)
         except InvalidRow as error:
-            yield Fault(item.place, str(error))
+            yield Fault(item.location, str(error))
         else:
             yield replace(row, order=label["n"], image=item.image)
 

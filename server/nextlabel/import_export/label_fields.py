@@ -49,7 +49,7 @@ def to_fields(event: LabelEvent) -> dict[str, Any]:
     return {"id": event.item, "annotator": event.annotator, **content, "time": event.time, "key": event.key}
 
 
-def to_row(place: str, fields: Mapping[str, Any], context: ReadContext) -> ImportRow:
+def to_row(location: str, fields: Mapping[str, Any], context: ReadContext) -> ImportRow:
     """Return the label that an object holds. Raises InvalidRow."""
     identity, file = parse_text(fields.get("id"), "id"), parse_text(fields.get("file"), "file")
     if identity is None and file is None:
@@ -62,7 +62,7 @@ def to_row(place: str, fields: Mapping[str, Any], context: ReadContext) -> Impor
         time=time,
         key=parse_text(fields.get("key"), "key"),
     )
-    return ImportRow(place, event, identity, (file,) if file is not None else (), timed=time is not None)
+    return ImportRow(location, event, identity, (file,) if file is not None else (), timed=time is not None)
 
 
 def new_event(

@@ -7,7 +7,7 @@ from unicodedata import category, normalize
 
 _FORBIDDEN = set('<>:"/\\|?*%')
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
-"""Names that Windows takes for a device, whatever follows a dot."""
+"""Names that Windows reads as a device, with any suffix."""
 _LONGEST = 180
 """Bytes. File systems allow 255; a hash and a suffix follow."""
 

@@ -63,11 +63,11 @@ class ItemMatcher:
             return self._item(row)
         except (NoMatch, Ambiguous) as error:
             if row.event is not None:
-                return Fault(row.place, str(error))
+                return Fault(row.location, str(error))
             self.unmatched_images += 1
             return None
         except (Unsupported, Unprocessable, TooLarge, OSError) as error:
-            return Fault(row.place, f"{row.name}: {error}")
+            return Fault(row.location, f"{row.name}: {error}")
 
     def _item(self, row: ImportRow) -> str:
         if row.image is not None:
@@ -120,7 +120,7 @@ class ItemMatcher:
             for other in sorted(self._guesses[item]):
                 if not is_end(name, other):
                     reason = f"{name!r} and {other!r} would both be item {item!r}, and it is unclear which of them is"
-                    return Fault(row.place, reason)
+                    return Fault(row.location, reason)
         return item
 
     def _has_content(self, row: ItemRow, path: Path) -> bool:

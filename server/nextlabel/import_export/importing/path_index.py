@@ -45,12 +45,12 @@ class PathIndex(Generic[T]):
 
         The longest common end counts. Raises Ambiguous if several paths share it.
         """
-        wanted = path_parts(name)
+        ending = path_parts(name)
         fits: dict[T, tuple[int, bool, str]] = {}
-        for parts, path, target in self._by_last_part.get(wanted[-1], []) if wanted else []:
-            shared = min(len(wanted), len(parts))
-            if wanted[-shared:] == parts[-shared:]:
-                fits[target] = max(fits.get(target, (0, False, "")), (shared, wanted == parts, path))
+        for parts, path, target in self._by_last_part.get(ending[-1], []) if ending else []:
+            shared = min(len(ending), len(parts))
+            if ending[-shared:] == parts[-shared:]:
+                fits[target] = max(fits.get(target, (0, False, "")), (shared, ending == parts, path))
         longest = max((fit[:2] for fit in fits.values()), default=None)
         best = {target: fit for target, fit in fits.items() if fit[:2] == longest}
         if len(best) > 1:

@@ -50,16 +50,16 @@ class ReadContext:
 
     @cached_property
     def class_order(self) -> dict[str, int]:
-        """The place of each class, by its name."""
-        return {name: place for place, name in enumerate(self.classes)}
+        """The index of each class, by its name."""
+        return {name: index for index, name in enumerate(self.classes)}
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRow:
     """One label of a file, or one image of it."""
 
-    place: str
-    """Where the row is in the file, for messages; empty if the item says it."""
+    location: str
+    """The place in the file, for messages; empty if the item's name shows it."""
     event: LabelEvent | None
     """The label, with an empty `item`; None if the row only brings an image."""
     id: str | None = None
@@ -67,7 +67,7 @@ class ImportRow:
     files: tuple[str, ...] = ()
     """Names of the item's image as the file may mean it. All that are known must lead to one item."""
     image: Path | None = None
-    """The image itself, if it comes with the file."""
+    """The image itself, if the file is beside it."""
     timed: bool = False
     """Whether the file gives the label's time."""
     annotation: bool = False
@@ -84,18 +84,18 @@ class ImportRow:
 
     def fault(self, reason: str) -> Fault:
         """Return a fault of this row."""
-        return Fault(self.place, reason) if self.place else Fault(self.name, reason)
+        return Fault(self.location, reason) if self.location else Fault(self.name, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Why a part of a file cannot be imported."""
 
-    place: str
+    location: str
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.reason}" if self.place else self.reason
+        return f"{self.location}: {self.reason}" if self.location else self.reason
 
 
 class InvalidRow(ValueError):

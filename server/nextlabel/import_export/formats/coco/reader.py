@@ -40,15 +40,15 @@ def read(path: Path, context: ReadContext) -> Iterator[ImportRow | Fault]:
         raise BadRequest(f"{path.name} is neither COCO nor Label Studio's list of tasks, the JSON that is read")
     changed = 0
     for number, image in images.items():
-        place, numbers = f"image {number}", annotated.pop(number, set())
+        location, numbers = f"image {number}", annotated.pop(number, set())
         names = {categories[category] for category in numbers if category in categories}
         embedded = image.get(embedded_history.NAME)
         if embedded_history.is_history(embedded):
             file = image_below(path.parent / IMAGES, image["file_name"])
-            rows += embedded_history.read(ImportRow(place, None, id=embedded["id"], image=file), embedded, context)
+            rows += embedded_history.read(ImportRow(location, None, id=embedded["id"], image=file), embedded, context)
             changed += names != embedded_history.current_classes(embedded)
         else:
-            item = ImportRow(place, None, files=(image["file_name"],))
+            item = ImportRow(location, None, files=(image["file_name"],))
             unknown = sorted(map(repr, numbers - categories.keys()))
             rows.append(item.fault(f"there is no category {unknown[0]}") if unknown else _row(item, names, context))
     rows += [Fault(f"image {number}", "it is annotated, but no single image has this number") for number in annotated]

@@ -52,13 +52,13 @@ def _delimiter(header: str) -> str:
     return max(",;\t", key=lambda mark: sum(name.strip().lower() in COLUMN_NAMES for name in _split(header, mark)))
 
 
-def _row(place: str, names: Sequence[str], cells: Sequence[str], parse: _Parse) -> ImportRow | Fault:
+def _row(location: str, names: Sequence[str], cells: Sequence[str], parse: _Parse) -> ImportRow | Fault:
     if len(cells) != len(names):
-        return Fault(place, f"{len(cells)} cells, but the header names {len(names)} columns")
+        return Fault(location, f"{len(cells)} cells, but the header names {len(names)} columns")
     try:
-        return parse(place, dict(zip(names, cells, strict=True)))
+        return parse(location, dict(zip(names, cells, strict=True)))
     except InvalidRow as error:
-        return Fault(place, str(error))
+        return Fault(location, str(error))
 
 
 def _parser(file: str, names: Sequence[str], context: ReadContext) -> _Parse:
@@ -78,8 +78,8 @@ def _parser(file: str, names: Sequence[str], context: ReadContext) -> _Parse:
     if unread:
         context.note(f"columns that are not read: {', '.join(unread)}")
 
-    def parse(place: str, cells: Mapping[str, str]) -> ImportRow:
-        return to_row(place, {field: _parse_cell(field, cells[name]) for field, name in columns.items()}, context)
+    def parse(location: str, cells: Mapping[str, str]) -> ImportRow:
+        return to_row(location, {field: _parse_cell(field, cells[name]) for field, name in columns.items()}, context)
 
     return parse
 

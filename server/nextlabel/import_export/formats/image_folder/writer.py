@@ -35,12 +35,12 @@ def write(snapshot: Snapshot, folder: Path, options: WriteOptions) -> Exported:
     def rows() -> Iterator[dict[str, Any]]:
         names = FileNames()
         for item in counted(snapshot.items(everything=options.everything), exported, "items"):
-            place = _folder(item, folders)
-            file, data = f"{place}/{image_file_name(names, item.row)}", snapshot.image(item.row)
+            directory = _folder(item, folders)
+            file, data = f"{directory}/{image_file_name(names, item.row)}", snapshot.image(item.row)
             if data is not None:
-                (folder / place).mkdir(parents=True, exist_ok=True)
+                (folder / directory).mkdir(parents=True, exist_ok=True)
                 (folder / file).write_bytes(data)
-            counts["unreadable" if data is None else place.partition("/")[0]] += 1
+            counts["unreadable" if data is None else directory.partition("/")[0]] += 1
             yield resolved_row(item) | {"file": None if data is None else file}
 
     with (folder / LABELS).open("w", encoding="utf-8", newline="") as table:

@@ -18,11 +18,11 @@ def read(path: Path, context: ReadContext) -> Iterator[ImportRow | Fault]:
     for number, line in enumerate(text_lines(path), 1):
         if not line.strip():
             continue
-        place = f"line {number}"
+        location = f"line {number}"
         try:
-            yield to_row(place, _object(line), context)
+            yield to_row(location, _object(line), context)
         except InvalidRow as error:
-            yield Fault(place, str(error))
+            yield Fault(location, str(error))
 
 
 def _object(line: str) -> dict[str, Any]:

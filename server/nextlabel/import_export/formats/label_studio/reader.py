@@ -33,16 +33,16 @@ def read(path: Path, context: ReadContext) -> Iterator[ImportRow | Fault]:
     addresses = _addresses(path)
     rows: list[ImportRow | Fault] = []
     for number, task in enumerate(entries(path, "item"), 1):
-        place = f"task {task['id']}" if isinstance(task, dict) and "id" in task else f"task {number} of the file"
+        location = f"task {task['id']}" if isinstance(task, dict) and "id" in task else f"task {number} of the file"
         try:
-            rows += _task_rows(place, task, path.parent / IMAGES, addresses, context)
+            rows += _task_rows(location, task, path.parent / IMAGES, addresses, context)
         except InvalidRow as error:
-            rows.append(Fault(place, str(error)))
+            rows.append(Fault(location, str(error)))
     return iter(in_order(rows))
 
 
 def _task_rows(
-    place: str, task: Any, images: Path, addresses: Mapping[str, str], context: ReadContext
+    location: str, task: Any, images: Path, addresses: Mapping[str, str], context: ReadContext
 ) -> Iterator[ImportRow | Fault]:
     if not isinstance(task, dict):
         raise InvalidRow(f"a task is an object, not {shortened(task)}")
@@ -52,9 +52,9 @@ def _task_rows(
         raise InvalidRow(f"a task has `data`, an object; this one has {shortened(task.get('data'))}")
     history = _history(task)
     if history is None:
-        item = image_row(place, task["data"][image_field(task["data"])], context.project)
+        item = image_row(location, task["data"][image_field(task["data"])], context.project)
     else:
-        item = ImportRow(place, None, id=history["id"], image=image_below(images, history.get("file")))
+        item = ImportRow(location, None, id=history["id"], image=image_below(images, history.get("file")))
         yield from embedded_history.read(item, history, context)
     annotations = task.get("annotations") or []
     if not isinstance(annotations, list) or not all(isinstance(annotation, dict) for annotation in annotations):
@@ -62,10 +62,10 @@ def _task_rows(
     if not annotations and history is None:
         yield item
     for annotation in annotations:
-        where = f"{place}, annotation {annotation.get('id')}"
+        where = f"{location}, annotation {annotation.get('id')}"
         try:
             exported = _exported(annotation, history)
-            row = replace(item, place=where)
+            row = replace(item, location=where)
             yield _annotation_row(row, annotation, exported, addresses, context)
         except InvalidRow as error:
             yield Fault(where, str(error))

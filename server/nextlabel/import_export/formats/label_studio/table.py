@@ -27,10 +27,10 @@ def parser(
     if question is not None and question not in names:
         raise BadRequest(f"{file} has no column {question!r}; its columns are {', '.join(names)}")
 
-    def parse(place: str, cells: Mapping[str, str]) -> ImportRow:
+    def parse(location: str, cells: Mapping[str, str]) -> ImportRow:
         data = {name: cell for name, cell in cells.items() if name not in _COLUMNS and name != question}
         image = image_field(data)
-        item = image_row(place, data[image], context.project)
+        item = image_row(location, data[image], context.project)
         if not cells[_ID]:
             return item
         questions = [question] if question is not None else [name for name in data if name != image]

@@ -21,12 +21,12 @@ _UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-(?=.)")
 """What Label Studio puts before the name of an uploaded file."""
 
 
-def image_row(place: str, address: str, project: str) -> ImportRow:
+def image_row(location: str, address: str, project: str) -> ImportRow:
     """Return a row without a label for the image at an address."""
     item = _ITEM.search(unquote(address))
     if item and item[1] == project:
-        return ImportRow(place, None, id=item[2])
-    return ImportRow(place, None, files=tuple(dict.fromkeys((address, *_names(address)))))
+        return ImportRow(location, None, id=item[2])
+    return ImportRow(location, None, files=tuple(dict.fromkeys((address, *_names(address)))))
 
 
 def image_field(data: Mapping[str, Any]) -> str:
