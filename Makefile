@@ -5,9 +5,9 @@ INSTALLED := .venv/.installed
 CHECKED := $(shell grep -l -e '"--check"' benchmarks/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test lint types bench check-bench screenshots
+.PHONY: help install serve test test-fast lint types bench check-bench screenshots
 
-help:  ## this list
+help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
 
 serve: $(INSTALLED)  ## start the server and print its address
@@ -16,6 +16,9 @@ serve: $(INSTALLED)  ## start the server and print its address
 test: $(INSTALLED)  ## run the tests
 	$(BIN)/python -m pytest
 
+test-fast: $(INSTALLED)  ## run the tests that need no browser, no server processes and little time
+	$(BIN)/python -m pytest -m 'not slow and not browser and not e2e'
+
 lint: $(INSTALLED)  ## check style
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -23,16 +26,16 @@ lint: $(INSTALLED)  ## check style
 types: $(INSTALLED)  ## check types
 	$(BIN)/mypy
 
-bench: $(INSTALLED)  ## run the benchmarks, which takes a while
+bench: $(INSTALLED)  ## run the benchmarks; takes a while
 	for file in $(CHECKED); do $(BIN)/python $$file || exit 1; done
 
-check-bench: $(INSTALLED)  ## see that the benchmarks run, without measuring much
+check-bench: $(INSTALLED)  ## run the benchmarks briefly, to check that they work
 	for file in $(CHECKED); do $(BIN)/python $$file --check || exit 1; done
 
-screenshots: $(INSTALLED)  ## take images of every page into docs/screenshots
+screenshots: $(INSTALLED)  ## take screenshots of every page into docs/screenshots
 	PYTHONPATH=benchmarks:tests $(BIN)/python tests/browser/screenshots.py
 
-install: $(INSTALLED)  ## make .venv, or bring it up to date
+install: $(INSTALLED)  ## create or update .venv
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nextlabel needs Python 3.11 or newer; make PYTHON=<one>")'

@@ -102,7 +102,7 @@ def told(several: Sequence[Study]) -> str:
 
 def check() -> None:
     """See that every annotator is asked the same, meets the same doubts, and pays for each answer."""
-    task = Task(parameters="steps = 20", size=30, rounds=2, seeds=1)
+    task = Task(parameters="min_steps = 20", size=30, rounds=2, seeds=1)
     document = task.play("random", ("exact", "forced", "habit", "skips", "sets"), 0.6)
     end = {point["annotator"]: point for point in document["points"]}
     assert {point["labels"] for point in end.values()} == {START + 60}, end

@@ -1,4 +1,4 @@
-"""Starts a real server on a free port for a benchmark or a test, and talks HTTP to it."""
+"""Starts a real server on a free port for a benchmark or a test, with an HTTP client for it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,13 @@ from typing import Any
 import psutil
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
-
-
 IDLE = 5.0
-"""Seconds after which a connection is opened anew: the server closes idle ones."""
+"""Seconds after which an idle connection is replaced, before the server closes it."""
 
 
 @dataclass
-class Answer:
-    """What a request got."""
+class Response:
+    """The response to a request."""
 
     status: int
     headers: Mapping[str, str]
@@ -39,31 +37,31 @@ class Answer:
 
 
 class Client:
-    """One connection, kept open and reopened when the server closed it."""
+    """One connection, which stays open, and is reopened if the server closed it."""
 
     def __init__(self, port: int, timeout: float = 60.0) -> None:
         self._port, self._timeout = port, timeout
         self._connection: HTTPConnection | None = None
         self._used = 0.0
 
-    def __call__(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Answer:
-        """Send a request; `body` is bytes, or anything JSON can say. Raises OSError where nobody answers."""
+    def __call__(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Response:
+        """Send a request; `body` is bytes or a JSON value. Raises OSError if no server answers."""
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         headers = {"Content-Type": kind} if data is not None else {}
         if time.monotonic() - self._used > IDLE:
             self.close()
         self._used = time.monotonic()
-        for fresh in (False, True):
+        for is_retry in (False, True):
             try:
                 if self._connection is None:
                     self._connection = HTTPConnection("127.0.0.1", self._port, timeout=self._timeout)
                 self._connection.request(method, path, data, headers)
                 response = self._connection.getresponse()
-                return Answer(response.status, dict(response.headers), response.read())
+                return Response(response.status, dict(response.headers), response.read())
             except Exception as error:
                 self.close()
-                # a kept-open connection may have been closed in between; only a safe method is sent again
-                if fresh or method != "GET":
+                # the server may have closed the open connection meanwhile; only a safe method is sent again
+                if is_retry or method != "GET":
                     raise OSError(str(error)) from error
         raise AssertionError
 
@@ -76,7 +74,7 @@ class Client:
 
 @dataclass
 class Server:
-    """`nextlabel serve` in a process group of its own; the default project is `digits` unless given."""
+    """`nextlabel serve` in a process group of its own. The default project is `digits`."""
 
     home: Path
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -86,7 +84,7 @@ class Server:
     clients: list[Client] = field(default_factory=list)
 
     def start(self, wait: float = 120.0) -> Server:
-        """Start, and wait until it says where it serves."""
+        """Start, and wait until it prints its address."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("NEXTLABEL_")}
         environment |= {
             "NEXTLABEL_HOME": str(self.home),
@@ -100,18 +98,18 @@ class Server:
         with log.open("a") as out:
             out.write("---\n")
             out.flush()
-            here = out.tell()
+            start = out.tell()
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "nextlabel", "serve"],
                 env=environment, stdout=out, stderr=subprocess.STDOUT, text=True, start_new_session=True,
             )  # fmt: skip
         while time.monotonic() - began < wait:
-            with log.open() as said:
-                said.seek(here)
-                text = said.read()
-            found = ADDRESS.search(text)
-            if found:
-                self.port = int(found[1])
+            with log.open() as lines:
+                lines.seek(start)
+                text = lines.read()
+            address = ADDRESS.search(text)
+            if address:
+                self.port = int(address[1])
                 self.started_in = time.monotonic() - began
                 return self
             if self.process.poll() is not None:
@@ -120,12 +118,12 @@ class Server:
         raise RuntimeError(f"serve did not start in {wait} s:\n{text}")
 
     def client(self) -> Client:
-        """Return a new connection, closed when the server stops."""
+        """Return a new client, which is closed when the server stops."""
         self.clients.append(Client(self.port))
         return self.clients[-1]
 
     def tree(self) -> list[psutil.Process]:
-        """Return the processes that run: serve itself and all below it."""
+        """Return the running processes: serve itself and all below it."""
         assert self.process is not None
         with suppress(psutil.NoSuchProcess):
             root = psutil.Process(self.process.pid)
@@ -133,16 +131,34 @@ class Server:
         return []
 
     def processes(self, word: str) -> list[psutil.Process]:
-        """Return those whose command line holds `word`."""
-        found = []
+        """Return the processes with `word` in their command line."""
+        matching = []
         for process in self.tree():
             with suppress(psutil.NoSuchProcess):
                 if any(word in part for part in process.cmdline()):
-                    found.append(process)
-        return found
+                    matching.append(process)
+        return matching
+
+    def roles(self) -> dict[psutil.Process, str]:
+        """Return the role of each process: "serve", "web", "worker" or "job"."""
+        roles: dict[psutil.Process, str] = {}
+        for process in self.tree():
+            with suppress(psutil.NoSuchProcess):
+                line = process.cmdline()
+                if not roles:
+                    roles[process] = "serve"
+                elif "serve" in line:  # a fork of it
+                    roles[process] = "web"
+                else:
+                    roles[process] = "worker" if "worker" in line else "job"
+        return roles
+
+    def with_role(self, role: str) -> list[psutil.Process]:
+        """Return the processes with that role."""
+        return [process for process, its_role in self.roles().items() if its_role == role]
 
     def kill_all(self) -> None:
-        """Kill everything at once, as kill -9 does."""
+        """Kill all processes, as kill -9 does."""
         for process in self.tree():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -150,7 +166,7 @@ class Server:
             self.process.wait()
 
     def stop(self, grace: float = 20.0) -> int:
-        """Ask it to end, and return its exit status."""
+        """Send SIGTERM, and return the exit status."""
         assert self.process is not None
         for client in self.clients:
             client.close()
@@ -195,12 +211,12 @@ def wait_ready(client: Client, wait: float = 300.0) -> None:
 
 
 def finished(client: Client, job: int, wait: float = 600.0) -> dict[str, Any]:
-    """Wait for a job's end and return it."""
+    """Wait until a job has ended, and return it."""
 
     def ended() -> Any:
         with suppress(OSError):
-            answer = client("GET", f"/jobs/{job}").json()
-            return answer if answer["state"] not in ("queued", "running") else None
+            row = client("GET", f"/jobs/{job}").json()
+            return row if row["state"] not in ("queued", "running") else None
         return None
 
     return dict(until(ended, wait))

@@ -1,4 +1,4 @@
-"""What all tests share: settings of their own, and plugins that need no torch and no time."""
+"""Fixtures for all tests: isolated settings, and quick plugins that need no torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nextlabel.cli.new_plugin import write
 from nextlabel.engine.engine import Engine
 from nextlabel.engine.settings import PREFIX, Settings
 
-# before torch looks: a GPU sums in another order each time, and tests ask for the same bits
+# set before torch is imported: a GPU sums in a varying order, and tests compare bits
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 QUICK = """
@@ -41,7 +41,7 @@ plugin = "sleeper"
 initial = 20
 """
 SLEEPER = '''
-"""A learner that takes its time."""
+"""A slow learner."""
 import time
 from nextlabel.contracts import LearnerPlugin, hookimpl
 from nextlabel_nearest.learner import NearestLearner, Parameters
@@ -55,13 +55,24 @@ class Sleeper(NearestLearner):
 
 @hookimpl
 def nextlabel_learners():
-    yield LearnerPlugin("sleeper", "learns nothing for 20 s", Sleeper, Parameters)
+    yield LearnerPlugin("sleeper", "trains for 20 s", Sleeper, Parameters)
 '''
+
+
+FOLDER_MARKS = {"browser": "browser", "e2e": "e2e"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of these folders, so that `make test-fast` can leave them out."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in FOLDER_MARKS:
+            item.add_marker(FOLDER_MARKS[folder])
 
 
 @pytest.fixture(autouse=True)
 def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keep the settings of whoever runs the tests out, but for where the data sets are."""
+    """Remove the environment's settings, except for the folder of the data sets."""
     for name in [name for name in os.environ if name.startswith(PREFIX) and name != "NEXTLABEL_DATA"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("NEXTLABEL_HOME", str(tmp_path / "home"))
@@ -69,13 +80,13 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def one_torch_thread() -> None:
-    """Let several tests share a machine."""
+    """Let several tests share the processor."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 
 
 def distribute(folder: Path, name: str, **entries: str) -> None:
-    """Make `folder`, once it is on the path, hold an installed distribution with plugins."""
+    """Make `folder` look like an installed distribution with plugins, once it is on the path."""
     about = folder / f"{name.replace('-', '_')}-1.0.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
@@ -90,10 +101,10 @@ def distributor() -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def quick_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for the path: a quick learner and a slow one; its `projects` use them."""
+    """A folder for the path with a quick learner and a slow one; its `projects` use them."""
     folder = tmp_path_factory.mktemp("quick")
-    made = write("nearest", "learner", tmp_path_factory.mktemp("made"))
-    (made / "src" / "nextlabel_nearest").rename(folder / "nextlabel_nearest")
+    package = write("nearest", "learner", tmp_path_factory.mktemp("package"))
+    (package / "src" / "nextlabel_nearest").rename(folder / "nextlabel_nearest")
     (folder / "sleeper.py").write_text(SLEEPER)
     distribute(folder, "quick-plugins", nearest="nextlabel_nearest", sleeper="sleeper")
     (folder / "projects").mkdir()
@@ -104,12 +115,12 @@ def quick_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def quick(quick_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
-    """Settings in which the projects `quick` and `sleepy` run, here and in processes started from here."""
+    """Settings with the projects `quick` and `sleepy`, for this process and those it starts."""
     monkeypatch.syspath_prepend(quick_folder)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(quick_folder), os.environ.get("PYTHONPATH", "")]).strip(":"))
     monkeypatch.setenv("NEXTLABEL_PROJECTS", str(quick_folder / "projects"))
     monkeypatch.setenv("NEXTLABEL_DEFAULT_PROJECT", "quick")
-    monkeypatch.setenv("NEXTLABEL_BLOCKED_PLUGINS", "projects")  # those in the box train by themselves
+    monkeypatch.setenv("NEXTLABEL_BLOCKED_PLUGINS", "projects")  # the built-in projects train by themselves
     return Settings.from_environment()
 
 

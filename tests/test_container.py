@@ -160,7 +160,7 @@ def test_compose_gives_settings_that_exist(compose):
 
 
 def test_compose_waits_longer_than_the_server_takes_to_end(compose):
-    from nextlabel.cli.supervisor import GRACE
+    from nextlabel.cli.supervised_process import GRACE
 
     assert int(compose["services"]["nextlabel"]["stop_grace_period"].removesuffix("s")) > GRACE + 1
 

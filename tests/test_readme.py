@@ -1,4 +1,4 @@
-"""The README's first screen is true: its plugin works, its answers are the server's."""
+"""The README is true: its plugin works, and its answers have the server's keys."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ SHOWN = [
     for block in blocks(README, "console")
     for command, answer in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
 ]
-"""Every command with what it printed."""
+"""Each command with its output."""
 
 
 @pytest.fixture
 def client(quick: Settings, tmp_path, monkeypatch) -> Iterator[FlaskClient]:
-    """A server of what ships, and of a `digits` that trains in no time."""
+    """A server of the shipped checkpoint, and of a `digits` project that trains at once."""
     (tmp_path / "projects").mkdir()
     (tmp_path / "projects" / "digits.toml").write_text(DIGITS)
     copy(ROOT / "plugins" / "nextlabel_plugins" / "projects" / "photos.toml", tmp_path / "projects")
@@ -49,7 +49,7 @@ def client(quick: Settings, tmp_path, monkeypatch) -> Iterator[FlaskClient]:
 
 
 def send(client: FlaskClient, command: str) -> bytes:
-    """Do what a curl does."""
+    """Send the request that a curl command would."""
     words = shlex.split(command)
     assert words[:2] == ["curl", "-s"]
     path = next(word for word in words if word.startswith(ADDRESS)).removeprefix(ADDRESS)
@@ -69,14 +69,14 @@ def send(client: FlaskClient, command: str) -> bytes:
 
 
 def photo() -> bytes:
-    """What stands in for a reader's own photograph."""
+    """Return a JPEG in place of the reader's photograph."""
     out = BytesIO()
     Image.effect_noise((640, 480), 60).convert("RGB").save(out, "JPEG")
     return out.getvalue()
 
 
 def shape(value: object, key: str = "") -> object:
-    """The keys of a document, all the way down; those of `probabilities` are classes, so only how many."""
+    """Return the keys of a document, recursively; for `probabilities`, whose keys are classes, their number."""
     if key == "probabilities":
         return len(value)
     if isinstance(value, dict):
@@ -97,10 +97,10 @@ def test_the_plugin_works(tmp_path, monkeypatch):
     check_plugin(as_module(source, tmp_path, "a_readme", monkeypatch))
 
 
-def test_the_help_is_the_real_one():
-    # click leaves two columns of a terminal of 80 free
-    said = CliRunner().invoke(cli, ["--help"], prog_name="nextlabel", terminal_width=78).stdout
-    assert f"```\n{said}```" in README
+def test_the_help_is_up_to_date():
+    # click leaves two columns of an 80-column terminal empty
+    printed = CliRunner().invoke(cli, ["--help"], prog_name="nextlabel", terminal_width=78).stdout
+    assert f"```\n{printed}```" in README
 
 
 def test_the_first_screen_is_the_two_commands_two_answers_and_a_plugin():
@@ -110,7 +110,7 @@ def test_the_first_screen_is_the_two_commands_two_answers_and_a_plugin():
     assert len(screen.splitlines()) < 50
 
 
-def test_rooms_are_there():
+def test_rooms_exist():
     named = re.findall(r"`([\w.]+(?:/[\w.]+)*(?:/|\.py))`", README)
     assert len(named) >= 9
     assert [name for name in named if not (ROOT / name).exists()] == []

@@ -1,4 +1,4 @@
-"""What ships: its size, that it is whole, and that the wheel carries it where it is looked for."""
+"""The bundled checkpoints: their files, size, card and accuracy, and that packages include them."""
 
 from __future__ import annotations
 
@@ -21,55 +21,55 @@ from nextlabel_plugins.datasets.candidate_sets import PartialParameters
 from nextlabel_plugins.datasets.cifar10 import Cifar10
 
 ROOT = Path(__file__).parents[1]
-MOST = 10_000_000
-"""Bytes of a checkpoint that ships."""
-ASKED = 2000
-"""Images of the ten thousand of its test split that `photos` is asked again."""
+MAX_BYTES = 10_000_000
+"""Largest size of a bundled checkpoint."""
+TEST_IMAGES = 2000
+"""Number of images of CIFAR-10's test split that `photos` is evaluated on."""
 
 
-def test_the_wheel_carries_it_and_so_does_the_source():
-    built = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]
-    assert built["wheel"]["force-include"] == {"trained": "nextlabel/trained"}
-    assert "/trained" in built["sdist"]["include"]
+def test_wheel_and_source_distribution_include_them():
+    targets = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]
+    assert targets["wheel"]["force-include"] == {"trained": "nextlabel/trained"}
+    assert "/trained" in targets["sdist"]["include"]
 
 
-def test_what_ships_is_whole_and_small():
-    found, faults = find(ROOT / "trained")
+def test_bundled_checkpoints_are_complete_and_small():
+    checkpoints, faults = find(ROOT / "trained")
     assert faults == []
-    if not found:
-        pytest.skip("no checkpoint ships")
-    for one in found:
-        assert {path.name for path in one.folder.iterdir()} <= {CARD, ONNX, WEIGHTS}
-        assert sum(path.stat().st_size for path in one.folder.iterdir()) < MOST
-        assert checked(one.folder, WEIGHTS)
-        assert bool(checked(one.folder, ONNX)) == one.card["onnx"]
+    if not checkpoints:
+        pytest.skip("there is no bundled checkpoint")
+    for checkpoint in checkpoints:
+        assert {path.name for path in checkpoint.folder.iterdir()} <= {CARD, ONNX, WEIGHTS}
+        assert sum(path.stat().st_size for path in checkpoint.folder.iterdir()) < MAX_BYTES
+        assert checked(checkpoint.folder, WEIGHTS)
+        assert bool(checked(checkpoint.folder, ONNX)) == checkpoint.card["onnx"]
         for name in ("command", "seconds", "processor_threads", "licence", "dataset", "seed", "classes"):
-            assert one.card[name] not in (None, "", []), name
+            assert checkpoint.card[name] not in (None, "", []), name
 
 
-def test_the_card_says_what_photos_was_measured_to_reach():
-    (photos,) = (one for one in find(ROOT / "trained")[0] if one.project == "photos")
+def test_the_card_of_photos_has_its_measured_accuracy():
+    (photos,) = (checkpoint for checkpoint in find(ROOT / "trained")[0] if checkpoint.project == "photos")
     assert photos.card["test"]["items"] == 10_000
     assert photos.card["test"]["accuracy"] >= 0.943
 
 
-def test_photos_answers_as_its_card_says():
+def test_photos_has_the_accuracy_on_its_card():
     root = Path(os.environ.get("NEXTLABEL_DATA") or "/nowhere")
     if not (root / Cifar10.folder).is_dir():
-        pytest.skip("CIFAR-10 is not where NEXTLABEL_DATA points to")
-    (photos,) = (one for one in find(ROOT / "trained")[0] if one.project == "photos")
+        pytest.skip("CIFAR-10 is not in NEXTLABEL_DATA")
+    (photos,) = (checkpoint for checkpoint in find(ROOT / "trained")[0] if checkpoint.project == "photos")
     test = Cifar10(PartialParameters()).read(root, 0).test
     served = Served(photos.name, photos.card, photos.folder, load())
-    said = measure(served, PixelItems(test.content.array[:ASKED]), test.truth[:ASKED], 2, lambda _: None)
-    told = photos.card["test"]["accuracy"]
-    assert said["accuracy"] == pytest.approx(told, abs=3 * sqrt(told * (1 - told) / ASKED))
+    metrics = measure(served, PixelItems(test.content.array[:TEST_IMAGES]), test.truth[:TEST_IMAGES], 2, lambda _: None)
+    expected = photos.card["test"]["accuracy"]
+    assert metrics["accuracy"] == pytest.approx(expected, abs=3 * sqrt(expected * (1 - expected) / TEST_IMAGES))
 
 
-def test_each_was_made_with_the_project_as_it_is():
-    """Else what it learnt from would be held out here, and it could not be compared with what is trained here."""
+def test_each_was_trained_with_the_current_project_file():
+    """Otherwise items held out here could be in its training data, and comparisons would be unfair."""
     projects = load_projects(load(), None)
-    for one in find(ROOT / "trained")[0]:
-        config = projects.get(one.project)
+    for checkpoint in find(ROOT / "trained")[0]:
+        config = projects.get(checkpoint.project)
         for name, value in drawn(config).items():
-            assert one.card[name] == value, name
-        assert one.card["learner"] == {"plugin": config.learner.plugin, "parameters": config.learner.parameters}
+            assert checkpoint.card[name] == value, name
+        assert checkpoint.card["learner"] == {"plugin": config.learner.plugin, "parameters": config.learner.parameters}

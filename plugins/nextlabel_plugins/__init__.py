@@ -1,1 +1,1 @@
-"""The plugins in the box, found through entry points like anyone's."""
+"""The built-in plugins, discovered through entry points like third-party ones."""

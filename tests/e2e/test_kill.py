@@ -1,4 +1,4 @@
-"""kill -9 of the web process, the worker, its job, or all, while labels stream in."""
+"""kill -9 of a web process, serve, the worker, its job, or all of them, while labels stream in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from predict_while_training import image
+from predict_while_training import digit_jpeg
 from serving import Client, Server, finished, until, wait_ready
 
 ROUNDS = 50 if os.environ.get("CI") else 5
@@ -24,35 +24,35 @@ plugin = "digits"
 [learner]
 plugin = "cnn"
 epochs = 1
-steps = 60
+min_steps = 60
 [strategy]
 plugin = "margin"
 [labels]
 initial = 20
 """
-TARGETS = ("web", "web master", "worker", "job", "all")
+TARGETS = ("web", "serve", "worker", "job", "all")
 
 
 class Annotator(threading.Thread):
-    """Labels one item after the other; a label without an answer is sent again with its key."""
+    """Labels one item after the other. A label without a response is sent again with its key."""
 
     def __init__(self, port: int, number: int) -> None:
         super().__init__(daemon=True)
         self.client = Client(port, timeout=10)
         self.number = number
         self.stored: set[str] = set()
-        self.over = threading.Event()
+        self.stop = threading.Event()
         self.fault: object = None
         self.sent = 0
 
     def run(self) -> None:
         draw = random.Random(self.number)
-        while not self.over.is_set():
+        while not self.stop.is_set():
             self.sent += 1
             key = f"{self.number}-{self.sent}"
             label = {"id": str(draw.randrange(1797)), "candidates": [str(draw.randrange(10))]}
             body = {"annotator": f"person {self.number}", "labels": [label], "key": key}
-            while not self.over.is_set():
+            while not self.stop.is_set():
                 with suppress(OSError):
                     answer = self.client("POST", "/labels", body)
                     if answer.status == 201:
@@ -65,15 +65,7 @@ class Annotator(threading.Thread):
 
 
 def victims(server: Server, target: str) -> list[psutil.Process]:
-    if target == "all":
-        return server.tree()
-    masters = server.processes("web")
-    if target == "web master":
-        return masters[:1]
-    if target == "web":
-        return masters[1:2]
-    jobs = server.processes("run-job")
-    return jobs[:1] if target == "job" else server.processes("worker")[:1]
+    return server.tree() if target == "all" else server.with_role(target)[:1]
 
 
 @pytest.fixture
@@ -90,19 +82,19 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def annotators(server: Server) -> Iterator[list[Annotator]]:
-    people = [Annotator(server.port, number) for number in range(2)]
-    for person in people:
-        person.start()
-    yield people
-    for person in people:
-        person.over.set()
-    for person in people:
-        person.join(20)
-        person.client.close()
+    annotators = [Annotator(server.port, number) for number in range(2)]
+    for annotator in annotators:
+        annotator.start()
+    yield annotators
+    for annotator in annotators:
+        annotator.stop.set()
+    for annotator in annotators:
+        annotator.join(20)
+        annotator.client.close()
 
 
 @pytest.mark.timeout(60 + 60 * ROUNDS)
-def test_what_was_stored_survives_a_kill(server: Server, annotators: list[Annotator]) -> None:
+def test_stored_labels_survive_a_kill(server: Server, annotators: list[Annotator]) -> None:
     draw = random.Random(20)
     client = server.client()
     killed: Counter[str] = Counter()
@@ -116,12 +108,12 @@ def test_what_was_stored_survives_a_kill(server: Server, annotators: list[Annota
         assert ended["state"] in {"succeeded", "interrupted"}, (target, ended)
         the_live_checkpoint_answers(client, ended)
         nothing_is_lost_or_doubled(client, annotators)
-    # the last job, whatever became of it, can be run again
+    # the last job can be run again, however it ended
     again = until(lambda: started_training(client), 60)
     assert finished(client, again, 120)["state"] == "succeeded"
-    assert [person.fault for person in annotators] == [None, None]
-    assert sum(len(person.stored) for person in annotators) > ROUNDS
-    assert set(killed) >= {"web", "web master", "worker", "all"}
+    assert [annotator.fault for annotator in annotators] == [None, None]
+    assert sum(len(annotator.stored) for annotator in annotators) > ROUNDS
+    assert set(killed) >= {"web", "serve", "worker", "all"}
     # nothing half-written remains visible
     for folder in (server.home / "checkpoints" / "digits").iterdir():
         assert (folder / "card.json").exists() or folder.name.startswith(".")
@@ -129,30 +121,39 @@ def test_what_was_stored_survives_a_kill(server: Server, annotators: list[Annota
 
 def kill(server: Server, target: str) -> int:
     count = 0
+    family = server.tree()
     for process in victims(server, target):
         with suppress(psutil.NoSuchProcess):
             process.kill()
             count += 1
-    if target == "all":
+    if target in {"serve", "all"}:  # nothing outlives serve
         server.process.wait()
+        psutil.wait_procs(family, 5)
+        assert [process for process in family if is_alive(process)] == []
         server.start()
     return count
+
+
+def is_alive(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def the_live_checkpoint_answers(client: Client, job: dict[str, object]) -> None:
     checkpoints = client("GET", "/checkpoints").json()["checkpoints"]
     assert (job["state"] == "succeeded") == any(c["job"] == job["job"] for c in checkpoints)
     (live,) = [c["checkpoint"] for c in checkpoints if c["live"]]
-    said = until(lambda: named(client, image(7), live), 10)
-    assert abs(sum(said["probabilities"].values()) - 1) < 1e-4
+    prediction = until(lambda: prediction_of(client, digit_jpeg(7), live), 10)
+    assert abs(sum(prediction["probabilities"].values()) - 1) < 1e-4
 
 
 def nothing_is_lost_or_doubled(client: Client, annotators: list[Annotator]) -> None:
-    known = set().union(*(person.stored.copy() for person in annotators))
+    stored = set().union(*(annotator.stored.copy() for annotator in annotators))
     lines = client("GET", "/labels?format=jsonl").body.splitlines()
-    held = Counter(row["key"] for row in map(json.loads, lines) if row["key"])
-    assert not known - set(held), "a label that got its 201 is gone"
-    assert not [key for key, count in held.items() if count > 1], "a label stands twice"
+    exported = Counter(row["key"] for row in map(json.loads, lines) if row["key"])
+    assert not stored - set(exported), "a label that got its 201 is missing"
+    assert not [key for key, count in exported.items() if count > 1], "a label is stored twice"
 
 
 def started_training(client: Client) -> int | None:
@@ -166,7 +167,7 @@ def started_training(client: Client) -> int | None:
     return None
 
 
-def named(client: Client, image: bytes, checkpoint: str) -> dict[str, object] | None:
+def prediction_of(client: Client, image: bytes, checkpoint: str) -> dict[str, object] | None:
     with suppress(OSError):
         answer = client("POST", "/predict", image, "image/jpeg")
         if answer.status == 200 and answer.json()["checkpoint"] == checkpoint:

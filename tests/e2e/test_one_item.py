@@ -67,8 +67,8 @@ def command(*words: str) -> None:
 def losses_are_of(places: list[int], candidates: np.ndarray) -> None:
     import torch
 
-    from nextlabel_plugins.networks.candidates import candidate_loss
-    from nextlabel_plugins.networks.soft_targets import SoftTargets
+    from nextlabel_plugins.networks.training.losses import candidate_loss
+    from nextlabel_plugins.networks.training.soft_targets import SoftTargets
 
     # minus the logarithm of the probability in the set
     logits = np.linspace(-1, 2, candidates.shape[1])
@@ -101,8 +101,8 @@ def training_of_proden(monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray, cand
     from nextlabel.contracts import Targets, Training
     from nextlabel.engine.images.image_items import PixelItems
     from nextlabel_plugins.learners.proden import Proden, ProdenParameters
-    from nextlabel_plugins.networks import proden_fitting
-    from nextlabel_plugins.networks.soft_targets import SoftTargets
+    from nextlabel_plugins.networks.training import train_proden as train_proden_module
+    from nextlabel_plugins.networks.training.soft_targets import SoftTargets
 
     told = []
 
@@ -116,10 +116,10 @@ def training_of_proden(monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray, cand
         told.append(Told(data.images.numpy(), data.candidates.numpy()))
         return train(shape, data, *rest)
 
-    train = proden_fitting.train
-    monkeypatch.setattr(proden_fitting, "SoftTargets", Noted)
-    monkeypatch.setattr(proden_fitting, "train", noted)
-    learner = Proden(ProdenParameters(network="mlp", filters=8, epochs=2, steps=1))
+    train = train_proden_module.train_proden
+    monkeypatch.setattr(train_proden_module, "SoftTargets", Noted)
+    monkeypatch.setattr(train_proden_module, "train_proden", noted)
+    learner = Proden(ProdenParameters(network="mlp", filters=8, epochs=2, min_steps=1))
     learner.fit(PixelItems(pixels), Targets(candidates=candidates), Training(0))
     (only,) = told
     return only

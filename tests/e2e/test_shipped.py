@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from predict_while_training import image
+from predict_while_training import digit_jpeg
 from serving import serving, until
 
 from nextlabel.cli.main_group import cli
@@ -28,7 +28,7 @@ def test_it_predicts_at_once_and_then_reads_the_data_set(quick: Settings, tmp_pa
     }
     with serving(tmp_path / "fresh", **settings) as server:
         client = server.client()
-        answer = client("POST", "/predict", image(7), "image/jpeg")
+        answer = client("POST", "/predict", digit_jpeg(7), "image/jpeg")
         assert answer.status == 200, answer.body
         assert answer.json()["checkpoint"] == "tiny"
         assert client("GET", "/readyz").status == 200

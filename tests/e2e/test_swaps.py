@@ -21,7 +21,7 @@ plugin = "digits"
 [learner]
 plugin = "cnn"
 epochs = 1
-steps = 20
+min_steps = 20
 [strategy]
 plugin = "margin"
 [labels]

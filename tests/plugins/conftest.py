@@ -1,4 +1,4 @@
-"""What the plugins' tests share."""
+"""Fixtures of the plugins' tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nextlabel.engine.plugins.registry import Candidate, Registry, load
 
 TESTS = str(Path(__file__).parents[1])
 if TESTS not in sys.path:
-    sys.path.append(TESTS)  # tiny_plugins lies there, a package like a third party's
+    sys.path.append(TESTS)  # tiny_plugins is there, a package like a third-party plugin
 
 ROLES = ("strategies", "learners", "datasets", "projects")
 TINY = ("regression", "graph", "spreading")
@@ -21,7 +21,7 @@ TINY = ("regression", "graph", "spreading")
 
 @pytest.fixture(scope="session")
 def registry() -> Registry:
-    """Our plugins and the tiny ones, and nobody else's."""
+    """Return a registry of the built-in plugins and the tiny ones only."""
     modules = [f"nextlabel_plugins.{role}" for role in ROLES] + [f"tiny_plugins.{name}" for name in TINY]
     return load([Candidate(EntryPoint(name, name, "nextlabel"), "tests", "0") for name in modules])
 

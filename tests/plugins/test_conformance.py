@@ -1,4 +1,4 @@
-"""Our own plugins pass the checks that every plugin must pass."""
+"""The built-in plugins pass the checks that every plugin must pass."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROLES = ("strategies", "learners", "datasets", "projects")
 STRATEGIES = {record.name: record for record in nextlabel_strategies()}
 
 
-def test_the_box_holds_what_it_should(registry: Registry) -> None:
+def test_the_built_in_plugins_are_registered(registry: Registry) -> None:
     assert registry.faults == ()
     assert {"random", "least-confidence", "margin", "entropy"} <= set(registry.strategies)
     assert "cnn" in registry.learners
@@ -25,7 +25,7 @@ def test_the_box_holds_what_it_should(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_hooks_load_nothing_heavy(role: str) -> None:
+def test_hooks_import_nothing_heavy(role: str) -> None:
     check_light(f"nextlabel_plugins.{role}")
 
 
@@ -51,14 +51,14 @@ def test_folder(registry: Registry, tmp_path: Path) -> None:
 
 
 def test_cnn(registry: Registry, one_thread: None) -> None:
-    few = {"steps": 8, "epochs": 1, "filters": 4, "size": 0}
-    check_learner(registry.learner("cnn"), few, kinds=["images"], task="classification")
+    quick = {"min_steps": 8, "epochs": 1, "filters": 4, "image_size": 0}
+    check_learner(registry.learner("cnn"), quick, kinds=["images"], task="classification")
 
 
 @pytest.mark.parametrize("network", ["fast", "mlp", "convnet12", "resnet18"])
 def test_proden(registry: Registry, one_thread: None, network: str) -> None:
-    few = {"network": network, "steps": 8, "epochs": 1, "filters": 4, "size": 0}
-    check_learner(registry.learner("proden"), few, kinds=["images"], task="classification")
+    quick = {"network": network, "min_steps": 8, "epochs": 1, "filters": 4, "image_size": 0}
+    check_learner(registry.learner("proden"), quick, kinds=["images"], task="classification")
 
 
 @pytest.mark.parametrize("name", ["digits"])

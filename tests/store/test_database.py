@@ -68,20 +68,20 @@ def number(database: Database) -> int:
     return row.queries
 
 
-def test_a_write_is_there_for_everybody_when_it_ends(url, database, project, opened):
+def test_a_write_is_visible_to_others_when_it_ends(url, database, project, opened):
     with database.write() as c:
         projects.next_query_number(c, project)
         assert number(opened(url)) == 0
     assert number(opened(url)) == 1
 
 
-def test_a_write_that_raises_leaves_nothing(database, project):
+def test_a_write_that_raises_changes_nothing(database, project):
     with pytest.raises(ZeroDivisionError), database.write() as c:
         _ = 1 / (projects.next_query_number(c, project) - 1)
     assert number(database) == 0
 
 
-def test_a_read_sees_one_state_from_its_first_look_on(database, project):
+def test_a_read_sees_one_state_from_its_first_query_on(database, project):
     with database.read() as c:
         assert projects.get(c, project).queries == 0
         with database.write() as other:
@@ -114,7 +114,7 @@ def test_sqlite_is_set_to_lose_nothing(sqlite_url, opened):
             assert c.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
 
 
-def test_what_processes_check_and_then_write_does_not_interleave(url, database, project, start):
+def test_transactions_of_processes_do_not_interleave(url, database, project, start):
     children = [start(COUNT_TO, url, 20) for _ in range(3)]
     assert [child.line() for child in children] == ["ready"] * 3
     for child in children:
@@ -127,7 +127,7 @@ def test_what_processes_check_and_then_write_does_not_interleave(url, database, 
     assert row.live == "seen 59"
 
 
-def test_an_item_asked_for_by_two_processes_goes_to_one(url, database, project, start):
+def test_two_processes_never_lease_the_same_item(url, database, project, start):
     children = [start(ASK, url, who) for who in ("ann", "bob")]
     assert [child.line() for child in children] == ["ready"] * 2
     for child in children:
@@ -157,11 +157,11 @@ def test_threads_share_a_database_and_lose_nothing(database, project):
     assert {row.event.annotator for row in rows} == {f"t{i}" for i in range(6)}
 
 
-def test_a_writer_who_waits_too_long_is_told_to_come_back(url, database, project, start, monkeypatch):
-    monkeypatch.setattr(write_lock, "PATIENCE", 0.3)
-    monkeypatch.setattr(connections, "PATIENCE", 0.3)
-    # as a program that knows nothing of turns: only the database's own lock is in the way
-    monkeypatch.setattr(write_lock.Turn, "_locked", lambda *_: nullcontext())
+def test_a_writer_gives_up_on_a_foreign_programs_lock(url, database, project, start, monkeypatch):
+    monkeypatch.setattr(write_lock, "WRITE_TIMEOUT", 0.3)
+    monkeypatch.setattr(connections, "WRITE_TIMEOUT", 0.3)
+    # like a foreign program, without the lock of the file: only the database's own lock is in the way
+    monkeypatch.setattr(write_lock, "file_lock", lambda _: nullcontext())
     child = start(HOLD, url)
     assert child.line() == "holding"
     impatient = Database(url)
@@ -176,29 +176,35 @@ def test_a_writer_who_waits_too_long_is_told_to_come_back(url, database, project
     impatient.dispose()
 
 
-def test_a_process_that_waits_too_long_is_told_to_come_back_and_holds_up_nobody(
-    url, database, project, start, monkeypatch
-):
+def test_a_writer_waits_for_another_process_and_its_other_threads_give_up(url, database, project, start, monkeypatch):
     if not url.startswith("sqlite"):
         pytest.skip("PostgreSQL has a queue of its own")
     child = start(HOLD, url)
     assert child.line() == "holding"
-    monkeypatch.setattr(write_lock, "PATIENCE", 0.2)
+    numbers = []
+
+    def write():
+        with database.write() as c:
+            numbers.append(projects.next_query_number(c, project))
+
+    first = threading.Thread(target=write)
+    first.start()
+    time.sleep(0.3)
+    monkeypatch.setattr(write_lock, "WRITE_TIMEOUT", 0.2)
     for _ in range(3):
         with pytest.raises(NotReady, match="busy"), database.write():
             pass
-    # one place in the queue, left to the next
-    assert [thread.name for thread in threading.enumerate()].count("nextlabel-turn") == 1
-    monkeypatch.setattr(write_lock, "PATIENCE", 20.0)
+    assert number(database) == 0  # readers never wait
+    monkeypatch.setattr(write_lock, "WRITE_TIMEOUT", 20.0)
     child.say()
     child.end()
-    for expected in (2, 3):  # those given up have handed the lock on
-        with database.write() as c:
-            assert projects.next_query_number(c, project) == expected
+    first.join()
+    write()
+    assert numbers == [2, 3]
 
 
-def test_a_thread_that_waits_too_long_is_told_to_come_back(database, project, monkeypatch):
-    monkeypatch.setattr(write_lock, "PATIENCE", 0.1)
+def test_a_thread_that_waits_too_long_gives_up(database, project, monkeypatch):
+    monkeypatch.setattr(write_lock, "WRITE_TIMEOUT", 0.1)
     caught: list[Exception] = []
 
     def impatient() -> None:
@@ -215,7 +221,19 @@ def test_a_thread_that_waits_too_long_is_told_to_come_back(database, project, mo
     assert len(caught) == 1
 
 
-def test_a_writer_killed_in_the_middle_frees_its_turn_and_leaves_nothing(url, database, project, start):
+def test_a_poll_sees_every_commit_and_holds_no_transaction(url, database, project, opened):
+    query = "SELECT queries FROM projects"
+    assert database.poll(query) == [(0,)]
+    other = opened(url)
+    for expected in (1, 2):
+        with other.write() as c:
+            projects.next_query_number(c, project)
+        assert database.poll(query) == [(expected,)]
+    database.dispose()
+    assert database.poll(query) == [(2,)]
+
+
+def test_a_killed_writer_frees_the_lock_and_changes_nothing(url, database, project, start):
     child = start(HOLD, url)
     assert child.line() == "holding"
     child.kill()
@@ -225,11 +243,11 @@ def test_a_writer_killed_in_the_middle_frees_its_turn_and_leaves_nothing(url, da
     assert time.monotonic() - begin < 5
 
 
-def test_both_go_on_after_a_fork(url, database, project):
+def test_parent_and_child_both_write_after_a_fork(url, database, project):
     assert number(database) == 0  # a connection is open, and idle
     read, write = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+        warnings.simplefilter("ignore", DeprecationWarning)  # about a fork beside threads
         child = os.fork()
     if child == 0:
         try:
@@ -274,11 +292,11 @@ def test_a_fork_inherits_no_idle_connection(sqlite_url, opened):
     os.close(write)
 
 
-def test_dispose_closes_everything_and_later_use_opens_again(sqlite_url, opened):
+def test_after_dispose_a_later_use_reconnects(sqlite_url, opened):
     database = opened(sqlite_url)
     database.migrate()
-    with database.read() as one, database.read() as two:
-        assert projects.all(one) == projects.all(two) == []
+    with database.read() as first, database.read() as second:
+        assert projects.all(first) == projects.all(second) == []
     database.dispose()
     assert not [file for file in psutil.Process().open_files() if "nextlabel.db" in file.path]
     with database.read() as c:
@@ -294,6 +312,6 @@ def test_dispose_closes_everything_and_later_use_opens_again(sqlite_url, opened)
         ("sqlite:///:memory:", "must be a file"),
     ],
 )
-def test_a_url_that_cannot_be_used_is_refused_with_the_reason(url, reason):
+def test_an_unusable_url_is_refused_with_the_reason(url, reason):
     with pytest.raises(SettingsError, match=reason):
         Database(url)

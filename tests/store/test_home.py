@@ -1,4 +1,4 @@
-"""Files: whole or not there."""
+"""The home folder: paths, uploads and the clean-up."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from nextlabel.contracts.errors import BadRequest, Conflict
-from nextlabel.store import home as home_module
+from nextlabel.contracts.errors import BadRequest
 from nextlabel.store import temp_dirs
+from nextlabel.store.atomic import new_folder
 from nextlabel.store.home import Home
 
 FILL = """
     import sys
     from pathlib import Path
+    from nextlabel.store.atomic import new_folder
     from nextlabel.store.home import Home
 
     home = Home(Path(sys.argv[1]))
-    with home.new_directory(home.checkpoint("p", "c")) as folder:
+    with new_folder(home.checkpoint("p", "c")) as folder:
         (folder / "weights").write_bytes(b"half")
         print("half", flush=True)
         sys.stdin.readline()
@@ -49,7 +50,7 @@ def leftovers(home: Home) -> list[Path]:
     return list(home.root.rglob(f"{temp_dirs.PREFIX}*"))
 
 
-def test_where_things_lie(tmp_path, monkeypatch):
+def test_paths_lie_below_the_root(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     home = Home(Path("var"))
     root = tmp_path / "var"
@@ -71,7 +72,7 @@ def test_a_name_never_leads_out_of_the_home(home, name):
         home.upload_path(name)
 
 
-def test_an_upload_is_kept_once_under_its_sum(home):
+def test_an_upload_is_stored_once_under_its_sum(home):
     sha256 = home.save_upload(b"image")
     assert sha256 == hashlib.sha256(b"image").hexdigest()
     path = home.upload_path(sha256)
@@ -82,79 +83,21 @@ def test_an_upload_is_kept_once_under_its_sum(home):
     assert leftovers(home) == []
 
 
-def test_uploads_of_several_processes_and_one_killed(home, start):
+def test_uploads_survive_rivals_and_a_kill(home, start):
     children = [start(UPLOAD, home.root) for _ in range(3)]
     for child in children:
         child.line()
         child.say()
-    told = [children[0].line() for _ in range(10)] + children[0].kill()
-    told += [line for child in children[1:] for line in child.end()]
-    for sha256 in told:
+    sums = [children[0].line() for _ in range(10)] + children[0].kill()
+    sums += [line for child in children[1:] for line in child.end()]
+    for sha256 in sums:
         assert hashlib.sha256(home.upload_path(sha256).read_bytes()).hexdigest() == sha256
     home.sweep(keep=())
     assert leftovers(home) == []
     assert len([path for path in home.root.rglob("*") if path.is_file()]) == 30
 
 
-def test_a_new_directory_appears_whole(home):
-    target = home.checkpoint("p", "c")
-    with home.new_directory(target) as folder:
-        assert folder.parent == target.parent
-        (folder / "deep").mkdir()
-        (folder / "deep" / "file").write_text("x")
-        assert not target.exists()
-    assert (target / "deep" / "file").read_text() == "x"
-    assert leftovers(home) == []
-
-
-def test_a_new_directory_that_fails_is_not_there(home):
-    target = home.checkpoint("p", "c")
-    with pytest.raises(ZeroDivisionError), home.new_directory(target) as folder:
-        (folder / "file").write_text(str(1 / 0))
-    assert not target.exists()
-    assert leftovers(home) == []
-
-
-def test_an_existing_target_is_refused(home):
-    target = home.checkpoint("p", "c")
-
-    def fill(text: str) -> None:
-        with home.new_directory(target) as folder:
-            (folder / "file").write_text(text)
-
-    fill("first")
-    with pytest.raises(Conflict, match="exists"):
-        fill("second")
-
-    def race() -> None:
-        with home.new_directory(home.checkpoint("p", "d")) as folder:
-            (folder / "file").write_text("slow")
-            with home.new_directory(home.checkpoint("p", "d")) as other:
-                (other / "file").write_text("fast")
-
-    with pytest.raises(Conflict, match="exists"):
-        race()
-    assert (target / "file").read_text() == "first"
-    assert (home.checkpoint("p", "d") / "file").read_text() == "fast"
-    assert leftovers(home) == []
-
-
-def test_every_file_is_on_disk_before_the_name(home, monkeypatch):
-    target = home.checkpoint("p", "c")
-    done: list[str] = []
-    sync, rename = home_module.sync, Path.rename
-    monkeypatch.setattr(home_module, "sync", lambda path: (done.append(path.name), sync(path)))
-    monkeypatch.setattr(Path, "rename", lambda self, other: (done.append("rename"), rename(self, other))[1])
-    with home.new_directory(target) as folder:
-        done.clear()
-        (folder / "a").write_text("x")
-        (folder / "b").write_text("x")
-    assert set(done[:2]) == {"a", "b"}
-    assert done[2].startswith(temp_dirs.PREFIX)
-    assert done[3:] == ["rename", "p"]
-
-
-def test_a_process_killed_in_the_middle_leaves_nothing_to_be_seen(home, start):
+def test_a_killed_process_leaves_nothing_visible(home, start):
     child = start(FILL, home.root)
     assert child.line() == "half"
     child.kill()
@@ -169,7 +112,7 @@ def test_a_process_killed_in_the_middle_leaves_nothing_to_be_seen(home, start):
     assert (home.checkpoint("p", "c") / "card").read_bytes() == b"whole"
 
 
-def test_sweeping_spares_what_somebody_is_writing(home, start):
+def test_a_sweep_spares_unfinished_work_of_live_processes(home, start):
     child = start(FILL, home.root)
     assert child.line() == "half"
     assert home.sweep(keep=()) == []
@@ -179,54 +122,54 @@ def test_sweeping_spares_what_somebody_is_writing(home, start):
     assert (home.checkpoint("p", "c") / "card").exists()
 
 
-def test_sweeping_removes_folders_that_nothing_names(home):
-    kept, lost, young = (home.checkpoint("p", name) for name in ("kept", "lost", "young"))
+def test_a_sweep_removes_unreferenced_folders(home):
+    live, lost, young = (home.checkpoint("p", name) for name in ("live", "lost", "young"))
     scores, pool = home.scores("p", "lost"), home.pool("p")
-    for target in (kept, lost, young, scores, pool):
-        with home.new_directory(target) as folder:
+    for target in (live, lost, young, scores, pool):
+        with new_folder(target) as folder:
             (folder / "file").write_text("x")
     old = time.time() - 100
-    for target in (kept, lost, scores, pool):
+    for target in (live, lost, scores, pool):
         os.utime(target, (old, old))
     home.save_upload(b"x")
-    assert home.sweep({kept}, grace=50) == [lost, scores]
-    assert kept.exists()
+    assert home.sweep({live}, grace=50) == [lost, scores]
+    assert live.exists()
     assert young.exists()
     assert pool.exists()
-    assert home.sweep({kept}) == [young]
+    assert home.sweep({live}) == [young]
     assert home.upload_path(hashlib.sha256(b"x").hexdigest()).exists()
 
 
-def test_sweeping_an_empty_home(home):
+def test_a_sweep_of_an_empty_home_does_nothing(home):
     assert home.sweep(keep=()) == []
     assert not home.root.exists()
 
 
-def test_a_folder_taken_for_abandoned_before_it_was_locked_is_made_again(home, monkeypatch):
+def test_a_folder_swept_before_its_lock_is_created_again(home, monkeypatch):
     home.root.mkdir()
     mkdir = Path.mkdir
     removed: list[Path] = []
 
-    def sweep_comes_between(self, *args, **kwargs):
+    def interrupted_by_a_sweep(self, *args, **kwargs):
         mkdir(self, *args, **kwargs)
         if not removed:
             removed.append(self)
             assert temp_dirs.remove_abandoned(self)
 
-    monkeypatch.setattr(Path, "mkdir", sweep_comes_between)
+    monkeypatch.setattr(Path, "mkdir", interrupted_by_a_sweep)
     with temp_dirs.partial(home.root) as folder:
         assert folder != removed[0]
         assert folder.is_dir()
 
 
-def test_names_move_with_the_home(tmp_path):
+def test_names_stay_valid_when_the_home_moves(tmp_path):
     inside, outside = Home(tmp_path).checkpoint("p", "r1"), tmp_path.parent / "shipped"
     assert Home(tmp_path / "moved").at(Home(tmp_path).name(inside)) == tmp_path / "moved/checkpoints/p/r1"
     assert Home(tmp_path / "moved").at(Home(tmp_path).name(outside)) == outside
 
 
-def test_what_ships_is_found_where_the_product_lies_now(tmp_path):
-    here, there = (Home(tmp_path / "home", tmp_path / place / "trained") for place in ("here", "there"))
+def test_bundled_checkpoints_are_found_after_a_move(tmp_path):
+    here, there = (Home(tmp_path / "home", tmp_path / folder / "trained") for folder in ("here", "there"))
     name = here.name(here.trained / "photos" / "fast")
     assert str(tmp_path) not in name
     assert there.at(name) == tmp_path / "there" / "trained" / "photos" / "fast"

@@ -1,4 +1,4 @@
-"""What a data set in order brings."""
+"""Valid `Contents` of a data set, for tests that break one part of it."""
 
 from __future__ import annotations
 

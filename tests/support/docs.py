@@ -1,4 +1,4 @@
-"""Reading the pages and the sources they tell of."""
+"""Reads the documentation, and the sources that it describes."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def page(name: str) -> str:
 
 
 def blocks(text: str, kind: str) -> list[str]:
-    """The fenced blocks of a language."""
+    """Return the fenced blocks of a language."""
     return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def code(text: str) -> list[str]:
-    """Everything that is set as code, a piece at a time."""
+    """Return everything that is set as code, piece by piece."""
     fenced = re.findall(r"^```\w*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     rest = re.sub(r"^```\w*\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     return [*fenced, *re.findall(r"^ {4}.*$", rest, re.MULTILINE), *re.findall(r"`([^`]+)`", rest)]
 
 
 def signatures(owner: type | ModuleType) -> dict[str, str]:
-    """The public functions of a module or class, as their source writes them."""
+    """Return the signatures of the public functions of a module or class, as written in its source."""
     module = owner if isinstance(owner, ModuleType) else sys.modules[owner.__module__]
     nodes = ast.parse(inspect.getsource(module)).body
     if not isinstance(owner, ModuleType):
@@ -47,11 +47,11 @@ def signatures(owner: type | ModuleType) -> dict[str, str]:
 
 
 def as_module(source: str, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Import `source` as a module of its own, for this test."""
+    """Import `source` as a module, for this test only."""
     (folder / f"{name}.py").write_text(source)
     monkeypatch.syspath_prepend(folder)
     invalidate_caches()
-    # what is set here is unset after the test, the import with it
+    # setting it first makes monkeypatch remove the import after the test
     monkeypatch.setitem(sys.modules, name, ModuleType(name))
     del sys.modules[name]
     return import_module(name)

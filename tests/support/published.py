@@ -1,4 +1,4 @@
-"""The published data sets: where each lies below NEXTLABEL_DATA, and its classes in their order."""
+"""The published data sets: the folder of each in NEXTLABEL_DATA, and its classes in order."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Three tiny plugins that share nothing with ours: values, nodes of a graph, a pool that is all there is."""
+"""Three tiny third-party plugins: regression, classification of graph nodes, and a transductive learner."""

@@ -1,4 +1,4 @@
-"""Nodes of a graph: candidate sets propagated along its edges for a few steps."""
+"""Classification of graph nodes: candidate sets are propagated along the edges for a few steps."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Rings(Dataset[NoParameters]):
     """Three rings of 16 nodes, with a few edges between them."""
 
     def read(self, root: Path | None, seed: int) -> Contents:
-        """Draw the edges between the rings by `seed`; the first node of each is labelled."""
+        """Draw the edges between the rings with `seed`; the first node of each ring is labelled."""
         rng = np.random.default_rng(seed)
         ring = np.repeat(np.arange(3), 16)
         nodes = np.arange(48)
@@ -57,30 +57,30 @@ class Rings(Dataset[NoParameters]):
 class PropagationParameters:
     """Parameters of `tiny-propagation`."""
 
-    steps: Annotated[int, Bounds(ge=1), "how many edges a label travels"] = 12
+    steps: Annotated[int, Bounds(ge=1), "number of edges that a label travels"] = 12
 
 
 class Propagation(Learner[PropagationParameters]):
-    """Each node takes the mean of its neighbours, within its own candidates."""
+    """Sets each node to the mean of its neighbours, restricted to its own candidates."""
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
-        """Learn the classes of all nodes; without a label all are equally probable."""
+        """Learn the classes of all nodes; without labels all classes are equally probable."""
         if not isinstance(items, GraphItems) or targets.candidates is None:
-            raise Unprocessable("tiny-propagation learns classes of a graph's nodes")
-        beliefs = _within(np.ones(targets.candidates.shape), targets.candidates)
+            raise Unprocessable("tiny-propagation learns classes of graph nodes only")
+        beliefs = _restrict(np.ones(targets.candidates.shape), targets.candidates)
         for step in range(self.parameters.steps):
-            heard = beliefs.copy()
-            np.add.at(heard, items.edges[1], beliefs[items.edges[0]])
-            beliefs = _within(heard, targets.candidates)
+            sums = beliefs.copy()
+            np.add.at(sums, items.edges[1], beliefs[items.edges[0]])
+            beliefs = _restrict(sums, targets.candidates)
             training.progress((step + 1) / self.parameters.steps, {})
         return Table(beliefs)
 
     def rebuild(self, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray[Any, Any]]) -> Model:
-        """Return the model that gave these."""
+        """Return the model with these tensors."""
         return Table(tensors["probabilities"])
 
 
-def _within(weights: FloatArray, candidates: BoolArray) -> FloatArray:
+def _restrict(weights: FloatArray, candidates: BoolArray) -> FloatArray:
     inside = np.where(candidates, weights + 1e-9, 0)
     normalised: FloatArray = inside / inside.sum(axis=1, keepdims=True)
     return normalised

@@ -1,4 +1,4 @@
-"""Values of vectors: a Gaussian process, asked where it knows least."""
+"""Regression on vectors: a Gaussian process, and a strategy that queries where it is least certain."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from nextlabel.contracts.errors import Unprocessable
 
 
 class Wave(Dataset[NoParameters]):
-    """sin(x) with noise at 60 points of [0, 10]."""
+    """sin(x) with noise at 60 points in [0, 10]."""
 
     def read(self, root: Path | None, seed: int) -> Contents:
-        """Draw the points by `seed`."""
+        """Draw the points with `seed`."""
         rng = np.random.default_rng(seed)
         points = rng.uniform(0, 10, (60, 1))
         truth = np.sin(points[:, 0]) + rng.normal(0, 0.1, 60)
@@ -48,10 +48,10 @@ class Wave(Dataset[NoParameters]):
 
 
 class LargestStd(Strategy[NoParameters]):
-    """Asks where the prediction is widest."""
+    """Prefers items with the largest predicted standard deviation."""
 
     def score(self, pool: Pool, rng: np.random.Generator) -> FloatArray:
-        """Return the deviations."""
+        """Return the standard deviations."""
         return pool.std.astype(np.float64)
 
 
@@ -59,8 +59,8 @@ class LargestStd(Strategy[NoParameters]):
 class ProcessParameters:
     """Parameters of `tiny-process`."""
 
-    length: Annotated[float, Bounds(gt=0), "how far one point tells of another"] = 1.0
-    noise: Annotated[float, Bounds(gt=0), "deviation of a label"] = 0.1
+    length: Annotated[float, Bounds(gt=0), "length scale of the kernel"] = 1.0
+    noise: Annotated[float, Bounds(gt=0), "standard deviation of a label"] = 0.1
 
 
 class Process(Model):
@@ -73,41 +73,41 @@ class Process(Model):
         self._root = np.linalg.cholesky(kernel)
 
     def predict(self, items: Items, needs: frozenset[Need], rng: np.random.Generator) -> Outputs:
-        """Return mean and deviation of new labels."""
+        """Return mean and standard deviation of new labels. Raises Unprocessable if items are not vectors."""
         if not isinstance(items, VectorItems):
-            raise Unprocessable("vectors only")
-        near = np.linalg.solve(self._root, self._kernel(self.points, items.vectors))
-        mean = near.T @ np.linalg.solve(self._root, self.values)
-        variance = 1 + self.noise**2 - (near**2).sum(axis=0)
+            raise Unprocessable("this model predicts vectors only")
+        weights = np.linalg.solve(self._root, self._kernel(self.points, items.vectors))
+        mean = weights.T @ np.linalg.solve(self._root, self.values)
+        variance = 1 + self.noise**2 - (weights**2).sum(axis=0)
         return Outputs(mean=mean, std=np.sqrt(np.maximum(variance, 0)))
 
     def tensors(self) -> Mapping[str, np.ndarray[Any, Any]]:
-        """Return what was learnt from."""
+        """Return the training data."""
         return {"points": self.points, "values": self.values}
 
     def description(self) -> Mapping[str, Any]:
-        """Return the kernel."""
+        """Return the parameters of the kernel."""
         return {"length": self.length, "noise": self.noise}
 
-    def _kernel(self, one: FloatArray, other: FloatArray) -> FloatArray:
-        apart = one[:, None].astype(np.float64) - other[None].astype(np.float64)
-        return np.exp(-0.5 * (apart**2).sum(axis=2) / self.length**2)
+    def _kernel(self, a: FloatArray, b: FloatArray) -> FloatArray:
+        difference = a[:, None].astype(np.float64) - b[None].astype(np.float64)
+        return np.exp(-0.5 * (difference**2).sum(axis=2) / self.length**2)
 
 
 class ProcessLearner(Learner[ProcessParameters]):
     """Conditions the process on the labels."""
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
-        """Learn values of vectors; without a label it is the prior."""
+        """Learn values of vectors; without labels the model is the prior."""
         if not isinstance(items, VectorItems) or targets.values is None:
-            raise Unprocessable("tiny-process learns values of vectors")
+            raise Unprocessable("tiny-process learns values of vectors only")
         rows = targets.labelled
         model = Process(items.vectors[rows], targets.values[rows], self.parameters.length, self.parameters.noise)
         training.progress(1.0, {})
         return model
 
     def rebuild(self, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray[Any, Any]]) -> Model:
-        """Return the model that gave these."""
+        """Return the model with this description and these tensors."""
         return Process(tensors["points"], tensors["values"], description["length"], description["noise"])
 
 
@@ -118,7 +118,7 @@ def nextlabel_datasets() -> Iterator[DatasetPlugin]:
 
 @hookimpl
 def nextlabel_strategies() -> Iterator[StrategyPlugin]:
-    yield StrategyPlugin("tiny-largest-std", "where the prediction is widest", LargestStd, needs=["std"])
+    yield StrategyPlugin("tiny-largest-std", "items with the largest standard deviation", LargestStd, needs=["std"])
 
 
 @hookimpl

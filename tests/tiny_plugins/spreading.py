@@ -1,4 +1,4 @@
-"""Vectors whose pool is all there is: the nearest labelled neighbour spreads, one item at a time."""
+"""Transductive classification of vectors: labels spread to the nearest item, one at a time."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from tiny_plugins.table import Table
 
 
 class Moons(Dataset[NoParameters]):
-    """Two half circles, each inside the other's bend."""
+    """Two interleaving half circles."""
 
     def read(self, root: Path | None, seed: int) -> Contents:
-        """Draw 80 points by `seed`."""
+        """Draw 80 points with `seed`."""
         rng = np.random.default_rng(seed)
         truth = np.arange(80, dtype=np.int64) % 2
         angle = rng.uniform(0, np.pi, 80) + np.pi * truth
@@ -45,31 +45,31 @@ class Moons(Dataset[NoParameters]):
 
 
 class Spreading(Learner[NoParameters]):
-    """Gives the item nearest to any that has a label that one's label, until all have one."""
+    """Labels the unlabelled item nearest to a labelled one with its label, until all are labelled."""
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
-        """Learn the classes of the pool. Raise Unprocessable without a label."""
+        """Learn the classes of the pool. Raises Unprocessable without a label."""
         if not isinstance(items, VectorItems) or targets.candidates is None:
-            raise Unprocessable("tiny-spreading learns classes of vectors")
+            raise Unprocessable("tiny-spreading learns classes of vectors only")
         done = targets.labelled.copy()
         if not done.any():
             raise Unprocessable("there is no label to spread")
         beliefs = targets.candidates / targets.candidates.sum(axis=1, keepdims=True)
         points = items.vectors.astype(np.float64)
-        apart = ((points[:, None] - points[None]) ** 2).sum(axis=2)
+        distances = ((points[:, None] - points[None]) ** 2).sum(axis=2)
         while not done.all():
             rest = np.flatnonzero(~done)
             sources = np.flatnonzero(done)
-            between = apart[np.ix_(rest, sources)]
+            between = distances[np.ix_(rest, sources)]
             row, column = np.unravel_index(between.argmin(), between.shape)
-            # the farther it has spread, the less sure
+            # each step makes the prediction less certain
             beliefs[rest[row]] = 0.97 * beliefs[sources[column]] + 0.03 / beliefs.shape[1]
             done[rest[row]] = True
         training.progress(1.0, {"spread": float(len(done))})
         return Table(beliefs)
 
     def rebuild(self, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray[Any, Any]]) -> Model:
-        """Return the model that gave these."""
+        """Return the model with these tensors."""
         return Table(tensors["probabilities"])
 
 
@@ -80,7 +80,7 @@ def nextlabel_datasets() -> Iterator[DatasetPlugin]:
 
 @hookimpl
 def nextlabel_learners() -> Iterator[LearnerPlugin]:
-    yield LearnerPlugin("tiny-spreading", "the nearest labelled neighbour spreads", Spreading, transductive=True)
+    yield LearnerPlugin("tiny-spreading", "labels spread to the nearest item", Spreading, transductive=True)
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""A model that knows only its pool: a row of probabilities an item."""
+"""A transductive model: one row of probabilities per item of the pool."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from nextlabel.contracts.errors import Unprocessable
 
 
 class Table(Model):
-    """Answers for the pool it was fitted with, in its order."""
+    """Predicts the items of the pool it was fitted on, in their order."""
 
     def __init__(self, probabilities: FloatArray) -> None:
         self.probabilities = probabilities
 
     def predict(self, items: Items, needs: frozenset[Need], rng: np.random.Generator) -> Outputs:
-        """Return the table, which serves as embeddings too."""
+        """Return the probabilities, also as embeddings. Raises Unprocessable for other items."""
         if len(items) != len(self.probabilities):
-            raise Unprocessable(f"this model knows its {len(self.probabilities)} items and no others")
+            raise Unprocessable(f"this model predicts only the {len(self.probabilities)} items of its pool")
         return Outputs(probabilities=self.probabilities, embeddings=self.probabilities)
 
     def tensors(self) -> Mapping[str, np.ndarray[Any, Any]]:
-        """Return the table."""
+        """Return the probabilities."""
         return {"probabilities": self.probabilities}
 
     def description(self) -> Mapping[str, Any]:
-        """Return nothing: the table is all."""
+        """Return nothing: the tensors are complete."""
         return {}

@@ -29,7 +29,7 @@ plugin = "digits"
 [learner]
 plugin = "cnn"
 epochs = 1
-steps = 60
+min_steps = 60
 [strategy]
 plugin = "margin"
 [labels]
@@ -49,7 +49,7 @@ from nextlabel.store import jobs
 settings = Settings(home=Path(sys.argv[1]), projects=Path(sys.argv[2]), default_project="digits", train_threads=1)
 prepare(settings)
 services = build_services(settings)
-queue_once(services, "digits", "train")
+queue_once(services.database, "digits", "train")
 while True:
     with services.database.write() as connection:
         job = jobs.claim(connection, "test", ("import", "train", "score"), time.time())

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from nextlabel.engine.records import ItemDetail, ItemSummary, Voice
+from nextlabel.engine.records import ItemDetail, ItemSummary
+from nextlabel.store.labels import Label
 from nextlabel.web.pages.item import _number, _standing
 
 PAGE = "/projects/digits/pool/"
@@ -209,7 +210,7 @@ def test_who_takes_back_all_they_said_still_finds_the_page_they_filtered_by(clie
 @pytest.mark.parametrize(("value", "shown"), [(1.23456789012, "1.23456789012"), (-0.5, "-0.5"), (12.0, "12")])
 def test_a_form_with_a_value_that_is_sent_as_it_is_changes_nothing(value, shown):
     summary = ItemSummary("0", "labelled", False, None, None, value)
-    detail = ItemDetail(summary, (Voice("eva", None, value),), (), None, None)
+    detail = ItemDetail(summary, {"eva": Label(value=value)}, (), None, None)
     assert _standing(detail, "eva").value == shown
     assert _number(shown) == value
 

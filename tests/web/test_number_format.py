@@ -18,7 +18,7 @@ def test_a_point_in_a_sentence():
     assert plain(number_format.point(POINT)) == (
         "r3 (live): 1,200 labelled items, accuracy 95.7 %, 95 % interval 93.0 % to 97.5 %, of 359 held-out items"
     )
-    bare = replace(POINT, standing="earlier", accuracy=None, interval=None, rmse=0.1234567, labels=1)
+    bare = replace(POINT, state="earlier", accuracy=None, interval=None, rmse=0.1234567, labels=1)
     assert number_format.point(bare) == "r3: 1 labelled item, root mean square error 0.1235"
 
 

@@ -66,7 +66,7 @@ def test_what_nobody_expected_is_logged_once_and_told_without_a_traceback(app, m
     def broken(self):
         raise ZeroDivisionError("a secret 12345")
 
-    monkeypatch.setattr("nextlabel.engine.project.Project.checkpoints", broken)
+    monkeypatch.setattr("nextlabel.engine.predict.model_service.ModelService.checkpoints", broken)
     with caplog.at_level(logging.INFO):
         body = problem(app.test_client().get("/checkpoints?x=private"), 500)
     assert "12345" not in str(body)
@@ -79,7 +79,7 @@ def test_an_error_of_ours_without_a_status_is_told_and_logged_in_one_line(app, m
     def missing(self):
         raise errors.DatasetMissing("put CIFAR-10 into NEXTLABEL_DATA")
 
-    monkeypatch.setattr("nextlabel.engine.project.Project.checkpoints", missing)
+    monkeypatch.setattr("nextlabel.engine.predict.model_service.ModelService.checkpoints", missing)
     assert problem(app.test_client().get("/checkpoints"), 500)["detail"] == "put CIFAR-10 into NEXTLABEL_DATA"
     (record,) = caplog.records
     assert record.getMessage() == "DatasetMissing: put CIFAR-10 into NEXTLABEL_DATA"

@@ -35,7 +35,7 @@ def twice(settings):
     """As if `digits` had been trained twice: r2 is live, and it is r1 again."""
     change(
         settings,
-        "INSERT INTO checkpoints SELECT project, 'r2', 2, job, created + 1, metrics, card, verdict, folder "
+        "INSERT INTO checkpoints SELECT project, 'r2', 2, job, created + 1, metrics, card, verdict, folder, promoted "
         "FROM checkpoints WHERE name = 'r1'",
     )
     change(settings, "UPDATE projects SET live = 'r2'")
@@ -216,7 +216,7 @@ def test_every_cell_of_the_confusion_opens_its_items(client):
 
 def test_a_table_of_very_many_classes_is_cut(client, monkeypatch):
     assert "with the most mistakes" not in shown(client)
-    monkeypatch.setattr("nextlabel.engine.progress.confusion._SHOWN", 4)
+    monkeypatch.setattr("nextlabel.engine.progress.confusion._MAX_CLASSES", 4)
     matrix = re.search(r'<table class="heat.*?</table>', shown(client), re.DOTALL).group()
     assert "Of 10 classes, the 4 with the most mistakes." in matrix
     assert matrix.count('<th scope="col">') == matrix.count('<th scope="row">') == 4

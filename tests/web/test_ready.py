@@ -24,7 +24,7 @@ def test_a_project_without_data_or_checkpoint_says_so_and_the_others_answer(sett
     engine = build_engine(settings.model_copy(update={"projects": tmp_path / "projects", "default_project": "absent"}))
     client = create_app(engine.settings, engine).test_client()
     assert problem(client.get("/readyz"), 503)["detail"] == "project 'absent' cannot predict yet"
-    engine.project().train()
+    engine.project().training.start()
     with engine.services.database.write() as connection:
         job = jobs.claim(connection, "test", ("train",), time.time())
     run_job(engine.services, job)

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from nextlabel.engine.settings import Settings
-from nextlabel.web.security import COOKIE, Guard, cookie_for, local
+from nextlabel.web.security import COOKIE, Guard, cookie_for, safe_redirect
 
 TOKEN = "correct horse battery"
 
@@ -166,8 +166,8 @@ def test_login_leads_nowhere_else():
         "",
         "javascript:alert(1)",
     ):
-        assert local(address) == "/"
-    assert local("/projects/digits/?x=1") == "/projects/digits/?x=1"
+        assert safe_redirect(address) == "/"
+    assert safe_redirect("/projects/digits/?x=1") == "/projects/digits/?x=1"
 
 
 def test_the_token_is_shown_nowhere(build, caplog):

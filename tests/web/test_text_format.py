@@ -6,15 +6,17 @@ import pytest
 
 from nextlabel.engine.predict.preview import Look
 from nextlabel.engine.predict.uncertainty import Doubt
-from nextlabel.engine.records import HistoryRow, ItemDetail, ItemSummary, Voice
+from nextlabel.engine.records import ItemDetail, ItemSummary
+from nextlabel.store.labels import Label
 from nextlabel.web.text_format import cut_off, either, meaning, moment, number, resolution, said, unsure
 
 ITEM = ItemSummary("7", "open", False, None, None, None)
 
 
 def detail(*sets, candidates=None, agreed=None, **more):
-    voices = tuple(Voice(name, names, None) for name, names in zip(("ann", "bob", "cleo"), sets, strict=False))
-    return ItemDetail(replace(ITEM, candidates=candidates), voices, more.get("history", ()), None, agreed)
+    labels = [Label(candidates=names, skip=names is None) for names in sets]
+    current = dict(zip(("ann", "bob", "cleo"), labels, strict=False))
+    return ItemDetail(replace(ITEM, candidates=candidates), current, more.get("history", ()), None, agreed)
 
 
 def test_lists():
@@ -56,8 +58,8 @@ def test_what_an_item_is_taken_for_and_why(item, means, how):
 
 
 def test_values():
-    voices = (Voice("ann", None, 1.0), Voice("bob", None, 2.0))
-    item = ItemDetail(replace(ITEM, value=1.5), voices, (), None)
+    current = {"ann": Label(value=1.0), "bob": Label(value=2.0)}
+    item = ItemDetail(replace(ITEM, value=1.5), current, (), None)
     assert (meaning(item), resolution(item)) == ("1.5", "The mean of the values of 2 annotators.")
 
 
@@ -67,11 +69,8 @@ def test_large_and_exact_values_are_not_cut():
 
 
 def test_what_was_said():
-    row = HistoryRow("7", "ann", 0.0, None)
-    told = [
-        replace(row, **what) for what in ({"candidates": ("a", "b")}, {"value": 2.5}, {"skip": True}, {"retract": True})
-    ]
-    assert list(map(said, told)) == ["a or b", "2.5", "skipped it", "took the label back"]
+    labels = [Label(candidates=("a", "b")), Label(value=2.5), Label(skip=True), Label(retract=True)]
+    assert list(map(said, labels)) == ["a or b", "2.5", "skipped it", "took the label back"]
     assert moment(0.0) == "1970-01-01 00:00:00 UTC"
     assert moment(1.7e12) == "1.7e+12 s after 1970"  # milliseconds, where somebody imported them
     assert moment(-1e300) == "-1e+300 s after 1970"

@@ -1,4 +1,4 @@
-"""CIFAR-100: 60,000 photographs of a hundred kinds of things, 32 x 32, in colour.
+"""CIFAR-100: 60,000 photos of a hundred classes, 32 x 32, in colour.
 
 Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from nextlabel_plugins.datasets.published import Published
+from nextlabel_plugins.datasets.torchvision_dataset import TorchvisionDataset
 
 SUPERCLASSES = (
     ("beaver", "dolphin", "otter", "seal", "whale"),
@@ -31,15 +31,15 @@ SUPERCLASSES = (
     ("bicycle", "bus", "motorcycle", "pickup_truck", "train"),
     ("lawn_mower", "rocket", "streetcar", "tank", "tractor"),
 )
-"""The twenty groups that the data set's author gives; each class looks most like the next of its group."""
+"""The twenty superclasses of the data set's author; the look-alike of a class is the next in its superclass."""
 
 
-class Cifar100(Published):
-    """50,000 photographs, and 10,000 to test with."""
+class Cifar100(TorchvisionDataset):
+    """50,000 photos, and 10,000 in the test split."""
 
     title = "CIFAR-100"
     source = "CIFAR100"
     folder = "cifar-100-python"
     look_alikes = MappingProxyType(
-        {name: group[(place + 1) % len(group)] for group in SUPERCLASSES for place, name in enumerate(group)}
+        {name: group[(index + 1) % len(group)] for group in SUPERCLASSES for index, name in enumerate(group)}
     )

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from nextlabel_plugins.datasets.published import Published
+from nextlabel_plugins.datasets.torchvision_dataset import TorchvisionDataset
 
 
-class FashionMnist(Published):
-    """60,000 images, and 10,000 to test with."""
+class FashionMnist(TorchvisionDataset):
+    """60,000 images, and 10,000 in the test split."""
 
     title = "Fashion-MNIST"
     source = "FashionMNIST"

@@ -5,11 +5,11 @@ Clanuwat et al., "Deep Learning for Classical Japanese Literature", 2018.
 
 from __future__ import annotations
 
-from nextlabel_plugins.datasets.published import Published
+from nextlabel_plugins.datasets.torchvision_dataset import TorchvisionDataset
 
 
-class Kmnist(Published):
-    """60,000 characters, and 10,000 to test with; no table of look-alikes is published, so the next class is one."""
+class Kmnist(TorchvisionDataset):
+    """60,000 characters, and 10,000 in the test split. The look-alike is the next class, as none is published."""
 
     title = "KMNIST"
     source = "KMNIST"

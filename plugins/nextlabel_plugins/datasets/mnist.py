@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from nextlabel_plugins.datasets.published import Published
+from nextlabel_plugins.datasets.torchvision_dataset import TorchvisionDataset
 
 
-class Mnist(Published):
-    """60,000 digits, and 10,000 to test with; classes are named as those of `digits`."""
+class Mnist(TorchvisionDataset):
+    """60,000 digits, and 10,000 in the test split. The class names are those of `digits`."""
 
     title = "MNIST"
     source = "MNIST"

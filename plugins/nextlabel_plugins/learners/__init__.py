@@ -1,4 +1,4 @@
-"""Learners: one file each."""
+"""Built-in learners, one file each."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from nextlabel.contracts import LearnerPlugin, hookimpl
 from nextlabel_plugins.learners.cnn import CNNParameters
 from nextlabel_plugins.learners.proden import ProdenParameters
 
-HERE = "nextlabel_plugins.learners"
+PACKAGE = "nextlabel_plugins.learners"
 
 
 @hookimpl
 def nextlabel_learners() -> Iterator[LearnerPlugin]:
-    """Offer the learners in the box."""
+    """Yield the built-in learners."""
     yield LearnerPlugin(
         "cnn",
         "a small convolutional network trained from scratch on candidate sets",
-        f"{HERE}.cnn:CNN",
+        f"{PACKAGE}.cnn:CNN",
         CNNParameters,
     )
     yield LearnerPlugin(
         "proden",
-        "progressive identification of the true label among candidates, with networks small and large",
-        f"{HERE}.proden:Proden",
+        "PRODEN: identifies the true label among the candidates during training, with small and large networks",
+        f"{PACKAGE}.proden:Proden",
         ProdenParameters,
     )

@@ -1,19 +1,20 @@
 """A small convolutional network, trained from scratch on candidate sets.
 
-The loss of an item is -log of the probability summed over its set: plain cross entropy where
-the label is full, nothing at all where it says nothing, so that items without a label are
-left out (Jin and Ghahramani, "Learning with multiple labels", NIPS 2002).
+The loss of an item is -log of the probability summed over its candidate set (Jin and Ghahramani,
+"Learning with multiple labels", NIPS 2002). For a full label this is cross entropy. For a set of
+all classes it is zero, so unlabelled items are left out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 
 from nextlabel.contracts import Bounds, Items, Model, Targets, Training
-from nextlabel_plugins.learners.images import ImageLearner
+from nextlabel_plugins.learners.base import ImageLearner
 
 
 @dataclass(frozen=True)
@@ -21,50 +22,77 @@ class CNNParameters:
     """Parameters of `cnn`. The defaults were chosen for few labels, on a validation part of `digits`."""
 
     epochs: Annotated[int, Bounds(ge=1), "passes over the labelled items"] = 30
-    steps: Annotated[int, Bounds(ge=1), "fewest updates, however few the labels"] = 300
-    batch: Annotated[int, Bounds(ge=2), "images an update"] = 32
-    size: Annotated[int, Bounds(ge=0), "side the images are resized to; 0: their own, or 64 where they differ"] = 0
-    filters: Annotated[int, Bounds(ge=1), "of the first convolution; doubled at each halving"] = 32
-    dropout: Annotated[float, Bounds(ge=0, lt=1), "share of the embedding left out in training"] = 0.3
-    rate: Annotated[float, Bounds(gt=0), "highest learning rate"] = 0.003
-    decay: Annotated[float, Bounds(ge=0), "weight decay"] = 0.01
-    smoothing: Annotated[float, Bounds(ge=0, lt=1), "label smoothing"] = 0.0
-    average: Annotated[float, Bounds(ge=0, le=1), "share of the last updates whose weights are averaged"] = 0.2
-    shift: Annotated[float, Bounds(ge=0, le=1), "views: moved by up to this share of the side"] = 0.2
-    turn: Annotated[float, Bounds(ge=0, le=180), "views: turned by up to so many degrees"] = 10.0
-    scale: Annotated[float, Bounds(ge=0, lt=1), "views: grown or shrunk by up to this share"] = 0.1
-    shear: Annotated[float, Bounds(ge=0, le=1), "views: slanted by up to this share of the height"] = 0.0
-    flip: Annotated[bool, "views: half of them mirrored left to right; not for digits or letters"] = False
-    draws: Annotated[int, Bounds(ge=1), "posterior samples, by `dropout` (without it all alike), where needed"] = 20
+    min_steps: Annotated[int, Bounds(ge=1), "minimum number of updates, even with few labels"] = 300
+    batch_size: Annotated[int, Bounds(ge=2), "images per update"] = 32
+    image_size: Annotated[
+        int, Bounds(ge=0), "side the images are resized to; 0: their own size, or 64 if they differ"
+    ] = 0
+    filters: Annotated[int, Bounds(ge=1), "filters of the first convolution; doubled at each halving"] = 32
+    dropout: Annotated[float, Bounds(ge=0, lt=1), "share of the embedding dropped in training"] = 0.3
+    learning_rate: Annotated[float, Bounds(gt=0), "peak learning rate"] = 0.003
+    weight_decay: Annotated[float, Bounds(ge=0), "weight decay of AdamW"] = 0.01
+    label_smoothing: Annotated[float, Bounds(ge=0, lt=1), "label smoothing"] = 0.0
+    weight_averaging: Annotated[
+        float, Bounds(ge=0, le=1), "share of the updates, at the end, whose weights are averaged"
+    ] = 0.2
+    shift: Annotated[float, Bounds(ge=0, le=1), "augmentation: largest shift, as a share of the side"] = 0.2
+    rotation: Annotated[float, Bounds(ge=0, le=180), "augmentation: largest rotation in degrees"] = 10.0
+    scale: Annotated[float, Bounds(ge=0, lt=1), "augmentation: largest change of size, as a share"] = 0.1
+    shear: Annotated[float, Bounds(ge=0, le=1), "augmentation: largest shear, as a share of the height"] = 0.0
+    flip: Annotated[bool, "augmentation: flip half of the images left to right; not for digits or letters"] = False
+    mc_samples: Annotated[
+        int, Bounds(ge=1), "Monte Carlo dropout samples, for strategies that need them; all equal if dropout is 0"
+    ] = 20
+
+    former_names: ClassVar[Mapping[str, str]] = {
+        "steps": "min_steps",
+        "batch": "batch_size",
+        "size": "image_size",
+        "rate": "learning_rate",
+        "decay": "weight_decay",
+        "smoothing": "label_smoothing",
+        "average": "weight_averaging",
+        "turn": "rotation",
+        "draws": "mc_samples",
+    }
 
 
 class CNN(ImageLearner[CNNParameters]):
-    """Trains on whatever sets there are; `training.start` is not used."""
+    """Trains on all labelled items from scratch; `training.start` is not used."""
 
-    name, usual = "cnn", 64
+    name, default_size = "cnn", 64
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
-        """Train on the items whose set is not every class. Raise Unprocessable where there is none."""
-        images, candidates = self.given(items, targets)
+        """Train on the items whose set is not every class. Raises Unprocessable if there are none."""
+        images, candidates = self.check_inputs(items, targets)
         rows = np.flatnonzero(targets.labelled)
-        import torch  # noqa: PLC0415 - loaded when it is used, not when plugins are listed
+        import torch  # noqa: PLC0415 - loaded for training, not for listing plugins
 
-        from nextlabel_plugins.networks.augment import Views  # noqa: PLC0415 - as above
-        from nextlabel_plugins.networks.fitting import Schedule, train  # noqa: PLC0415
-        from nextlabel_plugins.networks.image_model import ImageModel  # noqa: PLC0415
-        from nextlabel_plugins.networks.network import Shape  # noqa: PLC0415
+        from nextlabel_plugins.networks.architectures.network import Shape  # noqa: PLC0415 - as above
+        from nextlabel_plugins.networks.inference.image_model import ImageModel  # noqa: PLC0415
+        from nextlabel_plugins.networks.training.augment import RandomAffine  # noqa: PLC0415
+        from nextlabel_plugins.networks.training.train_cnn import CNNConfig, train_cnn  # noqa: PLC0415
 
-        own = self.parameters
-        height, width = self.seen(images, own.size)
-        shape = Shape(height, width, images.channels, candidates.shape[1], own.filters, own.dropout)
+        options = self.parameters
+        height, width = self.input_size(images, options.image_size)
+        shape = Shape(height, width, images.channels, candidates.shape[1], options.filters, options.dropout)
         pixels = torch.from_numpy(images.take(rows).pixels((height, width), images.channels))
-        network = train(
+        config = CNNConfig(
+            epochs=options.epochs,
+            min_steps=options.min_steps,
+            batch_size=options.batch_size,
+            learning_rate=options.learning_rate,
+            weight_decay=options.weight_decay,
+            label_smoothing=options.label_smoothing,
+            weight_averaging=options.weight_averaging,
+        )
+        network = train_cnn(
             shape,
             pixels.permute(0, 3, 1, 2),
             torch.from_numpy(candidates[rows]),
-            Views(own.shift, own.turn, own.scale, own.shear, own.flip),
-            Schedule(own.epochs, own.steps, own.batch, own.rate, own.decay, own.smoothing, own.average),
+            RandomAffine(options.shift, options.rotation, options.scale, options.shear, options.flip),
+            config,
             training.seed,
             training.progress,
         )
-        return ImageModel(network, own.draws, training.seed, learnt=len(rows))
+        return ImageModel(network, options.mc_samples, training.seed, trained_items=len(rows))

@@ -1,1 +1,1 @@
-"""What learners train: networks, losses and views of images. Everything here imports torch."""
+"""Networks for images and how they are trained and used for prediction. Everything here imports torch."""

@@ -1,4 +1,4 @@
-"""Ready projects: one TOML file each."""
+"""Built-in projects, one TOML file each."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from nextlabel.contracts import ProjectPlugin, hookimpl
 
 @hookimpl
 def nextlabel_projects() -> Iterator[ProjectPlugin]:
-    """Offer every project file that lies in this folder, under the file's own name."""
+    """Yield a project for every TOML file in this folder, named like the file."""
     for file in sorted(Path(__file__).parent.glob("*.toml")):
         yield ProjectPlugin(file.stem, file)

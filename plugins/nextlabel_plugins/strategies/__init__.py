@@ -1,4 +1,4 @@
-"""Query strategies: one file each."""
+"""Built-in query strategies, one file each."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections.abc import Iterator
 
 from nextlabel.contracts import StrategyPlugin, hookimpl
 
-HERE = "nextlabel_plugins.strategies"
+PACKAGE = "nextlabel_plugins.strategies"
 
 
 @hookimpl
 def nextlabel_strategies() -> Iterator[StrategyPlugin]:
-    """Offer the strategies in the box."""
-    yield StrategyPlugin("random", "any open item, each as likely as the others", f"{HERE}.random:Random")
+    """Yield the built-in strategies."""
+    yield StrategyPlugin("random", "all open items with equal probability", f"{PACKAGE}.random:Random")
     yield StrategyPlugin(
         "least-confidence",
-        "the items whose most probable class is least probable",
-        f"{HERE}.least_confidence:LeastConfidence",
+        "items with the lowest probability of the most probable class",
+        f"{PACKAGE}.least_confidence:LeastConfidence",
         needs=("probabilities",),
     )
     yield StrategyPlugin(
         "margin",
-        "the items whose two most probable classes are closest",
-        f"{HERE}.margin:Margin",
+        "items with the smallest gap between the two most probable classes",
+        f"{PACKAGE}.margin:Margin",
         needs=("probabilities",),
     )
     yield StrategyPlugin(
         "entropy",
-        "the items whose probabilities are spread widest",
-        f"{HERE}.entropy:Entropy",
+        "items with the highest entropy of the probabilities",
+        f"{PACKAGE}.entropy:Entropy",
         needs=("probabilities",),
     )

@@ -1,4 +1,4 @@
-"""Entropy: ask where the prediction holds the least information.
+"""Entropy sampling: query items whose predicted distribution is the most spread out.
 
     score(x) = -sum_c p(c | x) log p(c | x)
 
@@ -11,15 +11,15 @@ from __future__ import annotations
 import numpy as np
 
 from nextlabel.contracts import FloatArray, NoParameters, Pool, Strategy
-from nextlabel_plugins.strategies.blocks import by_blocks
+from nextlabel_plugins.strategies.chunked import score_in_chunks
 
 
 class Entropy(Strategy[NoParameters]):
-    """Asks where the probabilities are spread widest over the classes."""
+    """Prefers items with the highest entropy of the class probabilities."""
 
-    def score(self, pool: Pool, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002 - drawn from by others
-        """Return (n,) numbers from 0, certain, to log C, uniform, in nats."""
-        return by_blocks(_entropy, pool.probabilities)
+    def score(self, pool: Pool, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002 - nothing is random
+        """Return (n,) entropies in nats, from 0 (certain) to log C (uniform)."""
+        return score_in_chunks(_entropy, pool.probabilities)
 
 
 def _entropy(rows: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Margin: ask where the two best guesses are closest.
+"""Margin sampling: query items whose two most probable classes are closest.
 
     score(x) = p(second | x) - p(first | x)
 
@@ -10,17 +10,17 @@ from __future__ import annotations
 import numpy as np
 
 from nextlabel.contracts import FloatArray, NoParameters, Pool, Strategy
-from nextlabel_plugins.strategies.blocks import by_blocks
+from nextlabel_plugins.strategies.chunked import score_in_chunks
 
 
 class Margin(Strategy[NoParameters]):
-    """Asks where the most probable class leads the next by least."""
+    """Prefers items with a small gap between the two most probable classes."""
 
-    def score(self, pool: Pool, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002 - drawn from by others
-        """Return (n,) numbers from -1, certain, to 0, a tie."""
+    def score(self, pool: Pool, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002 - nothing is random
+        """Return (n,) scores from -1 (certain) to 0 (a tie)."""
         if pool.probabilities.shape[1] == 1:
             return np.full(pool.size, -1.0)
-        return by_blocks(_margin, pool.probabilities)
+        return score_in_chunks(_margin, pool.probabilities)
 
 
 def _margin(rows: FloatArray) -> FloatArray:

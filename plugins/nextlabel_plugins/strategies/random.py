@@ -1,4 +1,4 @@
-"""Random sampling: the arm every other strategy is measured against."""
+"""Random sampling: the baseline for all other strategies."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from nextlabel.contracts import FloatArray, NoParameters, Pool, Strategy
 
 
 class Random(Strategy[NoParameters]):
-    """Asks any open item, each as likely as the others; the score is the draw itself."""
+    """Queries all open items with equal probability; the score is a random number."""
 
     def score(self, pool: Pool, rng: np.random.Generator) -> FloatArray:
-        """Return (n,) numbers drawn from [0, 1)."""
+        """Return (n,) random numbers in [0, 1)."""
         return rng.random(pool.size)

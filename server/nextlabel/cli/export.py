@@ -13,7 +13,7 @@ from urllib.parse import quote
 import click
 
 from nextlabel.cli.listen_socket import address
-from nextlabel.cli.options import as_json, imported, opened, project_name, with_settings
+from nextlabel.cli.options import as_json, imported_project, open_engine, project_name, with_settings
 from nextlabel.cli.output import Screen
 from nextlabel.engine.settings import Settings
 from nextlabel.import_export.exporting.export_file import export_file
@@ -82,8 +82,8 @@ def command(
     prefix = f"/data/local-files/?d={quote(out.name)}/" if copy_images else f"{address(settings.host, settings.port)}/"
     options = WriteOptions(resolved, everything, predictions, copy_images, image_prefix or prefix, checkpoint)
     screen = Screen(as_json)
-    with opened(settings) as engine:
-        project = imported(engine, name) if form.needs_pool else engine.project(name)
+    with open_engine(settings) as engine:
+        project = imported_project(engine, name) if form.needs_pool else engine.project(name)
         if out == STDOUT:
             exported = _print(Snapshot(engine.services, project.config), form, options)
         else:

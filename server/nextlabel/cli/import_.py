@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from nextlabel.cli.options import as_json, imported, opened, project_name, with_settings
+from nextlabel.cli.options import as_json, imported_project, open_engine, project_name, with_settings
 from nextlabel.cli.output import Screen
 from nextlabel.contracts.errors import Unprocessable
 from nextlabel.engine.settings import Settings
@@ -60,8 +60,8 @@ def command(
     options = ImportOptions(
         source, annotator or getpass.getuser(), form, images, key, delimiter, question, skip_faulty, dry_run
     )
-    with opened(settings) as engine:
-        project = imported(engine, name)
+    with open_engine(settings) as engine:
+        project = imported_project(engine, name)
         try:
             with screen.progress(f"importing into {name}") as progress:
                 result = import_file(engine.services, project, options, progress)

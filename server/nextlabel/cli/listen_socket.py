@@ -1,27 +1,23 @@
-"""The server's socket: bound before anything starts, so that what is wrong is said at once.
-
-`serve` holds it; web processes that die and come back take it over, and nobody who connects
-meanwhile is refused.
-"""
+"""Binds the server's socket before anything else starts, so that a wrong address is an error at once."""
 
 from __future__ import annotations
 
 import errno
 import socket
 import time
-from http.client import HTTPConnection, HTTPException
 from ipaddress import ip_address
 
 from nextlabel.contracts.errors import SettingsError
 from nextlabel.engine.settings import Settings
 
-BACKLOG = 1024
-_PATIENCE = 2.0
-"""Seconds in which processes that were killed -9 have let go of the port."""
+_BACKLOG = 1024
+_RETRY_FOR = 2.0
+"""Seconds that processes killed with kill -9 need to release the port."""
+_RETRY_EVERY = 0.1
 
 
 def check_host(settings: Settings) -> None:
-    """Raise SettingsError for an address others can reach, where no token keeps them out."""
+    """Raise SettingsError if other machines can reach the address and no access token is set."""
     if settings.token is None and not is_loopback(settings.host):
         raise SettingsError(
             f"to listen on {settings.host}, where others can reach it, the server needs an access token: "
@@ -30,7 +26,7 @@ def check_host(settings: Settings) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach `host`."""
+    """Return whether only this machine can reach `host`."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -38,18 +34,18 @@ def is_loopback(host: str) -> bool:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; SettingsError where the address cannot be had."""
+    """Return a listening socket. Raises SettingsError if the address cannot be used."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, _, _, _, resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
         raise SettingsError(f"there is no address {host!r}: {error.strerror}") from None
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _RETRY_FOR
     while True:
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(address)
-            listener.listen(BACKLOG)
+            listener.bind(resolved)
+            listener.listen(_BACKLOG)
         except OSError as error:
             listener.close()
             if error.errno != errno.EADDRINUSE:
@@ -58,25 +54,12 @@ def bind(host: str, port: int) -> socket.socket:
                 raise SettingsError(
                     f"port {port} of {host} is taken; choose another with --port, or 0 for any free one"
                 ) from None
-            time.sleep(0.1)
+            time.sleep(_RETRY_EVERY)
         else:
             return listener
 
 
 def address(host: str, port: int) -> str:
-    """Return what to type into a browser."""
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - a name for it, not a bind
-    return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
-
-
-def answers(host: str, port: int) -> bool:
-    """Tell whether the server answers."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - as above
-    connection = HTTPConnection(reachable, port, timeout=0.5)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200  # noqa: PLR2004
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
+    """Return the server's address for a browser on this machine."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"

@@ -23,8 +23,8 @@ SHOWN = {
     "new-plugin": ("new_plugin", "Write a plugin package that works, with its test."),
     "worker": ("worker", "Run queued trainings, without a web server."),
 }
-HIDDEN = {"run-job": "run_job", "run-web": "run_web"}
-"""What our own processes start."""
+HIDDEN = {"run-job": "run_job"}
+"""Commands that only our own processes start."""
 _DATABASES = {"sqlite3", "sqlalchemy", "psycopg"}
 
 

@@ -53,7 +53,7 @@ def with_settings(*further: str) -> Callable[[F], Callable[..., Any]]:
     return decorate
 
 
-def imported(engine: Engine, name: str) -> Project:
+def imported_project(engine: Engine, name: str) -> Project:
     """Return a project's loop; its data set is read first where that was not done yet."""
     project, services = engine.project(name), engine.services
     import_dataset(project.config, services.registry, services.settings, services.database, services.home)
@@ -61,7 +61,7 @@ def imported(engine: Engine, name: str) -> Project:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Engine]:
+def open_engine(settings: Settings) -> Iterator[Engine]:
     """Yield an engine on the home folder, which is made or brought up to date first."""
     prepare(settings)
     engine = build_engine(settings)

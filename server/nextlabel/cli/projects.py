@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from nextlabel.cli.options import as_json, opened, with_settings
+from nextlabel.cli.options import as_json, open_engine, with_settings
 from nextlabel.cli.output import Screen, metrics_line, table
 from nextlabel.engine.settings import Settings
 
@@ -18,7 +18,7 @@ from nextlabel.engine.settings import Settings
 @with_settings()
 def command(settings: Settings, as_json: bool) -> None:
     """List the projects and how far each has come."""
-    with opened(settings) as engine:
+    with open_engine(settings) as engine:
         told = {entry["name"]: entry for entry in engine.info()["projects"]}
         found = [{**asdict(engine.project(name).status()), **entry} for name, entry in told.items()]
         faults = list(engine.services.projects.faults.values())

@@ -37,7 +37,9 @@ class Record(Generic[R]):
     """The class behind it."""
     parameters: type = NoParameters
     """A frozen dataclass; its fields `Annotated[type, Bounds(...), "help"]`. Importing it
-    must not import torch."""
+    must not import torch. A `former_names: ClassVar[Mapping[str, str]]` maps each former name of a
+    parameter to its current one: project files with a former name are refused with the current one,
+    and checkpoints with a former name still load."""
 
 
 @dataclass(frozen=True)

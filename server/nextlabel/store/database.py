@@ -1,4 +1,4 @@
-"""The database: transactions that read, transactions that write, and migrations."""
+"""The database: transactions that read or write, and the migration to this version's tables."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -14,45 +15,53 @@ from nextlabel.store.connections import Engines, is_sqlite, parse
 
 
 class Database:
-    """The database at `url`, `sqlite:///FILE` or `postgresql://...`; SettingsError for any other.
+    """The database at `url`: `sqlite:///FILE` or `postgresql://...`. Raises SettingsError for any other.
 
-    One object serves all threads of a process, and goes on serving after a fork, in both
-    processes. Connections stay open between transactions until `dispose()`.
+    One object serves all threads of a process, and both processes after a fork. Connections stay
+    open between transactions until `dispose()`.
     """
 
     def __init__(self, url: str) -> None:
         self._url = parse(url)
-        # By process: a child must neither use nor close connections that it inherited, since
-        # SQLite's locks do not pass a fork and PostgreSQL's socket is shared. So its own are
-        # new ones, and those of the parent stay referenced here.
+        # By process: a child must neither use nor close the connections it inherited, because
+        # SQLite's locks do not pass a fork and PostgreSQL's socket is shared. It opens its own,
+        # and the parent's stay referenced here.
         self._by_process: dict[int, Engines] = {}
-        here = weakref.WeakMethod(self.dispose)
-        os.register_at_fork(before=lambda: (dispose := here()) and dispose())
+        dispose_here = weakref.WeakMethod(self.dispose)
+        os.register_at_fork(before=lambda: (dispose := dispose_here()) and dispose())
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Read one consistent state. Keep it short: SQLite cannot tidy its log meanwhile.
+        """Read one consistent state. Keep it short: SQLite cannot truncate its log meanwhile.
 
-        NotReady where a server does not answer.
+        Raises NotReady if a server does not answer.
         """
-        with self._engines().look() as connection:
+        with self._engines().read() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Write; on disk when it ends, or rolled back if it raised. One writer at a time.
+        """Write. The changes are on disk when the block ends, or rolled back if it raised.
 
-        What was read inside is still so at the commit. NotReady after 30 seconds without a turn, or
-        where a server does not answer: what was written may then be there or not, as a whole.
+        One writer at a time: whatever was read inside is still true at the commit. Raises NotReady
+        if another thread or a foreign program keeps writing for 30 seconds, or if a server does
+        not answer. After the latter, the changes may be stored or not, as a whole.
         """
-        with self._engines().begin() as connection:
+        with self._engines().write() as connection:
             yield connection
 
-    def migrate(self) -> None:
-        """Bring the tables to this version, making the database if there is none.
+    def poll(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query that one thread repeats a few times a second, cheaply.
 
-        All or nothing, and safe when several processes start at once. SettingsError where a
-        newer nextlabel made it.
+        Raises NotReady if a server does not answer.
+        """
+        return self._engines().poll(query)
+
+    def migrate(self) -> None:
+        """Bring the tables to this version, or create the database if it is missing.
+
+        All or nothing, and safe if several processes start at once. Raises SettingsError if a
+        newer nextlabel created the database.
         """
         from nextlabel.store.migrations import upgrade  # noqa: PLC0415 - Alembic is slow to import
 
@@ -70,5 +79,5 @@ class Database:
 
     def _engines(self) -> Engines:
         process = os.getpid()
-        # setdefault is atomic: of two threads that come first, one's engines are dropped unused
+        # setdefault is atomic: if two threads are first at once, the engines of one are dropped unused
         return self._by_process.get(process) or self._by_process.setdefault(process, Engines(self._url))

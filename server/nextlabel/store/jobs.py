@@ -16,6 +16,8 @@ from nextlabel.contracts.errors import Conflict, NotFound
 from nextlabel.store import bulk, json_utils
 from nextlabel.store.schema import jobs
 
+UNFINISHED = "SELECT id, kind, state, cancel FROM jobs WHERE state IN ('queued', 'running') ORDER BY id"
+"""What a worker reacts to. Text, for `Database.poll`."""
 Kind = Literal["import", "train", "score", "evaluate"]
 State = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
 

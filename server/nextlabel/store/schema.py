@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     Boolean,
     CheckConstraint,
     Column,
+    Dialect,
     Double,
     ForeignKeyConstraint,
     Index,
@@ -15,11 +18,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
+    false,
     text,
 )
 from sqlalchemy.types import BigInteger
-
-from nextlabel.store.columns import JSONTuple, in_projects, of_item, project
 
 metadata = MetaData(
     naming_convention={
@@ -29,6 +32,33 @@ metadata = MetaData(
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     }
 )
+
+
+class JSONTuple(TypeDecorator[tuple[Any, ...]]):
+    """A JSON list, read as a tuple."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[Any, ...] | None:
+        """Return the list that was read as a tuple."""
+        del dialect
+        return None if value is None else tuple(value)
+
+
+def _project(*, key: bool = True) -> Column[str]:
+    """Return the column that names a row's project."""
+    return Column("project", String, primary_key=key, nullable=False)
+
+
+def _project_exists() -> ForeignKeyConstraint:
+    """Return the constraint that the project exists."""
+    return ForeignKeyConstraint(["project"], ["projects.name"])
+
+
+def _item_exists() -> ForeignKeyConstraint:
+    """Return the constraint that the item exists."""
+    return ForeignKeyConstraint(["project", "position"], ["items.project", "items.position"])
 
 
 projects = Table(
@@ -44,11 +74,11 @@ projects = Table(
     Column("queries", Integer, nullable=False),
 )
 
-# Without a rowid a table is its primary key's tree: a page of items or labels is one short range of it.
+# A table without a rowid is stored in the order of its primary key: a page of items or labels is one short range.
 items = Table(
     "items",
     metadata,
-    project(),
+    _project(),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("id", String, nullable=False),
     Column("source", String, nullable=False),
@@ -56,7 +86,7 @@ items = Table(
     Column("media_type", String),
     Column("holdout", Boolean, nullable=False),
     Column("added", Double, nullable=False),
-    in_projects(),
+    _project_exists(),
     CheckConstraint("source IN ('array', 'file', 'upload')", "source"),
     Index("ix_items_id", "project", "id", unique=True),
     sqlite_with_rowid=False,
@@ -65,19 +95,19 @@ items = Table(
 labels = Table(
     "labels",
     metadata,
-    project(),
+    _project(),
     # dense within a project, in the order of commit
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("position", Integer, nullable=False),
     Column("annotator", String, nullable=False),
     Column("kind", String, nullable=False),
-    # a JSON list kept as text: few sets are distinct, so each is decoded once a read
+    # a JSON list stored as text: few sets are distinct, so each is decoded once per read
     Column("candidates", Text),
     Column("value", Double),
     Column("time", Double, nullable=False),
     Column("key", String),
     Column("query", String),
-    of_item(),
+    _item_exists(),
     CheckConstraint("kind IN ('candidates', 'value', 'skip', 'retract')", "kind"),
     CheckConstraint("(kind = 'candidates') = (candidates IS NOT NULL)", "candidates"),
     CheckConstraint("(kind = 'value') = (value IS NOT NULL)", "value"),
@@ -88,12 +118,12 @@ labels = Table(
 submissions = Table(
     "submissions",
     metadata,
-    project(),
+    _project(),
     Column("key", String, primary_key=True),
     Column("digest", String, nullable=False),
     Column("accepted", Integer, nullable=False),
     Column("time", Double, nullable=False),
-    in_projects(),
+    _project_exists(),
     sqlite_with_rowid=False,
 )
 
@@ -101,7 +131,7 @@ queries = Table(
     "queries",
     metadata,
     Column("id", String, primary_key=True),
-    project(key=False),
+    _project(key=False),
     Column("number", Integer, nullable=False),
     Column("time", Double, nullable=False),
     Column("annotator", String),
@@ -115,21 +145,21 @@ queries = Table(
     Column("size", Integer, nullable=False),
     Column("excluded", JSONTuple, nullable=False),
     Column("chosen", JSONTuple, nullable=False),
-    in_projects(),
+    _project_exists(),
     Index("ix_queries_number", "project", "number", unique=True),
 )
 
 leases = Table(
     "leases",
     metadata,
-    project(),
+    _project(),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("annotator", String, primary_key=True),
     Column("query", String, nullable=False),
     Column("expires", Double, nullable=False),
     Column("score", Double, nullable=False),
     Column("reason", String, nullable=False),
-    of_item(),
+    _item_exists(),
     CheckConstraint("reason IN ('strategy', 'control', 'holdout')", "reason"),
     Index("ix_leases_query", "query"),
     sqlite_with_rowid=False,
@@ -137,12 +167,12 @@ leases = Table(
 
 _UNFINISHED = text("state IN ('queued', 'running')")
 _TRAINING = text("kind = 'train' AND state IN ('queued', 'running')")
-# The project of a job need not be in `projects` yet: an import makes it.
+# The project of a job may be missing in `projects`: an import creates it.
 jobs = Table(
     "jobs",
     metadata,
     Column("id", Integer, primary_key=True),
-    project(key=False),
+    _project(key=False),
     Column("kind", String, nullable=False),
     Column("state", String, nullable=False),
     Column("progress", Double, nullable=False),
@@ -158,14 +188,14 @@ jobs = Table(
     CheckConstraint("state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'interrupted')", "state"),
     Index("ix_jobs_unfinished", "id", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
     Index("ix_jobs_one_training", "project", unique=True, sqlite_where=_TRAINING, postgresql_where=_TRAINING),
-    # an id is a log file's name too, so it must never come twice
+    # an id also names a log file, so it must never be used twice
     sqlite_autoincrement=True,
 )
 
 checkpoints = Table(
     "checkpoints",
     metadata,
-    project(),
+    _project(),
     Column("name", String, primary_key=True),
     Column("number", Integer, nullable=False),
     Column("job", Integer),
@@ -174,7 +204,8 @@ checkpoints = Table(
     Column("card", JSON, nullable=False),
     Column("verdict", String, nullable=False),
     Column("folder", String, nullable=False),
-    in_projects(),
+    Column("promoted", Boolean, nullable=False, server_default=false()),
+    _project_exists(),
     ForeignKeyConstraint(["job"], ["jobs.id"]),
     Index("ix_checkpoints_number", "project", "number", unique=True),
 )
@@ -183,15 +214,15 @@ scorings = Table(
     "scorings",
     metadata,
     Column("id", Integer, primary_key=True),
-    project(key=False),
+    _project(key=False),
     Column("checkpoint", String, nullable=False),
     Column("rows", Integer, nullable=False),
     Column("arrays", JSONTuple, nullable=False),
     Column("folder", String, nullable=False),
     Column("created", Double, nullable=False),
     Column("last_label", BigInteger, nullable=False),
-    in_projects(),
+    _project_exists(),
     Index("ix_scorings_checkpoint", "project", "checkpoint"),
-    # queries remember the id after the row is gone, so it must never come twice
+    # queries refer to the id after the row is deleted, so it must never be used twice
     sqlite_autoincrement=True,
 )

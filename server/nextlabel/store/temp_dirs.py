@@ -1,6 +1,6 @@
-"""Unfinished files and folders: each is locked by its maker, and the lock dies with the maker.
+"""Folders for unfinished work, locked by the process that created them; the lock ends with the process.
 
-So whoever tidies up can tell what a crash left behind from what somebody is writing now.
+So a clean-up can distinguish what a crash left behind from what is being written now.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PREFIX = ".partial-"
-"""Of the name of everything unfinished."""
+"""How the name of every unfinished folder begins."""
 
 
 @contextmanager
 def partial(folder: Path) -> Iterator[Path]:
-    """Make an empty folder inside `folder` for unfinished work; it is removed unless renamed."""
+    """Create an empty folder inside `folder` for unfinished work; it is removed unless it was renamed."""
     with _locked_folder(folder) as path:
         try:
             yield path
@@ -28,11 +28,11 @@ def partial(folder: Path) -> Iterator[Path]:
 
 
 def remove_abandoned(path: Path) -> bool:
-    """Remove an unfinished folder if its maker is gone; return whether it was removed."""
-    with _lock(path) as mine:
-        if mine:
+    """Remove an unfinished folder if its process has ended; return whether it was removed."""
+    with _lock(path) as locked:
+        if locked:
             shutil.rmtree(path, ignore_errors=True)
-        return mine
+        return locked
 
 
 @contextmanager
@@ -40,15 +40,16 @@ def _locked_folder(folder: Path) -> Iterator[Path]:
     while True:
         path = folder / f"{PREFIX}{secrets.token_hex(8)}"
         path.mkdir()
-        with _lock(path) as mine:
-            # not mine: whoever tidies up came between the two calls and took it for abandoned
-            if mine:
+        with _lock(path) as locked:
+            # otherwise a clean-up ran between the two calls and took it for abandoned
+            if locked:
                 yield path
                 return
 
 
 @contextmanager
 def _lock(path: Path) -> Iterator[bool]:
+    """Try to lock a folder; yield whether it is locked and still exists."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     except (FileNotFoundError, NotADirectoryError):
@@ -56,10 +57,10 @@ def _lock(path: Path) -> Iterator[bool]:
         return
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        mine = path.exists()
+        locked = path.exists()
     except BlockingIOError:
-        mine = False
+        locked = False
     try:
-        yield mine
+        yield locked
     finally:
         os.close(handle)

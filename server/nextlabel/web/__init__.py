@@ -1,1 +1,1 @@
-"""What is heard and said over HTTP: parse, one call of the engine, render."""
+"""The HTTP API and the pages: parse the request, call the engine, render the response."""

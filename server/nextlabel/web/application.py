@@ -1,30 +1,31 @@
-"""The Flask app, put together."""
+"""Creates the Flask app."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flask import Flask
+
 from nextlabel.web import headers, metrics, pages, problems, request_context, routes, security
-from nextlabel.web.openapi import Application
-from nextlabel.web.request_parsing import MAX_FORM
+from nextlabel.web.request_parsing import MAX_FORM, Request
 
 if TYPE_CHECKING:
     from nextlabel.engine.engine import Engine
 
 
-def application(engine: Engine) -> Application:
+def application(engine: Engine) -> Flask:
     """Return the app that serves `engine`."""
-    app = Application("nextlabel.web", engine.settings)
-    # addresses are taken as they are: no redirect from `//` to `/`, which no document describes
+    app = Flask("nextlabel.web")
+    app.request_class = Request
+    # no redirect from `//` to `/`: the OpenAPI document does not describe one
     app.url_map.merge_slashes = False
-    # of what reads its body through `reading`, that sets the limit instead
+    # the limit of forms; views that use `request_parsing` set their own before they read the body
     app.config.update(MAX_CONTENT_LENGTH=MAX_FORM, MAX_FORM_MEMORY_SIZE=MAX_FORM)
     request_context.attach(app, engine)
     metrics.register(app)
     security.register(app, engine.settings)
     headers.register(app)
     problems.register(app)
-    routes.register(app)
+    routes.register(app, engine.settings)
     pages.register(app)
-    app.generate_spec_json()  # now, and not by the first two requests at once
     return app

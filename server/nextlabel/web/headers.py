@@ -1,4 +1,4 @@
-"""The headers every answer carries."""
+"""Response headers that every response has."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""Of every page, without exception."""
+"""Content security policy of every page."""
 DATA_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
-"""What is no page is never to act as one, an uploaded image least of all."""
+"""Content security policy of everything else, so that no browser treats it as a page, above all uploaded images."""
 
 
 def register(app: Flask) -> None:
-    """Put them on every answer of `app`, errors included."""
-    app.after_request(complete)
+    """Add the headers to every response of `app`, errors included."""
+    app.after_request(add_headers)
 
 
-def complete(response: Response) -> Response:
-    """Add what a view did not set itself."""
-    page = response.mimetype == "text/html"
+def add_headers(response: Response) -> Response:
+    """Add the headers that the view did not set itself."""
+    is_page = response.mimetype == "text/html"
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", PAGE_POLICY if page else DATA_POLICY)
+    headers.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else DATA_POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
     # not no-referrer: browsers would then send `Origin: null` with our own forms
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    if request.endpoint != "static":  # which brings its own, and an ETag
+    if request.endpoint != "static":  # static files set it themselves, with an ETag
         headers.setdefault("Cache-Control", "no-store")
     return response

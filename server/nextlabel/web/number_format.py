@@ -43,8 +43,8 @@ def span(interval: Interval) -> str:
 
 def point(found: Point) -> str:
     """Return a checkpoint on the curve, in a sentence."""
-    standing = "" if found.standing == "earlier" else f" ({found.standing})"
-    parts = [f"{found.checkpoint}{standing}: {plural(found.labels or 0, 'labelled item')}"]
+    state = "" if found.state == "earlier" else f" ({found.state})"
+    parts = [f"{found.checkpoint}{state}: {plural(found.labels or 0, 'labelled item')}"]
     if found.accuracy is not None:
         parts.append(f"accuracy {percent(found.accuracy)}")
     if found.rmse is not None:

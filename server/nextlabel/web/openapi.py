@@ -1,169 +1,155 @@
-"""The OpenAPI document, generated from the views by flask-openapi3, and how views are called.
-
-The library collects what the document says from each view's annotations. Its own reading of
-requests is lenient (a body that does not parse counts as empty), so the same models are read
-strictly here.
-"""
+"""The OpenAPI document, built from the tables of routes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import wraps
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from inspect import cleandoc
+from typing import Any
 
-from flask import request
-from flask_openapi3.blueprint import APIBlueprint
-from flask_openapi3.models.info import Info
-from flask_openapi3.openapi import OpenAPI
-from flask_openapi3.utils import parse_body
-from pydantic import BaseModel, ValidationError
+from flask import Flask, current_app
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
-from nextlabel.contracts.errors import NotFound
 from nextlabel.engine.settings import Settings
-from nextlabel.web.openapi_responses import EVERYWHERE, ref, refusal
+from nextlabel.web.problems import MEDIA_TYPE
 from nextlabel.web.request_context import product_version
-from nextlabel.web.request_parsing import Request, faults, json_body, validated
-from nextlabel.web.schemas.path_parameters import ProjectPath
-from nextlabel.web.schemas.response_base import Problem
+from nextlabel.web.routing import Fragment, Route, json_response
+from nextlabel.web.schemas.base import Problem, ProjectPath
+from nextlabel.web.security import PUBLIC
 
-PROJECT = "/projects/<project>"
-OPEN = "x-open"
-"""Marks an operation that needs no token; it does not stand in the document."""
-
-M = TypeVar("M", bound=BaseModel)
-
+PROJECT_PREFIX = "/projects/<project>"
+_KEY = "nextlabel.openapi"
+_REFERENCE = "#/components/schemas/{model}"
 _DESCRIPTION = (
-    "Predict, ask for the labels that matter, take answers, train. Routes at the root address the default project. "
-    "Every error is application/problem+json; 400 is what cannot be parsed, 422 what parses and makes no sense."
+    "Predict, choose what to label next, store labels, train. Routes at the root use the default project. "
+    "Every error is application/problem+json; 400 means the request cannot be parsed, "
+    "422 that it can be parsed but is not valid."
 )
+ERRORS: Mapping[int, str] = {
+    400: "cannot be parsed, or is empty",
+    401: "the access token is missing or wrong",
+    403: "a foreign Host or Origin",
+    404: "not found",
+    409: "conflicts with the current state",
+    410: "no longer available",
+    413: "more bytes, pixels or rows than allowed; the detail names the limit",
+    415: "a media type that is not supported here",
+    422: "not valid; every error is listed in `faults`",
+    500: "an error in the server, or a project that cannot run here; never a traceback",
+    503: "not computed yet",
+}
+"""Description of each error status."""
+_ANY_ROUTE = (403, 500)
+"""Error statuses that every route may respond with."""
 
 
-class Routes(APIBlueprint):
-    """A blueprint whose views get validated `path`, `query` and `body` by their annotations."""
+def attach(app: Flask, project_routes: Sequence[Route], server_routes: Sequence[Route], settings: Settings) -> None:
+    """Build the document and store it on `app`."""
+    app.extensions[_KEY] = build_document(project_routes, server_routes, settings)
 
-    @staticmethod
-    def create_view_func(
-        func: Callable[..., Any],
-        header: Any,
-        cookie: Any,
-        path: type[BaseModel] | None,
-        query: type[BaseModel] | None,
-        form: Any,
-        body: type[BaseModel] | None,
-        raw: Any,
-        view_class: Any = None,
-        view_kwargs: Any = None,
-        responses: Any = None,
-        validate_response: Any = None,
-    ) -> Callable[..., Any]:
-        """Return what Flask calls for `func`; the library's signature."""
-        del header, cookie, form, raw, view_class, view_kwargs, responses, validate_response
 
-        @wraps(func)
-        def view(**named: Any) -> Any:
-            arguments: dict[str, BaseModel] = {}
-            if path is not None:
-                arguments["path"] = address_of(path, named)
-            if query is not None:
-                arguments["query"] = validated(query, request.args.to_dict())
-            if body is not None:
-                arguments["body"] = json_body(body)
-            return func(**arguments)
+def current_document() -> dict[str, Any]:
+    """Return the document of the current app."""
+    document: dict[str, Any] = current_app.extensions[_KEY]
+    return document
 
-        return view
 
-    def says(self, good: Mapping[int, dict[str, Any]], *refusals: int) -> dict[Any, Any]:
-        """Return every answer of a route: the good ones, its refusals, and what any route may answer."""
-        return {**good, **{status: refusal(status) for status in (*refusals, *EVERYWHERE)}}
+def build_document(
+    project_routes: Sequence[Route], server_routes: Sequence[Route], settings: Settings
+) -> dict[str, Any]:
+    """Return the document. Routes of a project are listed twice: at the root and under `PROJECT_PREFIX`."""
+    paths: dict[str, dict[str, Any]] = {}
+    for prefix, routes in (("", project_routes), (PROJECT_PREFIX, project_routes), ("", server_routes)):
+        for route in routes:
+            methods = paths.setdefault(_template(prefix + route.path), {})
+            methods[route.method.lower()] = _operation(route, prefix, settings)
+    models: set[type[BaseModel]] = set()
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "nextlabel", "version": product_version(), "description": _DESCRIPTION},
+        "paths": _with_references(paths, models),
+        "components": {"schemas": _schemas(models, settings)},
+    }
+    if settings.token:
+        document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    return document
 
-    def json(self, model: type[BaseModel], *other_kinds: str, **headers: str) -> dict[str, Any]:
-        """Return an answer of `model`; `headers`, with underscores, are those it brings."""
-        schemas = parse_body(model)[1]
-        self.components_schemas.update(schemas)
-        description = (model.__doc__ or "").splitlines()[0]
-        kinds: dict[str, Any] = {"application/json": {"schema": ref(model)}}
-        kinds.update({kind: {"schema": {"type": "string"}} for kind in other_kinds})
-        named = {
-            name.replace("_", "-"): {"description": what, "schema": {"type": "string"}}
-            for name, what in headers.items()
+
+def _operation(route: Route, prefix: str, settings: Settings) -> dict[str, Any]:
+    """Describe one route under one prefix."""
+    name = route.view.__name__
+    summary, _, description = cleandoc(route.view.__doc__ or "").partition("\n\n")
+    models = route.models
+    parameters = [
+        *(_parameters(ProjectPath, "path") if prefix else ()),
+        *(_parameters(models["path"], "path") if "path" in models else ()),
+        *(_parameters(models["query"], "query") if "query" in models else ()),
+    ]
+    if route.path == "/query":
+        next(entry for entry in parameters if entry["name"] == "size")["schema"]["maximum"] = settings.max_query
+    body = route.body
+    if "body" in models:
+        body = {"required": True, "content": {"application/json": {"schema": models["body"]}}}
+    secured = bool(settings.token) and f"api.{name}" not in PUBLIC
+    success = route.response if isinstance(route.response, Mapping) else json_response(route.response)
+    errors = {*route.errors, *_ANY_ROUTE, *([401] if secured else [])}
+    responses = {route.status: success, **route.other_responses, **{status: _error(status) for status in errors}}
+    return {
+        "operationId": f"project_{name}" if prefix else name,
+        "summary": summary,
+        **({"description": description} if description else {}),
+        **({"parameters": parameters} if parameters else {}),
+        **({"requestBody": body} if body else {}),
+        "responses": {str(status): responses[status] for status in sorted(responses)},
+        **({"security": [{"token": []}]} if secured else {}),
+    }
+
+
+def _parameters(model: type[BaseModel], location: str) -> list[dict[str, Any]]:
+    schema = model.model_json_schema()
+    return [
+        {
+            "name": name,
+            "in": location,
+            "required": name in schema.get("required", ()),
+            "description": field.get("description", ""),
+            "schema": field,
         }
-        return {"description": description, "content": kinds, **({"headers": named} if named else {})}
-
-    def takes_images(self, model: type[BaseModel] | None = None) -> dict[str, Any]:
-        """Return the extension that describes a body the library cannot: images, or JSON of `model`."""
-        image = {"type": "string", "contentMediaType": "application/octet-stream"}
-        form = {
-            "type": "object",
-            "properties": {"image": {"type": "array", "items": image, "minItems": 1}},
-            "required": ["image"],
-        }
-        content: dict[str, Any] = {"multipart/form-data": {"schema": form}, "image/*": {"schema": {}}}
-        if model is not None:
-            self.components_schemas.update(parse_body(model)[1])
-            content["application/json"] = {"schema": ref(model)}
-        return {"requestBody": {"required": True, "content": content}}
+        for name, field in schema["properties"].items()
+    ]
 
 
-def address_of(model: type[M], named: Mapping[str, Any]) -> M:
-    """Return what an address names as `model`; NotFound where it cannot name anything."""
-    try:
-        return model.model_validate(named)
-    except ValidationError as error:
-        raise NotFound(f"nothing has such an address: {faults(error)[0]}") from None
+def _error(status: int) -> Fragment:
+    """Describe the problem document of an error status."""
+    response: dict[str, Any] = {"description": ERRORS[status], "content": {MEDIA_TYPE: {"schema": Problem}}}
+    if status == 503:  # noqa: PLR2004
+        response["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
+    if status == 401:  # noqa: PLR2004
+        response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+    return response
 
 
-class Application(OpenAPI):
-    """A Flask app that knows its own document."""
-
-    request_class = Request
-
-    def __init__(self, import_name: str, limits: Settings) -> None:
-        super().__init__(
-            import_name,
-            info=Info(title="nextlabel", version=product_version(), description=_DESCRIPTION),
-            security_schemes={"token": {"type": "http", "scheme": "bearer"}} if limits.token else {},
-            validation_error_model=Problem,
-            doc_ui=False,
-        )
-        self._limits = limits
-
-    def generate_spec_json(self) -> None:
-        """Generate the document, and complete what the library cannot say."""
-        super().generate_spec_json()  # type: ignore[no-untyped-call]
-        schemas = self.spec_json["components"]["schemas"]
-        schemas["Labels"]["properties"]["labels"]["maxItems"] = self._limits.max_labels
-        schemas["PredictIds"]["properties"]["ids"]["maxItems"] = self._limits.max_batch
-        schemas["PredictVectors"]["properties"]["vectors"]["maxItems"] = self._limits.max_batch
-        for address, methods in self.spec_json["paths"].items():
-            for operation in methods.values():
-                self._complete(address, operation)
-
-    def _complete(self, address: str, operation: dict[str, Any]) -> None:
-        if "{project}" in address:
-            named = {"name": "project", "in": "path", "required": True}
-            schema = ProjectPath.model_json_schema()["properties"]["project"]
-            operation["parameters"] = [{**named, "schema": schema}, *operation.get("parameters", [])]
-        for parameter in operation.get("parameters", []):
-            if parameter["name"] == "size" and address.endswith("/query"):
-                parameter["schema"]["maximum"] = self._limits.max_query
-        responses = operation["responses"]
-        if "application/json" in responses["422"].get("content", {}):
-            del responses["422"]  # added by the library to what takes nothing that could be wrong
-        is_open = operation.pop(OPEN, False)
-        if self._limits.token and not is_open:
-            operation["security"] = [{"token": []}]
-            responses["401"] = refusal(401)
-        operation["responses"] = dict(sorted(responses.items()))
+def _template(rule: str) -> str:
+    """Return a URL rule of Flask as a path template: `/items/<path:item>` as `/items/{item}`."""
+    return rule.replace("<path:", "{").replace("<", "{").replace(">", "}")
 
 
-def routes(name: str, *, of_project: bool = False) -> Routes:
-    """Return an empty blueprint; `of_project`: under /projects/<project>."""
+def _with_references(value: Any, models: set[type[BaseModel]]) -> Any:
+    """Return a fragment with references in place of models, and add these models to `models`."""
+    if isinstance(value, type) and issubclass(value, BaseModel):
+        models.add(value)
+        return {"$ref": _REFERENCE.format(model=value.__name__)}
+    if isinstance(value, Mapping):
+        return {key: _with_references(entry, models) for key, entry in value.items()}
+    return [_with_references(entry, models) for entry in value] if isinstance(value, list) else value
 
-    def operation(*, name: str, path: str, method: str) -> str:
-        del path, method
-        return f"project_{name}" if of_project else name
 
-    prefix = PROJECT if of_project else None
-    return Routes(
-        f"project-{name}" if of_project else name, __name__, url_prefix=prefix, operation_id_callback=operation
-    )
+def _schemas(models: set[type[BaseModel]], settings: Settings) -> dict[str, Any]:
+    """Return the schemas of `models` and of the models inside them, by name, with the limits of the settings."""
+    ordered = sorted(models, key=lambda model: model.__name__)
+    _, definitions = models_json_schema([(model, "validation") for model in ordered], ref_template=_REFERENCE)
+    schemas: dict[str, Any] = definitions["$defs"]
+    schemas["Labels"]["properties"]["labels"]["maxItems"] = settings.max_labels
+    schemas["PredictIds"]["properties"]["ids"]["maxItems"] = settings.max_batch
+    schemas["PredictVectors"]["properties"]["vectors"]["maxItems"] = settings.max_batch
+    return schemas

@@ -1,6 +1,6 @@
-"""Every error in one shape: application/problem+json (RFC 9457), or a page for who looks at pages.
+"""Errors as application/problem+json (RFC 9457), or as a page if a browser requested a page.
 
-The one place where errors meet HTTP statuses.
+The only module that maps errors to HTTP statuses.
 """
 
 from __future__ import annotations
@@ -31,18 +31,19 @@ STATUSES: Mapping[type[errors.NextlabelError], int] = {
     errors.NotReady: 503,
     errors.NextlabelError: 500,
 }
+"""Status of each error class; a subclass that is not listed has the status of its base class."""
 
 log = logging.getLogger(__name__)
 
 
 def status_of(error: errors.NextlabelError) -> int:
-    """Return the status an error is answered with."""
-    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+    """Return the HTTP status of an error."""
+    return next(STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES)
 
 
 def problem(status: int, detail: str, faults: Sequence[str] = (), headers: Mapping[str, str] | None = None) -> Response:
-    """Return a problem document. `faults` lists every reason where there may be several."""
-    # about:blank: the status says it all, and the title is its phrase (RFC 9457, 4.2.1)
+    """Return a problem document. `faults` lists every error if there may be several."""
+    # about:blank means that the title is the status phrase (RFC 9457, 4.2.1)
     body: dict[str, object] = {"type": "about:blank", "title": _phrase(status), "status": status, "detail": detail}
     if faults:
         body["faults"] = list(faults)
@@ -50,7 +51,7 @@ def problem(status: int, detail: str, faults: Sequence[str] = (), headers: Mappi
 
 
 def answer_to(error: errors.NextlabelError) -> Response:
-    """Return one of our own errors as a problem document, or as a page."""
+    """Return the problem document or error page for an error."""
     status = status_of(error)
     faults: Sequence[str] = ()
     headers: dict[str, str] = {}
@@ -61,39 +62,40 @@ def answer_to(error: errors.NextlabelError) -> Response:
     elif isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="nextlabel"'
     log_fault(error)
-    return _answer(status, str(error), faults, headers)
+    return _respond(status, str(error), faults, headers)
 
 
 def log_fault(error: errors.NextlabelError) -> None:
-    """Log an error that is the server's own."""
+    """Log an error if it is the server's fault."""
     if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, errors.NotReady):
         log.error("%s: %s", type(error).__name__, error)
 
 
 def register(app: Flask) -> None:
-    """Answer every error of `app` with a problem document."""
+    """Make `app` respond to every error with a problem document or an error page."""
     app.register_error_handler(errors.NextlabelError, answer_to)
-    app.register_error_handler(HTTPException, _answer_http)
-    # a chunked body is read, and found broken, only when a view reads it
-    app.register_error_handler(ParseException, lambda _error: problem(400, "the body is not HTTP that can be read"))
+    app.register_error_handler(HTTPException, _respond_to_http_error)
+    # gunicorn raises this when a view reads a malformed chunked body
+    app.register_error_handler(ParseException, lambda _error: problem(400, "the body is not valid HTTP"))
 
 
-def _answer_http(error: HTTPException) -> Response:
-    """Reshape Flask's own errors; 405 keeps Allow. What nobody expected is logged by Flask, once."""
+def _respond_to_http_error(error: HTTPException) -> Response:
+    """Convert an error of Flask, with its headers such as Allow. Flask has already logged unexpected errors."""
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
-    kept = {key: value for key, value in error.get_headers() if key.lower() not in {"content-type", "content-length"}}
-    return _answer(int(status), error.description or "", (), kept)
+    replaced = {"content-type", "content-length"}
+    headers = {name: value for name, value in error.get_headers() if name.lower() not in replaced}
+    return _respond(int(status), error.description or "", (), headers)
 
 
-def _answer(status: int, detail: str, faults: Sequence[str], headers: Mapping[str, str]) -> Response:
-    if not _on_a_page():
+def _respond(status: int, detail: str, faults: Sequence[str], headers: Mapping[str, str]) -> Response:
+    if not _wants_page():
         return problem(status, detail, faults, headers)
     page = render_template("problem.html", title=_phrase(status), detail=detail, faults=faults)
     return make_response(page, status, {**headers, "Vary": "Accept"})
 
 
-def _on_a_page() -> bool:
-    """Tell whether a browser asked for a page, or for what is not there; the API answers in JSON whoever asks."""
+def _wants_page() -> bool:
+    """Return whether a browser requested a page or an unknown URL. The API always responds with JSON."""
     if not has_request_context() or (request.blueprint != "pages" and request.url_rule is not None):
         return False
     return request.accept_mimetypes.best_match([MEDIA_TYPE, "application/json", "text/html"]) == "text/html"

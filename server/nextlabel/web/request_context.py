@@ -1,4 +1,4 @@
-"""What a view finds around it: the engine, and the project the address names."""
+"""The engine, settings and project of the current request."""
 
 from __future__ import annotations
 
@@ -19,48 +19,48 @@ KEY = "nextlabel"
 
 
 def attach(app: Flask, engine: Engine) -> None:
-    """Give `app` its engine."""
+    """Store the engine on `app`."""
     app.extensions[KEY] = engine
 
 
 def engine() -> Engine:
-    """Return the engine of the app that answers."""
-    found: Engine = current_app.extensions[KEY]
-    return found
+    """Return the engine of the current app."""
+    current: Engine = current_app.extensions[KEY]
+    return current
 
 
 def settings() -> Settings:
-    """Return its settings."""
+    """Return the settings of the current app."""
     return engine().settings
 
 
 def take_project(endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """Take the project out of the address, so that one view serves the root and every project."""
+    """Move the project from the path values to `g`, so that one view serves the root and every project."""
     del endpoint
     g.project = (values or {}).pop("project", None)
 
 
 def project() -> str | None:
-    """Return the project the address names; None at the root."""
-    named: str | None = g.get("project")
-    return named
+    """Return the name of the project in the path, or None at the root."""
+    name: str | None = g.get("project")
+    return name
 
 
 def current_project() -> Project:
-    """Return the loop of that project, at the root of the default one. Raise NotFound."""
+    """Return the project in the path, or the default project at the root. Raises NotFound."""
     return engine().project(project())
 
 
 def own_job(number: int) -> Job:
-    """Return a job, of the project the address names where it names one. Raise NotFound."""
-    found = engine().job(number)
-    if project() is not None and found.project != current_project().config.name:
-        raise NotFound(f"job {number} is of project {found.project!r}")
-    return found
+    """Return a job. Raises NotFound if there is none, or if it belongs to another project than the one in the path."""
+    job = engine().job(number)
+    if project() is not None and job.project != current_project().config.name:
+        raise NotFound(f"job {number} belongs to project {job.project!r}")
+    return job
 
 
 def product_version() -> str:
-    """Return the version that is installed."""
+    """Return the installed version of nextlabel."""
     try:
         return version("nextlabel")
     except PackageNotFoundError:  # run from a checkout

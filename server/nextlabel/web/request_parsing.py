@@ -1,12 +1,12 @@
-"""Reading a request's body: bounded before it is read, and strict.
+"""Strict parsing of requests, with limits that apply before a body is read.
 
-400 for what cannot be parsed, 413 for too much, 415 for a kind of content not read here,
-422 for what parses and is not of the shape asked for, with every fault.
+Errors: 400 if the request cannot be parsed, 413 if it is too large, 415 for an unsupported media
+type, 422 with a list of all faults if it can be parsed but does not fit its model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from typing import IO, Any, TypeVar, cast
@@ -17,26 +17,28 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from nextlabel.contracts.errors import BadRequest, TooLarge, Unprocessable, Unsupported
-from nextlabel.web.schemas.request_base import TAG
+from nextlabel.contracts.errors import BadRequest, NotFound, TooLarge, Unprocessable, Unsupported
+from nextlabel.web.schemas.base import UNION_TAG
 
 MAX_JSON = 16_000_000
-"""Largest JSON body in bytes: 10,000 labels, or 64 vectors of 10,000 numbers, fit."""
+"""Largest JSON body in bytes. It fits 10,000 labels, or 64 vectors of 10,000 numbers."""
 MAX_BODY = 64_000_000
-"""Largest body of several images in bytes, unless a single one may be larger."""
+"""Largest body of several images in bytes, unless the limit of a single image is higher."""
 MAX_FORM = 1_000_000
-"""Largest body of any other request in bytes: the forms of pages."""
+"""Largest form of a page in bytes."""
 _ENVELOPE = 100_000
-"""What a multipart body may hold beside its images, in bytes."""
-_SHOWN = 80
+"""Most bytes of a multipart body besides its images."""
+_MAX_QUOTED = 80
+"""Longest piece of a request that is quoted in an error."""
 
 M = TypeVar("M", bound=BaseModel)
 
 
 class Request(flask.Request):
-    """A request whose images stay in memory, and never grow past a limit while they are read."""
+    """A request whose uploaded images stay in memory, each limited in size while it is read."""
 
     image_limit: int | None = None
+    """Largest image in bytes."""
 
     def _get_file_stream(
         self,
@@ -46,10 +48,10 @@ class Request(flask.Request):
         content_length: int | None = None,
     ) -> IO[bytes]:
         del total_content_length, content_type, filename, content_length
-        return _Image(self.image_limit)
+        return _LimitedBuffer(self.image_limit)
 
 
-class _Image(BytesIO):
+class _LimitedBuffer(BytesIO):
     def __init__(self, limit: int | None) -> None:
         super().__init__()
         self._limit = limit
@@ -60,16 +62,16 @@ class _Image(BytesIO):
         return super().write(data)
 
 
-def is_json(kind: str) -> bool:
-    """Tell whether a media type is JSON."""
-    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+def is_json(media_type: str) -> bool:
+    """Return whether a media type is JSON."""
+    return media_type == "application/json" or (media_type.startswith("application/") and media_type.endswith("+json"))
 
 
 def json_body(model: type[M]) -> M:
-    """Parse a JSON body into `model`."""
-    kind = request.mimetype
-    if not is_json(kind):
-        raise Unsupported(f"send application/json, not {_named(kind)}")
+    """Return the JSON body as `model`. Raises Unsupported, TooLarge, BadRequest or Unprocessable."""
+    media_type = request.mimetype
+    if not is_json(media_type):
+        raise Unsupported(f"send application/json, not {_quoted(media_type)}")
     data = _body(MAX_JSON, f"a JSON body has at most {MAX_JSON:,} bytes")
     try:
         # strict: no NaN, no lone surrogates, no bytes that are not UTF-8, nesting bounded
@@ -80,65 +82,73 @@ def json_body(model: type[M]) -> M:
 
 
 def validated(model: type[M], value: object) -> M:
-    """Return `value` as `model`; Unprocessable lists every fault."""
+    """Return `value` as `model`. Raises Unprocessable with a list of all faults."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        found = faults(error)
-        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-        raise Unprocessable(f"{found[0]}{more}", found) from None
+        messages = faults(error)
+        more = f", and {len(messages) - 1} more" if len(messages) > 1 else ""
+        raise Unprocessable(f"{messages[0]}{more}", messages) from None
+
+
+def parse_path(model: type[M], path_values: Mapping[str, Any]) -> M:
+    """Return the variable parts of a path as `model`. Raises NotFound if they do not fit."""
+    try:
+        return model.model_validate(path_values)
+    except ValidationError as error:
+        raise NotFound(f"there is nothing at this address: {faults(error)[0]}") from None
 
 
 def faults(error: ValidationError) -> tuple[str, ...]:
-    """Return what pydantic found, one line each: `labels[3].value: Input should be a finite number`."""
+    """Return one line per error of pydantic: `labels[3].value: Input should be a finite number`."""
     return tuple(
-        f"{_place(fault['loc'])}{fault['msg'].removeprefix('Value error, ')}"
+        f"{_location(fault['loc'])}{fault['msg'].removeprefix('Value error, ')}"
         for fault in error.errors(include_url=False, include_context=False, include_input=False)
     )
 
 
 def images(limit: int, most: int) -> list[bytes]:
-    """Return the images of a multipart body's fields `image`, or of a raw body of an image type.
+    """Return the contents of the fields `image` of a multipart body, or a raw body of an image type.
 
-    `limit`: bytes an image; `most`: images a request. What they hold, if anything, is not looked at.
+    At most `limit` bytes per image and `most` images. The contents are not checked and may be empty.
     """
-    kind = request.mimetype
-    if kind == "multipart/form-data":
+    media_type = request.mimetype
+    if media_type == "multipart/form-data":
         return _form_images(limit, most)
-    if kind.startswith("image/"):
+    if media_type.startswith("image/"):
         return [_body(limit, str(_too_large(limit)))]
     raise Unsupported(
         "send images as multipart/form-data, field `image`, or one as the body with an image/* type, "
-        f"not {_named(kind)}"
+        f"not {_quoted(media_type)}"
     )
 
 
 def image_names() -> list[str]:
-    """Return what the images that `images` has read are called, in the same order."""
+    """Return the file names of the images that `images` returns, in the same order."""
     if request.mimetype != "multipart/form-data":
-        return ["the image"]  # the body itself
+        return ["the image"]  # the raw body has no file name
     return [file.filename or "the image" for file in request.files.getlist("image")]
 
 
 def _form_images(limit: int, most: int) -> list[bytes]:
-    whole = max(limit, min(limit * most, MAX_BODY)) + _ENVELOPE
+    total = max(limit, min(limit * most, MAX_BODY)) + _ENVELOPE
     request.max_form_parts = most
     request.max_form_memory_size = _ENVELOPE
     cast("Request", request).image_limit = limit
-    several = f"a request has at most {most} images, and {whole:,} bytes"
-    with _bounded(whole, several if most > 1 else str(_too_large(limit))):
-        sent = request.files.getlist("image")
-    found = [file.stream.read() for file in sent]
-    # a form in which no file was chosen sends one without a name
-    if not any(data or file.filename for data, file in zip(found, sent, strict=True)):
+    several = f"a request has at most {most} images, and {total:,} bytes"
+    with _bounded(total, several if most > 1 else str(_too_large(limit))):
+        files = request.files.getlist("image")
+    contents = [file.stream.read() for file in files]
+    # a form in which no file was chosen sends an empty file without a name
+    if not any(data or file.filename for data, file in zip(contents, files, strict=True)):
         raise BadRequest("there is no image: send files in the field `image`, as in `curl -F image=@image.jpg`")
-    return found
+    return contents
 
 
 def _body(limit: int, message: str) -> bytes:
     if (request.content_length or 0) > limit:
         raise TooLarge(message)
-    # one more is read: a chunked body tells no length, and werkzeug cuts it off at the limit in silence
+    # one byte more: a chunked body has no known length, and werkzeug silently truncates it at its limit
     with _bounded(limit + 1, message):
         data = request.get_data(cache=False)
     if len(data) > limit:
@@ -148,7 +158,7 @@ def _body(limit: int, message: str) -> bytes:
 
 @contextmanager
 def _bounded(limit: int, message: str) -> Iterator[None]:
-    """Read at most `limit` bytes inside; a longer Content-Length is refused before the first."""
+    """Limit the body read in this context to `limit` bytes. A larger Content-Length is rejected before reading."""
     request.max_content_length = limit
     try:
         yield
@@ -160,15 +170,15 @@ def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"an image has at most {limit:,} bytes here")
 
 
-def _named(kind: str) -> str:
-    return repr(kind[:_SHOWN]) if kind else "a body without a Content-Type"
+def _quoted(media_type: str) -> str:
+    return repr(media_type[:_MAX_QUOTED]) if media_type else "a body without a Content-Type"
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    """Write ("labels", 3, "value") as `labels[3].value: `."""
+def _location(location: tuple[int | str, ...]) -> str:
+    """Return ("labels", 3, "value") as `labels[3].value: `."""
     text = ""
     for part in location:
-        if isinstance(part, str) and part.startswith(TAG):
+        if isinstance(part, str) and part.startswith(UNION_TAG):
             continue
-        text += f"[{part}]" if isinstance(part, int) else f".{str(part)[:_SHOWN]}"
+        text += f"[{part}]" if isinstance(part, int) else f".{str(part)[:_MAX_QUOTED]}"
     return f"{text.removeprefix('.')}: " if text else ""

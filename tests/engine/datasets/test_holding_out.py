@@ -54,7 +54,7 @@ def test_where_too_few_are_known_people_are_asked_for_the_hold_out(knowing: Know
     config = project.project.config
     # the known ones stay: they are all there is to learn from
     assert held(project) == {f"s{n}" for n in range(known, 60) if held_out(config, f"s{n}")}
-    assert {row.id for row in project.project.labels.history()} == {f"s{n}" for n in range(known)}
+    assert {event.item for event in project.project.labels.history()} == {f"s{n}" for n in range(known)}
     assert reasons(project) == {"strategy", "holdout"}
     project.project.labels.submit("ann", [full(item.id, "left") for item in project.project.queries.create(100).items])
     newest = project.train().project.models.checkpoints()[-1]

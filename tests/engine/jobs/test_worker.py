@@ -1,4 +1,4 @@
-"""The worker: a child a job, and how every end of one is told."""
+"""The worker: one child per job, and how each way of ending is recorded."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from nextlabel.engine.jobs import worker as worker_module
 from nextlabel.engine.jobs.worker import Worker, worker_lock
 from nextlabel.engine.records import Job
 from nextlabel.store import jobs
+from nextlabel.store.database import Database
 from nextlabel.store.jobs import JobRow
 from nextlabel.store.temp_dirs import PREFIX
 
@@ -36,9 +38,10 @@ database.dispose()
 BEGIN = """
 import time
 from pathlib import Path
+from nextlabel.store.atomic import new_folder
 from nextlabel.store.home import Home
 home = Home(Path({root!r}))
-with home.new_directory(home.scores("toy", "r1")) as partial:
+with new_folder(home.scores("toy", "r1")) as partial:
     (partial / "probabilities.npy").write_bytes(bytes(1000))
     print("started", flush=True)
     time.sleep(60)
@@ -46,40 +49,47 @@ with home.new_directory(home.scores("toy", "r1")) as partial:
 
 
 class Steps(Worker):
-    """A worker whose turns are taken one by one."""
+    """A worker that is advanced step by step."""
 
     def until(self, done: Callable[[], bool], seconds: float = 15) -> None:
         end = time.monotonic() + seconds
         while not done():
             assert time.monotonic() < end
-            self._look()
+            self._advance()
             time.sleep(0.01)
 
 
 @pytest.fixture
 def steps(blobs: ToyProject) -> Iterator[Callable[..., Steps]]:
     """Make a worker whose jobs run a program."""
-    made: list[Steps] = []
+    workers: list[Steps] = []
 
     def step(program: str) -> Steps:
         def command(job: JobRow) -> Sequence[str]:
             return [sys.executable, "-c", program, blobs.services.settings.url, str(job.id), str(job.owner)]
 
-        made.append(Steps(blobs.services, command))
-        return made[-1]
+        workers.append(Steps(blobs.services, command))
+        return workers[-1]
 
     yield step
-    for worker in made:
+    for worker in workers:
         for child in worker._children.values():
             child.process.kill()
             child.process.wait()
+
+
+def until(done: Callable[[], bool], seconds: float = 15) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def job(project: ToyProject, number: int) -> Job:
     return project.engine.job(number)
 
 
-def test_a_job_that_writes_its_own_end_is_left_at_that(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
+def test_a_jobs_own_end_is_not_overwritten(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
     number = blobs.project.training.start()
     worker = steps(FINISH)
     worker.until(lambda: job(blobs, number).state == "succeeded" and not worker._children)
@@ -96,20 +106,20 @@ def test_a_job_that_writes_its_own_end_is_left_at_that(blobs: ToyProject, steps:
         ("pass", "failed", "ended with status 0 before it was done"),
     ],
 )
-def test_a_job_that_dies_says_how(
+def test_the_exit_of_a_job_that_dies_is_recorded(
     blobs: ToyProject, steps: Callable[..., Steps], program: str, state: str, error: str
 ) -> None:
     number = blobs.project.training.start()
     worker = steps(program)
     worker.until(lambda: job(blobs, number).state != "queued" and not worker._children)
-    told = job(blobs, number)
-    assert (told.state, told.error) == (state, f"the job's process {error}")
-    assert told.log == (("oh",) if "oh" in program else ())
+    ended = job(blobs, number)
+    assert (ended.state, ended.error) == (state, f"the job's process {error}")
+    assert ended.log == (("oh",) if "oh" in program else ())
     again = blobs.project.training.start()  # and another can run
     worker.until(lambda: job(blobs, again).state == state)
 
 
-def test_what_a_cancelled_job_had_begun_is_removed(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
+def test_unfinished_files_of_a_cancelled_job_are_removed(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
     home = blobs.services.home
     others = home.checkpoint("toy", "r5")  # written, and soon in the database, by the job beside it
     others.mkdir(parents=True)
@@ -125,7 +135,7 @@ def test_what_a_cancelled_job_had_begun_is_removed(blobs: ToyProject, steps: Cal
 
 
 @pytest.mark.parametrize("program", [SLEEP, STUBBORN])
-def test_a_job_that_is_cancelled_is_ended(
+def test_a_cancelled_job_is_ended(
     blobs: ToyProject, steps: Callable[..., Steps], program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "GRACE", 0.3)
@@ -134,12 +144,12 @@ def test_a_job_that_is_cancelled_is_ended(
     worker.until(lambda: job(blobs, number).log == ("started",))
     blobs.engine.cancel(number)
     worker.until(lambda: not worker._children)
-    told = job(blobs, number)
-    assert (told.state, told.error) == ("cancelled", None)
+    ended = job(blobs, number)
+    assert (ended.state, ended.error) == ("cancelled", None)
 
 
-def test_a_claim_that_was_not_confirmed_blocks_nothing(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
-    """The database went away as it said yes: the table says that the job runs, and nobody runs it."""
+def test_an_unconfirmed_claim_blocks_no_later_job(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
+    """The database went away as it confirmed the claim: the table calls the job running, but no process runs it."""
     number = blobs.project.training.start()
     worker = steps(FINISH)
     with blobs.services.database.write() as connection:
@@ -150,7 +160,7 @@ def test_a_claim_that_was_not_confirmed_blocks_nothing(blobs: ToyProject, steps:
     worker.until(lambda: job(blobs, again).state == "succeeded")
 
 
-def test_a_worker_that_stops_interrupts_its_jobs(
+def test_a_stopping_worker_interrupts_its_jobs(
     blobs: ToyProject, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "GRACE", 0.3)
@@ -159,11 +169,11 @@ def test_a_worker_that_stops_interrupts_its_jobs(
     worker.until(lambda: job(blobs, number).log == ("started",))
     worker._stop(signal.SIGTERM, None)
     worker._end_children()
-    told = job(blobs, number)
-    assert (told.state, told.error) == ("interrupted", None)
+    ended = job(blobs, number)
+    assert (ended.state, ended.error) == ("interrupted", None)
 
 
-def test_images_are_scored_while_a_training_runs(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
+def test_images_are_scored_during_a_training(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
     training = blobs.project.training.start()
     with blobs.services.database.write() as connection:
         scoring = jobs.queue(connection, "toy", "score", {}, time.time())
@@ -171,38 +181,105 @@ def test_images_are_scored_while_a_training_runs(blobs: ToyProject, steps: Calla
     worker.until(lambda: job(blobs, training).state == job(blobs, scoring).state == "running")
 
 
-def test_what_a_dead_worker_left_running_is_interrupted(steps: Callable[..., Steps], blobs: ToyProject) -> None:
+def test_jobs_of_a_dead_worker_are_interrupted(steps: Callable[..., Steps], blobs: ToyProject) -> None:
     number = blobs.project.training.start()
     with blobs.services.database.write() as connection:
-        jobs.claim(connection, "the dead one", ("train",), time.time())
+        jobs.claim(connection, "dead worker", ("train",), time.time())
     leftover = blobs.services.home.checkpoint("toy", "r1")
     leftover.mkdir(parents=True)
     worker = steps(FINISH)
     worker._recover()
-    told = job(blobs, number)
-    assert (told.state, told.error) == ("interrupted", "the worker that ran it is gone")
+    ended = job(blobs, number)
+    assert (ended.state, ended.error) == ("interrupted", "the worker that ran it is gone")
     assert not leftover.exists()
     # the default project has no checkpoint yet, so its training is queued again
-    assert [(one.kind, one.state) for one in blobs.engine.jobs(limit=1)] == [("train", "queued")]
+    assert [(queued.kind, queued.state) for queued in blobs.engine.jobs(limit=1)] == [("train", "queued")]
 
 
-def test_a_busy_database_ends_no_worker(
+def test_a_busy_database_does_not_end_the_worker(
     blobs: ToyProject, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = steps(FINISH)
-    looks = 0
+    attempts = 0
 
     def busy() -> None:
-        nonlocal looks
-        looks += 1
-        if looks > 2:
+        nonlocal attempts
+        attempts += 1
+        if attempts > 2:
             worker._stop(signal.SIGTERM, None)
         raise NotReady("busy")
 
-    monkeypatch.setattr(worker, "_look", busy)
+    monkeypatch.setattr(worker, "_advance", busy)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     worker.run()
-    assert looks == 3
+    assert attempts == 3
+
+
+def run_in_a_thread(worker: Steps, monkeypatch: pytest.MonkeyPatch) -> Thread:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # only the main thread may
+    thread = Thread(target=worker.run)
+    thread.start()
+    return thread
+
+
+def test_a_queued_job_starts_within_half_a_second(
+    blobs: ToyProject, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs.train()  # so that nothing is queued at the start
+    worker = steps(FINISH)
+    thread = run_in_a_thread(worker, monkeypatch)
+    try:
+        time.sleep(1)  # until it idles
+        for _ in range(3):
+            began = time.time()
+            number = blobs.project.training.start()
+            until(lambda number=number: job(blobs, number).state == "succeeded")
+            started = job(blobs, number).started
+            assert started is not None
+            assert started - began < 0.5
+            until(lambda: not worker._children)
+    finally:
+        worker._stopping = True
+        thread.join()
+
+
+def test_jobs_that_wait_for_each_other_are_all_run(
+    blobs: ToyProject, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs.train()
+    with blobs.services.database.write() as connection:
+        numbers = [jobs.queue(connection, "toy", "score", {}, time.time()) for _ in range(3)]
+    worker = steps(FINISH)
+    thread = run_in_a_thread(worker, monkeypatch)
+    try:
+        until(lambda: [job(blobs, number).state for number in numbers] == ["succeeded"] * 3)
+    finally:
+        worker._stopping = True
+        thread.join()
+
+
+def test_an_idle_worker_uses_no_more_than_a_query_per_poll(
+    blobs: ToyProject, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs.train()
+    worker = steps(FINISH)
+    transactions = 0
+    thread = run_in_a_thread(worker, monkeypatch)
+    try:
+        time.sleep(1)
+        read = Database.read
+
+        def counted(database: Database) -> Any:
+            nonlocal transactions
+            transactions += 1
+            return read(database)
+
+        monkeypatch.setattr(Database, "read", counted)
+        time.sleep(1)
+        assert transactions == 0
+    finally:
+        worker._stopping = True
+        thread.join()
 
 
 def test_a_second_worker_is_refused(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
@@ -237,13 +314,13 @@ else:
 """
 
 
-def test_a_whole_worker_trains_in_a_child_and_stops_when_told(blobs: ToyProject) -> None:
+def test_a_worker_trains_in_a_child_and_ends_at_sigterm(blobs: ToyProject) -> None:
     table: dict[str, Any] = json.loads(blobs.project.config.model_dump_json())
     arguments = [str(blobs.services.settings.home), json.dumps(table), json.dumps(sys.path)]
     with subprocess.Popen([sys.executable, "-c", WHOLE, *arguments], env=dict(os.environ)) as process:
-        until = time.monotonic() + 40
+        deadline = time.monotonic() + 40
         while not blobs.project.models.checkpoints():
-            assert time.monotonic() < until
+            assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.05)
         (done,) = blobs.engine.jobs(limit=1)

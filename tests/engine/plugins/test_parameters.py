@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pytest
 from support.toy_learners import Ridge
 
 from nextlabel.contracts import Bounds, NoParameters
 from nextlabel.contracts.errors import PluginError, ProjectError
-from nextlabel.engine.plugins.parameters import as_given, describe, describe_plugins, validate
+from nextlabel.engine.plugins.parameters import as_given, describe, describe_plugins, validate, with_current_names
 from nextlabel.engine.plugins.registry import Registry
 
 
@@ -197,3 +197,20 @@ def test_one_plugin_that_cannot_be_described_hides_no_other(plugged: Callable[..
     }
     assert "Odd cannot be read" in said["toy-ridge"]["error"]
     assert said["cnn"]["properties"]
+
+
+@dataclass(frozen=True)
+class Renamed:
+    speed: int = 1
+
+    former_names: ClassVar[dict[str, str]] = {"pace": "speed"}
+
+
+def test_a_former_name_is_refused_with_the_current_one() -> None:
+    with pytest.raises(ProjectError, match=r"^\[learner\] pace: renamed to speed$"):
+        validate(Renamed, {"pace": 2}, "[learner]")
+
+
+def test_stored_values_get_the_current_names() -> None:
+    assert with_current_names(Renamed, {"pace": 2, "other": 3}) == {"speed": 2, "other": 3}
+    assert with_current_names(NoParameters, {"pace": 2}) == {"pace": 2}

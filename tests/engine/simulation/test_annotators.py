@@ -1,4 +1,4 @@
-"""Annotators who confuse look-alikes: the same doubts for all, and answers worth what they say."""
+"""Annotators who confuse look-alikes: all kinds have the same doubts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from nextlabel.contracts.data import GraphItems, VectorItems
 from nextlabel.contracts.errors import NotFound, ProjectError
 from nextlabel.engine.images.image_items import PixelItems
-from nextlabel.engine.simulation.annotators import KINDS, Annotator, checked_groups, nearest_pairs, what_was_said
+from nextlabel.engine.simulation.annotators import KINDS, Annotator, label_quality, nearest_pairs, validate_groups
 from nextlabel.store.labels import Label
 
 CLASSES = ("a", "b", "c", "d", "e", "f")
@@ -23,25 +23,25 @@ def annotators(seed=0, rate=RATE):
     return {kind: Annotator(kind, seed, rate, GROUPS) for kind in KINDS}
 
 
-def within(count, of, expected):
-    """Four standard deviations of a binomial count."""
-    return abs(count - of * expected) < 4 * sqrt(of * expected * (1 - expected))
+def is_near(count, trials, probability):
+    """Whether a binomial count is within four standard deviations of its mean."""
+    return abs(count - trials * probability) < 4 * sqrt(trials * probability * (1 - probability))
 
 
-def test_who_is_in_doubt():
+def test_items_with_look_alikes_are_in_doubt_at_the_rate():
     kinds = annotators()
     for group in GROUPS:
         for name in group:
-            mine = [identity for identity, truth in ITEMS if truth == name]
-            doubts = sum(kinds["forced"].in_doubt(identity, name) for identity in mine)
-            assert within(doubts, len(mine), RATE), name
+            items = [identity for identity, truth in ITEMS if truth == name]
+            doubts = sum(kinds["forced"].in_doubt(identity, name) for identity in items)
+            assert is_near(doubts, len(items), RATE), name
     assert not any(kinds["sets"].in_doubt(identity, "f") for identity, _ in ITEMS)
 
 
-def test_everyone_has_the_same_doubts():
+def test_all_kinds_have_the_same_doubts():
     kinds = annotators()
     for identity, truth in ITEMS:
-        exact, forced, habit, skips, sets = (kinds[kind].answer(identity, truth) for kind in KINDS)
+        exact, forced, habit, skips, sets = (kinds[kind].label(identity, truth) for kind in KINDS)
         assert exact == Label(candidates=(truth,))
         if kinds["sets"].in_doubt(identity, truth):
             assert skips == Label(skip=True)
@@ -53,45 +53,45 @@ def test_everyone_has_the_same_doubts():
             assert exact == forced == habit == skips == sets
 
 
-def test_a_forced_answer_is_any_of_the_group_as_likely():
+def test_forced_labels_are_uniform_over_the_group():
     forced = annotators()["forced"]
     for group in GROUPS:
         for truth in group:
             doubts = [identity for identity, name in ITEMS if name == truth and forced.in_doubt(identity, truth)]
-            named = [forced.answer(identity, truth).candidates[0] for identity in doubts]
-            assert all(within(named.count(name), len(doubts), 1 / len(group)) for name in group)
+            named = [forced.label(identity, truth).candidates[0] for identity in doubts]
+            assert all(is_near(named.count(name), len(doubts), 1 / len(group)) for name in group)
 
 
-def test_a_forced_annotator_errs_as_often_as_reckoned():
+def test_forced_labels_are_wrong_at_the_expected_rate():
     forced = annotators()["forced"]
     for group in GROUPS:
-        mine = [(identity, truth) for identity, truth in ITEMS if truth in group]
-        errors = sum(forced.answer(identity, truth).candidates != (truth,) for identity, truth in mine)
-        assert within(errors, len(mine), RATE * (1 - 1 / len(group)))
+        items = [(identity, truth) for identity, truth in ITEMS if truth in group]
+        errors = sum(forced.label(identity, truth).candidates != (truth,) for identity, truth in items)
+        assert is_near(errors, len(items), RATE * (1 - 1 / len(group)))
 
 
-def test_a_habit_names_one_class_of_the_group_and_not_the_same_with_every_seed():
+def test_a_habit_is_one_class_per_group_and_depends_on_the_seed():
     favourites = set()
     for seed in range(12):
         habit = annotators(seed)["habit"]
         named = {
-            habit.answer(i, truth).candidates for i, truth in ITEMS[:600] if truth in "ab" and habit.in_doubt(i, truth)
+            habit.label(i, truth).candidates for i, truth in ITEMS[:600] if truth in "ab" and habit.in_doubt(i, truth)
         }
         assert len(named) == 1
         favourites |= named
     assert favourites == {("a",), ("b",)}
 
 
-def test_doubts_follow_from_seed_and_item_alone():
-    def said(seed, items):
+def test_labels_depend_on_seed_and_item_alone():
+    def labels(seed, items):
         forced = annotators(seed)["forced"]
-        return {identity: forced.answer(identity, truth) for identity, truth in items}
+        return {identity: forced.label(identity, truth) for identity, truth in items}
 
-    assert said(3, ITEMS) == said(3, reversed(ITEMS))
-    assert said(3, ITEMS) != said(4, ITEMS)
+    assert labels(3, ITEMS) == labels(3, reversed(ITEMS))
+    assert labels(3, ITEMS) != labels(4, ITEMS)
 
 
-def test_what_is_in_doubt_stays_so_at_a_higher_rate():
+def test_items_in_doubt_are_also_in_doubt_at_higher_rates():
     doubts = [
         {identity for identity, truth in ITEMS if annotators(rate=rate)["sets"].in_doubt(identity, truth)}
         for rate in (0.0, 0.2, 0.5, 1.0)
@@ -101,22 +101,22 @@ def test_what_is_in_doubt_stays_so_at_a_higher_rate():
     assert len(doubts[3]) == 5000
 
 
-def test_guesses_do_not_follow_from_doubts():
-    """The items in doubt at a low rate are no more often guessed one way than those at a high rate."""
+def test_guesses_are_independent_of_doubts():
+    """Among items in doubt at a low rate, guesses are as evenly distributed as at a high rate."""
     low, high = (annotators(rate=rate)["forced"] for rate in (0.1, 1.0))
-    mine = [identity for identity, truth in ITEMS if truth == "a"]
-    few = [identity for identity in mine if low.in_doubt(identity, "a")]
-    firsts = sum(high.answer(identity, "a").candidates == ("a",) for identity in few)
-    assert within(firsts, len(few), 0.5)
+    items = [identity for identity, truth in ITEMS if truth == "a"]
+    doubtful = [identity for identity in items if low.in_doubt(identity, "a")]
+    right = sum(high.label(identity, "a").candidates == ("a",) for identity in doubtful)
+    assert is_near(right, len(doubtful), 0.5)
 
 
-def test_an_unknown_kind_is_refused():
+def test_an_unknown_kind_is_an_error():
     with pytest.raises(NotFound, match="forced"):
         Annotator("force")
 
 
 @pytest.mark.parametrize(
-    ("label", "said"),
+    ("label", "quality"),
     [
         (Label(candidates=("a",)), "full"),
         (Label(candidates=("b",)), "wrong"),
@@ -126,25 +126,25 @@ def test_an_unknown_kind_is_refused():
         (Label(skip=True), "blank"),
     ],
 )
-def test_what_an_answer_is_worth(label, said):
-    assert what_was_said(label, "a", CLASSES) == said
+def test_label_quality(label, quality):
+    assert label_quality(label, "a", CLASSES) == quality
 
 
-def test_groups_stand_in_the_order_of_the_classes():
-    assert checked_groups([["e", "c"], ["b", "a"]], CLASSES) == (("c", "e"), ("a", "b"))
+def test_groups_are_in_the_order_of_the_classes():
+    assert validate_groups([["e", "c"], ["b", "a"]], CLASSES) == (("c", "e"), ("a", "b"))
 
 
 @pytest.mark.parametrize(
-    ("groups", "error", "words"),
+    ("groups", "error", "message"),
     [
         ([["a", "x"]], NotFound, "no class"),
-        ([["a", "b"], ["b", "c"]], ProjectError, "'b' stands twice"),
-        ([["a"]], ProjectError, "two classes or more"),
+        ([["a", "b"], ["b", "c"]], ProjectError, "'b' occurs twice"),
+        ([["a"]], ProjectError, "two or more classes"),
     ],
 )
-def test_groups_that_make_no_sense(groups, error, words):
-    with pytest.raises(error, match=words):
-        checked_groups(groups, CLASSES)
+def test_invalid_groups(groups, error, message):
+    with pytest.raises(error, match=message):
+        validate_groups(groups, CLASSES)
 
 
 def features(count):
@@ -154,7 +154,7 @@ def features(count):
 
 
 @pytest.mark.parametrize("kind", ["vectors", "graph", "images"])
-def test_the_nearest_means_are_look_alikes(kind):
+def test_classes_with_the_nearest_means_are_look_alikes(kind):
     rows = features(3000)  # more than a batch
     if kind == "graph":
         items = GraphItems(rows, np.zeros((2, 0), np.int64))
@@ -168,10 +168,10 @@ def test_the_nearest_means_are_look_alikes(kind):
     assert sorted(pairs) == [("a", "c"), ("b", "d")]
 
 
-def test_only_the_items_given_are_looked_at():
+def test_means_are_over_the_passed_positions_only():
     items = VectorItems(np.array([[0], [1], [10], [11], [10], [0]], np.float32))
-    seen = np.array([0, 1, 2, 3])
-    assert nearest_pairs(items, seen, seen, CLASSES) == (("a", "b"), ("c", "d"))
-    assert nearest_pairs(items, np.array([0, 4, 2, 3]), seen, CLASSES) == (("b", "c"), ("a", "d"))
+    first = np.array([0, 1, 2, 3])
+    assert nearest_pairs(items, first, first, CLASSES) == (("a", "b"), ("c", "d"))
+    assert nearest_pairs(items, np.array([0, 4, 2, 3]), first, CLASSES) == (("b", "c"), ("a", "d"))
     # a class without an item has no look-alike
     assert nearest_pairs(items, np.array([0, 3]), np.array([1, 4]), CLASSES) == (("b", "e"),)

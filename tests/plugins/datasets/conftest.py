@@ -1,4 +1,4 @@
-"""Small stand-ins for the published data sets, in torchvision's own layouts, and a place to download them from."""
+"""Small stand-ins for the published data sets in torchvision's layouts, and a server to download them from."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def torchvision_datasets() -> ModuleType:
 
 @pytest.fixture
 def offline(torchvision_datasets: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever is downloaded meets a closed door."""
+    """Let every download be refused."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with socket.socket() as closed:  # bound and not listening: whoever connects is refused
+    with socket.socket() as closed:  # bound but not listening: connections are refused
         closed.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{closed.getsockname()[1]}"
         for name in IDX.values():
@@ -53,19 +53,19 @@ def offline(torchvision_datasets: ModuleType, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def lay(torchvision_datasets: ModuleType, offline: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Write a small data set below a folder, and return where it lies; torchvision then takes it for the whole."""
+def create(torchvision_datasets: ModuleType, offline: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Return a function that writes a small data set, which torchvision accepts as complete, and returns its folder."""
 
-    def laid(name: str, root: Path) -> Path:
+    def write(name: str, root: Path) -> Path:
         source = getattr(torchvision_datasets, SOURCES[name])
         if name in IDX:
-            return lay_idx(root / IDX[name])
-        return lay_batches(root / source.base_folder, source, monkeypatch)
+            return create_idx(root / IDX[name])
+        return create_batches(root / source.base_folder, source, monkeypatch)
 
-    return laid
+    return write
 
 
-def lay_idx(folder: Path) -> Path:
+def create_idx(folder: Path) -> Path:
     (folder / "raw").mkdir(parents=True)
     rng = np.random.default_rng(0)
     for split, size in (("train", SIZE), ("t10k", TESTS)):
@@ -75,22 +75,22 @@ def lay_idx(folder: Path) -> Path:
 
 
 def write_idx(file: Path, array: np.ndarray[Any, Any]) -> None:
-    """As the data sets' authors write it: the type and rank, the shape, then the bytes."""
+    """Write an array in the authors' format: type and rank, shape, then the bytes."""
     header = bytes([0, 0, 8, array.ndim]) + b"".join(length.to_bytes(4, "big") for length in array.shape)
     file.write_bytes(header + array.astype(np.uint8).tobytes())
 
 
-def lay_batches(folder: Path, source: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+def create_batches(folder: Path, source: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
-    ten = source.__name__ == "CIFAR10"
-    names = list(CIFAR10) if ten else [f"thing {number:02}" for number in range(100)]
-    key = "labels" if ten else "fine_labels"
+    is_cifar10 = source.__name__ == "CIFAR10"
+    names = list(CIFAR10) if is_cifar10 else [f"thing {number:02}" for number in range(100)]
+    key = "labels" if is_cifar10 else "fine_labels"
 
     def batch(size: int) -> dict[str, Any]:
         return {"data": rng.integers(0, 256, (size, 3072), np.uint8), key: [n % len(names) for n in range(size)]}
 
-    parts = ["data_batch_1", "data_batch_2"] if ten else ["train"]
+    parts = ["data_batch_1", "data_batch_2"] if is_cifar10 else ["train"]
     files = {part: batch(SIZE // len(parts)) for part in parts}
     lists = {
         "train_list": [[part, dump(folder / part, value)] for part, value in files.items()],
@@ -112,75 +112,75 @@ def md5(file: Path) -> str:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Path:
-    """The folder of the server that data sets are downloaded from."""
-    folder = tmp_path / "shelf"
+def server_folder(tmp_path: Path) -> Path:
+    """Return the folder of the server that data sets are downloaded from."""
+    folder = tmp_path / "server"
     folder.mkdir()
     return folder
 
 
 @pytest.fixture
-def server(shelf: Path) -> Iterator[str]:
+def server(server_folder: Path) -> Iterator[str]:
     class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *said: Any) -> None:
+        def log_message(self, *_: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(shelf))) as served:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(server_folder))) as served:
         thread = threading.Thread(target=served.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{served.server_address[1]}"
         served.shutdown()
         thread.join()
     with warnings.catch_warnings():
-        # torchvision drops an HTTP error with its connection open
+        # torchvision does not close the connection after an HTTP error
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
 
 
 @pytest.fixture
 def publish(
-    lay: Callable[..., Path],
+    create: Callable[..., Path],
     torchvision_datasets: ModuleType,
-    shelf: Path,
+    server_folder: Path,
     server: str,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> Callable[[str], None]:
-    """Offer a small data set for download, packed as its authors pack it."""
+    """Return a function that offers a small data set for download, packed as its authors pack it."""
 
-    def published(name: str) -> None:
+    def pack(name: str) -> None:
         source = getattr(torchvision_datasets, SOURCES[name])
-        folder = lay(name, tmp_path / "original")
+        folder = create(name, tmp_path / "original")
         if name in IDX:
             resources = []
             for file in sorted((folder / "raw").iterdir()):
-                packed = shelf / f"{file.name}.gz"
+                packed = server_folder / f"{file.name}.gz"
                 packed.write_bytes(gzip.compress(file.read_bytes()))
                 resources.append((packed.name, md5(packed)))
             monkeypatch.setattr(source, "mirrors", [f"{server}/"])
             monkeypatch.setattr(source, "resources", resources)
         else:
-            packed = shelf / source.filename
+            packed = server_folder / source.filename
             with tarfile.open(packed, "w:gz") as archive:
                 archive.add(folder, folder.name)
             monkeypatch.setattr(source, "url", f"{server}/{packed.name}")
             monkeypatch.setattr(source, "tgz_md5", md5(packed))
 
-    return published
+    return pack
 
 
 @pytest.fixture
 def read(registry: Registry) -> Callable[..., Contents]:
-    """Read a data set by its name, with these parameters."""
+    """Return a function that reads a data set by name with parameters."""
 
-    def made(name: str, root: Path | None, seed: int = 0, **given: Any) -> Contents:
-        contents: Contents = build(registry.dataset(name), given, "[dataset]").read(root, seed)
+    def read_dataset(name: str, root: Path | None, seed: int = 0, **parameters: Any) -> Contents:
+        contents: Contents = build(registry.dataset(name), parameters, "[dataset]").read(root, seed)
         return contents
 
-    return made
+    return read_dataset
 
 
 @pytest.fixture(params=SOURCES)
 def name(request: pytest.FixtureRequest) -> str:
-    """Each data set in turn."""
+    """Return the name of each data set in turn."""
     return str(request.param)

@@ -1,4 +1,4 @@
-"""scikit-learn's digits as images."""
+"""The data set `digits` has the images of scikit-learn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nextlabel.contracts import Pixels
 from nextlabel_plugins.datasets.digits import Digits, DigitsParameters
 
 
-def test_all_of_them() -> None:
+def test_all_images_equal_the_originals() -> None:
     contents = Digits(DigitsParameters()).read(None, 0)
     assert isinstance(contents.content, Pixels)
     array = contents.content.array
@@ -24,6 +24,6 @@ def test_all_of_them() -> None:
 
 
 @pytest.mark.parametrize(("limit", "count"), [(0, 1797), (1, 1), (330, 330), (99_999, 1797)])
-def test_limit(limit: int, count: int) -> None:
+def test_the_limit(limit: int, count: int) -> None:
     contents = Digits(DigitsParameters(limit)).read(None, 0)
     assert len(contents.ids) == len(contents.truth) == len(contents.content.array) == count

@@ -1,4 +1,4 @@
-"""The projects of photographs run where their data is: on a stand-in for it, with small networks."""
+"""The projects `photos` and `photos100` run end to end, on small stand-in data sets and networks."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from nextlabel.cli.main_group import cli
 from nextlabel.engine.plugins.registry import Registry
 
 
-def told(*words: str) -> Any:
-    done = CliRunner().invoke(cli, [*words, "--json"])
-    assert done.exit_code == 0, done.output
-    return json.loads(done.stdout)
+def run_command(*words: str) -> Any:
+    result = CliRunner().invoke(cli, [*words, "--json"])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
 
 
 @pytest.mark.parametrize(("project", "dataset", "classes"), [("photos", "cifar10", 10), ("photos100", "cifar100", 100)])
-def test_it_is_trained_and_evaluated(
+def test_a_project_is_trained_evaluated_and_predicts(
     project: str,
     dataset: str,
     classes: int,
     registry: Registry,
-    lay: Callable[[str, Path], Path],
+    create: Callable[[str, Path], Path],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    lay(dataset, tmp_path / "data")
+    create(dataset, tmp_path / "data")
     monkeypatch.setenv("NEXTLABEL_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("NEXTLABEL_TRAINED", str(tmp_path / "nothing ships"))
+    monkeypatch.setenv("NEXTLABEL_TRAINED", str(tmp_path / "no bundled checkpoints"))
     monkeypatch.setenv("NEXTLABEL_PROJECTS", str(tmp_path / "projects"))
     (tmp_path / "projects").mkdir()
-    file = registry.projects[project].record.file.read_text("utf-8").replace("epochs = 16\n", "")
-    small = file.replace("[learner]\n", "[learner]\nepochs = 1\nsteps = 3\nfilters = 4\n")
+    text = registry.projects[project].record.file.read_text("utf-8").replace("epochs = 16\n", "")
+    small = text.replace("[learner]\n", "[learner]\nepochs = 1\nmin_steps = 3\nfilters = 4\n")
     (tmp_path / "projects" / f"{project}.toml").write_text(small)
-    trained = told("train", project)
-    assert trained["metrics"]["labels"] > 30  # the sets of the data set, but for the hold-out
-    measured = told("evaluate", project)
+    trained = run_command("train", project)
+    assert trained["metrics"]["labels"] > 30  # the data set's candidate sets without the hold-out
+    measured = run_command("evaluate", project)
     assert (measured["split"], measured["items"], measured["form"]) == ("test", 12, "onnx")
     image = next(Path(__file__).parents[3].glob("docs/screenshots/*.png"))
-    assert len(told("predict", project, str(image))["probabilities"]) == classes
+    assert len(run_command("predict", project, str(image))["probabilities"]) == classes

@@ -1,4 +1,4 @@
-"""Small networks are faster on one thread, and do not get in each other's way."""
+"""Runs the tests of learners on one thread: small networks are faster that way, also in parallel test runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The project `digits` is what the design says it is."""
+"""The project `digits` has the settings of the design."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nextlabel.engine.project_files import load_projects
 from nextlabel_plugins.learners.cnn import CNNParameters
 
 
-def test_digits(registry: Registry) -> None:
+def test_the_settings_of_digits(registry: Registry) -> None:
     projects = load_projects(registry, None)
     assert projects.faults == {}
     digits = projects.get("digits")
@@ -16,5 +16,5 @@ def test_digits(registry: Registry) -> None:
     assert (digits.dataset.plugin, digits.learner.plugin) == ("digits", "cnn")
     assert digits.stop.accuracy == 0.98
     assert digits.automatic
-    # what was tuned for it is the learner's own default
+    # the learner's defaults were tuned for this project
     assert validate(CNNParameters, digits.learner.parameters, "[learner]") == CNNParameters()

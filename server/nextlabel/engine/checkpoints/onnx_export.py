@@ -12,9 +12,10 @@ from nextlabel.contracts.errors import NotFound, Unprocessable
 from nextlabel.contracts.interfaces import ImageInput, VectorInput
 from nextlabel.engine.checkpoints.serialization import model_input
 from nextlabel.engine.images.decoding import GAP
-from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints
 from nextlabel.store.checkpoint_files import ONNX, checked, read_card
+from nextlabel.store.database import Database
+from nextlabel.store.home import Home
 
 _INSTRUCTIONS = (
     "Decode the first frame. Decode a JPEG at 1/2, 1/4 or 1/8 of its size, as libjpeg can: at the smallest size of "
@@ -27,19 +28,18 @@ _INSTRUCTIONS = (
 )
 
 
-def write(services: Services, project: str, checkpoint: str | None, path: Path) -> str:
-    """Write a checkpoint, by default the live one, with its metadata; return its name.
+def write(database: Database, home: Home, project: str, name: str, path: Path) -> None:
+    """Write checkpoint `name` with its metadata to `path`.
 
-    Raises Unprocessable if it has no ONNX form, NotFound, NotReady, or Gone if its files are damaged.
+    Raises NotFound, Unprocessable if it has no ONNX form, or Gone if its files are damaged.
     """
     import onnx  # noqa: PLC0415 - only an export needs it
 
-    name = checkpoint or services.live.current(project).checkpoint
-    with services.database.read() as connection:
+    with database.read() as connection:
         row = checkpoints.get(connection, project, name)
         if row is None:
             raise NotFound.name("checkpoint", name, [other.name for other in checkpoints.all(connection, project)])
-    folder = services.home.at(row.folder)
+    folder = home.at(row.folder)
     card = read_card(folder)
     source = checked(folder, ONNX) if card["onnx"] else None
     if source is None:
@@ -51,7 +51,6 @@ def write(services: Services, project: str, checkpoint: str | None, path: Path) 
     model.producer_name, model.producer_version = "nextlabel", version("nextlabel")
     onnx.checker.check_model(model)
     onnx.save(model, path)
-    return name
 
 
 def metadata(card: dict[str, Any], checkpoint: str) -> dict[str, str]:

@@ -18,13 +18,14 @@ from nextlabel.engine.labels.label_state import DATASET
 from nextlabel.engine.plugins.parameters import build
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.pool_files import write_pool
-from nextlabel.engine.process import file_lock
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.random_streams import generator, share_hash
 from nextlabel.engine.scheduling import queue_scoring
 from nextlabel.engine.settings import Settings
 from nextlabel.store import items, labels, projects
+from nextlabel.store.atomic import new_folder
 from nextlabel.store.database import Database
+from nextlabel.store.file_lock import file_lock
 from nextlabel.store.home import Home
 from nextlabel.store.items import NewItem
 from nextlabel.store.labels import Label, LabelEvent
@@ -93,7 +94,7 @@ def _import(
     folder = home.pool(config.name)
     if folder.exists():  # written by an import that died before it reached the database
         shutil.rmtree(folder)
-    with home.new_directory(folder) as partial:
+    with new_folder(folder) as partial:
         write_pool(partial, contents, left_out.lines())
     now = time.time()
     row = ProjectRow(

@@ -1,4 +1,4 @@
-"""The worker: claims jobs and runs each in a process of its own, so that a crash takes nothing with it."""
+"""The worker: claims jobs and runs each in a process of its own, so that a crash ends nothing else."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from pathlib import Path
 from uuid import uuid4
 
 from nextlabel.contracts.errors import NotReady
-from nextlabel.engine.process import file_lock
-from nextlabel.engine.scheduling import catch_up
+from nextlabel.engine.jobs.startup import queue_startup_jobs
 from nextlabel.engine.services import Services
 from nextlabel.engine.training.cleanup import sweep
 from nextlabel.store import jobs
+from nextlabel.store.file_lock import file_lock
 from nextlabel.store.jobs import JobRow, Kind, State
 
-LOOK_EVERY = 0.1
+POLL_EVERY = 0.25
+"""Seconds between two looks at the queue. Each is one cheap query: together 0.1 % of a core."""
 GRACE = 5.0
-"""Seconds a job has to end after it was asked to, before it is killed."""
+"""Seconds that a job has to end after it was asked to, before it is killed."""
 
-_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_EXTERNAL_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 SLOTS: tuple[tuple[Kind, ...], ...] = (("train",), ("score", "import"))
-"""One job a slot at a time: new images are scored while a training runs."""
+"""One job runs per slot at a time: new images are scored while a training runs."""
 
 
 @dataclass
@@ -37,11 +38,12 @@ class Child:
 
     job: JobRow
     process: subprocess.Popen[bytes]
-    asked_to_stop: float | None = None
+    stop_requested: float | None = None
+    """When it was asked to end, in seconds of the monotonic clock."""
 
 
 class Worker:
-    """One for each home folder; a lock file holds a second one off."""
+    """Runs the jobs of one home folder. A lock file refuses a second worker."""
 
     def __init__(self, services: Services, command: Callable[[JobRow], Sequence[str]]) -> None:
         self._services = services
@@ -54,38 +56,50 @@ class Worker:
         """Work until SIGTERM or SIGINT; jobs that run then are interrupted."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
+        handled: object = None
         with worker_lock(self._services.home.root):
             self._recover()
             while not self._stopping:
-                with suppress(NotReady):  # the database is busy: look again, the jobs go on meanwhile
-                    self._look()
-                time.sleep(LOOK_EVERY)
+                with suppress(NotReady):  # the database is busy: try again later, the jobs go on meanwhile
+                    queue = self._services.database.poll(jobs.UNFINISHED)
+                    if queue != handled or self._needs_attention():
+                        handled = None  # unless all of it succeeds
+                        self._advance()
+                        handled = queue
+                time.sleep(POLL_EVERY)
             self._end_children()
 
     def _recover(self) -> None:
-        # the lock is ours, so whatever the table says still runs died with its worker
+        # we hold the lock, so every job that the table calls running died with its worker
         with self._services.database.write() as connection:
             jobs.interrupt_orphans(connection, self._owner, time.time())
         sweep(self._services)
-        catch_up(self._services)
+        queue_startup_jobs(self._services)
 
-    def _look(self) -> None:
+    def _needs_attention(self) -> bool:
+        """Return whether a child has ended, or was asked to end and may have to be killed."""
+        children = self._children.values()
+        return any(child.process.poll() is not None or child.stop_requested is not None for child in children)
+
+    def _advance(self) -> None:
+        """Start what is queued, record what has ended, and stop what was cancelled."""
         for slot in SLOTS:
             child = self._children.get(slot)
             if child is None:
                 self._claim(slot)
             elif child.process.poll() is not None:
-                self._ended(child)
+                self._record_end(child)
                 del self._children[slot]
+                self._claim(slot)
             else:
                 self._stop_if_cancelled(child)
 
     def _claim(self, slot: tuple[Kind, ...]) -> None:
         with self._services.database.read() as connection:
-            if not jobs.waiting(connection, slot, self._owner):  # looking takes no write lock
+            if not jobs.waiting(connection, slot, self._owner):  # a read takes no write lock
                 return
         with self._services.database.write() as connection:
-            # nothing of this slot runs: what the table says of it was claimed as the database went away
+            # nothing of this slot runs: a job that the table calls ours was claimed as the database went away
             for number in jobs.claimed(connection, self._owner, slot):
                 jobs.finish(connection, number, self._owner, "interrupted", time.time(), error="it was never started")
             job = jobs.claim(connection, self._owner, slot, time.time())
@@ -93,11 +107,11 @@ class Worker:
             return
         log = self._services.home.job_log(job.id)
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as out:
+        with log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - our own command line
                 self._command(job),
                 stdin=subprocess.DEVNULL,
-                stdout=out,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 env={**os.environ, **self._services.settings.environment()},
@@ -105,31 +119,31 @@ class Worker:
         self._children[slot] = Child(job, process)
 
     def _stop_if_cancelled(self, child: Child) -> None:
-        if child.asked_to_stop is None:
+        if child.stop_requested is None:
             with self._services.database.read() as connection:
                 row = jobs.get(connection, child.job.id)
             if row is not None and row.cancel:
-                child.asked_to_stop = time.monotonic()
+                child.stop_requested = time.monotonic()
                 child.process.terminate()
-        elif time.monotonic() - child.asked_to_stop > GRACE:
+        elif time.monotonic() - child.stop_requested > GRACE:
             child.process.kill()
 
-    def _ended(self, child: Child) -> None:
+    def _record_end(self, child: Child) -> None:
         code = child.process.returncode
-        # a signal from outside, such as the kernel's when memory runs out, says nothing against the job
-        state: State = "interrupted" if -code in _FROM_OUTSIDE else "failed"
-        error: str | None = f"the job's process ended with {_said(code)} before it was done"
-        if child.asked_to_stop is not None:
+        # an external signal, such as the kernel's when memory runs out, is not the job's fault
+        state: State = "interrupted" if -code in _EXTERNAL_SIGNALS else "failed"
+        error: str | None = f"the job's process ended with {describe_exit(code)} before it was done"
+        if child.stop_requested is not None:
             state, error = ("interrupted" if self._stopping else "cancelled"), None
         with self._services.database.write() as connection:
-            # says nothing where the job wrote its own end
+            # changes nothing if the job recorded its own end
             jobs.finish(connection, child.job.id, self._owner, state, time.time(), None, error)
         if code:
             self._services.home.sweep_unfinished(child.job.project)
 
     def _end_children(self) -> None:
         for child in self._children.values():
-            child.asked_to_stop = time.monotonic()
+            child.stop_requested = time.monotonic()
             child.process.terminate()
         for child in self._children.values():
             try:
@@ -137,17 +151,18 @@ class Worker:
             except subprocess.TimeoutExpired:
                 child.process.kill()
                 child.process.wait()
-            with suppress(NotReady):  # the next worker says so
-                self._ended(child)
+            with suppress(NotReady):  # the next worker records it
+                self._record_end(child)
 
     def _stop(self, _signal: int, _frame: object) -> None:
         self._stopping = True
 
 
-def worker_lock(root: Path) -> AbstractContextManager[None]:
-    """Hold the home folder's worker lock; Conflict where another process holds it."""
-    return file_lock(root / "worker.lock", f"another worker runs on {root}; one is enough")
+def worker_lock(root: Path, wait: float = 0.0) -> AbstractContextManager[None]:
+    """Hold the worker's lock of a home folder. Raises Conflict if another process holds it after `wait` seconds."""
+    return file_lock(root / "worker.lock", f"another worker runs on {root}; one is enough", wait=wait)
 
 
-def _said(code: int) -> str:
+def describe_exit(code: int) -> str:
+    """Return an exit code of subprocess in words: "status 1" or "signal SIGKILL"."""
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"status {code}"

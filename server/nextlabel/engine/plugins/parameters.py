@@ -25,7 +25,14 @@ def validate(parameters: type, given: Mapping[str, Any], where: str) -> Any:
     ProjectError lists every fault of `given`; PluginError where the dataclass itself is at fault.
     """
     names = [parameter.name for parameter in _settable(parameters)]
-    faults = [f"{where} has no parameter {name!r}; {suggest(name, names)}" for name in given if name not in names]
+    renamed = _renamed(parameters)
+    faults = [
+        f"{where} {name}: renamed to {renamed[name]}"
+        if name in renamed
+        else f"{where} has no parameter {name!r}; {suggest(name, names)}"
+        for name in given
+        if name not in names
+    ]
     model = _model(parameters)
     # as JSON, where a list is as good as a tuple: TOML and the store have no other
     text = json.dumps({name: value for name, value in given.items() if name in names}, default=str)
@@ -41,6 +48,12 @@ def validate(parameters: type, given: Mapping[str, Any], where: str) -> Any:
     if faults:
         raise ProjectError("; ".join(faults))
     return _make(parameters, {name: getattr(checked, name) for name in names}, where)
+
+
+def with_current_names(parameters: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return stored `values` with former parameter names replaced by the current ones."""
+    renamed = _renamed(parameters)
+    return {renamed.get(name, name): value for name, value in values.items()}
 
 
 def as_given(parameters: Any) -> dict[str, Any]:
@@ -90,6 +103,12 @@ def _offer(offer: Offer[Any], **more: Any) -> dict[str, Any]:
 
 def _settable(parameters: type) -> list[Parameter[Any]]:
     return [parameter for parameter in fields(parameters) if parameter.init]
+
+
+def _renamed(parameters: type) -> Mapping[str, str]:
+    """Return the current name of each former parameter name, as the dataclass declares them."""
+    former_names: Mapping[str, str] = getattr(parameters, "former_names", {})
+    return former_names
 
 
 def _model(parameters: type) -> Any:

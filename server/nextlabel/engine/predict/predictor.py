@@ -10,7 +10,7 @@ from nextlabel.contracts.data import FloatArray
 from nextlabel.contracts.errors import NotFound, NotReady, TooLarge, Unprocessable
 from nextlabel.engine.live_models import Answer, Served
 from nextlabel.engine.records import Prediction, Predictions
-from nextlabel.engine.scores import Arrays, kept_scores
+from nextlabel.engine.scores import Arrays, stored_scores
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, items
 from nextlabel.store.items import ItemRow
@@ -47,7 +47,7 @@ class Predictor:
             raise NotFound(
                 f"project {self._project!r} has no item " + ", ".join(repr(identity) for identity in unknown[:5])
             )
-        arrays = kept_scores(self._services.home, scoring) or {}
+        arrays = stored_scores(self._services.home, scoring) or {}
         predictions = [self._one(served, known[identity], arrays) for identity in ids]
         return Predictions(self._project, served.checkpoint, tuple(predictions))
 

@@ -1,1 +1,1 @@
-"""The loop played with known labels, and its learning curves."""
+"""Simulated labelling with the true labels of a data set, and its learning curves."""

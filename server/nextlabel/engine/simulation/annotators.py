@@ -1,12 +1,12 @@
-"""Annotators played by a data set's truth: one who is always right, and four who confuse look-alikes.
+"""Simulated annotators who know the truth of a data set: one is always right, four confuse look-alike classes.
 
 Each class belongs to at most one group of look-alikes. An item whose class is in a group is in
-doubt with probability `rate`; what an annotator then says is what tells the kinds apart. The doubt,
-and the guess, follow from the seed and the item's id alone: every kind meets the very same doubts,
-in whatever order it is asked, and what is in doubt at one rate is so at every higher one.
+doubt with probability `rate`. The kinds of annotators differ only in how they label items in doubt.
+Doubts and guesses depend on the seed and the item's id alone. All kinds therefore have the same
+doubts in any order of queries, and an item in doubt at one rate is in doubt at every higher rate.
 
-A set said in doubt is the whole group. It says nothing of which of its classes is the true one,
-because every class of the group meets it at the same rate.
+A candidate set given in doubt is the whole group. It does not reveal the true class, because every
+class of the group is in doubt at the same rate.
 """
 
 from __future__ import annotations
@@ -24,27 +24,29 @@ from nextlabel.store.labels import Label
 
 EXACT = "exact"
 KINDS: Mapping[str, str] = {
-    EXACT: "always names the class",
-    "forced": "in doubt names one class of the group, each as likely",
-    "habit": "in doubt names the same class of the group every time, drawn by the seed",
-    "skips": "in doubt skips",
-    "sets": "in doubt names the whole group",
+    EXACT: "always chooses the true class",
+    "forced": "if in doubt, chooses any class of the group with equal probability",
+    "habit": "if in doubt, always chooses the same class of the group, drawn by the seed",
+    "skips": "if in doubt, skips",
+    "sets": "if in doubt, chooses the whole group",
 }
+"""Each kind of annotator and what it does, for help texts."""
 Group = tuple[str, ...]
-Said = Literal["full", "partial", "blank", "wrong"]
+LabelQuality = Literal["full", "partial", "blank", "wrong"]
 
-SIDE = 32
-"""Of the images whose means are compared, where they differ in size."""
+MEAN_SIZE = 32
+"""Width and height to which images of different sizes are scaled, to compare their means."""
 _BATCH = 1024
 
 
 @dataclass(frozen=True)
 class Annotator:
-    """One of `KINDS`, with the doubts of one seed."""
+    """An annotator of one of `KINDS`. Raises NotFound for another kind."""
 
     kind: str = EXACT
     seed: int = 0
     rate: float = 0.0
+    """Probability that an item is in doubt if its class has look-alikes."""
     groups: tuple[Group, ...] = ()
     _group: Mapping[str, Group] = field(init=False, repr=False, compare=False)
 
@@ -54,11 +56,11 @@ class Annotator:
         object.__setattr__(self, "_group", {name: group for group in self.groups for name in group})
 
     def in_doubt(self, identity: str, truth: str) -> bool:
-        """Return whether the item `identity` of class `truth` could be any of its group to this annotator."""
+        """Return whether this annotator cannot tell the class of item `identity` from its look-alikes."""
         return truth in self._group and share_hash(self.seed, "doubt", identity) < self.rate
 
-    def answer(self, identity: str, truth: str) -> Label:
-        """Return what this annotator says of an item of class `truth`; the same however often it is asked."""
+    def label(self, identity: str, truth: str) -> Label:
+        """Return the label for an item whose true class is `truth`. Repeated calls return the same label."""
         if self.kind == EXACT or not self.in_doubt(identity, truth):
             return Label(candidates=(truth,))
         group = self._group[truth]
@@ -74,8 +76,12 @@ class Annotator:
         return Label(candidates=(group[int(drawn * len(group))],))
 
 
-def what_was_said(label: Label, truth: str, classes: Sequence[str]) -> Said:
-    """Return what an answer is worth: "blank" names no class or every one, "wrong" leaves the truth out."""
+def label_quality(label: Label, truth: str, classes: Sequence[str]) -> LabelQuality:
+    """Return how a label relates to the truth.
+
+    "full" is the true class alone, "partial" several classes that include it, "wrong" excludes it,
+    and "blank" is a skip or every class.
+    """
     if label.candidates is None or len(label.candidates) == len(classes):
         return "blank"
     if truth not in label.candidates:
@@ -83,49 +89,50 @@ def what_was_said(label: Label, truth: str, classes: Sequence[str]) -> Said:
     return "full" if len(label.candidates) == 1 else "partial"
 
 
-def checked_groups(groups: Sequence[Sequence[str]], classes: Sequence[str]) -> tuple[Group, ...]:
-    """Return the groups, each in the order of `classes`, so that the order betrays nothing.
+def validate_groups(groups: Sequence[Sequence[str]], classes: Sequence[str]) -> tuple[Group, ...]:
+    """Return the groups, each in the order of `classes`, which gives no hint to the true class.
 
-    NotFound: one names a class there is not. ProjectError: one has fewer than two classes, or a
-    class stands twice.
+    Raises NotFound for an unknown class, ProjectError if a group has fewer than two classes or if a
+    class occurs twice.
     """
-    order = {name: place for place, name in enumerate(classes)}
+    order = {name: position for position, name in enumerate(classes)}
     for name in (name for group in groups for name in group if name not in order):
         raise NotFound.name("class", name, classes)
     named = [name for group in groups for name in group]
     if len(set(named)) < len(named):
         twice = next(name for name in named if named.count(name) > 1)
-        raise ProjectError(f"look-alikes: class {twice!r} stands twice; a class belongs to one group")
+        raise ProjectError(f"look-alikes: class {twice!r} occurs twice; a class can only be in one group")
     if single := [group for group in groups if len(group) < 2]:  # noqa: PLR2004 - a class is not its own look-alike
-        raise ProjectError(f"look-alikes: a group needs two classes or more, not {single[0]}")
+        raise ProjectError(f"look-alikes: a group needs two or more classes, not {single[0]}")
     return tuple(tuple(sorted(group, key=order.__getitem__)) for group in groups)
 
 
 def nearest_pairs(items: Items, positions: IntArray, truth: IntArray, classes: Sequence[str]) -> tuple[Group, ...]:
-    """Return pairs of look-alike classes: the two whose mean items are nearest, then the next two, and so on.
+    """Return pairs of look-alike classes, nearest first.
 
-    Means are of the items at `positions` (k,), whose class numbers are `truth` (k,), and distances
-    are Euclidean in the items' own values (pixels, features). A class with no item there, and the
-    one left over by an odd number, has no look-alike. Nearest first.
+    The two classes with the nearest means are a pair, then the two nearest of the rest, and so on.
+    Means are over the items at `positions` (k,) with class numbers `truth` (k,); distances are
+    Euclidean in pixels or features. A class without items there has no look-alike, nor has the last
+    class of an odd number.
     """
     means = {number: _mean(items, positions[truth == number]) for number in np.unique(truth)}
-    apart = sorted(
-        (float(((means[one] - means[other]) ** 2).sum()), int(one), int(other))
-        for one in means
-        for other in means
-        if one < other
+    distances = sorted(
+        (float(((means[first] - means[second]) ** 2).sum()), int(first), int(second))
+        for first in means
+        for second in means
+        if first < second
     )
-    taken: set[int] = set()
+    paired: set[int] = set()
     pairs = []
-    for _, one, other in apart:
-        if not taken & {one, other}:
-            taken |= {one, other}
-            pairs.append((classes[one], classes[other]))
+    for _, first, second in distances:
+        if not paired & {first, second}:
+            paired |= {first, second}
+            pairs.append((classes[first], classes[second]))
     return tuple(pairs)
 
 
 def _mean(items: Items, positions: IntArray) -> FloatArray:
-    """Return the mean of some items as one long row."""
+    """Return the mean of some items (values,)."""
     total: FloatArray = np.zeros(1)
     for start in range(0, len(positions), _BATCH):
         total = total + _values(items, positions[start : start + _BATCH]).sum(axis=0, dtype=np.float64)
@@ -133,10 +140,10 @@ def _mean(items: Items, positions: IntArray) -> FloatArray:
 
 
 def _values(items: Items, positions: IntArray) -> FloatArray:
-    """Return (k, values) of k items."""
+    """Return the pixels or features of k items (k, values)."""
     if isinstance(items, GraphItems):
         return items.features[positions]
     if isinstance(items, VectorItems):
         return items.vectors[positions]
-    pixels = items.take(positions).pixels(items.size or (SIDE, SIDE), items.channels)
+    pixels = items.take(positions).pixels(items.size or (MEAN_SIZE, MEAN_SIZE), items.channels)
     return pixels.reshape(len(positions), -1).astype(np.float32)

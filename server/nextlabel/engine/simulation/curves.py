@@ -1,4 +1,4 @@
-"""Learning curves: what a simulation's points say, strategy by strategy, annotator by annotator."""
+"""Learning curves from the points of a simulation, one per strategy and annotator."""
 
 from __future__ import annotations
 
@@ -10,69 +10,70 @@ from nextlabel.engine.simulation.annotators import EXACT
 from nextlabel.engine.simulation.simulate import Point
 
 LEVELS = (0.90, 0.95, 0.98)
+"""Accuracies for which the number of labels needed is reported."""
 
 Run = Sequence[tuple[int, float]]
-"""The (labels, measured) of one seed, in order."""
+"""Points (labels, metric) of one seed, in order."""
 
 
 @dataclass(frozen=True)
 class Needed:
-    """The labels it takes to reach a level of accuracy."""
+    """How many labels a strategy needs to reach an accuracy."""
 
     level: float
     labels: float | None
-    """Mean over the runs; None where not every run got there."""
+    """Mean over the runs; None if not every run reached it."""
     reached: int
-    """How many runs did."""
+    """Number of runs that reached it."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """The runs of one strategy, with one annotator, put together."""
+    """All runs of one strategy with one annotator."""
 
     strategy: str
     metric: str
     runs: tuple[Run, ...]
     annotator: str = ""
-    """Empty where nobody but `exact` was simulated."""
+    """Empty if only `exact` was simulated."""
 
     @property
     def name(self) -> str:
-        """What tells it from the other curves of its simulation."""
+        """Name that is unique among the curves of a simulation."""
         return f"{self.strategy}, {self.annotator}" if self.annotator else self.strategy
 
     def band(self) -> list[tuple[int, float, float]]:
-        """Return (labels, mean, standard deviation) at every number of labels that a run has.
+        """Return (labels, mean, standard deviation) at every number of labels that any run has.
 
-        A run that has reached its goal keeps its last value: to leave it out would let the
-        others pull the mean down.
+        A run that has reached its goal and ended counts with its last value. Without it the mean
+        would drop to that of the slower runs.
         """
-        places = sorted({labels for run in self.runs for labels, _ in run})
+        label_counts = sorted({labels for run in self.runs for labels, _ in run})
         rows = []
-        for place in places:
-            values = [value for run in self.runs if (value := _at(run, place)) is not None]
-            rows.append((place, *spread(values)))
+        for count in label_counts:
+            values = [value for run in self.runs if (value := _at(run, count)) is not None]
+            rows.append((count, *spread(values)))
         return rows
 
     def final(self) -> tuple[float, float]:
-        """Return the mean and the standard deviation of what the runs ended with."""
+        """Return the mean and standard deviation of the last values of the runs."""
         return spread([run[-1][1] for run in self.runs])
 
     def needed(self, level: float) -> Needed:
-        """Return the labels needed to reach `level`: each run's first crossing, by straight lines."""
-        crossings = [place for run in self.runs if (place := crossing(run, level)) is not None]
-        everyone = len(crossings) == len(self.runs)
-        return Needed(level, fmean(crossings) if everyone else None, len(crossings))
+        """Return the labels needed to reach `level`: the mean of each run's first crossing."""
+        crossings = [labels for run in self.runs if (labels := crossing(run, level)) is not None]
+        all_reached = len(crossings) == len(self.runs)
+        return Needed(level, fmean(crossings) if all_reached else None, len(crossings))
 
 
 def curves(points: Sequence[Point]) -> list[Curve]:
-    """Return one curve a strategy and annotator, in the order they were simulated."""
+    """Return one curve per strategy and annotator, in the order they were simulated."""
     metric = "accuracy" if any("accuracy" in point.metrics for point in points) else "rmse"
-    several = any(point.annotator != EXACT for point in points)
+    name_annotators = any(point.annotator != EXACT for point in points)
     runs: dict[tuple[str, str], dict[int, list[tuple[int, float]]]] = {}
     for point in points:
         if metric in point.metrics:
-            key = point.strategy, point.annotator if several else ""
+            key = point.strategy, point.annotator if name_annotators else ""
             run = runs.setdefault(key, {}).setdefault(point.seed, [])
             run.append((point.labels, point.metrics[metric]))
     return [
@@ -81,14 +82,17 @@ def curves(points: Sequence[Point]) -> list[Curve]:
 
 
 def crossing(run: Run, level: float) -> float | None:
-    """Return the number of labels at which a run first reaches `level`; None: it never does."""
-    before: tuple[int, float] | None = None
+    """Return the number of labels at which a run first reaches `level`, or None if it never does.
+
+    Between two points the curve is a straight line.
+    """
+    previous: tuple[int, float] | None = None
     for labels, value in run:
         if value >= level:
-            if before is None:
+            if previous is None:
                 return float(labels)
-            return before[0] + (labels - before[0]) * (level - before[1]) / (value - before[1])
-        before = labels, value
+            return previous[0] + (labels - previous[0]) * (level - previous[1]) / (value - previous[1])
+        previous = labels, value
     return None
 
 
@@ -97,14 +101,14 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
     return fmean(values), stdev(values) if len(values) > 1 else 0.0
 
 
-def _at(run: Run, place: int) -> float | None:
-    """Return a run's value at `place` labels, between its points by straight lines."""
-    if place < run[0][0]:
+def _at(run: Run, count: int) -> float | None:
+    """Return a run's value at `count` labels, interpolated; None before its first point."""
+    if count < run[0][0]:
         return None
-    before = run[0]
+    previous = run[0]
     for labels, value in run:
-        if labels >= place:
-            share = 0.0 if labels == before[0] else (place - before[0]) / (labels - before[0])
-            return before[1] + share * (value - before[1])
-        before = labels, value
-    return before[1]
+        if labels >= count:
+            share = 0.0 if labels == previous[0] else (count - previous[0]) / (labels - previous[0])
+            return previous[1] + share * (value - previous[1])
+        previous = labels, value
+    return previous[1]

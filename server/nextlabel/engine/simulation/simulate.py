@@ -1,4 +1,4 @@
-"""The loop played with the data set's own labels, through the same engine that serves people."""
+"""Simulation of the labelling loop with the true labels of a data set, through the engine that serves annotators."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from nextlabel.engine.simulation.annotators import (
     EXACT,
     Annotator,
     Group,
-    Said,
-    checked_groups,
+    LabelQuality,
+    label_quality,
     nearest_pairs,
-    what_was_said,
+    validate_groups,
 )
 from nextlabel.store import items, jobs
 from nextlabel.store.labels import Label
 
 ANNOTATOR = "simulated"
-TOLD: tuple[Said, ...] = ("wrong", "partial", "blank")
-"""What is counted of the answers."""
+COUNTED: tuple[LabelQuality, ...] = ("wrong", "partial", "blank")
+"""Qualities of labels whose counts are added to the metrics."""
 
 
 @dataclass(frozen=True)
@@ -43,42 +43,46 @@ class Plan:
     project: ProjectConfig
     strategies: Sequence[str]
     start: int | None
-    """Labels at the start; None: as many as the project says."""
+    """Labels at the start; None for the number in the project file."""
     size: int
-    """Labels a round."""
+    """Labels per round."""
     rounds: int
     seeds: int
-    """Runs a strategy, with the project's seed and those behind it."""
+    """Runs per strategy, with the project's seed and the seeds that follow it."""
     annotators: Sequence[str] = (EXACT,)
-    """Who answers, of `annotating.KINDS`: each plays every strategy and seed."""
+    """Names of `annotators.KINDS`; each is simulated with every strategy and seed."""
     confusion: float = 0.0
-    """How often an item of a class with look-alikes is in doubt, 0 to 1; `exact` is never."""
+    """Probability, 0 to 1, that an item whose class has look-alikes is in doubt, except to `exact`."""
     look_alikes: Sequence[Sequence[str]] | None = None
-    """Groups of classes; None: pairs by the means of the items outside the hold-out."""
+    """Groups of classes; None for pairs with the nearest means, over the items outside the hold-out."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """The state after a training: one point of a learning curve."""
+    """The state after one training: one point of a learning curve."""
 
     strategy: str
     seed: int
     round: int
     labels: int
-    """Items outside the hold-out that somebody spoke of; where more than `exact` is simulated, those
-    at the start and an answer each since, so that one that says nothing costs as much. Sets that the
-    data set gives are not counted: there it is the `[labels] initial` and an answer each since."""
+    """Labels paid for: the items outside the hold-out that have one.
+
+    If other annotators than `exact` are simulated, it is the labels at the start plus one per item
+    queried since, so that a skip costs as much as a label. Candidate sets that are part of the data
+    set are not counted; then the labels at the start are the `[labels] initial` of the project file."""
     metrics: dict[str, float]
-    """Of the checkpoint; where more than `exact` is simulated, also how many answers since the start
-    were `wrong` (leave the truth out), `partial` (several classes) and `blank` (no class, or every one)."""
+    """Metrics of the checkpoint.
+
+    If other annotators than `exact` are simulated, also how many labels since the start were `wrong`
+    (exclude the true class), `partial` (several classes) and `blank` (a skip, or every class)."""
     annotator: str = EXACT
     look_alikes: tuple[Group, ...] = ()
 
 
 def simulate(plan: Plan, make: Callable[[Path, ProjectConfig], Services]) -> Iterator[Point]:
-    """Yield the points of every run, strategy by strategy, annotator by annotator, seed by seed.
+    """Yield the points of every run, by strategy, then annotator, then seed.
 
-    `make` wires an engine on an empty home folder for one project.
+    `make` returns services on an empty home folder for one project.
     """
     seeds = range(plan.project.seed, plan.project.seed + plan.seeds)
     for strategy, kind, seed in product(plan.strategies, plan.annotators, seeds):
@@ -92,32 +96,32 @@ def simulate(plan: Plan, make: Callable[[Path, ProjectConfig], Services]) -> Ite
 
 def _run(plan: Plan, services: Services, strategy: str, kind: str, seed: int) -> Iterator[Point]:
     project = Project(services, services.projects.get(plan.project.name))
-    several = list(plan.annotators) != [EXACT]
-    # asked of every run, so that what is wrong with them is said before the first of many
-    groups = _look_alikes(plan, services, project.config) if several else ()
+    confused = list(plan.annotators) != [EXACT]
+    # validated in every run, even if its annotator is exact, so that an error comes before the first of many runs
+    groups = _look_alikes(plan, services, project.config) if confused else ()
     annotator = Annotator(kind) if kind == EXACT else Annotator(kind, seed, plan.confusion, groups)
-    first, given, said = 0, False, Counter[Said]()
+    start, has_sets, counts = 0, False, Counter[LabelQuality]()
     for number in range(plan.rounds + 1):
         if number:
             query = project.queries.create(plan.size, strategy, ANNOTATOR)
             if not query.items:
                 return
-            # nobody is asked twice, so a set or a skip is not said again of the same item
-            answers, words = _answers(services, project, [item.id for item in query.items], annotator)
-            project.labels.submit(ANNOTATOR, answers)
-            said.update(words)
+            # queries never return an item twice, so an item that stays open is not labelled again
+            labelled, qualities = _label(services, project, [item.id for item in query.items], annotator)
+            project.labels.submit(ANNOTATOR, labelled)
+            counts.update(qualities)
         train_here(services, project)
         newest = project.models.checkpoints()[-1]
         metrics = dict(newest.metrics)
         labels = int(metrics["labels"])
         if number == 0:
-            given = _gives_sets(services, project.config)
-            # its sets speak of almost everything from the start, and nobody was paid for them
-            first = project.config.labels.initial if given else labels
-        if several or given:  # every answer is paid for, whatever it says
-            labels = first + said.total()
-        if several:
-            metrics |= {word: float(said[word]) for word in TOLD}
+            has_sets = _has_sets(services, project.config)
+            # candidate sets of the data set cover almost every item from the start, at no cost
+            start = project.config.labels.initial if has_sets else labels
+        if confused or has_sets:  # every label and skip is paid for
+            labels = start + counts.total()
+        if confused:
+            metrics |= {quality: float(counts[quality]) for quality in COUNTED}
         yield Point(strategy, seed, number, labels, metrics, kind, annotator.groups)
         goal = plan.project.stop
         if (goal.accuracy and metrics.get("accuracy", 0.0) >= goal.accuracy) or (goal.labels and labels >= goal.labels):
@@ -125,32 +129,34 @@ def _run(plan: Plan, services: Services, strategy: str, kind: str, seed: int) ->
 
 
 def train_here(services: Services, project: Project) -> None:
-    """Queue a training and run it in this process, as the worker's child would; raises what it met."""
+    """Queue a training and run it in this process. Raises NextlabelError if it fails."""
     number = project.training.start()
     with services.database.write() as connection:
         job = jobs.claim(connection, "here", ("train",), time.time())
     if job is None or job.id != number:
-        raise NextlabelError("another training waits in this home folder")
+        raise NextlabelError("another training is queued in this home folder")
     run_job(services, job)
     with services.database.read() as connection:
         ended = jobs.get(connection, number)
     if ended is None or ended.state != "succeeded":
-        raise NextlabelError(ended.error or f"the training was {ended.state}" if ended else "the training vanished")
+        raise NextlabelError(
+            ended.error or f"the training was {ended.state}" if ended else "the training job was deleted"
+        )
 
 
 def _variant(plan: Plan, strategy: str, seed: int) -> ProjectConfig:
     labels, own = plan.project.labels, plan.project.strategy
     if plan.start is not None:
         labels = labels.model_copy(update={"initial": plan.start})
-    if strategy != own.plugin:  # the trainings are to compute what this one needs
+    if strategy != own.plugin:  # so that trainings compute the scores this strategy needs
         own = StrategyChoice(plugin=strategy)
-    # each round trains by itself: one that the answers queue would stand in its way
+    # each round starts its own training, which would conflict with one queued by the labels
     changed = {"seed": seed, "labels": labels, "strategy": own, "train": Train(every=0)}
     return plan.project.model_copy(update=changed)
 
 
-def _gives_sets(services: Services, config: ProjectConfig) -> bool:
-    """Return whether, before anybody is asked, an item outside the hold-out has a set of several classes."""
+def _has_sets(services: Services, config: ProjectConfig) -> bool:
+    """Return whether an item outside the hold-out has several candidates before the first query."""
     state = services.state(services.row(config.name))
     return bool((state.labelled & state.labels.is_open & ~state.holdout).any())
 
@@ -159,9 +165,9 @@ def _look_alikes(plan: Plan, services: Services, config: ProjectConfig) -> tuple
     import_dataset(config, services.registry, services.settings, services.database, services.home)
     row = services.row(config.name)
     if not row.classes:
-        raise ProjectError(f"project {config.name!r} has no classes to confuse; its annotator can only be {EXACT!r}")
+        raise ProjectError(f"project {config.name!r} has no classes to confuse; the only valid annotator is {EXACT!r}")
     if plan.look_alikes is not None:
-        return checked_groups(plan.look_alikes, row.classes)
+        return validate_groups(plan.look_alikes, row.classes)
     truth = _truth(services, config)
     state = services.state(row)
     known = np.flatnonzero((truth >= 0) & ~state.holdout)
@@ -171,28 +177,28 @@ def _look_alikes(plan: Plan, services: Services, config: ProjectConfig) -> tuple
 def _truth(services: Services, config: ProjectConfig) -> IntArray | FloatArray:
     truth = services.pool(config.name).truth
     if truth is None:
-        raise ProjectError(f"the data set of project {config.name!r} knows no labels to simulate with")
+        raise ProjectError(f"the data set of project {config.name!r} has no true labels to simulate with")
     return truth
 
 
-def _answers(
+def _label(
     services: Services, project: Project, ids: Sequence[str], annotator: Annotator
-) -> tuple[list[tuple[str, Label]], list[Said]]:
-    """Return an answer for each item, and what those of known class are worth."""
+) -> tuple[list[tuple[str, Label]], list[LabelQuality]]:
+    """Return a label for each item, and the quality of the labels for items whose true class is known."""
     truth = _truth(services, project.config)
     classes = services.row(project.config.name).classes
     with services.database.read() as connection:
-        found = items.by_ids(connection, project.config.name, ids)
-    answers: list[tuple[str, Label]] = []
-    words: list[Said] = []
+        rows = items.by_ids(connection, project.config.name, ids)
+    labelled: list[tuple[str, Label]] = []
+    qualities: list[LabelQuality] = []
     for identity in ids:
-        known = truth[found[identity].position]
+        known = truth[rows[identity].position]
         if (classes and known < 0) or np.isnan(known):
-            answers.append((identity, Label(skip=True)))  # the data set does not know it
+            labelled.append((identity, Label(skip=True)))  # its true class is unknown
         elif classes:
-            label = annotator.answer(identity, classes[int(known)])
-            answers.append((identity, label))
-            words.append(what_was_said(label, classes[int(known)], classes))
+            label = annotator.label(identity, classes[int(known)])
+            labelled.append((identity, label))
+            qualities.append(label_quality(label, classes[int(known)], classes))
         else:
-            answers.append((identity, Label(value=float(known))))
-    return answers, words
+            labelled.append((identity, Label(value=float(known))))
+    return labelled, qualities

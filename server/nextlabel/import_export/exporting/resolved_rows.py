@@ -9,7 +9,7 @@ import numpy as np
 
 from nextlabel.contracts.errors import NotReady
 from nextlabel.engine.predict.predictor import predictions as as_predictions
-from nextlabel.engine.scores import kept_scores
+from nextlabel.engine.scores import stored_scores
 from nextlabel.import_export.exporting.snapshot import ExportItem, Snapshot
 from nextlabel.store import checkpoints
 
@@ -45,7 +45,7 @@ def _predictor(snapshot: Snapshot) -> Callable[[int], dict[str, Any]]:
     services, name = snapshot.services, snapshot.name
     live = services.live.current(name)
     with services.database.read() as connection:
-        scores = kept_scores(services.home, checkpoints.scoring(connection, name, live.checkpoint))
+        scores = stored_scores(services.home, checkpoints.scoring(connection, name, live.checkpoint))
     if scores is None:
         raise NotReady(f"checkpoint {live.checkpoint} of {name!r} has not scored the pool yet", 2)
     arrays = {key: array for key, array in scores.items() if key in ("probabilities", "mean", "std")}

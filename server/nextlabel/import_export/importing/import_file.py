@@ -14,7 +14,6 @@ from operator import attrgetter
 from pathlib import Path
 
 from nextlabel.contracts.errors import Unprocessable, suggest
-from nextlabel.engine.process import file_lock
 from nextlabel.engine.project import Project
 from nextlabel.engine.scheduling import queue_training_when_due
 from nextlabel.engine.services import Services
@@ -25,6 +24,7 @@ from nextlabel.import_export.importing.rows import Fault, ImportOptions, ImportR
 from nextlabel.import_export.registry import READABLE
 from nextlabel.import_export.text_files import top_level
 from nextlabel.store import items, labels, queries
+from nextlabel.store.file_lock import file_lock
 from nextlabel.store.labels import LabelEvent
 
 MOST_LISTED = 20

@@ -59,9 +59,12 @@ class Reconciler:
         if known is not None:
             # files may name its annotator differently: one person must not become two
             event = replace(event, annotator=known.annotator)
+            present = known.label == event.label
         elif row.unchanged:
             return None
-        if known.label == event.label if known is not None else self._is_stored(event, timed=row.timed):
+        else:
+            present = self._is_stored(event, timed=row.timed)
+        if present:
             self.present += 1
             return None
         if event.annotator == DATASET and not row.timed:

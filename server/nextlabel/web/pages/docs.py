@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, render_template
 
-from nextlabel.web.openapi import Application
+from nextlabel.web.openapi import current_document
 
 
 def docs() -> str:
     """Show every route with what it takes and answers; those of a project stand once."""
-    app: Application = current_app  # type: ignore[assignment]
-    paths = {address: methods for address, methods in app.api_doc["paths"].items() if "{project}" not in address}
-    return render_template("docs.html", document=app.api_doc, paths=paths)
+    document = current_document()
+    paths = {address: methods for address, methods in document["paths"].items() if "{project}" not in address}
+    return render_template("docs.html", document=document, paths=paths)
 
 
 def add(pages: Blueprint) -> None:

@@ -15,13 +15,12 @@ from nextlabel.engine.predict.uncertainty import doubt
 from nextlabel.engine.records import ItemDetail
 from nextlabel.store.labels import Label
 from nextlabel.web import text_format
-from nextlabel.web.openapi import address_of
 from nextlabel.web.pixels import small
 from nextlabel.web.problems import log_fault, status_of
 from nextlabel.web.request_context import current_project
-from nextlabel.web.request_parsing import validated
-from nextlabel.web.schemas.path_parameters import ItemPath
-from nextlabel.web.schemas.query_parameters import ShownQuery, Who
+from nextlabel.web.request_parsing import parse_path, validated
+from nextlabel.web.schemas.item_schemas import ItemPath
+from nextlabel.web.schemas.pool_schemas import AnnotatorForm, PoolQuery
 from nextlabel.web.urls import image_address, item_address
 
 _DECIMAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
@@ -44,7 +43,7 @@ def item(item: str) -> Response:
 
 def say(item: str) -> BaseResponse:
     """Store what the page's form says of the item; what is wrong with it is told on the page, and nothing is lost."""
-    query = validated(ShownQuery, request.args.to_dict())
+    query = validated(PoolQuery, request.args.to_dict())
     form = request.form
     said = Said(form.get("who", "").strip(), tuple(form.getlist("candidate")), form.get("value", "").strip())
     try:
@@ -65,7 +64,7 @@ def add(pages: Blueprint) -> None:
 
 def _page(item: str, status: int, said: Said | None = None) -> Response:
     named = _named(item)
-    query = validated(ShownQuery, request.args.to_dict())
+    query = validated(PoolQuery, request.args.to_dict())
     found = current_project()
     detail = found.items.get(named)
     project = found.status()
@@ -91,7 +90,7 @@ def _page(item: str, status: int, said: Said | None = None) -> Response:
 
 
 def _named(item: str) -> str:
-    return address_of(ItemPath, {"item": item}).item
+    return parse_path(ItemPath, {"item": item}).item
 
 
 def _address(item: str, **terms: Any) -> str:
@@ -110,7 +109,7 @@ def _standing(detail: ItemDetail, who: str) -> Said:
 def _name(who: str) -> str:
     if not who:
         raise Unprocessable("say who you are: a label is somebody's")
-    return validated(Who, {"who": who}).who
+    return validated(AnnotatorForm, {"who": who}).who
 
 
 def _label(how: str, said: Said) -> Label:

@@ -11,7 +11,7 @@ from nextlabel.web import number_format, text_format
 from nextlabel.web.pixels import small
 from nextlabel.web.request_context import current_project
 from nextlabel.web.request_parsing import validated
-from nextlabel.web.schemas.progress_parameters import ConfusionQuery, PageQuery
+from nextlabel.web.schemas.progress_schemas import ConfusionQuery, PageQuery
 from nextlabel.web.urls import image_address, kind_of
 
 SECTION = 6
@@ -36,14 +36,14 @@ def confusion() -> str | BaseResponse:
 
 def disagreements() -> str:
     """Show the items whose annotators have no class in common."""
-    found = current_project().progress.contested(_page(), _PAGE)
+    found = current_project().progress.conflicts(_page(), _PAGE)
     note = f"{number_format.plural(found.total, 'item')}: of each, no class is in what every annotator says."
     return _list(found, "Where annotators disagree", note)
 
 
 def second_look() -> str:
     """Show the items whose label the live checkpoint finds all but impossible."""
-    found = current_project().progress.doubtful(_page(), _PAGE)
+    found = current_project().progress.label_issues(_page(), _PAGE)
     items = number_format.plural(found.total, "labelled item")
     given = number_format.round_percent(UNLIKELY)
     note = f"{items} whose label {found.checkpoint} gives less than {given}, the least likely first."

@@ -6,23 +6,23 @@ from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from nextlabel.web.request_context import settings
-from nextlabel.web.security import admit, local, same
+from nextlabel.web.security import constant_time_equal, safe_redirect, set_login_cookie
 
 
 def login() -> str:
     """Ask for the token."""
-    return render_template("login.html", next=local(request.args.get("next", "/")), wrong=False)
+    return render_template("login.html", next=safe_redirect(request.args.get("next", "/")), wrong=False)
 
 
 def enter() -> BaseResponse:
     """Take the token, and leave a cookie that stands for it."""
     token = settings().token
-    back = local(request.form.get("next", "/"))
-    if token is not None and not same(request.form.get("token", "").strip(), token):
+    back = safe_redirect(request.form.get("next", "/"))
+    if token is not None and not constant_time_equal(request.form.get("token", "").strip(), token):
         return make_response(render_template("login.html", next=back, wrong=True), 401)
     response = redirect(back, 303)
     if token is not None:
-        admit(response, token)
+        set_login_cookie(response, token)
     return response
 
 

@@ -14,7 +14,7 @@ from nextlabel.web import text_format
 from nextlabel.web.problems import log_fault, status_of
 from nextlabel.web.request_context import current_project, settings
 from nextlabel.web.request_parsing import image_names, images, validated
-from nextlabel.web.schemas.query_parameters import ShownQuery
+from nextlabel.web.schemas.pool_schemas import PoolQuery
 from nextlabel.web.urls import thumbnail_address
 
 SHOWN = 60
@@ -65,7 +65,7 @@ def add(pages: Blueprint) -> None:
 
 
 def _page(status: int, *, sent: Sent | None = None, fault: str = "") -> Response:
-    query = validated(ShownQuery, request.args.to_dict())
+    query = validated(PoolQuery, request.args.to_dict())
     found = current_project()
     project = found.status()
     shown: GalleryPage | None = None

@@ -18,7 +18,7 @@ from nextlabel.web.pages.item_lists import SECTION, looks
 from nextlabel.web.problems import log_fault, status_of
 from nextlabel.web.request_context import current_project, engine, own_job
 from nextlabel.web.request_parsing import validated
-from nextlabel.web.schemas.progress_parameters import Action, OlderQuery, ProgressQuery
+from nextlabel.web.schemas.progress_schemas import OlderJobsQuery, ProgressForm, ProgressQuery
 
 T = TypeVar("T")
 _JOBS = 8
@@ -36,7 +36,7 @@ def act() -> BaseResponse:
     found = current_project()  # a project that is not there has no page
     project = found.config.name
     try:
-        asked = validated(Action, request.form.to_dict())
+        asked = validated(ProgressForm, request.form.to_dict())
         done: dict[str, Any] = {}
         if asked.promote is not None:
             done["promoted"] = found.models.promote(asked.promote).checkpoint
@@ -54,7 +54,7 @@ def act() -> BaseResponse:
 
 def jobs() -> str:
     """Show a project's jobs, the newest first."""
-    before = validated(OlderQuery, request.args.to_dict()).before
+    before = validated(OlderJobsQuery, request.args.to_dict()).before
     project = current_project().status()
     return render_template("progress-jobs.html", project=project, **_jobs(project.name, _PAGE_OF_JOBS, before))
 
@@ -73,8 +73,8 @@ def _page(status: int, said: str = "", fault: str = "") -> Response:
     points = told.curve()
     labels, unread = _or_why(told.labels)
     confusion, unjudged = _or_why(told.confusion)
-    contested, _ = _or_why(lambda: told.contested(1, SECTION))
-    doubtful, unscored = _or_why(lambda: told.doubtful(1, SECTION))
+    contested, _ = _or_why(lambda: told.conflicts(1, SECTION))
+    doubtful, unscored = _or_why(lambda: told.label_issues(1, SECTION))
     control, _ = _or_why(told.control)
     page = render_template(
         "progress.html",
@@ -82,7 +82,7 @@ def _page(status: int, said: str = "", fault: str = "") -> Response:
         said=said,
         fault=fault,
         points=points[::-1],
-        live=next((point for point in points if point.standing == "live"), None),
+        live=next((point for point in points if point.state == "live"), None),
         chart=learning_curve(points, project.stop),
         labels=labels,
         unread=unread,

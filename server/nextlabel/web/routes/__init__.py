@@ -1,22 +1,28 @@
-"""The JSON routes: parse, one call of the engine, render. One file a subject."""
+"""The JSON routes, one module per subject with its views and its table `ROUTES`."""
 
 from __future__ import annotations
 
-from flask_openapi3.openapi import OpenAPI
+from flask import Flask
 
-from nextlabel.web.openapi import routes
-from nextlabel.web.request_context import take_project
-from nextlabel.web.routes import items, labels, predict, query, ready, server, status, work
+from nextlabel.engine.settings import Settings
+from nextlabel.web import openapi
+from nextlabel.web.routes import checkpoints, items, jobs, labels, predict, query, ready, server, status
+from nextlabel.web.routing import add_routes
+
+PROJECT_ROUTES = (
+    *predict.ROUTES,
+    *query.ROUTES,
+    *labels.ROUTES,
+    *items.ROUTES,
+    *jobs.ROUTES,
+    *checkpoints.ROUTES,
+    *status.ROUTES,
+    *ready.ROUTES,
+)
 
 
-def register(app: OpenAPI) -> None:
-    """Register every route; those of a project twice, at the root and under /projects/<project>."""
-    for of_project in (False, True):
-        for subject in (predict, query, labels, items, work, status, ready):
-            api = routes(subject.__name__.rpartition(".")[2], of_project=of_project)
-            api.url_value_preprocessor(take_project)
-            subject.add(api)
-            app.register_api(api)
-    api = routes("server")
-    server.add(api)
-    app.register_api(api)
+def register(app: Flask, settings: Settings) -> None:
+    """Register every route. Routes of a project are registered at the root and under /projects/<project>."""
+    add_routes(app, "api", (*PROJECT_ROUTES, *server.ROUTES))
+    add_routes(app, "project", PROJECT_ROUTES, prefix=openapi.PROJECT_PREFIX)
+    openapi.attach(app, PROJECT_ROUTES, server.ROUTES, settings)

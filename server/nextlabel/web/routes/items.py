@@ -1,4 +1,4 @@
-"""The pool: POST /items, GET /items, an item, its image."""
+"""POST /items, GET /items, one item, and its image."""
 
 from __future__ import annotations
 
@@ -8,52 +8,58 @@ from flask import Response, request
 
 from nextlabel.engine.images.thumbnails import MEDIA_TYPE
 from nextlabel.engine.records import ItemSummary
-from nextlabel.web.openapi import Routes
-from nextlabel.web.openapi_responses import plain
 from nextlabel.web.request_context import current_project, settings
 from nextlabel.web.request_parsing import images
-from nextlabel.web.routes.labels import said
-from nextlabel.web.routes.predict import prediction
-from nextlabel.web.schemas.path_parameters import ItemPath
-from nextlabel.web.schemas.pool_responses import IdsReply, ItemDetailReply, ItemReply, ItemsReply, VoiceReply
-from nextlabel.web.schemas.query_parameters import ImageQuery, ItemsQuery
-from nextlabel.web.schemas.response_base import render
+from nextlabel.web.routes.labels import history_label
+from nextlabel.web.routing import Route, content_response, image_body
+from nextlabel.web.schemas.base import render
+from nextlabel.web.schemas.item_schemas import (
+    IdsReply,
+    ImageQuery,
+    ItemDetailReply,
+    ItemPath,
+    ItemReply,
+    ItemsQuery,
+    ItemsReply,
+    VoiceReply,
+)
+from nextlabel.web.schemas.prediction_schemas import prediction_from_record
 from nextlabel.web.urls import image_address
 
-_KEPT = {"Cache-Control": "private, max-age=3600"}
-_MADE = 1
-"""How thumbnails are made: another number for another way."""
+_CACHE_FOR_AN_HOUR = {"Cache-Control": "private, max-age=3600"}
+_THUMBNAIL_VERSION = 1
+"""Version of the way thumbnails are created. Increase it when that changes, to change their ETags."""
 
 
 def add_items() -> Response:
     """Add images to the pool.
 
-    The same content twice is one item. Scoring is queued.
+    Identical content is stored as one item. A scoring job is queued.
     """
-    added = current_project().items.add(images(settings().max_item_bytes, settings().max_batch))
-    return render(IdsReply(ids=[one.id for one in added], new=[one.new for one in added]), 201)
+    uploads = current_project().items.add(images(settings().max_item_bytes, settings().max_batch))
+    return render(IdsReply(ids=[upload.id for upload in uploads], new=[upload.new for upload in uploads]), 201)
 
 
 def list_items(query: ItemsQuery) -> Response:
-    """List the pool, a page at a time."""
-    found = current_project()
-    page = found.items.page(query.state, query.after, query.limit)
-    name = found.config.name
+    """List the pool, one page at a time."""
+    project = current_project()
+    page = project.items.page(query.state, query.after, query.limit)
+    name = project.config.name
     return render(ItemsReply(project=name, items=[_summary(name, item) for item in page.items], after=page.after))
 
 
 def item(path: ItemPath) -> Response:
-    """Show an item: who says what of it, and all that was ever said."""
-    found = current_project()
-    detail = found.items.get(path.item)
+    """Show an item with every annotator's current label and its label history."""
+    project = current_project()
+    detail = project.items.get(path.item)
     reply = ItemDetailReply(
-        **dict(_summary(found.config.name, detail.item)),
+        **dict(_summary(project.config.name, detail.item)),
         voices=[
             VoiceReply(annotator=name, candidates=label.candidates, value=label.value)
             for name, label in detail.current_labels.items()
         ],
-        history=[said(row) for row in detail.history],
-        prediction=None if detail.prediction is None else prediction(detail.prediction),
+        history=[history_label(event) for event in detail.history],
+        prediction=None if detail.prediction is None else prediction_from_record(detail.prediction),
     )
     return render(reply)
 
@@ -61,47 +67,52 @@ def item(path: ItemPath) -> Response:
 def image(path: ItemPath, query: ImageQuery) -> Response:
     """Show an item's image.
 
-    As it was given, or as a thumbnail.
+    Returns the original file, or a thumbnail.
     """
     if query.size is not None:
         return _thumbnail(path.item, query.size)
-    data, kind = current_project().items.image(path.item)
-    # an item's content never changes: uploads are named by it, data sets are read once
-    return Response(data, content_type=kind, headers=_KEPT)
-
-
-def add(api: Routes) -> None:
-    """Add the routes."""
-    api.post(
-        "/items",
-        responses=api.says({201: api.json(IdsReply)}, 400, 404, 413, 415, 422, 503),
-        openapi_extensions=api.takes_images(),
-    )(add_items)
-    api.get("/items", responses=api.says({200: api.json(ItemsReply)}, 404, 422, 503))(list_items)
-    api.get("/items/<path:item>", responses=api.says({200: api.json(ItemDetailReply)}, 404, 503))(item)
-    image_reply = plain("The image, as it was given, or small", "image/png", "image/jpeg", "image/webp")
-    unchanged = {"description": "as the ETag that was sent says"}
-    answers = {200: image_reply, 304: unchanged}
-    api.get("/items/<path:item>/image", responses=api.says(answers, 404, 410, 413, 415, 422, 503))(image)
+    data, media_type = current_project().items.image(path.item)
+    # an item's content never changes: the id of an upload is its digest, and data sets are read once
+    return Response(data, content_type=media_type, headers=_CACHE_FOR_AN_HOUR)
 
 
 def _thumbnail(item: str, size: int) -> Response:
-    small = current_project().items.thumbnail(item, size)
-    # what it is made from, not what it is: so nothing is read of what a browser has already
-    tag = sha256(f"{_MADE} {small.name}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    known = request.if_none_match.contains(tag)
-    response = Response(b"" if known else small.make(), 304 if known else 200, headers=_KEPT, content_type=MEDIA_TYPE)
+    thumbnail = current_project().items.thumbnail(item, size)
+    # the ETag depends on the source and not on the result, so an unchanged thumbnail is not read at all
+    tag = sha256(f"{_THUMBNAIL_VERSION} {thumbnail.name}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    unchanged = request.if_none_match.contains(tag)
+    response = Response(
+        b"" if unchanged else thumbnail.make(),
+        304 if unchanged else 200,
+        headers=_CACHE_FOR_AN_HOUR,
+        content_type=MEDIA_TYPE,
+    )
     response.set_etag(tag)
     return response
 
 
-def _summary(project: str, found: ItemSummary) -> ItemReply:
+def _summary(project: str, item: ItemSummary) -> ItemReply:
     return ItemReply(
-        id=found.id,
-        url=image_address(project)(found.id) if found.media_type else None,
-        state=found.state,
-        holdout=found.holdout,
-        media_type=found.media_type,
-        candidates=None if found.candidates is None else list(found.candidates),
-        value=found.value,
+        id=item.id,
+        url=image_address(project)(item.id) if item.media_type else None,
+        state=item.state,
+        holdout=item.holdout,
+        media_type=item.media_type,
+        candidates=None if item.candidates is None else list(item.candidates),
+        value=item.value,
     )
+
+
+ROUTES = (
+    Route("POST", "/items", add_items, IdsReply, (400, 404, 413, 415, 422, 503), status=201, body=image_body()),
+    Route("GET", "/items", list_items, ItemsReply, (404, 422, 503)),
+    Route("GET", "/items/<path:item>", item, ItemDetailReply, (404, 503)),
+    Route(
+        "GET",
+        "/items/<path:item>/image",
+        image,
+        content_response("The original image, or a thumbnail", "image/png", "image/jpeg", "image/webp"),
+        (404, 410, 413, 415, 422, 503),
+        other_responses={304: {"description": "unchanged, according to the ETag sent"}},
+    ),
+)

@@ -1,48 +1,46 @@
-"""What is asked of the server, not of a project: what it is, whether it lives, how it fares."""
+"""Routes of the server as a whole: information, health, metrics, the OpenAPI document."""
 
 from __future__ import annotations
 
-from flask import Response, current_app
+from flask import Response
 from pydantic_core import to_json
 
 from nextlabel.web.metrics import scrape
-from nextlabel.web.openapi import OPEN, Application, Routes
-from nextlabel.web.openapi_responses import plain
+from nextlabel.web.openapi import current_document
 from nextlabel.web.request_context import engine
-from nextlabel.web.schemas.job_responses import AliveReply
-from nextlabel.web.schemas.response_base import render
+from nextlabel.web.routing import Route, content_response
+from nextlabel.web.schemas.base import render
+from nextlabel.web.schemas.status_schemas import AliveReply
 
 
 def info() -> Response:
-    """Tell what this server is: projects, classes, plugins with versions and parameters, limits."""
+    """Describe this server: projects, classes, plugins with versions and parameters, limits."""
     return _json(engine().info())
 
 
 def healthz() -> Response:
-    """Tell that the process answers."""
+    """Check whether the process responds."""
     return render(AliveReply(alive=True))
 
 
 def metrics() -> Response:
-    """Tell how the server fares, for Prometheus."""
-    body, kind = scrape(engine())
-    return Response(body, content_type=kind)
+    """Return metrics of the server, for Prometheus."""
+    text, content_type = scrape(engine())
+    return Response(text, content_type=content_type)
 
 
 def document() -> Response:
     """Return this document."""
-    app: Application = current_app  # type: ignore[assignment]
-    return _json(app.api_doc)
-
-
-def add(api: Routes) -> None:
-    """Add the routes."""
-    anything = plain("What this server is", "application/json")
-    api.get("/info", responses=api.says({200: anything}))(info)
-    api.get("/healthz", responses=api.says({200: api.json(AliveReply)}), openapi_extensions={OPEN: True})(healthz)
-    api.get("/metrics", responses=api.says({200: plain("Prometheus' text format", "text/plain")}))(metrics)
-    api.get("/openapi.json", responses=api.says({200: plain("OpenAPI 3.1", "application/json")}))(document)
+    return _json(current_document())
 
 
 def _json(value: object) -> Response:
     return Response(to_json(value, inf_nan_mode="null"), content_type="application/json")
+
+
+ROUTES = (
+    Route("GET", "/info", info, content_response("Information about the server", "application/json")),
+    Route("GET", "/healthz", healthz, AliveReply),
+    Route("GET", "/metrics", metrics, content_response("Prometheus' text format", "text/plain")),
+    Route("GET", "/openapi.json", document, content_response("OpenAPI 3.1", "application/json")),
+)

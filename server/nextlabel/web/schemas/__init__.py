@@ -1,1 +1,1 @@
-"""Pydantic models of requests and responses; the OpenAPI document is generated from them."""
+"""Pydantic models of requests and responses, one module per subject."""

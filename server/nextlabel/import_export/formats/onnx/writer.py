@@ -9,5 +9,8 @@ from nextlabel.import_export.exporting.snapshot import Exported, Snapshot, Write
 
 
 def write(snapshot: Snapshot, path: Path, options: WriteOptions) -> Exported:
-    """Write a file. Raises NotFound, NotReady, Gone or Unprocessable, as `onnx_export.write` does."""
-    return Exported(checkpoint=onnx_export.write(snapshot.services, snapshot.name, options.checkpoint, path))
+    """Write a file. Raises NotReady if there is no live checkpoint; otherwise raises as `onnx_export.write` does."""
+    services = snapshot.services
+    name = options.checkpoint or services.live.current(snapshot.name).checkpoint
+    onnx_export.write(services.database, services.home, snapshot.name, name, path)
+    return Exported(checkpoint=name)

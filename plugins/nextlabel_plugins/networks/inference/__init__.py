@@ -1,0 +1,1 @@
+"""Trained networks as models: prediction, test-time augmentation, batch-norm folding and ONNX."""

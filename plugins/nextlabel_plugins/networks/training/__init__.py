@@ -1,0 +1,1 @@
+"""Training loops with their losses, optimizers and augmentation."""

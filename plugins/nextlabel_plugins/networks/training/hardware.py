@@ -1,0 +1,30 @@
+"""The device and the precision of a training."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+
+
+def training_device() -> torch.device:
+    """Return a GPU if torch finds one through CUDA, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def native_bfloat16() -> bool:
+    """Return whether this CPU multiplies bfloat16 natively; emulated, it is slower than float32."""
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def training_precision(device: torch.device) -> AbstractContextManager[None]:
+    """Return a context for the forward passes of a training: bfloat16 if the device supports it natively."""
+    native = native_bfloat16() if device.type == "cpu" else torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.autocast(device.type, torch.bfloat16, enabled=native)
+
+
+def preserve_rng_state(device: torch.device) -> AbstractContextManager[None]:
+    """Return a context that restores the state of torch's generators on exit."""
+    return torch.random.fork_rng(devices=[] if device.type == "cpu" else list(range(torch.cuda.device_count())))

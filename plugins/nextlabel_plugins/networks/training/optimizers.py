@@ -1,0 +1,96 @@
+"""Optimizers: Muon and SGD for `Airbench`, SGD for the other networks."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from nextlabel_plugins.networks.architectures.airbench import Airbench
+from nextlabel_plugins.networks.architectures.network import ImageNetwork
+from nextlabel_plugins.networks.training.muon import Muon
+
+
+class Optimizer(Protocol):
+    """Updates a network by its gradients."""
+
+    def step(self, done: float) -> None:
+        """Update the weights; `done` (0..1) is the share of the training that is done."""
+        ...
+
+
+class CosineSGD:
+    """SGD with Nesterov momentum 0.9 and weight decay; the learning rate falls to zero along a cosine."""
+
+    def __init__(self, network: nn.Module, learning_rate: float, weight_decay: float) -> None:
+        self._learning_rate = learning_rate
+        self._sgd = torch.optim.SGD(
+            network.parameters(), learning_rate, momentum=0.9, weight_decay=weight_decay, nesterov=True
+        )
+
+    def step(self, done: float) -> None:
+        """Update the weights."""
+        self._sgd.param_groups[0]["lr"] = self._learning_rate * (0.5 + 0.5 * math.cos(math.pi * done))
+        self._sgd.step()
+
+
+class AirbenchOptimizer:
+    """Muon for the convolutions, Nesterov SGD for biases and head; all learning rates fall linearly to zero.
+
+    The published rates of SGD are for a loss summed over the batch. Our loss is the mean, so they
+    are multiplied by `batch_size`. The whitening's bias is only trained in the first
+    `whitening_share` of the training.
+    """
+
+    BIAS_LR, HEAD_LR, WEIGHT_DECAY, MUON_BATCH_SIZE = 0.053, 0.67, 2e-6, 2000
+    """Learning rates per image, weight decay per image and step, and the batch size of Muon's published rate."""
+
+    def __init__(self, network: Airbench, learning_rate: float, batch_size: int, whitening_share: float) -> None:
+        whitening, head = network.whitening.bias, network.head.weight
+        assert whitening is not None
+        biases = [
+            weight
+            for weight in network.parameters()
+            if weight.ndim == 1 and weight.requires_grad and weight is not whitening
+        ]
+        share = learning_rate / 0.24
+        # the head starts at 1 / D of the usual size, so its rate is divided by D^2
+        rates = [self.BIAS_LR * share, self.BIAS_LR * share, self.HEAD_LR * share / network.embedding**2]
+        self._rates = [rate * batch_size for rate in rates]
+        self._sgd = torch.optim.SGD(
+            [
+                {"params": weights, "lr": rate, "weight_decay": self.WEIGHT_DECAY * batch_size / (rate / share)}
+                for weights, rate in zip(([whitening], biases, [head]), self._rates, strict=True)
+            ],
+            momentum=0.85,
+            nesterov=True,
+        )
+        filters = [weight for weight in network.parameters() if weight.ndim > 2 and weight.requires_grad]  # noqa: PLR2004
+        self._muon_rate = learning_rate * math.sqrt(batch_size / self.MUON_BATCH_SIZE)
+        self._muon = Muon(filters, self._muon_rate, momentum=0.6)
+        self._whitening_share = whitening_share
+        self._whitening = whitening.requires_grad_()  # an earlier training has frozen it
+
+    def step(self, done: float) -> None:
+        """Update the weights."""
+        remaining = 1 - done
+        whitening_remaining = max(0.0, 1 - done / self._whitening_share)
+        factors = (whitening_remaining, remaining, remaining)
+        for group, rate, factor in zip(self._sgd.param_groups, self._rates, factors, strict=True):
+            group["lr"] = rate * factor
+        self._sgd.step()
+        # a frozen bias needs no gradient through the first convolution, which saves a twentieth of the work
+        self._whitening.requires_grad_(whitening_remaining > 0)
+        self._muon.rate = self._muon_rate * remaining
+        self._muon.step()
+
+
+def make_optimizer(
+    network: ImageNetwork, learning_rate: float, weight_decay: float, batch_size: int, whitening_share: float
+) -> Optimizer:
+    """Return the optimizer for `network`, whose losses are means over `batch_size` items."""
+    if isinstance(network, Airbench):
+        return AirbenchOptimizer(network, learning_rate, batch_size, whitening_share)
+    return CosineSGD(network, learning_rate, weight_decay)

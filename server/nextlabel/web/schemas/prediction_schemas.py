@@ -1,0 +1,126 @@
+"""Requests and responses of POST /predict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BaseModel, Discriminator, FailFast, Field, RootModel, Tag
+
+from nextlabel.engine.records import Prediction, Predictions
+from nextlabel.web.schemas.base import (
+    MAX_ROWS,
+    UNION_TAG,
+    BoundedList,
+    ItemId,
+    Number,
+    Reply,
+    RequestModel,
+    one_of,
+)
+
+Vector = Annotated[tuple[Number, ...], FailFast()]
+"""A feature vector; validation stops at its first error."""
+
+
+class PredictQuery(RequestModel):
+    """Query parameters of POST /predict."""
+
+    top: int | None = Field(None, ge=1, le=1_000_000, description="return only this many of the most probable classes")
+
+
+class PredictIds(RequestModel):
+    """Ids of items of the pool; works in every project."""
+
+    ids: Annotated[tuple[ItemId, ...], BoundedList(1, MAX_ROWS)]
+
+
+class PredictVectors(RequestModel):
+    """New feature vectors; works in projects whose items are vectors."""
+
+    vectors: Annotated[tuple[Vector, ...], BoundedList(1, MAX_ROWS)]
+
+
+class PredictBody(
+    RootModel[
+        Annotated[
+            Annotated[PredictIds, Tag(UNION_TAG + "ids")] | Annotated[PredictVectors, Tag(UNION_TAG + "vectors")],
+            Discriminator(
+                one_of("ids", "vectors"),
+                custom_error_type="prediction_kind",
+                custom_error_message='the body is an object with one of "ids" and "vectors"',
+            ),
+        ]
+    ]
+):
+    """What to predict."""
+
+
+class ClassPrediction(Reply):
+    """The predicted class, and every class's probability in descending order."""
+
+    label: str
+    probability: float
+    probabilities: Mapping[str, float]
+
+
+class ValuePrediction(Reply):
+    """The predicted value and its standard deviation."""
+
+    mean: float
+    std: float | None
+
+
+AnyPrediction = ClassPrediction | ValuePrediction
+
+
+class Answered(Reply):
+    """The checkpoint that predicted."""
+
+    project: str
+    checkpoint: str
+
+
+class OneClass(ClassPrediction, Answered):
+    """Prediction of one item. For a JSON list of one item it is repeated under `predictions`."""
+
+    predictions: list[AnyPrediction] | None = None
+
+
+class OneValue(ValuePrediction, Answered):
+    """Prediction of one item. For a JSON list of one item it is repeated under `predictions`."""
+
+    predictions: list[AnyPrediction] | None = None
+
+
+class Several(Answered):
+    """Predictions in the order of the request."""
+
+    predictions: list[AnyPrediction]
+
+
+class PredictReply(RootModel[OneClass | OneValue | Several]):
+    """One prediction, or several."""
+
+
+def prediction_from_record(record: Prediction, top: int | None = None) -> AnyPrediction:
+    """Return one prediction with at most `top` classes, or with all of them if None."""
+    if record.mean is not None:
+        return ValuePrediction(mean=record.mean, std=record.std)
+    probabilities = dict(list((record.probabilities or {}).items())[:top])
+    return ClassPrediction(label=record.label or "", probability=record.probability or 0.0, probabilities=probabilities)
+
+
+def predictions_from_record(record: Predictions, top: int | None, *, as_list: bool) -> BaseModel:
+    """Return the response of POST /predict: a single prediction by itself, several as a list.
+
+    With `as_list` a single prediction is repeated under `predictions`. A client that sends lists
+    of varying length can then always read that list.
+    """
+    predictions = [prediction_from_record(prediction, top) for prediction in record.predictions]
+    source = {"project": record.project, "checkpoint": record.checkpoint}
+    if len(predictions) != 1:
+        return Several(**source, predictions=predictions)
+    model: type[OneClass | OneValue] = OneClass if isinstance(predictions[0], ClassPrediction) else OneValue
+    listed = {"predictions": predictions} if as_list else {}
+    return model.model_validate({**source, **dict(predictions[0]), **listed})

@@ -1,0 +1,77 @@
+"""Requests and responses of the query routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pydantic import Field
+
+from nextlabel.engine.records import QueryAnswer, Reason
+from nextlabel.web.schemas.base import Name, Reply, RequestModel
+
+
+class QueryPath(RequestModel):
+    """Path parameters of a query."""
+
+    query: Name = Field(description="the query's id, from the response of GET /query")
+
+
+class QueryQuery(RequestModel):
+    """Query parameters of GET /query."""
+
+    size: int = Field(10, ge=1, le=1_000_000, description="how many items; the server may allow fewer, see /info")
+    strategy: Name | None = Field(None, description="another strategy than the project's own")
+    annotator: Name | None = Field(None, description="lease the items to this annotator")
+
+
+class SuggestionReply(Reply):
+    """The class the model predicts, and its probability."""
+
+    label: str
+    probability: float
+
+
+class QueryItemReply(Reply):
+    """An item to label."""
+
+    id: str
+    url: str | None = Field(description="URL of its image; null if the item is not an image")
+    score: float | None
+    suggestion: SuggestionReply | None
+    reason: Reason = Field(description="chosen by the strategy, for the control arm, or for the hold-out")
+
+
+class QueryReply(Reply):
+    """What to label next, and how it was chosen."""
+
+    project: str
+    query: str
+    strategy: str
+    parameters: Mapping[str, object]
+    checkpoint: str | None
+    seed: int
+    items: list[QueryItemReply]
+    remaining: int = Field(description="items that could still be queried, including these")
+    stale_labels: int = Field(description="labels that the checkpoint was not trained on")
+
+    @classmethod
+    def from_record(cls, answer: QueryAnswer, image_url: Callable[[str], str | None]) -> QueryReply:
+        """Return the reply for a query; `image_url` maps an item's id to the URL of its image, or to None."""
+        items = [
+            QueryItemReply.model_construct(
+                id=item.id,
+                url=image_url(item.id),
+                score=item.score,
+                suggestion=None if item.suggestion is None else SuggestionReply.model_validate(item.suggestion),
+                reason=item.reason,
+            )
+            for item in answer.items
+        ]
+        return cls.model_validate({**vars(answer), "items": items})
+
+
+class ReleasedReply(Reply):
+    """How many leases were released."""
+
+    query: str
+    released: int
