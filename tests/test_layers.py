@@ -281,7 +281,8 @@ def test_no_module_has_state():
     for file in sources():
         for node in ast.parse(file.read_text("utf-8")).body:
             value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
-            if isinstance(value, ast.Call) and ast.unparse(value.func).split(".")[-1] in CREATED_ONCE:
+            allowed = str(file.relative_to(ROOT)) in PROCESS_LIMITS
+            if isinstance(value, ast.Call) and ast.unparse(value.func).split(".")[-1] in CREATED_ONCE and not allowed:
                 shared.append(f"{file.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
     assert shared == []
 
@@ -289,3 +290,5 @@ def test_no_module_has_state():
 CREATED_ONCE = {
     "Settings", "Registry", "Database", "Engine", "Services", "Flask", "Application", "PluginManager", "Lock",
 }  # fmt: skip
+PROCESS_LIMITS = {"server/nextlabel/engine/images/decoding.py"}
+"""Modules whose locks protect what a process has only once: its memory and its warning filters."""

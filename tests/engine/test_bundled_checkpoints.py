@@ -145,7 +145,7 @@ def test_a_start_searches_for_the_data_set_and_trains_nothing(
     assert data.reads == 1
     assert (
         "toy-missing is not on this machine; get it from nowhere; "
-        "the pool of project 'toy' is what people add to it\n" in capsys.readouterr().out
+        "the pool of project 'toy' consists of the images that users add\n" in capsys.readouterr().out
     )
     assert bundled.project.status().missing is None
 
@@ -175,7 +175,7 @@ def test_a_pool_with_uploads_does_not_import_the_data_set(
     bundled.work()
     data.available = True
     assert start(bundled) == [("import", "succeeded")]
-    lines = [line for line in capsys.readouterr().out.splitlines() if "stays what people have added" in line]
+    lines = [line for line in capsys.readouterr().out.splitlines() if "already has images that users added" in line]
     assert len(lines) == 1
     assert data.reads == 0
     assert bundled.project.status().items == 1
@@ -227,7 +227,7 @@ def test_an_upload_during_an_import_wins(bundled: ToyProject, data: OptionalData
         bundled.project.config, services.registry, services.settings, services.database, services.home
     )
     assert message is not None
-    assert "stays what people have added" in message
+    assert "already has images that users added" in message
     assert bundled.project.status().items == 1
     bundled.work()
     assert len(bundled.project.queries.create(1).items) == 1

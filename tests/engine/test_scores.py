@@ -14,7 +14,7 @@ from nextlabel.contracts import GraphItems, ImageInput, Items, Model, Outputs, V
 from nextlabel.contracts.errors import PluginError
 from nextlabel.engine import scores
 from nextlabel.engine.images.image_items import FileItems
-from nextlabel.engine.images.unreadable import Unread
+from nextlabel.engine.images.unreadable import UnreadableFiles
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.scores import check_outputs, needs_of, open_scores, predict_items, score_pool, stored_scores
 from nextlabel.store.checkpoints import ScoringRow
@@ -151,7 +151,7 @@ def test_unreadable_images_get_equal_probabilities(tmp_path: Path) -> None:
     for path in paths[:3]:
         Image.new("L", (2, 2), 90).save(path)
     paths[1].write_bytes(b"damaged")
-    items = FileItems(paths, 1, unread=Unread())
+    items = FileItems(paths, 1, unreadable=UnreadableFiles())
     model = Linear(np.random.default_rng(1).normal(size=(5, 3)), ImageInput(2, 2, 1))
     score(model, items, tmp_path / "a", "samples")
     arrays = open_scores(tmp_path / "a")

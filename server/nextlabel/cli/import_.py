@@ -15,7 +15,7 @@ from nextlabel.engine.settings import Settings
 from nextlabel.import_export.importing.import_file import Imported, import_file
 from nextlabel.import_export.importing.rows import ImportOptions
 from nextlabel.import_export.registry import READABLE
-from nextlabel.web.number_format import plural
+from nextlabel.web.formatting import plural
 
 
 @click.command("import")

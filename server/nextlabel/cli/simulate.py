@@ -75,7 +75,7 @@ def command(
     registry = load(blocked=[name.strip() for name in settings.blocked_plugins.split(",") if name.strip()])
     registry.check()
     config = load_projects(registry, settings.projects).get(name)
-    if config.learner.source() is not None:
+    if config.learner.features_project() is not None:
         raise ProjectError(
             f"project {name!r} reads features from another project's checkpoint; "
             "a simulation starts without checkpoints"

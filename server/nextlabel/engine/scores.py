@@ -21,7 +21,7 @@ from nextlabel.contracts.data import (
 )
 from nextlabel.contracts.errors import PluginError
 from nextlabel.contracts.interfaces import Model
-from nextlabel.engine.images.image_items import unread
+from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.random_streams import generator
@@ -152,7 +152,7 @@ def is_informative(probabilities: FloatArray, positions: IntArray) -> BoolArray:
 
 def _predict(model: Model, items: Items, needs: frozenset[Need], rng: np.random.Generator) -> dict[str, FloatArray]:
     arrays = check_outputs(model.predict(items, needs, rng), needs, len(items))
-    unreadable = unread(items)
+    unreadable = unreadable_positions(items)
     if len(unreadable):  # the model saw a white image instead, and may be certain about that
         for name in arrays.keys() & {"probabilities", "samples"}:
             arrays[name] = np.array(arrays[name])

@@ -7,7 +7,6 @@ from threading import Lock
 
 from nextlabel.contracts.data import Items
 from nextlabel.contracts.errors import NotReady
-from nextlabel.engine.images.decode_limit import Room
 from nextlabel.engine.labels.pool_state import LabelStateCache, PoolState
 from nextlabel.engine.live_models import LiveModels
 from nextlabel.engine.plugins.registry import Registry
@@ -30,8 +29,6 @@ class Services:
     database: Database
     home: Home
     live: LiveModels
-    room: Room = field(default_factory=Room)
-    """Limits how many large uploaded images are decoded at once."""
     _label_states: dict[tuple[str, float], LabelStateCache] = field(default_factory=dict)
     _pools: dict[str, PoolFolder] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
@@ -62,7 +59,7 @@ class Services:
         """Return the pool folder of a project. Raises NotReady until its data set has been imported."""
         if project not in self._pools:
             imported = self.row(project).imported > 0
-            pool = PoolFolder.open(self.home, project, brought=imported)
+            pool = PoolFolder.open(self.home, project, from_dataset=imported)
             if not imported:  # its data set may still be imported
                 return pool
             self._pools[project] = pool

@@ -171,7 +171,7 @@ def test_enough_labels_queue_a_training(make: Make) -> None:
     assert job is not None
     project.answer(project.project.queries.create(4, None, "ann"), "ann")
     assert [(finished.job, finished.kind, finished.state) for finished in project.work()] == [
-        (job, "train", "succeeded")
+        (job.job, "train", "succeeded")
     ]
     project.answer(project.project.queries.create(2, None, "ann"), "ann")
     assert project.project.status().training is None

@@ -15,9 +15,9 @@ from nextlabel.contracts.errors import NextlabelError, NotFound, Unprocessable
 from nextlabel.engine.browse.gallery import Gallery
 from nextlabel.engine.browse.item_summary import summary
 from nextlabel.engine.browse.uploads import UploadResult, upload_images
-from nextlabel.engine.images.thumbnails import Thumbnails, thumbnail
+from nextlabel.engine.images.thumbnails import ThumbnailCache, make_thumbnail
 from nextlabel.engine.labels.pool_state import PoolState
-from nextlabel.engine.pool_files import gone
+from nextlabel.engine.pool_files import missing_file_error
 from nextlabel.engine.predict.predictor import Predictor
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.records import ItemDetail, ItemPage, ItemState
@@ -97,12 +97,11 @@ class ItemService:
 
         def make() -> bytes:
             data, _ = self._read(row)
-            with services.room.for_all([data]):
-                return thumbnail(data, size, services.settings.max_pixels)
+            return make_thumbnail(data, size, services.settings.max_pixels)
 
         if row.source == "array":  # creating it is as fast as reading it
             return Thumbnail(key, make)
-        cache = Thumbnails(services.settings.home / "thumbnails", services.settings.thumbnail_bytes)
+        cache = ThumbnailCache(services.settings.home / "thumbnails", services.settings.thumbnail_bytes)
         return Thumbnail(key, lambda: cache.get(key, make))
 
     def _name(self, row: ItemRow) -> str:
@@ -119,7 +118,7 @@ class ItemService:
         try:
             return self._services.home.at(str(row.path)).stat()
         except OSError as error:
-            raise gone(row, error) from None
+            raise missing_file_error(row, error) from None
 
     def _image_row(self, identity: str) -> ItemRow:
         with self._services.database.read() as connection:

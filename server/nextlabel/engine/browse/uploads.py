@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.engine.datasets.import_dataset import held_out
-from nextlabel.engine.images.decoding import inspect, of_each
+from nextlabel.engine.images.decoding import inspect, map_images
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.scheduling import queue_scoring
 from nextlabel.engine.services import Services
@@ -35,8 +35,7 @@ def upload_images(
         raise Unprocessable(f"project {name!r} holds {services.pool(name).kind}s, not images")
     if not row.imported and _may_import(services, name):
         raise NotReady(f"the data set of project {name!r} is being imported; add images when that is done", 2)
-    with services.room.for_all(blobs):
-        kinds = of_each(blobs, lambda blob: inspect(blob, services.settings.max_pixels))
+    kinds = map_images(blobs, lambda blob: inspect(blob, services.settings.max_pixels))
     ids = [services.home.save_upload(blob) for blob in blobs]
     rows = [
         NewItem(

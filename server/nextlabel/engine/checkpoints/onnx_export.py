@@ -11,7 +11,7 @@ from typing import Any
 from nextlabel.contracts.errors import NotFound, Unprocessable
 from nextlabel.contracts.interfaces import ImageInput, VectorInput
 from nextlabel.engine.checkpoints.serialization import model_input
-from nextlabel.engine.images.decoding import GAP
+from nextlabel.engine.images.decoding import REDUCING_GAP
 from nextlabel.store import checkpoints
 from nextlabel.store.checkpoint_files import ONNX, checked, read_card
 from nextlabel.store.database import Database
@@ -96,7 +96,7 @@ def preprocessing(card: Mapping[str, Any]) -> dict[str, Any]:
             "orientation": "exif",
             "background": "white",
             "frame": 0,
-            "draft": GAP,
+            "draft": REDUCING_GAP,
             "words": _INSTRUCTIONS,
         }
     assert isinstance(spec, VectorInput)

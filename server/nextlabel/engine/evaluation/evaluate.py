@@ -12,7 +12,7 @@ import numpy as np
 from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items
 from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.engine.checkpoints.serialization import input_array, model_input, trained_with_other_holdout
-from nextlabel.engine.images.image_items import unread
+from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.live_models import Answer, Served
 from nextlabel.engine.metrics import metrics
 from nextlabel.engine.scores import is_informative, stored_scores
@@ -120,7 +120,7 @@ def measure(
             parts.append({name: array for name, array in part.items() if name in ("probabilities", "mean", "std")})
             progress(len(parts) / len(chunks))
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    readable = np.setdiff1d(np.arange(len(items)), unread(items))  # the model saw white instead of unreadable images
+    readable = np.setdiff1d(np.arange(len(items)), unreadable_positions(items))  # others were white
     return metrics(arrays, readable, truth[readable])
 
 

@@ -21,7 +21,7 @@ from nextlabel.engine.checkpoints.serialization import (
     write_model,
 )
 from nextlabel.engine.datasets.import_dataset import import_dataset
-from nextlabel.engine.images.image_items import unread
+from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.metrics import metrics
 from nextlabel.engine.plugins.parameters import build
@@ -198,7 +198,7 @@ def _score(services: Services, plan: _Plan, model: Model, began: float, report: 
         raise PluginError(f"the model predicts {classes} classes; the project has {len(plan.row.classes)}")
     positions, truth = plan.state.holdout_truth(services.pool(plan.config.name).truth)
     # without files that can no longer be read: the live checkpoint's scores may date from when they could
-    readable = ~np.isin(positions, unread(plan.items))
+    readable = ~np.isin(positions, unreadable_positions(plan.items))
     positions, truth = positions[readable], truth[readable]
     measured = {
         "labels": float((plan.state.labelled & ~plan.state.holdout).sum()),
@@ -280,7 +280,7 @@ def feature_source(services: Services, config: ProjectConfig, items: Items) -> C
 
     The function returns (n, d) and raises ProjectError if the named project cannot provide them.
     """
-    project = config.learner.source()
+    project = config.learner.features_project()
     if project is None:
         return None
     where = f"[learner] features = {config.learner.features!r}"

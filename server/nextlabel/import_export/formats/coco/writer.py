@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nextlabel.engine.images.decoding import measure
-from nextlabel.engine.images.unreadable import REFUSED
+from nextlabel.engine.images.unreadable import DECODE_ERRORS
 from nextlabel.import_export import embedded_history
 from nextlabel.import_export.exporting.snapshot import (
     Exported,
@@ -93,7 +93,7 @@ def _images(
 def _size(data: bytes, max_pixels: int) -> tuple[int, int] | None:
     try:
         return measure(data, max_pixels)
-    except REFUSED:
+    except DECODE_ERRORS:
         return None
 
 
