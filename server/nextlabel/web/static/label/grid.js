@@ -167,7 +167,7 @@ export class GridView {
     const option = document.createElement("li");
     option.role = "option";
     const caption = document.createElement("span");
-    caption.textContent = item.suggestion ? `${item.suggestion.label} · ${percent(item.suggestion.probability)}` : "";
+    caption.textContent = item.suggestion ? `${item.suggestion.label} (${percent(item.suggestion.probability)})` : "";
     option.append(itemElement(item, this.#small), caption);
     option.title = reasonText(item);
     option.setAttribute("aria-label", `Image to label ${item.id}. ${predictionText(item)}`);
