@@ -72,7 +72,7 @@ def test_drop_images(window, server):
     assert page.get_attribute("#label", "href") == "/projects/quick/label"
     assert page.is_visible("#label")
     assert page.locator("#rejected li").all_inner_texts() == [
-        "notes.png: this is text; an image is read if it is JPEG, PNG or WebP"
+        "notes.png: this is text; an image must be JPEG, PNG or WebP"
     ]
     after = client("GET", "/projects/quick/items?limit=1000").json()["items"]
     assert len(after) == len(before) + 2

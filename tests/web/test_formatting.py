@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from nextlabel.engine.predict.preview import Look
-from nextlabel.engine.predict.uncertainty import Doubt
+from nextlabel.engine.predict.preview import Preview
+from nextlabel.engine.predict.uncertainty import Uncertainty
 from nextlabel.engine.progress.progress_records import Interval, Point
 from nextlabel.engine.records import ItemDetail, ItemSummary
 from nextlabel.store.labels import Label
@@ -34,8 +34,10 @@ def test_join_or():
 
 def test_uncertainty():
     assert formatting.uncertainty_text(None) == ""
-    assert formatting.uncertainty_text(Doubt(("cat", "dog"), others=False)) == "Not sure: cat or dog"
-    assert formatting.uncertainty_text(Doubt(("cat", "dog"), others=True)) == "Not sure: cat, dog or something else"
+    assert formatting.uncertainty_text(Uncertainty(("cat", "dog"), others=False)) == "Not sure: cat or dog"
+    assert (
+        formatting.uncertainty_text(Uncertainty(("cat", "dog"), others=True)) == "Not sure: cat, dog or something else"
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def test_uncertainty():
 def test_crop_is_mentioned_for_long_images(size, mentioned):
     width, height = size
     side = min(size)
-    look = Look(None, width, height, (0, 0, side, side), b"", (32, 32))
+    look = Preview(None, width, height, (0, 0, side, side), b"", (32, 32))
     assert bool(formatting.crop_text(look)) == mentioned
     if mentioned:
         assert f"{max(1, round(100 * side / max(size)))} %" in formatting.crop_text(look)
@@ -98,7 +100,7 @@ def test_checkpoint():
     assert without_breaks(formatting.checkpoint_text(POINT)) == (
         "r3 (live): 1,200 labelled items, accuracy 95.7 %, 95 % interval 93.0 % to 97.5 % on 359 hold-out items"
     )
-    bare = replace(POINT, standing="earlier", accuracy=None, interval=None, rmse=0.1234567, labels=1)
+    bare = replace(POINT, state="earlier", accuracy=None, interval=None, rmse=0.1234567, labels=1)
     assert formatting.checkpoint_text(bare) == "r3: 1 labelled item, root mean square error 0.1235"
 
 

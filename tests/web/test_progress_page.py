@@ -35,7 +35,7 @@ def twice(settings):
     """A second checkpoint of `digits`: r2 is a copy of r1, and live."""
     change(
         settings,
-        "INSERT INTO checkpoints SELECT project, 'r2', 2, job, created + 1, metrics, card, verdict, folder "
+        "INSERT INTO checkpoints SELECT project, 'r2', 2, job, created + 1, metrics, card, verdict, folder, promoted "
         "FROM checkpoints WHERE name = 'r1'",
     )
     change(settings, "UPDATE projects SET live = 'r2'")
@@ -216,7 +216,7 @@ def test_each_cell_of_the_confusion_matrix_links_to_its_items(client):
 
 def test_a_large_confusion_matrix_is_cut(client, monkeypatch):
     assert "with the most mistakes" not in shown(client)
-    monkeypatch.setattr("nextlabel.engine.progress.confusion._SHOWN", 4)
+    monkeypatch.setattr("nextlabel.engine.progress.confusion._MAX_CLASSES", 4)
     matrix = re.search(r'<table class="heat.*?</table>', shown(client), re.DOTALL).group()
     assert "Of 10 classes, the 4 with the most mistakes." in matrix
     assert matrix.count('<th scope="col">') == matrix.count('<th scope="row">') == 4

@@ -11,7 +11,7 @@ import pytest
 from nextlabel.app import create_app
 from nextlabel.contracts.errors import DatasetMissing, NotFound
 from nextlabel.engine.browse.filters import Counts
-from nextlabel.engine.browse.gallery import GalleryPage, Neighbours, Shown
+from nextlabel.engine.browse.gallery import GalleryPage, ItemCard, Neighbours
 from nextlabel.engine.records import (
     Checkpoint,
     ItemDetail,
@@ -19,15 +19,16 @@ from nextlabel.engine.records import (
     Job,
     Prediction,
     Predictions,
-    ProjectStatus,
     QueryAnswer,
     QueryItem,
 )
 from nextlabel.engine.settings import Settings
+from nextlabel.engine.status import ProjectStatus
 from nextlabel.store.labels import Label, LabelEvent
 
 STATUS = ProjectStatus(
     name="sine", title="Sine <wave>", task="regression", classes=(), kind="vector", items=200, labelled=5, open=195,
+    labels=5, unseen=0, train_every=0, until_training=None,
     live="r1", metrics={"rmse": math.nan}, stop={}, reached=False, training=None, missing=None,
 )  # fmt: skip
 ITEM = ItemSummary("a b/ü", "labelled", False, None, None, 1.5)
@@ -37,7 +38,7 @@ ROW = LabelEvent("a b/ü", "ann", Label(value=1.5), 1.25)
 class FakeGallery:
     def page(self, item_filter, limit, **position):
         counts = Counts(1, {"open": 0, "labelled": 1, "skipped": 0}, {"yes": 0, "no": 1}, {}, {"ann": 1})
-        return GalleryPage((Shown(ITEM, None),), 1, 1, counts, None, None, tiny=False)
+        return GalleryPage((ItemCard(ITEM, None),), 1, 1, counts, None, None, tiny=False)
 
     def neighbours(self, item_filter, item_id, **order):
         return Neighbours(None, "b ü", 1, 2)

@@ -76,7 +76,7 @@ def test_a_thumbnail_is_stored_on_disk(client, image, settings, monkeypatch):
     first = client.get(f"/items/{item}/image?size=160").data
     (file,) = [path for path in (settings.home / "thumbnails").rglob("*") if path.is_file()]
     assert file.read_bytes() == first
-    monkeypatch.setattr("nextlabel.engine.browse.item_service.thumbnail", None)  # not called again
+    monkeypatch.setattr("nextlabel.engine.browse.item_service.make_thumbnail", None)  # not called again
     assert client.get(f"/items/{item}/image?size=160").data == first
 
 

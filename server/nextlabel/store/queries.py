@@ -1,4 +1,4 @@
-"""Queries, kept so that they can be replayed, and the leases that keep items to one annotator."""
+"""Queries, stored so that they can be replayed, and leases, which reserve items for one annotator."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Reason = Literal["strategy", "control", "holdout"]
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """An item of a query's answer."""
+    """An item that a query chose."""
 
     position: int
     score: float
@@ -28,7 +28,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class QueryRow:
-    """A query: all that its answer followed from, and the answer."""
+    """A query: everything its choice depends on, and the chosen items."""
 
     id: str
     """`<project>-<number>`."""
@@ -43,30 +43,30 @@ class QueryRow:
     """Below 2**63."""
     checkpoint: str | None
     scoring: int | None
-    """The scores it chose by; None: it needed none."""
+    """Id of the scores it chose by; None if it needed none."""
     rows: int
-    """Items of the pool at that time."""
+    """Number of items that had scores at that time."""
     last_label: int
-    """The newest label it knew."""
+    """Id of the newest label it knew."""
     size: int
-    """How many were asked for."""
+    """Number of items requested."""
     excluded: tuple[int, ...]
-    """Positions it was not to choose."""
+    """Positions it could not choose because of leases."""
     chosen: tuple[Chosen, ...]
     """Best first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """An item kept to one annotator for a while."""
+    """An item reserved for one annotator for a while."""
 
     project: str
     position: int
     annotator: str
     query: str
-    """The id of the query that handed it out."""
+    """Id of the query that leased it."""
     expires: float
-    """Seconds since the epoch; from then on it is as if it were not there."""
+    """Seconds since the epoch; the lease has no effect from then on."""
     score: float
     reason: Reason
 
@@ -80,8 +80,8 @@ _LIVE = (
 
 
 def insert(c: Connection, row: QueryRow) -> None:
-    """Store a query. IntegrityError if its id or its number is taken."""
-    chosen = [(one.position, one.score, one.reason) for one in row.chosen]
+    """Store a query. Raises IntegrityError if its id or its number exists already."""
+    chosen = [(choice.position, choice.score, choice.reason) for choice in row.chosen]
     values = {name: getattr(row, name) for name in queries.columns.keys()}  # noqa: SIM118 - keys are the names
     c.execute(insert_into(queries), values | {"seed": int(row.seed), "chosen": chosen})
 
@@ -91,41 +91,44 @@ def get(c: Connection, id_: str) -> QueryRow | None:
     row = c.execute(_ONE, {"id": id_}).mappings().one_or_none()
     if row is None:
         return None
-    # a score that JSON has no word for was stored as null
-    chosen = [Chosen(place, math.nan if score is None else score, why) for place, score, why in row["chosen"]]
-    return QueryRow(**{**row, "chosen": tuple(chosen)})
+    return QueryRow(**{**row, "chosen": read_chosen(row["chosen"])})
+
+
+def read_chosen(chosen: Iterable[tuple[int, float | None, Reason]]) -> tuple[Chosen, ...]:
+    """Return the chosen items of a query from its JSON column, which stores NaN as null."""
+    return tuple(Chosen(position, math.nan if score is None else score, reason) for position, score, reason in chosen)
 
 
 def leases(c: Connection, project: str, now: float) -> list[Lease]:
-    """Return the leases that live at `now`, by position."""
-    return [Lease(*row) for row in c.execute(_LIVE, {"project": project, "now": now})]
+    """Return the leases that are live at `now`, by position."""
+    return [Lease(**row) for row in c.execute(_LIVE, {"project": project, "now": now}).mappings()]
 
 
 def grant(c: Connection, rows: Sequence[Lease]) -> None:
-    """Store leases; one of the same project, position and annotator is replaced."""
+    """Store leases; each replaces one with the same project, position and annotator."""
     if not rows:
         return
     statement = bulk.upsert(c, _leases)
     new = statement.excluded
     renewed = {"query": new.query, "expires": new.expires, "score": new.score, "reason": new.reason}
     keys = ["project", "position", "annotator"]
-    # numpy's numbers are not the driver's
+    # drivers do not accept numpy's numbers
     values = [asdict(row) | {"position": int(row.position), "score": float(row.score)} for row in rows]
     c.execute(statement.on_conflict_do_update(index_elements=keys, set_=renewed), values)
 
 
 def drop_expired(c: Connection, project: str, now: float) -> int:
-    """Delete the leases that no longer live at `now`; return how many."""
+    """Delete the leases that have expired at `now`; return how many."""
     return c.execute(delete(_leases).where(_leases.c.project == project, _leases.c.expires <= now)).rowcount
 
 
 def release_query(c: Connection, query: str) -> int:
-    """Delete the leases that a query handed out; return how many."""
+    """Delete the leases of a query; return how many."""
     return c.execute(delete(_leases).where(_leases.c.query == query)).rowcount
 
 
 def release(c: Connection, project: str, annotator: str, positions: Iterable[int]) -> int:
     """Delete an annotator's leases of these positions; return how many."""
-    mine = delete(_leases).where(_leases.c.project == project, _leases.c.annotator == annotator)
+    own = delete(_leases).where(_leases.c.project == project, _leases.c.annotator == annotator)
     parts = bulk.chunks([int(position) for position in positions])
-    return sum(c.execute(mine.where(_leases.c.position.in_(part))).rowcount for part in parts)
+    return sum(c.execute(own.where(_leases.c.position.in_(part))).rowcount for part in parts)

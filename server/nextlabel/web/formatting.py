@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from nextlabel.engine.predict.preview import Look
-from nextlabel.engine.predict.uncertainty import Doubt
+from nextlabel.engine.predict.preview import Preview
+from nextlabel.engine.predict.uncertainty import Uncertainty
 from nextlabel.engine.progress.progress_records import Interval, Point
 from nextlabel.engine.records import ItemDetail, ItemSummary
 from nextlabel.store.labels import Label
@@ -122,18 +122,20 @@ def event_text(label: Label) -> str:
     return "skipped" if label.skip else "retracted"
 
 
-def uncertainty_text(doubt: Doubt | None) -> str:
+def uncertainty_text(uncertainty: Uncertainty | None) -> str:
     """Return the classes that a model cannot decide between; an empty string if it is sure."""
-    if doubt is None:
+    if uncertainty is None:
         return ""
-    return "Not sure: " + join_or([*doubt.classes, "something else"] if doubt.others else doubt.classes)
+    return "Not sure: " + join_or(
+        [*uncertainty.classes, "something else"] if uncertainty.others else uncertainty.classes
+    )
 
 
-def crop_text(look: Look) -> str:
+def crop_text(preview: Preview) -> str:
     """Return how much of a long image the model sees; an empty string if it sees most of it."""
-    if look.share >= CROP_NOTE_BELOW:
+    if preview.share >= CROP_NOTE_BELOW:
         return ""
-    return f"The model only sees the middle: {max(1, round(100 * look.share))} % of the image"
+    return f"The model only sees the middle: {max(1, round(100 * preview.share))} % of the image"
 
 
 def interval_text(interval: Interval) -> str:
@@ -143,8 +145,8 @@ def interval_text(interval: Interval) -> str:
 
 def checkpoint_text(point: Point) -> str:
     """Return a checkpoint of the learning curve with its measurements."""
-    standing = "" if point.standing == "earlier" else f" ({point.standing})"
-    parts = [f"{point.checkpoint}{standing}: {plural(point.labels or 0, 'labelled item')}"]
+    state = "" if point.state == "earlier" else f" ({point.state})"
+    parts = [f"{point.checkpoint}{state}: {plural(point.labels or 0, 'labelled item')}"]
     if point.accuracy is not None:
         parts.append(f"accuracy {percent(point.accuracy)}")
     if point.rmse is not None:

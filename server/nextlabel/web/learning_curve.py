@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from markupsafe import Markup
 
 from nextlabel.charts import Axis, DataPoint, Frame, Series, Shape, draw, round_ticks
-from nextlabel.engine.progress.progress_records import Point, Standing
+from nextlabel.engine.progress.progress_records import CurveState, Point
 from nextlabel.web import formatting
 
 _SIZES = {"wide": (880, 340), "narrow": (360, 300)}
@@ -15,7 +15,7 @@ _SIZES = {"wide": (880, 340), "narrow": (360, 300)}
 _MAX_TICKS = {"wide": (9, 7), "narrow": (4, 5)}
 """Most ticks on the x axis and on the y axis."""
 _LETTER_WIDTH = 8
-_MARKERS: tuple[tuple[Standing, str, Shape], ...] = (
+_MARKERS: tuple[tuple[CurveState, str, Shape], ...] = (
     ("earlier", "earlier", "circle"),
     ("waits", "waits", "square"),
     ("rolled back", "rolled-back", "triangle"),
@@ -68,10 +68,10 @@ def _series(points: Sequence[Point], goal: float | None, right: float) -> list[S
         if point.interval
     ]
     series.append(Series("intervals", intervals))
-    promoted = [_data_point(point) for point in points if point.standing in ("earlier", "live")]
+    promoted = [_data_point(point) for point in points if point.state in ("earlier", "live")]
     series.append(Series("line", [promoted]))
-    for standing, css_class, shape in _MARKERS:
-        marked = [_data_point(point) for point in points if point.standing == standing]
+    for state, css_class, shape in _MARKERS:
+        marked = [_data_point(point) for point in points if point.state == state]
         series.append(Series(css_class, [marked], joined=False, shape=shape))
     return [entry for entry in series if any(entry.lines)]
 

@@ -1,1 +1,1 @@
-"""The queue of jobs and the worker that runs them."""
+"""Runs queued jobs."""

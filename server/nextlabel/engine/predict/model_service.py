@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 from nextlabel.contracts.errors import NextlabelError, NotFound
 from nextlabel.engine.predict.predictor import Predictor
-from nextlabel.engine.predict.preview import Look, look
+from nextlabel.engine.predict.preview import Preview
 from nextlabel.engine.records import Checkpoint, Predictions
 from nextlabel.engine.scheduling import queue_scoring
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, projects
-from nextlabel.store.checkpoint_files import ONNX, WEIGHTS, checked
+from nextlabel.store.checkpoint_files import ONNX, WEIGHTS, verified_path
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.projects import ProjectRow
 
@@ -38,11 +38,9 @@ class ModelService:
         self._row()
         return self._predictor.ids(ids)
 
-    def preview(self, image: bytes) -> Look:
-        """Predict one encoded image and return what the model sees of it. Raises as `predict_images` does."""
-        served = self._services.live.current(self._project)
-        with self._services.room.for_all([image]):
-            return look(served, self._project, image, self._services.settings.max_pixels)
+    def preview(self, image: bytes) -> Preview:
+        """Predict one encoded image and return what the model used of it. Raises as `predict_images` does."""
+        return self._predictor.preview(image)
 
     def ready(self) -> bool:
         """Return whether the project can predict."""
@@ -67,7 +65,7 @@ class ModelService:
         if checkpoint is None:
             raise NotFound.name("checkpoint", name, valid)
         for file in (WEIGHTS, ONNX):
-            checked(self._services.home.at(checkpoint.folder), file)
+            verified_path(self._services.home.at(checkpoint.folder), file)
         with self._services.database.write() as connection:
             projects.set_live(connection, self._project, name)
             queue_scoring(connection, self._project)

@@ -35,14 +35,14 @@ def confusion() -> str | BaseResponse:
 
 def disagreements() -> str:
     """Show the items whose annotators have no class in common."""
-    listing = current_project().progress.contested(_page(), _PAGE)
+    listing = current_project().progress.conflicts(_page(), _PAGE)
     note = f"{formatting.plural(listing.total, 'item')} without a class that all annotators of the item chose."
     return _list(listing, "Where annotators disagree", note)
 
 
 def second_look() -> str:
     """Show the items whose label the live checkpoint considers very unlikely."""
-    listing = current_project().progress.doubtful(_page(), _PAGE)
+    listing = current_project().progress.label_issues(_page(), _PAGE)
     items = formatting.plural(listing.total, "labelled item")
     limit, model = formatting.round_percent(UNLIKELY), listing.checkpoint
     note = f"{items} whose label has a probability below {limit} according to {model}, the least likely first."

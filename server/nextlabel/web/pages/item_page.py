@@ -11,7 +11,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from werkzeug.wrappers import Response as BaseResponse
 
 from nextlabel.contracts.errors import BadRequest, NextlabelError, Unprocessable
-from nextlabel.engine.predict.uncertainty import doubt
+from nextlabel.engine.predict.uncertainty import uncertainty
 from nextlabel.engine.records import ItemDetail
 from nextlabel.store.labels import Label
 from nextlabel.web import formatting
@@ -84,7 +84,7 @@ def _page(item: str, status: int, form: LabelForm | None = None) -> Response:
         address=item_address(project.name)(item_id),
         image=image_address(project.name)(item_id) if is_image else None,
         small=is_image and is_small_image(item_id),
-        uncertainty=formatting.uncertainty_text(doubt(prediction.probabilities or {})) if prediction else "",
+        uncertainty=formatting.uncertainty_text(uncertainty(prediction.probabilities or {})) if prediction else "",
         fmt=formatting,
     )
     return make_response(page, status)

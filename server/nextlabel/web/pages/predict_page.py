@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, make_response, render_template, request
 
 from nextlabel.contracts.errors import NextlabelError
-from nextlabel.engine.predict.preview import SMALL, Look
-from nextlabel.engine.predict.uncertainty import doubt
+from nextlabel.engine.predict.preview import SMALL, Preview
+from nextlabel.engine.predict.uncertainty import uncertainty as prediction_uncertainty
 from nextlabel.engine.records import Prediction
 from nextlabel.web.formatting import crop_text, uncertainty_text
 from nextlabel.web.problems import log_fault, status_of
@@ -25,21 +25,21 @@ class Row:
     """One of several images: its prediction, or the reason why there is none."""
 
     name: str
-    look: Look | None = None
+    preview: Preview | None = None
     error: str = ""
 
     @property
     def prediction(self) -> Prediction | None:
         """The prediction, None if the image was rejected."""
-        return None if self.look is None else self.look.predictions.predictions[0]
+        return None if self.preview is None else self.preview.predictions.predictions[0]
 
     @property
     def remarks(self) -> list[str]:
         """Notes about an uncertain prediction and about a cropped image."""
-        if self.look is None or self.prediction is None:
+        if self.preview is None or self.prediction is None:
             return []
-        uncertainty = uncertainty_text(doubt(self.prediction.probabilities or {}))
-        return [remark for remark in (uncertainty, crop_text(self.look)) if remark]
+        uncertainty = uncertainty_text(prediction_uncertainty(self.prediction.probabilities or {}))
+        return [remark for remark in (uncertainty, crop_text(self.preview)) if remark]
 
 
 def predict() -> Response:
@@ -84,16 +84,16 @@ def _row(blob: bytes, name: str) -> Row:
         return Row(name, error=str(error))
 
 
-def _result(look: Look) -> dict[str, object]:
+def _result(preview: Preview) -> dict[str, object]:
     """Return the template variables of predict-result.html."""
-    prediction = look.predictions.predictions[0]
-    scale = min(1.0, _LARGEST_SIDE / max(look.width, look.height))
+    prediction = preview.predictions.predictions[0]
+    scale = min(1.0, _LARGEST_SIDE / max(preview.width, preview.height))
     return {
-        "look": look,
+        "preview": preview,
         "prediction": prediction,
-        "drawn": (max(1, round(look.width * scale)), max(1, round(look.height * scale))),
-        "model_input": b64encode(look.seen).decode(),
-        "small": max(look.width, look.height) <= SMALL,
-        "uncertainty": uncertainty_text(doubt(prediction.probabilities or {})),
-        "crop": crop_text(look),
+        "drawn": (max(1, round(preview.width * scale)), max(1, round(preview.height * scale))),
+        "model_input": b64encode(preview.input_png).decode(),
+        "small": max(preview.width, preview.height) <= SMALL,
+        "uncertainty": uncertainty_text(prediction_uncertainty(prediction.probabilities or {})),
+        "crop": crop_text(preview),
     }

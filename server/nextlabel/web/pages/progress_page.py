@@ -73,8 +73,8 @@ def _page(status: int, notice: str = "", error: str = "") -> Response:
     points = measurements.curve()
     labels, labels_missing = _or_reason(measurements.labels)
     confusion, confusion_missing = _or_reason(measurements.confusion)
-    contested, _ = _or_reason(lambda: measurements.contested(1, SECTION))
-    doubtful, doubtful_missing = _or_reason(lambda: measurements.doubtful(1, SECTION))
+    conflicts, _ = _or_reason(lambda: measurements.conflicts(1, SECTION))
+    label_issues, label_issues_missing = _or_reason(lambda: measurements.label_issues(1, SECTION))
     control, _ = _or_reason(measurements.control)
     page = render_template(
         "progress.html",
@@ -82,19 +82,19 @@ def _page(status: int, notice: str = "", error: str = "") -> Response:
         notice=notice,
         error=error,
         points=points[::-1],
-        live=next((point for point in points if point.standing == "live"), None),
+        live=next((point for point in points if point.state == "live"), None),
         chart=learning_curve(points, project.stop),
         labels=labels,
         labels_missing=labels_missing,
         confusion=confusion,
         confusion_missing=confusion_missing,
-        contested=contested,
-        doubtful=doubtful,
-        doubtful_missing=doubtful_missing,
+        conflicts=conflicts,
+        label_issues=label_issues,
+        label_issues_missing=label_issues_missing,
         control=control,
         share=current_project().config.labels.control,
         fmt=formatting,
-        **image_variables(project.name, contested, doubtful),
+        **image_variables(project.name, conflicts, label_issues),
         **_job_variables(project.name, _LISTED_JOBS),
     )
     return make_response(page, status)
