@@ -104,4 +104,4 @@ def test_items_are_found_by_a_part_of_their_id_in_any_case(empty, text, found):
         items.add(c, "p", [new(id_) for id_ in ids], 1.0)
         items.add(c, "q", [new("b")], 1.0)
     with empty.read() as c:
-        assert items.holding(c, "p", text).tolist() == found
+        assert items.with_text_in_id(c, "p", text).tolist() == found
