@@ -1,4 +1,4 @@
-"""The factory: the only place where objects are wired together."""
+"""Wires the objects of the application together; nothing else does."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def build_services(settings: Settings, registry: Registry | None = None, projects: Projects | None = None) -> Services:
-    """Wire the engine's parts; plugins are loaded and projects read unless they are given.
+    """Return the services of the engine. Loads plugins and reads project files unless they are passed.
 
-    PluginError where two plugins clash; ProjectError where the folder of projects is missing.
+    Raises PluginError if two plugins clash, ProjectError if the folder of project files is missing.
     """
     if registry is None:
         registry = load(blocked=settings.blocked)
@@ -40,15 +40,15 @@ def build_services(settings: Settings, registry: Registry | None = None, project
 
 
 def build_engine(settings: Settings) -> Engine:
-    """Return the engine; its database must have been made with `prepare` before it is used."""
+    """Return the engine. Call `prepare` before using it, which creates the database."""
     return Engine(build_services(settings))
 
 
-def prepare(settings: Settings, *, shipped: bool = True) -> list[str]:
-    """Make the home folder and bring the database to this version. Once, before anything serves.
+def prepare(settings: Settings, *, bundled: bool = True) -> list[str]:
+    """Create the home folder and migrate the database to this version; call it once, before serving.
 
-    Checkpoints that ship with the product are registered, unless `shipped` is False; returned
-    is what is wrong with them, a line each.
+    Registers the bundled checkpoints unless `bundled` is False, and returns their faults, one line
+    each.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
     database = Database(settings.url)
@@ -56,7 +56,7 @@ def prepare(settings: Settings, *, shipped: bool = True) -> list[str]:
         database.migrate()
     finally:
         database.dispose()
-    if not shipped or find(trained_folder(settings)) == ([], []):
+    if not bundled or find(trained_folder(settings)) == ([], []):
         return []
     services = build_services(settings)
     try:
@@ -66,7 +66,7 @@ def prepare(settings: Settings, *, shipped: bool = True) -> list[str]:
 
 
 def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
-    """Return the web app; as `build_engine`, it needs a prepared database."""
-    from nextlabel.web.application import application  # noqa: PLC0415 - a terminal's commands need no Flask
+    """Return the web application. Call `prepare` before using it, which creates the database."""
+    from nextlabel.web.application import application  # noqa: PLC0415 - commands do not need Flask
 
     return application(engine or build_engine(settings))

@@ -1,4 +1,4 @@
-"""What the web and the terminal talk to."""
+"""The entry point of the engine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nextlabel.engine.plugins.registry import Registry
 Make = Callable[..., ToyProject]
 
 
-def test_projects_and_loops(make: Make) -> None:
+def test_projects_by_name(make: Make) -> None:
     engine = make().engine
     assert list(engine.projects()) == ["toy"]
     assert engine.project().config.name == engine.project("toy").config.name == "toy"
@@ -26,7 +26,7 @@ def test_projects_and_loops(make: Make) -> None:
     assert engine.faults() == []
 
 
-def test_jobs_newest_first(blobs: ToyProject) -> None:
+def test_jobs_are_listed_newest_first(blobs: ToyProject) -> None:
     blobs.train()
     with pytest.raises(NotReady):
         blobs.project.queries.create(1, "toy-sampled")
@@ -39,7 +39,7 @@ def test_jobs_newest_first(blobs: ToyProject) -> None:
         engine.job(99)
 
 
-def test_a_job_is_cancelled(blobs: ToyProject) -> None:
+def test_a_queued_job_is_cancelled_at_once(blobs: ToyProject) -> None:
     number = blobs.project.training.start()
     assert blobs.engine.cancel(number).state == "cancelled"
     assert blobs.engine.cancel(number).state == "cancelled"
@@ -48,7 +48,7 @@ def test_a_job_is_cancelled(blobs: ToyProject) -> None:
         blobs.engine.cancel(99)
 
 
-def test_the_last_lines_of_a_log(blobs: ToyProject) -> None:
+def test_a_job_has_the_last_lines_of_its_log(blobs: ToyProject) -> None:
     number = blobs.project.training.start()
     assert blobs.engine.job(number).log == ()
     path = blobs.services.home.job_log(number)
@@ -59,26 +59,24 @@ def test_the_last_lines_of_a_log(blobs: ToyProject) -> None:
     assert log[-1] == "line 4999"
 
 
-def test_the_information(make: Make) -> None:
+def test_info_describes_projects_plugins_and_limits(make: Make) -> None:
     project = make(settings={"max_query": 9})
-    told = json.loads(json.dumps(project.engine.info()))
-    assert (told["version"], told["default_project"], told["faults"]) == (version("nextlabel"), "toy", [])
-    assert told["limits"]["max_query"] == 9
-    (known,) = told["projects"]
-    assert (known["name"], known["dataset"], known["classes"], known["checkpoint"]) == ("toy", "toy-blobs", [], None)
-    strategies = {plugin["name"]: plugin for plugin in told["plugins"]["strategies"]}
+    info = json.loads(json.dumps(project.engine.info()))
+    assert (info["version"], info["default_project"], info["faults"]) == (version("nextlabel"), "toy", [])
+    assert info["limits"]["max_query"] == 9
+    (entry,) = info["projects"]
+    assert (entry["name"], entry["dataset"], entry["classes"], entry["checkpoint"]) == ("toy", "toy-blobs", [], None)
+    strategies = {plugin["name"]: plugin for plugin in info["plugins"]["strategies"]}
     assert strategies["margin"]["needs"] == ["probabilities"]
-    learners = {plugin["name"]: plugin for plugin in told["plugins"]["learners"]}
+    learners = {plugin["name"]: plugin for plugin in info["plugins"]["learners"]}
     assert learners["toy-whole"]["transductive"]
     assert learners["toy-ridge"]["parameters"]["properties"]["sharpness"]["description"] == "of the softmax"
-    project.bring().train()
-    (known,) = project.engine.info()["projects"]
-    assert (known["classes"], known["checkpoint"], known["kind"]) == (["red", "green", "blue"], "r1", "vector")
+    project.import_dataset().train()
+    (entry,) = project.engine.info()["projects"]
+    assert (entry["classes"], entry["checkpoint"], entry["kind"]) == (["red", "green", "blue"], "r1", "vector")
 
 
-def test_one_plugin_whose_parameters_cannot_be_read_hides_no_other(
-    make: Make, plugged: Callable[..., Registry]
-) -> None:
+def test_unreadable_parameters_of_a_plugin_hide_no_other_plugin(make: Make, plugged: Callable[..., Registry]) -> None:
     @dataclass(frozen=True)
     class Strange:
         size: NoSuchName = 1  # type: ignore[name-defined]  # noqa: F821
@@ -86,6 +84,6 @@ def test_one_plugin_whose_parameters_cannot_be_read_hides_no_other(
     registry = plugged(Ridge, parameters=Strange)
     with pytest.raises(ProjectError, match=r"\[learner\]: the parameters Strange cannot be read"):
         make(plugins=registry)
-    told = make(plugins=registry, learner={"plugin": "toy-whole"}).engine.info()["plugins"]["learners"]
-    assert "NoSuchName" in next(one for one in told if one["name"] == "toy-ridge")["parameters"]["error"]
-    assert "sharpness" not in str(told)
+    learners = make(plugins=registry, learner={"plugin": "toy-whole"}).engine.info()["plugins"]["learners"]
+    assert "NoSuchName" in next(plugin for plugin in learners if plugin["name"] == "toy-ridge")["parameters"]["error"]
+    assert "sharpness" not in str(learners)

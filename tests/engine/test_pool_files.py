@@ -1,4 +1,4 @@
-"""The pool on disk: as it was brought, mapped, and without the data set's plugin."""
+"""The pool on disk: memory-mapped, and read without the data set's plugin."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def opened(folder: Path, contents: Contents) -> PoolFolder:
 
 
 @pytest.mark.parametrize("shape", [(5, 4, 4), (5, 4, 4, 3)])
-def test_pixels_with_uploads_behind_them(tmp_path: Path, shape: tuple[int, ...], image: object) -> None:
+def test_pixels_followed_by_uploads(tmp_path: Path, shape: tuple[int, ...], image: object) -> None:
     array = RNG.integers(0, 256, shape, np.uint8)
     pool = opened(tmp_path, Contents(ids=list("abcde"), content=Pixels(array), classes=("x", "y")))
     assert (pool.kind, pool.truth, pool.test(100)) == ("image", None, None)
-    items = pool.items([row(place) for place in range(5)], 100)
+    items = pool.items([row(position) for position in range(5)], 100)
     assert isinstance(items, PixelItems)
     np.testing.assert_array_equal(items.array, array)
     upload = tmp_path / "upload"
     upload.write_bytes(image(3, 9, 7))  # type: ignore[operator]
-    items = pool.items([*(row(place) for place in range(5)), row(5, upload)], 100)
+    items = pool.items([*(row(position) for position in range(5)), row(5, upload)], 100)
     assert isinstance(items, JoinedItems)
     channels = 1 if len(shape) == 3 else 3
     assert (len(items), items.size, items.channels) == (6, (4, 4), channels)
@@ -57,38 +57,38 @@ def test_files(tmp_path: Path) -> None:
     content = Files(paths, channels=1)
     test = TestSplit(Files([Path("/t/1.png")], channels=1), np.array([1]))
     pool = opened(tmp_path, Contents(["a", "b"], content, ("x", "y"), truth=np.array([0, -1]), test=test))
-    items = pool.items([row(place, path) for place, path in enumerate(paths)], 100)
+    items = pool.items([row(position, path) for position, path in enumerate(paths)], 100)
     assert items == FileItems(paths, 1, 100)
-    held = pool.test(100)
-    assert held is not None
-    assert held[0] == FileItems([Path("/t/1.png")], 1, 100)
-    np.testing.assert_array_equal(held[1], [1])
+    split = pool.test(100)
+    assert split is not None
+    assert split[0] == FileItems([Path("/t/1.png")], 1, 100)
+    np.testing.assert_array_equal(split[1], [1])
     np.testing.assert_array_equal(pool.truth, [0, -1])
     paths[0].unlink()
-    assert len(pool.items([row(place, path) for place, path in enumerate(paths)], 100)) == 2
+    assert len(pool.items([row(position, path) for position, path in enumerate(paths)], 100)) == 2
     paths[1].unlink()
-    with pytest.raises(Unprocessable, match=r"2 of the pool's 2 images can no longer be read, .*1\.png the first"):
-        pool.items([row(place, path) for place, path in enumerate(paths)], 100)
+    with pytest.raises(Unprocessable, match=r"2 of the pool's 2 images can no longer be read, the first is .*1\.png"):
+        pool.items([row(position, path) for position, path in enumerate(paths)], 100)
 
 
 def test_vectors(tmp_path: Path) -> None:
     vectors = RNG.normal(size=(4, 3))
     test = TestSplit(VectorItems(np.ones((2, 3), np.float32)), np.array([0.5, 1.5]))
     pool = opened(tmp_path, Contents(list("abcd"), VectorItems(vectors), truth=np.arange(4.0), test=test))
-    items = pool.items([row(place) for place in range(4)], 100)
+    items = pool.items([row(position) for position in range(4)], 100)
     assert isinstance(items, VectorItems)
     np.testing.assert_array_equal(items.vectors, vectors.astype(np.float32))
     assert pool.kind == "vector"
-    held = pool.test(100)
-    assert held is not None
-    np.testing.assert_array_equal(held[1], [0.5, 1.5])
+    split = pool.test(100)
+    assert split is not None
+    np.testing.assert_array_equal(split[1], [0.5, 1.5])
 
 
 def test_a_graph(tmp_path: Path) -> None:
     graph = GraphItems(np.eye(3, dtype=np.float32), np.array([[0, 1], [1, 0]]))
     test = TestSplit(graph, np.zeros(3, np.int64))
     pool = opened(tmp_path, Contents(list("abc"), graph, ("x", "y"), test=test))
-    items = pool.items([row(place) for place in range(3)], 100)
+    items = pool.items([row(position) for position in range(3)], 100)
     assert isinstance(items, GraphItems)
     np.testing.assert_array_equal(items.edges, graph.edges)
     assert pool.kind == "node"
@@ -99,13 +99,13 @@ def test_a_graph(tmp_path: Path) -> None:
 def test_a_test_split_of_pixels(tmp_path: Path) -> None:
     test = TestSplit(Pixels(np.ones((2, 4, 4), np.uint8)), np.array([0, 1]))
     contents = Contents(["a"], Pixels(np.zeros((1, 4, 4), np.uint8)), ("x", "y"), test=test)
-    held = opened(tmp_path, contents).test(100)
-    assert held is not None
-    assert isinstance(held[0], PixelItems)
-    assert len(held[0]) == 2
+    split = opened(tmp_path, contents).test(100)
+    assert split is not None
+    assert isinstance(split[0], PixelItems)
+    assert len(split[0]) == 2
 
 
-def test_an_empty_folder_takes_uploads(tmp_path: Path) -> None:
+def test_an_empty_pool_accepts_uploads(tmp_path: Path) -> None:
     pool = opened(tmp_path, Contents([], Files([]), ("x", "y")))
     assert len(pool.items([], 100)) == 0
     (tmp_path / "x.png").touch()

@@ -1,4 +1,4 @@
-"""Project files: read, checked, and refused with all that is wrong."""
+"""Project files are read and validated; every fault is listed."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ accuracy = 0.9
 """
 
 
-def written(folder: Path, text: str = GOOD, name: str = "things") -> Path:
+def write(folder: Path, text: str = GOOD, name: str = "things") -> Path:
     path = folder / f"{name}.toml"
     path.write_text(text)
     return path
 
 
 def test_a_project_file(tmp_path: Path, registry: Registry) -> None:
-    config = read_project("things", written(tmp_path), registry)
+    config = read_project("things", write(tmp_path), registry)
     assert (config.name, config.title, config.seed, config.automatic) == ("things", "Things", 3, False)
     assert (config.dataset.plugin, config.dataset.parameters) == ("toy-blobs", {"size": 30})
     assert config.strategy.also == ("random",)
@@ -55,20 +55,20 @@ def test_a_project_file(tmp_path: Path, registry: Registry) -> None:
     assert (config.train.every, config.stop.accuracy, config.stop.labels) == (10, 0.9, None)
 
 
-def test_the_title_is_the_name_unless_given(tmp_path: Path, registry: Registry) -> None:
+def test_the_title_defaults_to_the_name(tmp_path: Path, registry: Registry) -> None:
     text = GOOD.replace('title = "Things"', "")
-    assert read_project("things", written(tmp_path, text), registry).title == "things"
+    assert read_project("things", write(tmp_path, text), registry).title == "things"
 
 
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
         ("seed = 3", 'seed = "3"', "seed: input should be a valid integer, not '3'"),
-        ("seed = 3", "seeds = 3", "seeds: not a key here; did you mean 'seed'?"),
+        ("seed = 3", "seeds = 3", "seeds: unknown key; did you mean 'seed'?"),
         ("initial = 5", "initial = -5", "[labels] initial: input should be greater than or equal to 0, not -5"),
         ("initial = 5", 'initial = "5"', "[labels] initial: input should be a valid integer"),
         ("answers = 2", "answers = true", "[labels] answers: input should be a valid integer"),
-        ("every = 10", "evry = 10", "[train] evry: not a key here; did you mean 'every'?"),
+        ("every = 10", "evry = 10", "[train] evry: unknown key; did you mean 'every'?"),
         ("accuracy = 0.9", "accuracy = 90", "[stop] accuracy: input should be less than or equal to 1"),
         (
             'also = ["random"]',
@@ -88,43 +88,43 @@ def test_the_title_is_the_name_unless_given(tmp_path: Path, registry: Registry) 
         (
             'plugin = "toy-ridge"',
             'plugin = "toy-ridge"\nfeatures = "checkpint:digits"',
-            "[learner] features = 'checkpint:digits': say \"checkpoint:<project>\", or leave it out",
+            "[learner] features = 'checkpint:digits': write \"checkpoint:<project>\", or leave it out",
         ),
-        ('plugin = "toy-ridge"', 'plugin = "toy-ridge"\nfeatures = "checkpoint:"', 'say "checkpoint:<project>"'),
+        ('plugin = "toy-ridge"', 'plugin = "toy-ridge"\nfeatures = "checkpoint:"', 'write "checkpoint:<project>"'),
         ("[dataset]", "[data]", "dataset: field required"),
     ],
 )
-def test_what_is_wrong_is_told(tmp_path: Path, registry: Registry, old: str, new: str, reason: str) -> None:
+def test_faults_are_described(tmp_path: Path, registry: Registry, old: str, new: str, reason: str) -> None:
     with pytest.raises(ProjectError) as caught:
-        read_project("things", written(tmp_path, GOOD.replace(old, new)), registry)
+        read_project("things", write(tmp_path, GOOD.replace(old, new)), registry)
     assert str(caught.value).startswith("project 'things' (things.toml)")
     assert reason in str(caught.value)
 
 
-def test_all_that_is_wrong_is_told_at_once(tmp_path: Path, registry: Registry) -> None:
+def test_all_faults_are_listed_at_once(tmp_path: Path, registry: Registry) -> None:
     text = GOOD.replace('plugin = "margin"', 'plugin = "x"').replace("size = 30", "size = -1")
     with pytest.raises(ProjectError) as caught:
-        read_project("things", written(tmp_path, text), registry)
+        read_project("things", write(tmp_path, text), registry)
     assert "[strategy]" in str(caught.value)
     assert "[dataset]" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["Things", "a b", "-a", "a" * 64, "ä"])
-def test_a_name_must_fit_an_address(tmp_path: Path, registry: Registry, name: str) -> None:
+def test_invalid_names(tmp_path: Path, registry: Registry, name: str) -> None:
     with pytest.raises(ProjectError, match="lower-case letters, digits and hyphens"):
-        read_project(name, written(tmp_path), registry)
+        read_project(name, write(tmp_path), registry)
 
 
-def test_a_file_that_is_no_text(tmp_path: Path, registry: Registry) -> None:
+def test_a_file_that_is_not_text(tmp_path: Path, registry: Registry) -> None:
     path = tmp_path / "things.toml"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ProjectError, match="cannot be read"):
         read_project("things", path, registry)
 
 
-def test_one_bad_file_stops_no_other(tmp_path: Path, registry: Registry) -> None:
-    written(tmp_path)
-    written(tmp_path, "seed = 1", "broken")
+def test_an_invalid_file_does_not_affect_others(tmp_path: Path, registry: Registry) -> None:
+    write(tmp_path)
+    write(tmp_path, "seed = 1", "broken")
     projects = load_projects(registry, tmp_path)
     assert projects.get("things").title == "Things"
     with pytest.raises(ProjectError, match="dataset: field required"):
@@ -133,13 +133,13 @@ def test_one_bad_file_stops_no_other(tmp_path: Path, registry: Registry) -> None
         projects.get("thing")
 
 
-def test_ones_own_file_wins_over_a_plugins(tmp_path: Path, registry: Registry) -> None:
-    written(tmp_path, name="digits")
+def test_a_users_file_overrides_a_plugins_project(tmp_path: Path, registry: Registry) -> None:
+    write(tmp_path, name="digits")
     assert load_projects(registry, tmp_path).get("digits").title == "Things"
     assert load_projects(registry, None).get("digits").title == "Digits"
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path, registry: Registry) -> None:
+def test_a_missing_folder(tmp_path: Path, registry: Registry) -> None:
     with pytest.raises(ProjectError, match="does not exist"):
         load_projects(registry, tmp_path / "nowhere")
 
@@ -148,27 +148,27 @@ DEEP, DEEPER, LONG = "[" * 300 + "]" * 300, "[" * 5000 + "]" * 5000, "3" * 5000
 
 
 @pytest.mark.parametrize("value", [DEEP, DEEPER, LONG], ids=["deep", "deeper", "long"])
-def test_what_no_reader_takes_is_refused(tmp_path: Path, registry: Registry, value: str) -> None:
-    """Lists in lists in lists, and a number of thousands of digits."""
-    path = written(tmp_path, GOOD.replace("size = 30", f"size = {value}"))
+def test_values_that_parsers_cannot_handle_are_refused(tmp_path: Path, registry: Registry, value: str) -> None:
+    """Deeply nested lists, and a number with thousands of digits."""
+    path = write(tmp_path, GOOD.replace("size = 30", f"size = {value}"))
     with pytest.raises(ProjectError, match=r"^project 'things' "):
         read_project("things", path, registry)
 
 
-def test_features_come_from_a_project_there_is(tmp_path: Path, registry: Registry) -> None:
+def test_features_come_from_an_existing_project(tmp_path: Path, registry: Registry) -> None:
     for name, source in (("right", "things"), ("wrong", "thigns")):
-        written(tmp_path, GOOD.replace('"toy-ridge"', f'"toy-ridge"\nfeatures = "checkpoint:{source}"'), name)
-    written(tmp_path)
+        write(tmp_path, GOOD.replace('"toy-ridge"', f'"toy-ridge"\nfeatures = "checkpoint:{source}"'), name)
+    write(tmp_path)
     projects = load_projects(registry, tmp_path)
-    assert projects.get("right").learner.source() == "things"
-    assert projects.get("things").learner.source() is None
+    assert projects.get("right").learner.features_project() == "things"
+    assert projects.get("things").learner.features_project() is None
     wrong = r"\[learner\] features: no project is called 'thigns'; did you mean 'things'\? valid: .*digits.*right, "
     with pytest.raises(ProjectError, match=wrong):
         projects.get("wrong")
 
 
 @dataclass(frozen=True)
-class Between:
+class Range:
     low: int = 0
     high: int = 1
 
@@ -177,26 +177,26 @@ class Between:
             raise ValueError("low is above high")
 
 
-class Opaque:
+class UnknownType:
     pass
 
 
 @dataclass(frozen=True)
-class Odd:
-    low: Opaque | None = None
+class Unsupported:
+    low: UnknownType | None = None
 
 
 @pytest.mark.parametrize(
     ("parameters", "reason"),
     [
-        (Between, r"things.toml\): \[learner\]: low is above high"),
-        (Odd, r"things.toml\): \[learner\]: the parameters Odd cannot be read"),
+        (Range, r"things.toml\): \[learner\]: low is above high"),
+        (Unsupported, r"things.toml\): \[learner\]: the parameters Unsupported cannot be read"),
     ],
 )
-def test_parameters_that_cannot_be_made_stop_no_other_project(
+def test_faulty_parameters_do_not_affect_other_projects(
     tmp_path: Path, plugged: Callable[..., Registry], parameters: type, reason: str
 ) -> None:
-    written(tmp_path, GOOD.replace('"toy-ridge"', '"toy-ridge"\nlow = 2'))
+    write(tmp_path, GOOD.replace('"toy-ridge"', '"toy-ridge"\nlow = 2'))
     projects = load_projects(plugged(Ridge, parameters=parameters), tmp_path)
     assert projects.get("digits").title == "Digits"
     with pytest.raises(ProjectError, match=reason):

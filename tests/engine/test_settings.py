@@ -1,4 +1,4 @@
-"""Settings: one table, read once from the environment."""
+"""Settings are read from the environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_defaults() -> None:
     assert settings.cores >= 1
 
 
-def test_the_environment_is_read_and_what_is_given_comes_first() -> None:
+def test_options_override_the_environment() -> None:
     environment = {"NEXTLABEL_PORT": "81", "NEXTLABEL_HOST": "0.0.0.0", "NEXTLABEL_DATA": "", "PATH": "/bin"}
     settings = Settings.from_environment(environment, port=82, host=None)
     assert (settings.port, settings.host, settings.data) == (82, "0.0.0.0", None)
@@ -33,13 +33,13 @@ def test_the_environment_is_read_and_what_is_given_comes_first() -> None:
         ("NEXTLABEL_TOKEN", "short", "NEXTLABEL_TOKEN: String should have at least 8"),
     ],
 )
-def test_what_cannot_be_used_is_told(name: str, value: str, reason: str) -> None:
+def test_invalid_settings_are_described(name: str, value: str, reason: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment({name: value})
     assert reason in str(caught.value)
 
 
-def test_a_secret_is_never_shown() -> None:
+def test_secrets_are_never_shown() -> None:
     settings = Settings(token="very-secret", database_url="postgresql://me:secret@host/db")
     assert "secret" not in repr(settings)
     with pytest.raises(SettingsError) as caught:
@@ -47,25 +47,25 @@ def test_a_secret_is_never_shown() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_another_process_can_be_given_them() -> None:
+def test_settings_can_be_passed_to_another_process() -> None:
     settings = Settings(home=Path("/somewhere"), token="very-secret", max_query=7, data=Path("/data"))
     assert Settings.from_environment(settings.environment()) == settings
 
 
-def test_a_token_can_lie_in_a_file(tmp_path: Path) -> None:
+def test_the_token_can_be_read_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("from a file\n")
     settings = Settings.from_environment({"NEXTLABEL_TOKEN_FILE": str(file)})
     assert settings.token == "from a file"
-    # a process below inherits the variable and is handed the token too
+    # a child process inherits the variable and also gets the token
     inherited = {"NEXTLABEL_TOKEN_FILE": str(file), **settings.environment()}
     assert Settings.from_environment(inherited) == settings
 
 
-def test_a_token_that_cannot_be_had_from_its_file_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_token_file_is_described(tmp_path: Path) -> None:
     (tmp_path / "short").write_text("short\n")
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
-    for given, reason in [
+    for environment, reason in [
         ({"NEXTLABEL_TOKEN_FILE": str(tmp_path / "none")}, "No such file"),
         ({"NEXTLABEL_TOKEN_FILE": str(tmp_path)}, "Is a directory"),
         ({"NEXTLABEL_TOKEN_FILE": str(tmp_path / "bytes")}, "not text"),
@@ -73,9 +73,9 @@ def test_a_token_that_cannot_be_had_from_its_file_is_told(tmp_path: Path) -> Non
         ({"NEXTLABEL_TOKEN_FILE": str(tmp_path / "short"), "NEXTLABEL_TOKEN": "long enough"}, "both"),
     ]:
         with pytest.raises(SettingsError) as caught:
-            Settings.from_environment(given)
+            Settings.from_environment(environment)
         assert reason in str(caught.value)
 
 
-def test_every_setting_has_a_line_of_help() -> None:
+def test_every_setting_has_a_description() -> None:
     assert all(field.description for field in Settings.model_fields.values())

@@ -9,40 +9,40 @@ from nextlabel.contracts.errors import Conflict
 from nextlabel.store import checkpoints, jobs
 from nextlabel.store.checkpoints import CheckpointRow, ScoringRow
 
-ROW = CheckpointRow("p", "p-1", 1, None, 1.5, {"accuracy": 0.9}, {"input": [8, 8]}, "first", "checkpoints/p/p-1")
+ROW = CheckpointRow("p", "p-1", 1, None, 1.5, {"accuracy": 0.9}, {"input": [8, 8]}, "first", "checkpoints/p/p-1", True)
 
 
-def test_checkpoints_are_read_in_order(database, project):
+def test_checkpoints_are_returned_in_order(database, project):
     with database.write() as c:
         assert checkpoints.next_number(c, project) == 1
         job = jobs.queue(c, project, "train", {}, 1.0)
-        second = replace(ROW, name="a", number=2, job=job)
+        second = replace(ROW, name="a", number=2, job=job, promoted=False)
         checkpoints.insert(c, second)
         checkpoints.insert(c, ROW)
         assert checkpoints.next_number(c, project) == 3
         assert checkpoints.next_number(c, "other") == 1
     with database.read() as c:
         assert checkpoints.get(c, project, "p-1") == ROW
-        assert checkpoints.get(c, project, "nobody") is None
+        assert checkpoints.get(c, project, "unknown") is None
         assert checkpoints.all(c, project) == [ROW, second]
         assert checkpoints.all(c, "other") == []
 
 
-def test_metrics_are_finite(database, project):
+def test_infinite_metrics_are_left_out(database, project):
     with database.write() as c:
         checkpoints.insert(c, replace(ROW, metrics={"loss": math.nan, "rmse": math.inf, "accuracy": 1.0}))
         assert checkpoints.get(c, project, "p-1").metrics == {"accuracy": 1.0}
 
 
-@pytest.mark.parametrize("clash", [ROW, replace(ROW, name="other"), replace(ROW, project="nobody")])
-def test_names_and_numbers_are_taken_once_and_the_project_exists(database, project, clash):
+@pytest.mark.parametrize("clash", [ROW, replace(ROW, name="other"), replace(ROW, project="unknown")])
+def test_insert_raises_conflict_for_a_taken_name_or_unknown_project(database, project, clash):
     with database.write() as c:
         checkpoints.insert(c, ROW)
     with pytest.raises(Conflict, match=clash.name), database.write() as c:
         checkpoints.insert(c, clash)
 
 
-def test_the_newest_scoring_is_used_and_ids_are_unique(database, project):
+def test_the_newest_scoring_is_returned_and_ids_are_not_reused(database, project):
     def add(c, folder: str) -> int:
         return checkpoints.insert_scoring(c, project, "p-1", 8, ["probabilities", "std"], folder, 2.0, 12)
 

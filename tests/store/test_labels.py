@@ -75,7 +75,7 @@ def test_each_project_has_its_own_ids(database, project):
         assert labels.append(c, "q", skips(1, item="x")) == 1
         assert labels.append(c, project, skips(1)) == 3
         assert labels.last(c, project) == 3
-        assert labels.last(c, "nobody") == 0
+        assert labels.last(c, "unknown") == 0
 
 
 def test_labels_of_the_data_set_are_not_counted(database, project):
@@ -113,7 +113,7 @@ def test_a_label_knows_its_kind():
 
 @pytest.mark.parametrize("positions", [None, {"item0": 0, "missing": 8}, {"item0": 0, "missing": 10_000}])
 def test_a_label_for_a_missing_item_stores_nothing(database, project, positions):
-    for name, item in ((project, "missing"), ("nobody", "item0")):
+    for name, item in ((project, "missing"), ("unknown", "item0")):
         with pytest.raises(NotFound, match=name), database.write() as c:
             labels.append(c, name, [*skips(1), *skips(1, item=item)], positions)
     with database.read() as c:
@@ -154,7 +154,7 @@ def test_pages_hold_the_history_as_it_was_at_the_start(database, project):
     rest = list(pages)
     assert [len(page) for page in (first, *rest)] == [10, 10, 5]
     assert [row.id for page in (first, *rest) for row in page] == list(range(1, 26))
-    assert list(labels.pages(database, "nobody")) == []
+    assert list(labels.pages(database, "unknown")) == []
 
 
 def test_no_transaction_is_open_between_pages(sqlite_url, opened):

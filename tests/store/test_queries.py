@@ -33,7 +33,7 @@ def lease(position: int, annotator: str = "ann", query: str = "p-1", expires: fl
     return Lease("p", position, annotator, query, expires, 0.25, "holdout")
 
 
-def test_a_query_is_read_bit_for_bit(database, project):
+def test_a_query_is_read_exactly_as_stored(database, project):
     bare = replace(ROW, id="p-8", number=8, annotator=None, checkpoint=None, scoring=None, excluded=(), chosen=())
     with database.write() as c:
         queries.insert(c, ROW)
@@ -44,7 +44,7 @@ def test_a_query_is_read_bit_for_bit(database, project):
         assert queries.get(c, "p-9") is None
 
 
-def test_numpy_scores_are_stored_as_numbers(database, project):
+def test_numpy_numbers_are_stored_as_plain_ones(database, project):
     chosen = (Chosen(np.int64(3), np.float32(0.5), "strategy"), Chosen(1, math.nan, "control"))
     row = replace(ROW, seed=np.int64(7), parameters={"k": np.int32(5)}, excluded=tuple(np.arange(3)), chosen=chosen)
     with database.write() as c:
@@ -58,7 +58,7 @@ def test_numpy_scores_are_stored_as_numbers(database, project):
     assert math.isnan(back.chosen[1].score)
 
 
-def test_an_id_and_a_number_are_taken_once(database, project):
+def test_an_id_and_a_number_are_unique(database, project):
     with database.write() as c:
         queries.insert(c, ROW)
     for clash in (ROW, replace(ROW, id="p-x")):
@@ -101,6 +101,6 @@ def test_leases_are_released_by_query_annotator_and_time(database, project):
         ]
 
 
-def test_only_items_are_leased(database, project):
+def test_only_existing_items_are_leased(database, project):
     with pytest.raises(sa.exc.IntegrityError), database.write() as c:
         queries.grant(c, [lease(8)])

@@ -27,14 +27,14 @@ def query(number: int, checkpoint: str | None, *chosen: Chosen) -> QueryRow:
     )
 
 
-def test_tallies_per_annotator(database, project):
+def test_tallies_by_annotator(database, project):
     with database.write() as c:
         labels.append(c, "p", events("ann", 10.0, *map(named, NAMES)))
         labels.append(c, "p", events("ann", 20.0, named("a", "b"), named(",", "é"), Label(skip=True)))
         labels.append(c, "p", events("bob", 30.0, named("a"), Label(retract=True), Label(value=2.5)))
     with database.read() as c:
         found = statistics.by_annotator(c, "p", NAMES, 20.0)
-        assert statistics.by_annotator(c, "nobody's", NAMES, 0.0) == []
+        assert statistics.by_annotator(c, "unknown", NAMES, 0.0) == []
     assert found == [
         AnnotatorTally("ann", full=5, partial=2, skips=1, retractions=0, last=20.0, recent=2),
         AnnotatorTally("bob", full=2, partial=0, skips=0, retractions=1, last=30.0, recent=2),
@@ -48,7 +48,7 @@ def test_values_need_no_classes(database, project):
         assert statistics.by_annotator(c, "p", (), 0.0)[0].full == 1
 
 
-def test_items_chosen_with_a_checkpoints_scores(database, project):
+def test_items_chosen_by_a_checkpoint(database, project):
     one, two, three = (Chosen(place, 0.5, "strategy") for place in range(3))
     with database.write() as c:
         for row in (query(1, "r1", one), query(2, "r2", two), query(3, None, one), query(4, "r1", three, two)):
@@ -63,10 +63,10 @@ def test_items_chosen_with_a_checkpoints_scores(database, project):
         assert [chosen[0].position for chosen in statistics.chosen_with(c, "p", "r1", 2)] == [2, 3]
 
 
-def test_labelled_positions_up_to_a_label(database, project):
+def test_positions_labelled_before(database, project):
     with database.write() as c:
         labels.append(c, "p", [LabelEvent(f"item{n}", "ann", Label(skip=True), 1.0) for n in (0, 1, 2, 1)])
     with database.read() as c:
-        assert statistics.labelled(c, "p", [1, 2, 3], 2) == {1}
-        assert statistics.labelled(c, "p", [0, 1, 2, 3], 4) == {0, 1, 2}
-        assert statistics.labelled(c, "p", [], 4) == set()
+        assert statistics.labelled_positions(c, "p", [1, 2, 3], 2) == {1}
+        assert statistics.labelled_positions(c, "p", [0, 1, 2, 3], 4) == {0, 1, 2}
+        assert statistics.labelled_positions(c, "p", [], 4) == set()

@@ -1,4 +1,4 @@
-"""A tiny project that ships a checkpoint, and a data set that is there or not."""
+"""A tiny project with a bundled checkpoint, and a data set that may be missing."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from typing import Any
 
 from nextlabel.contracts import Contents
 from nextlabel.contracts.errors import DatasetMissing
-from nextlabel.engine.evaluation.bundle import Made, pack
+from nextlabel.engine.evaluation.bundle import BuildInfo, write_bundle
 from nextlabel.engine.plugins.registry import Offer, Registry, load
 from support.engine import MODULES, SQUARES, ToyProject, candidates
 from support.toy_plugins import SquareParameters, Squares
 
-MADE = Made(command="nextlabel train toy --out first", seconds=1.234, threads=1, licence="Apache-2.0")
-SHIPS: Mapping[str, Any] = {**SQUARES, "dataset": {"plugin": "toy-missing"}, "labels": {"initial": 6}}
+BUILD = BuildInfo(command="nextlabel train toy --out first", seconds=1.234, threads=1, licence="Apache-2.0")
+BUNDLED: Mapping[str, Any] = {**SQUARES, "dataset": {"plugin": "toy-missing"}, "labels": {"initial": 6}}
 
 
 @dataclass
-class There:
-    """Whether the data set `toy-missing` is on this machine, and how often it was looked for."""
+class OptionalData:
+    """Makes the data set `toy-missing` available or not, and counts how often it is read."""
 
-    there: bool = False
+    available: bool = False
     reads: int = 0
     meanwhile: Callable[[], object] = lambda: None
-    """Happens while it is read."""
+    """Called while the data set is read."""
 
     def registry(self) -> Registry:
         state = self
 
-        class Sometimes(Squares):
+        class OptionalSquares(Squares):
             def read(self, root: Path | None, seed: int) -> Contents:
                 state.reads += 1
-                if not state.there:
+                if not state.available:
                     raise DatasetMissing("toy-missing is not on this machine; get it from nowhere")
                 state.meanwhile()
                 return Squares(SquareParameters()).read(root, seed)
 
-        found = load(candidates(*MODULES))
-        offer = found.datasets["toy-missing"]
-        found.datasets["toy-missing"] = Offer(replace(offer.record, target=Sometimes), offer.source)
-        return found
+        registry = load(candidates(*MODULES))
+        offer = registry.datasets["toy-missing"]
+        registry.datasets["toy-missing"] = Offer(replace(offer.record, target=OptionalSquares), offer.source)
+        return registry
 
 
-def ship(project: ToyProject, folder: Path, name: str = "first", checkpoint: str = "r1") -> Path:
-    """Pack a checkpoint into a folder of those that ship."""
+def bundle(project: ToyProject, folder: Path, name: str = "first", checkpoint: str = "r1") -> Path:
+    """Write a checkpoint to a folder of bundled checkpoints, and return its own folder."""
     target = folder / project.name / name
-    pack(project.services, project.name, checkpoint, target, MADE, lambda _: None)
+    write_bundle(project.services, project.name, checkpoint, target, BUILD, lambda _: None)
     return target

@@ -1,4 +1,4 @@
-"""What the engine's tests do again and again."""
+"""What many tests of the engine use."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import Any
+
+import numpy as np
 
 from nextlabel.engine.engine import Engine
 from nextlabel.engine.jobs.run_job import run_job
@@ -42,13 +44,13 @@ SQUARES: Mapping[str, Any] = {**BLOBS, "title": "Squares", "dataset": {"plugin":
 
 
 def candidates(*modules: str) -> list[Candidate]:
-    """The entry points of modules, as if each were installed."""
+    """The entry points of modules, as if each was installed."""
     return [Candidate(EntryPoint(name, name, "nextlabel"), name.partition(".")[0], "1") for name in modules]
 
 
 @dataclass
 class ToyProject:
-    """A project in a home folder of its own, and what a person and a worker do with it."""
+    """A project in its own home folder, with what an annotator and a worker do."""
 
     services: Services
     project: Project
@@ -62,7 +64,7 @@ class ToyProject:
         return Engine(self.services)
 
     def work(self) -> list[Job]:
-        """Run everything queued, as the worker would; returns the jobs, in the order they ran."""
+        """Run all queued jobs as the worker does, and return them in the order they ran."""
         done = []
         while True:
             with self.services.database.write() as connection:
@@ -72,12 +74,14 @@ class ToyProject:
             run_job(self.services, job)
             done.append(self.engine.job(job.id))
 
-    def bring(self) -> ToyProject:
-        """Read the data set."""
+    def import_dataset(self) -> ToyProject:
+        """Import the data set."""
         with self.services.database.write() as connection:
             jobs.queue(connection, self.name, "import", {}, time.time())
         assert [job.state for job in self.work()] == ["succeeded"]
         return self
+
+    bring = import_dataset
 
     def add_images(self, blobs: Sequence[bytes]) -> list[str]:
         return [added.id for added in self.project.items.add(blobs)]
@@ -87,15 +91,20 @@ class ToyProject:
         return self
 
     def truth(self, identity: str) -> str:
-        """What the data set knows of an item (its id ends in its position)."""
+        """The data set's class of an item, whose id ends in its position."""
         truth = self.services.pool(self.name).truth
         assert truth is not None
-        place = int("".join(filter(str.isdigit, identity)))
-        return self.services.row(self.name).classes[int(truth[place])]
+        position = int("".join(filter(str.isdigit, identity)))
+        return self.services.row(self.name).classes[int(truth[position])]
 
     def answer(self, query: QueryAnswer, annotator: str) -> None:
-        """Label all of a query right."""
+        """Label all items of a query correctly."""
         self.project.labels.submit(annotator, [full(item.id, self.truth(item.id)) for item in query.items])
+
+
+def confident(classes: Sequence[int], count: int = 2) -> dict[str, np.ndarray]:
+    """Predictions that give each item's class a probability of 0.9."""
+    return {"probabilities": np.where(np.eye(count)[list(classes)] > 0, 0.9, 0.1 / (count - 1)).astype(np.float32)}
 
 
 def full(identity: str, *classes: str) -> tuple[str, Label]:
@@ -107,6 +116,6 @@ def ids(query: QueryAnswer) -> list[str]:
 
 
 def folders(project: ToyProject) -> set[str]:
-    """What lies on disk of checkpoints and scores."""
+    """The folders of checkpoints and scores on disk."""
     home = project.services.home.root
     return {str(path.relative_to(home)) for area in ("checkpoints", "scores") for path in home.glob(f"{area}/*/*")}

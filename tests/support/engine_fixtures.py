@@ -1,4 +1,4 @@
-"""Engines on toy projects: each test has a home folder of its own."""
+"""Fixtures: engines on toy projects, each test with its own home folder."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from support.toy_learners import Meddler
 
 @pytest.fixture(scope="session")
 def registry() -> Registry:
-    """Our plugins, the tiny ones and the toys, and nobody else's."""
-    found = load(candidates(*MODULES))
-    assert not found.faults
-    return found
+    """The bundled, tiny and toy plugins, without any installed ones."""
+    registry = load(candidates(*MODULES))
+    assert not registry.faults
+    return registry
 
 
 @pytest.fixture(scope="session")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home folder with nothing but a migrated database."""
+    """A home folder that contains only a migrated database."""
     home = tmp_path_factory.mktemp("empty")
     database = Database(f"sqlite:///{home / 'nextlabel.db'}")
     database.migrate()
@@ -46,28 +46,28 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job tells how many threads there are through the environment."""
+    """Restore the number of threads, which a job sets in the environment."""
     monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
 
 
 @pytest.fixture(autouse=True)
 def no_disk_sync() -> Iterator[None]:
-    """Wait for no disk: what survives a crash is the store's to test."""
+    """Do not wait for the disk: only the tests of the store are about crashes."""
 
-    def hurry(connection: Any, *_: Any) -> None:
+    def skip_sync(connection: Any, *_: Any) -> None:
         connection.execute("PRAGMA synchronous = OFF")
 
-    event.listen(Pool, "checkout", hurry)
+    event.listen(Pool, "checkout", skip_sync)
     yield
-    event.remove(Pool, "checkout", hurry)
+    event.remove(Pool, "checkout", skip_sync)
 
 
 @pytest.fixture
 def make(registry: Registry, empty: Path, tmp_path: Path) -> Iterator[Callable[..., ToyProject]]:
-    """Make a project of a table like that of a project file; tables given by name are merged in."""
+    """Make a project from a table like that of a project file; tables passed by name are merged into it."""
     all_services: list[Services] = []
 
-    def made(
+    def make_project(
         base: Mapping[str, Any] = BLOBS,
         *,
         settings: Mapping[str, Any] | None = None,
@@ -75,80 +75,80 @@ def make(registry: Registry, empty: Path, tmp_path: Path) -> Iterator[Callable[.
         name: str = "toy",
         **tables: Any,
     ) -> ToyProject:
-        whole = {
+        merged = {
             key: {**base.get(key, {}), **table} if isinstance(table, dict) else table for key, table in tables.items()
         }
-        config = ProjectConfig.model_validate({**base, **whole, "name": name})
+        config = ProjectConfig.model_validate({**base, **merged, "name": name})
         check_plugins(config, plugins or registry, "the test's project")
         home = tmp_path / f"home{len(all_services)}"
         shutil.copytree(empty, home)
-        given = Settings(**{"home": home, "default_project": name, "train_threads": 1, **(settings or {})})
-        services = build_services(given, plugins or registry, Projects({name: config}, {}))
+        values = {"home": home, "default_project": name, "train_threads": 1, **(settings or {})}
+        services = build_services(Settings(**values), plugins or registry, Projects({name: config}, {}))
         all_services.append(services)
         return ToyProject(services, Project(services, config))
 
-    yield made
+    yield make_project
     for services in all_services:
         services.database.dispose()
 
 
 @pytest.fixture
 def another() -> Iterator[Callable[[ToyProject], ToyProject]]:
-    """Open a project as another process has it."""
+    """Open a project as another process does."""
     all_services: list[Services] = []
 
-    def opened(project: ToyProject) -> ToyProject:
+    def open_again(project: ToyProject) -> ToyProject:
         services = build_services(project.services.settings, project.services.registry, project.services.projects)
         all_services.append(services)
         return ToyProject(services, Project(services, project.project.config))
 
-    yield opened
+    yield open_again
     for services in all_services:
         services.database.dispose()
 
 
 @pytest.fixture
 def blobs(make: Callable[..., ToyProject]) -> ToyProject:
-    """The toy project, its data set read."""
-    return make().bring()
+    """The toy project, with its data set imported."""
+    return make().import_dataset()
 
 
 @pytest.fixture
 def image() -> Callable[..., bytes]:
-    """Make an image of noise, each seed another."""
+    """Make an image of noise, a different one for each seed."""
 
-    def made(seed: int, width: int = 4, height: int = 4, kind: str = "PNG") -> bytes:
+    def make_image(seed: int, width: int = 4, height: int = 4, kind: str = "PNG") -> bytes:
         out = BytesIO()
         pixels = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
         Image.fromarray(pixels).save(out, kind)
         return out.getvalue()
 
-    return made
+    return make_image
 
 
 @pytest.fixture
 def plugged() -> Callable[..., Registry]:
-    """Our plugins with a learner in the place of `toy-ridge`."""
+    """The plugins with another learner instead of `toy-ridge`."""
 
-    def made(learner: Callable[[Any], Any], **changes: Any) -> Registry:
-        found = load(candidates(*MODULES))
-        offer = found.learners["toy-ridge"]
-        found.learners["toy-ridge"] = Offer(replace(offer.record, target=learner, **changes), offer.source)
-        return found
+    def with_learner(learner: Callable[[Any], Any], **changes: Any) -> Registry:
+        registry = load(candidates(*MODULES))
+        offer = registry.learners["toy-ridge"]
+        registry.learners["toy-ridge"] = Offer(replace(offer.record, target=learner, **changes), offer.source)
+        return registry
 
-    return made
+    return with_learner
 
 
 @pytest.fixture
 def meddled(make: Callable[..., ToyProject], plugged: Callable[..., Registry]) -> Callable[..., Any]:
-    """A project in whose next training something happens."""
+    """A project, and a list of functions that its next trainings call."""
 
-    def made(base: Mapping[str, Any] = SQUARES, **tables: Any) -> tuple[ToyProject, list[Callable[[], None]]]:
-        happens: list[Callable[[], None]] = []
+    def make_project(base: Mapping[str, Any] = SQUARES, **tables: Any) -> tuple[ToyProject, list[Callable[[], None]]]:
+        calls: list[Callable[[], None]] = []
 
         def learner(parameters: Any) -> Meddler:
-            return Meddler(parameters, lambda: happens.pop()() if happens else None)
+            return Meddler(parameters, lambda: calls.pop()() if calls else None)
 
-        return make(base, plugins=plugged(learner), **tables).bring(), happens
+        return make(base, plugins=plugged(learner), **tables).import_dataset(), calls
 
-    return made
+    return make_project

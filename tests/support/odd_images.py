@@ -1,4 +1,4 @@
-"""Odd images, written by the tests: what each is, and what becomes of it."""
+"""Creates odd images: unusual modes, metadata and encodings, and files that must be refused."""
 
 from __future__ import annotations
 
@@ -14,47 +14,48 @@ from PIL import Image, PngImagePlugin
 
 LEVELS = (0x0102, 0x0304, 0x0506)
 DEEP = struct.pack(">HHH", *LEVELS)
-"""A colour of 16 bits a channel."""
-BACK = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
-"""How a camera held in that orientation stores the image: Pillow's numbers."""
+"""A colour with 16 bits per channel."""
+CAMERA_TRANSPOSITIONS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
+"""How a camera stores an image, by EXIF orientation: numbers of Pillow's `Transpose`."""
 
 
 @dataclass(frozen=True)
 class Odd:
-    """A file that somebody may send."""
+    """A file that a user may send."""
 
     data: bytes
     status: int = 200
-    """What POST /predict answers."""
+    """Status of POST /predict."""
     like: Image.Image | None = None
-    """What it is to be seen as, to within 16 levels."""
+    """What it should look like, within 16 levels; None: not compared."""
     reason: str = "."
-    """A word of the refusal."""
+    """Part of the error message."""
 
 
 def smooth(width: int, height: int) -> Image.Image:
-    """Colour that changes slowly, differently in every corner."""
+    """Return an image whose colour changes slowly and differs in every corner."""
     across, down = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
     parts = [across, down, 0.5 + 0.5 * np.sin(4 * across + 3 * down)]
     return Image.fromarray((np.stack(parts, axis=2) * 255).astype(np.uint8))
 
 
 def saved(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    """Return an image encoded in a format."""
     out = BytesIO()
     image.save(out, kind, **options)
     return out.getvalue()
 
 
 def stored(upright: Image.Image, orientation: int, kind: str = "PNG", **options: Any) -> bytes:
-    """The image as a camera held in that orientation stores it."""
-    turned = upright.transpose(Image.Transpose(BACK[orientation])) if orientation > 1 else upright
+    """Return an image as a camera held in that EXIF orientation stores it."""
+    turned = upright.transpose(Image.Transpose(CAMERA_TRANSPOSITIONS[orientation])) if orientation > 1 else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
     return saved(turned, kind, exif=exif, **options)
 
 
 def exif_block(*entries: tuple[int, int, int, int], order: str = ">") -> bytes:
-    """An EXIF block whose first directory has these entries: tag, type, count, value."""
+    """Return an EXIF block whose first directory has these entries: tag, type, count, value."""
     start = (b"MM" if order == ">" else b"II") + struct.pack(order + "HLH", 42, 8, len(entries))
     packed = {1: "B3x", 3: "H2x", 4: "L"}
     rows = [struct.pack(f"{order}HHL{packed.get(kind, 'L')}", tag, kind, n, value) for tag, kind, n, value in entries]
@@ -70,7 +71,7 @@ def png(
     *before: tuple[bytes, bytes],
     behind: Sequence[tuple[bytes, bytes]] = (),
 ) -> bytes:
-    """A PNG of raw lines; `before` and `behind`: chunks that stand on either side of them."""
+    """Return a PNG of raw lines, with extra chunks `before` and `behind` the pixels."""
     header = struct.pack(">LLBBBBB", width, height, depth, colour, 0, 0, 0)
     chunks = [(b"IHDR", header), *before, (b"IDAT", zlib.compress(body)), *behind, (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -78,33 +79,33 @@ def png(
     )
 
 
-def scans(data: bytes, more: int) -> bytes:
-    """A progressive JPEG with its last scan said again and again."""
+def with_extra_scans(data: bytes, more: int) -> bytes:
+    """Return a progressive JPEG with its last scan repeated."""
     start, end = data.rfind(b"\xff\xda"), data.rfind(b"\xff\xd9")
     return data[:end] + data[start:end] * more + data[end:]
 
 
-def several(kind: str) -> bytes:
-    """Several images in one file: the smooth one first."""
+def two_images(kind: str) -> bytes:
+    """Return a file of two images, the smooth one first."""
     black = Image.new("RGB", (64, 64))
     lossless = {"lossless": True} if kind == "WEBP" else {}
     return saved(smooth(64, 64), kind, save_all=True, append_images=[black], **lossless)
 
 
 def ycck(image: Image.Image) -> bytes:
-    """A four-colour JPEG with the transform that Adobe's programs write: 2, not 0."""
-    # libjpeg takes the transformed planes for the negative, and Pillow stores the negative of what it is given
+    """Return a CMYK JPEG with the transform that Adobe's programs write: 2 (YCCK), not 0."""
+    # libjpeg reads the transformed planes as a negative, and Pillow stores the negative of its input
     negative = Image.fromarray(255 - np.asarray(image)).convert("YCbCr")
     planes = [Image.fromarray(255 - np.asarray(plane)) for plane in negative.split()]
-    four = Image.merge("CMYK", [*planes, Image.new("L", image.size, 0)])
-    data = saved(four, "JPEG", quality=95, subsampling=0)
-    place = data.index(b"Adobe")
-    assert data[place + 11] == 0
-    return data[: place + 11] + b"\x02" + data[place + 12 :]
+    cmyk = Image.merge("CMYK", [*planes, Image.new("L", image.size, 0)])
+    data = saved(cmyk, "JPEG", quality=95, subsampling=0)
+    transform = data.index(b"Adobe") + 11
+    assert data[transform] == 0
+    return data[:transform] + b"\x02" + data[transform + 1 :]
 
 
 def odd_images() -> Mapping[str, Odd]:
-    """Every case by name."""
+    """Return every case by name."""
     plain = smooth(64, 64)
     grey = plain.convert("L")
     jpeg = saved(plain, "JPEG", quality=95)
@@ -118,8 +119,8 @@ def odd_images() -> Mapping[str, Odd]:
     text.add_text("comment", "a" * 3_000_000, zip=True)
     cut = {kind: saved(Image.effect_noise((64, 64), 90), kind) for kind in ("JPEG", "PNG", "WEBP")}
     cases = {
-        "four colours": Odd(saved(plain.convert("CMYK"), "JPEG", quality=95), like=plain),
-        "four colours as YCCK": Odd(ycck(plain), like=plain),
+        "CMYK": Odd(saved(plain.convert("CMYK"), "JPEG", quality=95), like=plain),
+        "CMYK stored as YCCK": Odd(ycck(plain), like=plain),
         "grey": Odd(saved(grey, "JPEG", quality=95), like=grey),
         "transparent": Odd(saved(see_through), like=white),
         "transparent grey": Odd(saved(see_through.convert("LA")), like=white),
@@ -160,33 +161,37 @@ def odd_images() -> Mapping[str, Odd]:
         "metadata cut off": Odd(
             saved(plain, "JPEG", quality=95, exif=exif_block((0x010F, 2, 9999, 9999), (0x0112, 3, 1, 1))), like=plain
         ),
-        "a telephone's second image": Odd(several("MPO"), like=plain),
-        "animated PNG": Odd(several("PNG"), like=plain),
-        "animated WebP": Odd(several("WEBP"), like=plain),
-        "something behind the end": Odd(jpeg + b"more" * 100, like=plain),
-        "a film behind the end": Odd(jpeg + b"\xff\xda" * 200, like=plain),
+        "a phone's second image": Odd(two_images("MPO"), like=plain),
+        "animated PNG": Odd(two_images("PNG"), like=plain),
+        "animated WebP": Odd(two_images("WEBP"), like=plain),
+        "data after the end": Odd(jpeg + b"more" * 100, like=plain),
+        "a video after the end": Odd(jpeg + b"\xff\xda" * 200, like=plain),
         "one pixel": Odd(saved(Image.new("RGB", (1, 1), "red")), like=Image.new("RGB", (1, 1), "red")),
         "a line down": Odd(saved(smooth(1, 3000))),
         "a line across": Odd(saved(smooth(3000, 1), "JPEG")),
-        "a profile that is none": Odd(saved(plain, icc_profile=b"no profile"), like=plain),
+        "an invalid colour profile": Odd(saved(plain, icc_profile=b"no profile"), like=plain),
         "empty": Odd(b"", 415),
         "text": Odd(b"a shopping list\n", 415, reason="this is text"),
         "a GIF": Odd(saved(plain, "GIF"), 415, reason="GIF"),
         "a BMP": Odd(saved(plain, "BMP"), 415, reason="BMP"),
         "a TIFF": Odd(saved(plain, "TIFF"), 415, reason="TIFF"),
         "a PDF": Odd(b"%PDF-1.7\n", 415, reason="PDF"),
-        "a telephone's own format": Odd(b"\x00\x00\x00\x18ftypheic" + bytes(40), 415, reason="HEIC"),
+        "a phone's own format": Odd(b"\x00\x00\x00\x18ftypheic" + bytes(40), 415, reason="HEIC"),
         "a drawing": Odd(b"<svg xmlns='x'/>", 415, reason="SVG"),
         "noise": Odd(np.random.default_rng(0).bytes(500), 415, reason="no image"),
-        "a text that is too large": Odd(saved(plain, pnginfo=text), 422, reason="does not decode"),
-        "a profile that is too large": Odd(saved(plain, icc_profile=bytes(30_000_000)), 422, reason="does not decode"),
-        "too many scans": Odd(scans(saved(plain, "JPEG", progressive=True), 200), 422, reason="scans"),
+        "text that is too large": Odd(saved(plain, pnginfo=text), 422, reason="does not decode"),
+        "a colour profile that is too large": Odd(
+            saved(plain, icc_profile=bytes(30_000_000)), 422, reason="does not decode"
+        ),
+        "too many scans": Odd(with_extra_scans(saved(plain, "JPEG", progressive=True), 200), 422, reason="scans"),
         "a JPEG's first bytes": Odd(jpeg[:40], 422, reason="JPEG does not decode"),
-        "two bytes alone": Odd(jpeg[:2], 415),
-        "a JPEG of no image": Odd(b"\xff\xd8\xff\xd9", 422, reason="JPEG does not decode"),
-        "a PNG's bomb": Odd(png(30_000, 30_000, 8, 0, bytes(100)), 413, reason="30000 x 30000"),
-        "a JPEG's bomb": Odd(jpeg.replace(struct.pack(">HH", 64, 64), b"\xff\xff\xff\xff", 1), 413, reason="pixels"),
-        "a WebP's bomb": Odd(
+        "only two bytes": Odd(jpeg[:2], 415),
+        "a JPEG without an image": Odd(b"\xff\xd8\xff\xd9", 422, reason="JPEG does not decode"),
+        "a PNG decompression bomb": Odd(png(30_000, 30_000, 8, 0, bytes(100)), 413, reason="30000 x 30000"),
+        "a JPEG decompression bomb": Odd(
+            jpeg.replace(struct.pack(">HH", 64, 64), b"\xff\xff\xff\xff", 1), 413, reason="pixels"
+        ),
+        "a WebP decompression bomb": Odd(
             b"RIFF\x16\x00\x00\x00WEBPVP8X\x0a" + bytes(7) + b"\xff\x3f\x00" * 2, 413, reason="16384 x 16384"
         ),
         "a palette PNG without a palette": Odd(

@@ -1,4 +1,4 @@
-"""Learners that learn in milliseconds, and some that break or have something happen."""
+"""Learners that train in milliseconds, and some that fail or call a function."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from nextlabel.contracts.errors import Unprocessable
 
 
 class Linear(Model):
-    """A softmax of one matrix product."""
+    """A softmax of a matrix product."""
 
     def __init__(self, weights: np.ndarray[Any, Any], spec: ImageInput | VectorInput) -> None:
         self.weights, self.input = weights.astype(np.float32), spec
@@ -73,13 +73,13 @@ class Linear(Model):
             helper.make_node("Gemm", ["flat", "weights", "bias"], ["logits"]),
             helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
         ]
-        given = {"scale": np.float32(255 if image else 1), "weights": self.weights[:-1], "bias": self.weights[-1]}
+        constants = {"scale": np.float32(255 if image else 1), "weights": self.weights[:-1], "bias": self.weights[-1]}
         graph = helper.make_graph(
             nodes,
             "linear",
             [helper.make_tensor_value_info("input", kind, shape)],
             [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", self.weights.shape[1]])],
-            [numpy_helper.from_array(np.asarray(array), name) for name, array in given.items()],
+            [numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
         onnx.save(model, path)
@@ -93,7 +93,7 @@ class RidgeParameters:
 
 
 class Ridge(Learner[RidgeParameters]):
-    """Ridge regression on the sets, each shared out evenly."""
+    """Ridge regression on the candidate sets, with equal weights for the classes of a set."""
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         assert targets.candidates is not None
@@ -105,32 +105,32 @@ class Ridge(Learner[RidgeParameters]):
             size, channels = items.size or (4, 4), items.channels  # type: ignore[union-attr]
             spec = ImageInput(*size, channels)
             flat = items.take(rows).pixels(size, channels).reshape(len(rows), -1) / 255  # type: ignore[union-attr]
-        wanted = targets.candidates[rows] / targets.candidates[rows].sum(axis=1, keepdims=True)
+        soft = targets.candidates[rows] / targets.candidates[rows].sum(axis=1, keepdims=True)
         design = np.concatenate([flat, np.ones((len(rows), 1))], axis=1)
         training.progress(0.5, {"loss": 1.0})
         square = design.T @ design + 1e-3 * np.eye(design.shape[1])
-        weights = np.linalg.solve(square, design.T @ wanted) * self.parameters.sharpness
+        weights = np.linalg.solve(square, design.T @ soft) * self.parameters.sharpness
         training.progress(1.0, {"loss": 0.5})
-        return self.made(weights, spec)
+        return self.build_model(weights, spec)
 
     def rebuild(self, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray[Any, Any]]) -> Model:
         image = description.get("image")
         spec = ImageInput(*image) if image else VectorInput(description["dimensions"])
-        return self.made(tensors["weights"], spec)
+        return self.build_model(tensors["weights"], spec)
 
-    def made(self, weights: np.ndarray[Any, Any], spec: ImageInput | VectorInput) -> Model:
+    def build_model(self, weights: np.ndarray[Any, Any], spec: ImageInput | VectorInput) -> Model:
         return Linear(weights, spec) if self.parameters.onnx else NoOnnx(weights, spec)
 
 
 class NoOnnx(Linear):
-    """Answers through its own class."""
+    """Has no ONNX form."""
 
     def write_onnx(self, path: Path) -> bool:
         return False
 
 
 class Failing(Learner[NoParameters]):
-    """Raises at once."""
+    """Fails at once."""
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         raise ZeroDivisionError("the toy broke")
@@ -140,7 +140,7 @@ class Failing(Learner[NoParameters]):
 
 
 class Table(Model):
-    """Knows only its pool."""
+    """A transductive model: a table with one row per item."""
 
     def __init__(self, rows: np.ndarray[Any, Any]) -> None:
         self.rows = rows
@@ -157,8 +157,8 @@ class Table(Model):
         return {}
 
 
-class Whole(Learner[NoParameters]):
-    """Learns the sets by heart."""
+class Memorize(Learner[NoParameters]):
+    """Memorizes the candidate sets."""
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         assert targets.candidates is not None
@@ -169,15 +169,15 @@ class Whole(Learner[NoParameters]):
 
 
 class Meddler(Ridge):
-    """Has something happen while it trains."""
+    """Calls a function during the training."""
 
-    def __init__(self, parameters: Any, happens: Callable[[], None]) -> None:
+    def __init__(self, parameters: Any, during: Callable[[], None]) -> None:
         super().__init__(parameters)
-        self.happens = happens
+        self.during = during
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         model = super().fit(items, targets, training)
-        self.happens()
+        self.during()
         return model
 
 
@@ -190,4 +190,4 @@ def _softmax(logits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def nextlabel_learners() -> Iterator[LearnerPlugin]:
     yield LearnerPlugin("toy-ridge", "ridge regression", Ridge, RidgeParameters)
     yield LearnerPlugin("toy-failing", "raises", Failing)
-    yield LearnerPlugin("toy-whole", "by heart", Whole, transductive=True)
+    yield LearnerPlugin("toy-whole", "memorizes", Memorize, transductive=True)

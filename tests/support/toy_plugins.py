@@ -1,4 +1,4 @@
-"""Data sets and strategies small enough to run a whole round in milliseconds."""
+"""Data sets and strategies so small that a round takes milliseconds."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class BlobParameters:
     size: Annotated[int, Bounds(ge=0), "points"] = 60
     spread: float = 0.4
     known: bool = True
-    sets: Annotated[float, Bounds(ge=0, le=1), "share of the points given as a set of two classes"] = 0.0
+    sets: Annotated[float, Bounds(ge=0, le=1), "share of the points with a candidate set of two classes"] = 0.0
 
 
 class Blobs(Dataset[BlobParameters]):
@@ -47,10 +47,10 @@ class Blobs(Dataset[BlobParameters]):
         sets = None
         if self.parameters.sets:
             sets = np.ones((size, 3), np.bool_)
-            for place in np.flatnonzero(rng.random(size) < self.parameters.sets):
-                sets[place, (truth[place] + 1) % 3] = False
+            for row in np.flatnonzero(rng.random(size) < self.parameters.sets):
+                sets[row, (truth[row] + 1) % 3] = False
         return Contents(
-            ids=[f"p{place}" for place in range(size)],
+            ids=[f"p{number}" for number in range(size)],
             classes=CLASSES,
             content=VectorItems(points.astype(np.float32)),
             truth=truth if self.parameters.known else None,
@@ -65,7 +65,7 @@ class SquareParameters:
 
 
 class Squares(Dataset[SquareParameters]):
-    """Grey images of 4 x 4; the brighter half says the class."""
+    """Grey images of 4 x 4; the brighter half is the class."""
 
     def read(self, root: Path | None, seed: int) -> Contents:
         rng = np.random.default_rng(seed)
@@ -75,7 +75,7 @@ class Squares(Dataset[SquareParameters]):
         pixels[truth == 0, :, :2] += 150
         pixels[truth == 1, :, 2:] += 150
         return Contents(
-            ids=[f"s{place}" for place in range(size)],
+            ids=[f"s{number}" for number in range(size)],
             classes=("left", "right"),
             content=Pixels(pixels),
             truth=truth if self.parameters.known else None,
@@ -83,21 +83,21 @@ class Squares(Dataset[SquareParameters]):
 
 
 class Missing(Dataset[NoParameters]):
-    """Never there."""
+    """Always missing."""
 
     def read(self, root: Path | None, seed: int) -> Contents:
         raise DatasetMissing("toy-missing is not on this machine; get it from nowhere")
 
 
 class First(Strategy[NoParameters]):
-    """The first first: what was shown can be reckoned by hand."""
+    """Items in their order, so that a test can predict the choice."""
 
     def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray[Any, Any]:
         return -np.arange(pool.size, dtype=np.float64)
 
 
 class Embedded(Strategy[NoParameters]):
-    """The farthest from what is labelled."""
+    """The items farthest from the labelled ones."""
 
     def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray[Any, Any]:
         apart = pool.embeddings[:, None] - pool.labelled_embeddings[None]
@@ -105,21 +105,21 @@ class Embedded(Strategy[NoParameters]):
 
 
 class Sampled(Strategy[NoParameters]):
-    """The widest samples."""
+    """The items whose samples vary most."""
 
     def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray[Any, Any]:
         return np.asarray(pool.samples.std(axis=0).sum(axis=1), np.float64)
 
 
 class Widest(Strategy[NoParameters]):
-    """Deviation."""
+    """The items with the largest standard deviation."""
 
     def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray[Any, Any]:
         return np.asarray(pool.std, np.float64)
 
 
 class Repeating(Strategy[NoParameters]):
-    """Breaks the contract: the same item again and again."""
+    """Breaks the contract: it chooses one item several times."""
 
     def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray[Any, Any]:
         return np.zeros(pool.size)
@@ -132,7 +132,7 @@ class Repeating(Strategy[NoParameters]):
 def nextlabel_datasets() -> Iterator[DatasetPlugin]:
     yield DatasetPlugin("toy-blobs", "three clouds", Blobs, BlobParameters)
     yield DatasetPlugin("toy-squares", "small images", Squares, SquareParameters)
-    yield DatasetPlugin("toy-missing", "not there", Missing)
+    yield DatasetPlugin("toy-missing", "missing", Missing)
 
 
 @hookimpl

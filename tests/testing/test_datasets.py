@@ -1,4 +1,4 @@
-"""The checks of data sets: sound ones pass, and each way of being broken is caught and named."""
+"""check_dataset passes valid data sets and reports each kind of fault."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ VALUES = Contents(
 
 
 def plugin(contents: Contents) -> DatasetPlugin:
-    class Given(Dataset[Any]):
+    class Fixed(Dataset[Any]):
         def read(self, root: Path | None, seed: int) -> Contents:
             return contents
 
-    return DatasetPlugin("odd", "one line", Given)
+    return DatasetPlugin("odd", "one line", Fixed)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def plugin(contents: Contents) -> DatasetPlugin:
         ),
     ],
 )
-def test_sound_ones_pass(contents: Contents) -> None:
+def test_valid_data_sets_pass(contents: Contents) -> None:
     check_dataset(plugin(contents))
 
 
@@ -63,18 +63,18 @@ def test_sound_ones_pass(contents: Contents) -> None:
     ("change", "message"),
     [
         ({"ids": ["a", "b", "c", "c"]}, "ids must be distinct"),
-        ({"ids": ["a", "b", "c", ""]}, "ids must be texts"),
-        ({"ids": [1, 2, 3, 4]}, "ids must be texts"),
-        ({"ids": []}, "it holds nothing"),
+        ({"ids": ["a", "b", "c", ""]}, "ids must be non-empty strings"),
+        ({"ids": [1, 2, 3, 4]}, "ids must be non-empty strings"),
+        ({"ids": []}, r"read\(\) gave no items"),
         ({"ids": ["a", "b"]}, "content: 4 items for 2 names"),
         ({"classes": ("yes", "yes")}, "classes must be distinct"),
-        ({"classes": ("yes",)}, "one class, .* leaves nothing to learn"),
+        ({"classes": ("yes",)}, "a single class, .* leaves nothing to learn"),
         ({"truth": np.array([0, 1, 2, 0])}, "truth must be class numbers from -1 to 1"),
         ({"truth": np.array([0.0, 1, 0, 0])}, "truth must be class numbers"),
-        ({"truth": np.array([0, 1, 0])}, r"truth is \(3,\), not \(4,\)"),
+        ({"truth": np.array([0, 1, 0])}, r"truth has shape \(3,\), not \(4,\)"),
         ({"classes": (), "candidates": None, "test": None}, "truth must be real numbers, not int64"),
-        ({"candidates": np.ones((4, 3), np.bool_)}, r"candidates are \(4, 3\), not \(4, 2\)"),
-        ({"candidates": np.zeros((4, 2), np.bool_)}, "no candidate class at all"),
+        ({"candidates": np.ones((4, 3), np.bool_)}, r"candidates have shape \(4, 3\), not \(4, 2\)"),
+        ({"candidates": np.zeros((4, 2), np.bool_)}, "an item has no candidate class"),
         ({"candidates": np.ones((4, 2), np.uint8)}, "candidates must be booleans, .*, not uint8"),
         ({"candidates": np.ones((4, 2))}, "candidates must be booleans, .*, not float64"),
         ({"candidates": [[True, True]] * 4}, "candidates must be booleans, .*, not list"),
@@ -84,29 +84,32 @@ def test_sound_ones_pass(contents: Contents) -> None:
         ({"initial": np.array([0, 2])}, "initial names 1 items whose truth is not known"),
         ({"holdout": np.array([1, 1])}, "holdout must be distinct positions"),
         ({"holdout": np.array([1.0])}, "holdout must be positions, not float64"),
-        ({"truth": None}, "initial labels need a truth"),
+        ({"truth": None}, "initial needs truth"),
         ({"content": VectorItems(np.full((4, 2), np.nan, np.float32))}, "vectors must be finite real numbers"),
         ({"content": VectorItems(np.zeros((4, 2), np.int64))}, "vectors must be finite real numbers"),
         ({"content": Pixels(np.zeros((4, 5, 6)))}, "pixels must be uint8"),
         ({"content": Pixels(np.zeros((4, 5, 6, 4), np.uint8))}, r"\(n, h, w\) or \(n, h, w, 3\)"),
-        ({"content": Files([Path("gone.jpg")] * 4)}, "gone.jpg: raised FileNotFoundError"),
-        ({"content": Files([Path("gone.jpg")] * 4, channels=4)}, "channels must be 1 or 3"),
-        ({"content": np.zeros((4, 2))}, "ndarray is no kind of content"),
+        ({"content": Files([Path("missing.jpg")] * 4)}, "missing.jpg: raised FileNotFoundError"),
+        ({"content": Files([Path("missing.jpg")] * 4, channels=4)}, "channels must be 1 or 3"),
+        ({"content": np.zeros((4, 2))}, "ndarray is not a kind of content"),
         (
             {"content": GraphItems(np.zeros((4, 1), np.float32), np.array([[0], [4]]))},
-            "an edge ends at no node",
+            "an edge refers to a node that does not exist",
         ),
         (
             {"content": GraphItems(np.zeros((4, 1), np.float32), np.zeros((3, 2), np.int64))},
             r"edges must be \(2, m\)",
         ),
-        ({"test": TestSplit(Pixels(np.zeros((1, 2, 2), np.uint8)), np.array([0]))}, "of another kind than the pool"),
+        (
+            {"test": TestSplit(Pixels(np.zeros((1, 2, 2), np.uint8)), np.array([0]))},
+            "the test split has another kind of content than the pool",
+        ),
         ({"test": TestSplit(VECTORS, np.array([0, 1]))}, "test: 4 items for 2"),
         ({"test": TestSplit(VECTORS, np.array([0, 1, -1, 0]))}, "the test split's truth must be class numbers from 0"),
         ({"test": TestSplit(VECTORS, np.array([], np.int64))}, "the test split is empty"),
     ],
 )
-def test_what_is_broken_is_caught(change: dict[str, Any], message: str) -> None:
+def test_faults_are_reported(change: dict[str, Any], message: str) -> None:
     with pytest.raises(AssertionError, match=message) as error:
         check_dataset(plugin(replace(SOUND, **change)))
     assert str(error.value).startswith("data set odd")
@@ -116,33 +119,33 @@ def test_what_is_broken_is_caught(change: dict[str, Any], message: str) -> None:
     ("change", "message"),
     [
         ({"initial": np.array([0, 1])}, "initial names 1 items whose truth is not known"),
-        ({"test": TestSplit(VALUES.content, np.array([0.5, np.nan]))}, "the test split's truth holds NaN"),
+        ({"test": TestSplit(VALUES.content, np.array([0.5, np.nan]))}, "the test split's truth has NaN"),
     ],
 )
-def test_values_that_must_be_known(change: dict[str, Any], message: str) -> None:
+def test_unknown_values_are_reported(change: dict[str, Any], message: str) -> None:
     with pytest.raises(AssertionError, match=f"data set odd: {message}"):
         check_dataset(plugin(replace(VALUES, **change)))
 
 
-class Drifting(Dataset[Any]):
+class ChangingPool(Dataset[Any]):
     def read(self, root: Path | None, seed: int) -> Contents:
         vectors = np.random.default_rng().random((4, 2)).astype(np.float32)
         return replace(SOUND, content=VectorItems(vectors))
 
 
-class Retesting(Dataset[Any]):
+class ChangingTestSplit(Dataset[Any]):
     def read(self, root: Path | None, seed: int) -> Contents:
         vectors = np.random.default_rng().random((2, 1)).astype(np.float32)
         return replace(VALUES, test=TestSplit(VectorItems(vectors), np.array([0.5, 1.5])))
 
 
-class Listed(Dataset[Any]):
+class GivesList(Dataset[Any]):
     def read(self, root: Path | None, seed: int) -> Any:
         return [SOUND]
 
 
-class Absent(Dataset[Any]):
-    message = "no folder of moons; get it from the moon"
+class Missing(Dataset[Any]):
+    message = "no folder of moons; download it first"
 
     def read(self, root: Path | None, seed: int) -> Contents:
         if root is None or not (root / "moons").exists():
@@ -150,51 +153,51 @@ class Absent(Dataset[Any]):
         return SOUND
 
 
-class Chatty(Absent):
+class TwoLines(Missing):
     message = "no moons\nsorry"
 
 
-class Crashing(Absent):
+class Crashing(Missing):
     def read(self, root: Path | None, seed: int) -> Contents:
         assert root is not None
         (root / "moons").read_text("utf-8")
         return SOUND
 
 
-class Rooted(Absent):
+class NeedsFolder(Missing):
     def read(self, root: Path | None, seed: int) -> Contents:
         return super().read(root / ".", seed)  # the fault: None / "."
 
 
-class Nothing(Absent):
+class GivesNone(Missing):
     def read(self, root: Path | None, seed: int) -> Any:
         return super().read(root, seed) if root else None
 
 
-def test_reading_is_the_same_every_time() -> None:
-    with pytest.raises(AssertionError, match="read again with the same seed, it is another"):
-        check_dataset(DatasetPlugin("odd", "one line", Drifting))
-    with pytest.raises(AssertionError, match="read again with the same seed, it is another"):
-        check_dataset(DatasetPlugin("odd", "one line", Retesting))
+def test_reading_twice_gives_the_same_contents() -> None:
+    with pytest.raises(AssertionError, match="gave other contents the second time"):
+        check_dataset(DatasetPlugin("odd", "one line", ChangingPool))
+    with pytest.raises(AssertionError, match="gave other contents the second time"):
+        check_dataset(DatasetPlugin("odd", "one line", ChangingTestSplit))
     with pytest.raises(AssertionError, match=r"read\(\) gave list"):
-        check_dataset(DatasetPlugin("odd", "one line", Listed))
+        check_dataset(DatasetPlugin("odd", "one line", GivesList))
 
 
-def test_what_is_missing_is_said_in_one_line(tmp_path: Path) -> None:
+def test_missing_data_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "moons").write_text("")
-    check_dataset(DatasetPlugin("odd", "one line", Absent), tmp_path)
+    check_dataset(DatasetPlugin("odd", "one line", Missing), tmp_path)
     with pytest.raises(AssertionError, match="in one line what is missing"):
-        check_dataset(DatasetPlugin("odd", "one line", Chatty), tmp_path)
+        check_dataset(DatasetPlugin("odd", "one line", TwoLines), tmp_path)
     with pytest.raises(AssertionError, match="FileNotFoundError"):
         check_dataset(DatasetPlugin("odd", "one line", Crashing), tmp_path)
     with pytest.raises(AssertionError, match="raised DatasetMissing: no folder of moons"):
-        check_dataset(DatasetPlugin("odd", "one line", Absent))
+        check_dataset(DatasetPlugin("odd", "one line", Missing))
 
 
-def test_where_no_folder_of_data_sets_is_named(tmp_path: Path) -> None:
+def test_reading_without_a_folder_of_data_sets(tmp_path: Path) -> None:
     (tmp_path / "moons").write_text("")
-    without = r"data set odd: read without a folder of data sets \(root is None\), it "
+    without = r"data set odd: without a folder of data sets \(root is None\), read\(\) "
     with pytest.raises(AssertionError, match=f"{without}raised TypeError: .*; it must work or raise DatasetMissing"):
-        check_dataset(DatasetPlugin("odd", "one line", Rooted), tmp_path)
+        check_dataset(DatasetPlugin("odd", "one line", NeedsFolder), tmp_path)
     with pytest.raises(AssertionError, match=f"{without}gave NoneType, which is not Contents"):
-        check_dataset(DatasetPlugin("odd", "one line", Nothing), tmp_path)
+        check_dataset(DatasetPlugin("odd", "one line", GivesNone), tmp_path)

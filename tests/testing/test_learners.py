@@ -1,4 +1,4 @@
-"""The checks of learners: a sound one passes, and each way of being broken is caught and named."""
+"""check_learner passes a valid learner and reports each kind of fault."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from nextlabel.testing import check_learner
 
 
 class Nearest(Model):
-    """The probability of a class falls with the distance from the mean of its items."""
+    """The probability of a class decreases with the distance from the mean of its items."""
 
     def __init__(self, means: np.ndarray) -> None:
         self.means = means
         self.input = VectorInput(means.shape[1])
 
     def predict(self, items: Items, needs: Any, rng: np.random.Generator) -> Outputs:
-        apart = ((items.vectors[:, None] - self.means) ** 2).sum(axis=2)
-        weights = np.exp(-apart / 10) + 1e-6
+        distances = ((items.vectors[:, None] - self.means) ** 2).sum(axis=2)
+        weights = np.exp(-distances / 10) + 1e-6
         rows = weights / weights.sum(axis=1, keepdims=True)
         return Outputs(probabilities=rows, embeddings=rows if "embeddings" in needs else None)
 
@@ -47,7 +47,7 @@ class Nearest(Model):
         return {"classes": len(self.means)}
 
 
-class Sound(Learner[Any]):
+class Valid(Learner[Any]):
     model: type[Nearest] = Nearest
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
@@ -62,94 +62,94 @@ class Sound(Learner[Any]):
         return self.model(tensors["means"])
 
 
-class Quiet(Sound):
+class NoProgress(Valid):
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         return super().fit(items, targets, replace(training, progress=lambda share, metrics: None))
 
 
-def telling(*shares: float, loss: float = 0.0) -> type[Sound]:
-    """Return a learner that tells of these shares instead."""
+def reporting(*shares: float, loss: float = 0.0) -> type[Valid]:
+    """Return a learner that reports these shares as progress."""
 
-    class Telling(Sound):
+    class Reporting(Valid):
         def fit(self, items: Items, targets: Targets, training: Training) -> Model:
             model = super().fit(items, targets, replace(training, progress=lambda share, metrics: None))
             for share in shares:
                 training.progress(share, {"loss": loss})
             return model
 
-    return Telling
+    return Reporting
 
 
-class Unseeded(Sound):
+class Unseeded(Valid):
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         model = super().fit(items, targets, training)
         model.means += np.random.default_rng().normal(size=model.means.shape)
         return model
 
 
-class GlobalDraws(Sound):
+class GlobalDraws(Valid):
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         np.random.seed(training.seed)  # noqa: NPY002 - the fault
         return super().fit(items, targets, training)
 
 
-class Writes(Sound):
+class Writes(Valid):
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         if isinstance(items, VectorItems) and targets.candidates is not None and training.seed:
             items.vectors[:] = 0
         return super().fit(items, targets, training)
 
 
-class Divides(Sound):
+class Divides(Valid):
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         model = super().fit(items, targets, training)
         1 / int(targets.labelled.sum())
         return model
 
 
-class Picky(Sound):
+class RefusesManyLabels(Valid):
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         if targets.labelled.all():
             raise Unprocessable("too many labels")
         return super().fit(items, targets, training)
 
 
-class FullOnly(Sound):
+class FullOnly(Valid):
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         if targets.candidates is not None and (targets.labelled & (targets.candidates.sum(axis=1) > 1)).any():
             raise Unprocessable("full labels only")
         return super().fit(items, targets, training)
 
 
-class Demanding(Sound):
-    """Refuses what there is too little in: fewer than two full labels."""
+class NeedsTwoLabels(Valid):
+    """Refuses fewer than two full labels."""
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         if targets.candidates is not None and (targets.candidates.sum(axis=1) == 1).sum() < 2:
-            raise Unprocessable("two full labels at least")
+            raise Unprocessable("at least two full labels are needed")
         return super().fit(items, targets, training)
 
 
-class Wordless(Sound):
+class GivesNoReason(Valid):
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         if not targets.labelled.any():
             raise Unprocessable("")
         return super().fit(items, targets, training)
 
 
-class StartsBadly(Sound):
+class StartsBadly(Valid):
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         if training.start is not None:
             raise KeyError("weights")
         return super().fit(items, targets, training)
 
 
-class Forgets(Sound):
+class Forgets(Valid):
     def rebuild(self, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Model:
         return self.model(tensors["means"] * 0)
 
 
-class Impostor(Sound):
+class GivesList(Valid):
     def fit(self, items: Items, targets: Targets, training: Training) -> Any:
         return [super().fit(items, targets, training)]
 
@@ -159,20 +159,20 @@ class Doubled(Nearest):
         return Outputs(probabilities=2 * super().predict(items, needs, rng).probabilities)
 
 
-class Short(Nearest):
+class MissingRow(Nearest):
     def predict(self, items: Items, needs: Any, rng: np.random.Generator) -> Outputs:
         return Outputs(probabilities=super().predict(items, needs, rng).probabilities[:-1])
 
 
-class Mute(Nearest):
+class NoOutputs(Nearest):
     def predict(self, items: Items, needs: Any, rng: np.random.Generator) -> Outputs:
         return super().predict(items, needs, rng) if needs else Outputs()
 
 
-class Fickle(Nearest):
+class DependsOnNeeds(Nearest):
     def predict(self, items: Items, needs: Any, rng: np.random.Generator) -> Outputs:
-        said = super().predict(items, needs, rng).probabilities
-        return Outputs(probabilities=said if needs else said[:, ::-1])
+        rows = super().predict(items, needs, rng).probabilities
+        return Outputs(probabilities=rows if needs else rows[:, ::-1])
 
 
 class BatchWise(Nearest):
@@ -205,34 +205,34 @@ class PoolOnly(Nearest):
 
 class FlatSamples(Nearest):
     def predict(self, items: Items, needs: Any, rng: np.random.Generator) -> Outputs:
-        said = super().predict(items, needs, rng)
-        return replace(said, samples=said.probabilities)
+        outputs = super().predict(items, needs, rng)
+        return replace(outputs, samples=outputs.probabilities)
 
 
-class Claims(Nearest):
+class ClaimsOnnx(Nearest):
     def write_onnx(self, path: Path) -> bool:
         return True
 
 
 def writing(
-    name: str = "probabilities", answer: float = 1 / 3, put: str = "input", also: tuple[str, ...] = ()
+    name: str = "probabilities", value: float = 1 / 3, input_name: str = "input", also: tuple[str, ...] = ()
 ) -> type[Nearest]:
-    """Return a model that writes ONNX which answers the same of everything, under each of the names."""
+    """Return a model whose ONNX form gives the same value for everything, under each of the names."""
 
     class Writing(Nearest):
         def write_onnx(self, path: Path) -> bool:
             width, classes = self.input.dimensions, len(self.means)
             weights = [
                 helper.make_tensor("w", TensorProto.FLOAT, [width, classes], [0.0] * width * classes),
-                helper.make_tensor("b", TensorProto.FLOAT, [classes], [answer] * classes),
+                helper.make_tensor("b", TensorProto.FLOAT, [classes], [value] * classes),
             ]
             graph = helper.make_graph(
                 [
-                    helper.make_node("Gemm", [put, "w", "b"], [name]),
+                    helper.make_node("Gemm", [input_name, "w", "b"], [name]),
                     *(helper.make_node("Identity", [name], [other]) for other in also),
                 ],
                 "constant",
-                [helper.make_tensor_value_info(put, TensorProto.FLOAT, ["n", width])],
+                [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, ["n", width])],
                 [helper.make_tensor_value_info(out, TensorProto.FLOAT, ["n", classes]) for out in (name, *also)],
                 weights,
             )
@@ -247,28 +247,28 @@ class Even(writing()):
         return Outputs(probabilities=np.full((len(items), len(self.means)), 1 / 3))
 
 
-class OneMore(writing(also=("embeddings",)), Even):
-    """Says right what it must, and more."""
+class ExtraOutput(writing(also=("embeddings",)), Even):
+    """Its ONNX form has the required output and another one."""
 
 
 class Sampling(Nearest):
-    """Gives samples unasked, more of them than there are items, and fewer."""
+    """Returns five samples although they were not requested."""
 
     def predict(self, items: Items, needs: Any, rng: np.random.Generator) -> Outputs:
-        said = super().predict(items, needs, rng)
-        return replace(said, samples=np.stack([said.probabilities] * 5))
+        outputs = super().predict(items, needs, rng)
+        return replace(outputs, samples=np.stack([outputs.probabilities] * 5))
 
 
-def with_model(model: type[Nearest]) -> type[Sound]:
-    return type("WithModel", (Sound,), {"model": model})
+def with_model(model: type[Nearest]) -> type[Valid]:
+    return type("WithModel", (Valid,), {"model": model})
 
 
-def plugin(target: Any, **given: Any) -> LearnerPlugin:
-    return LearnerPlugin(**{"name": "odd", "summary": "one line", "target": target, **given})
+def plugin(target: Any, **fields: Any) -> LearnerPlugin:
+    return LearnerPlugin(**{"name": "odd", "summary": "one line", "target": target, **fields})
 
 
-@pytest.mark.parametrize("target", [Sound, Demanding, with_model(Even), with_model(Sampling)])
-def test_a_sound_learner_passes(target: Any) -> None:
+@pytest.mark.parametrize("target", [Valid, NeedsTwoLabels, with_model(Even), with_model(Sampling)])
+def test_a_valid_learner_passes(target: Any) -> None:
     check_learner(plugin(target))
     check_learner(plugin(target), kinds=["vectors"])
     check_learner(plugin(target), kinds=["vectors"], task="classification")
@@ -277,59 +277,59 @@ def test_a_sound_learner_passes(target: Any) -> None:
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        (Quiet, "never called training.progress"),
-        (telling(0.5, 0.4, 1.0), "progress went back"),
-        (telling(0.5), "ended at 0.5 instead of 1.0"),
-        (telling(1.0, 50.0), "progress outside 0..1"),
-        (telling(1.0, loss=float("nan")), "a metric must be a name and a finite number"),
+        (NoProgress, "never called training.progress"),
+        (reporting(0.5, 0.4, 1.0), "progress decreased"),
+        (reporting(0.5), "ended at 0.5 instead of 1.0"),
+        (reporting(1.0, 50.0), "progress outside 0..1"),
+        (reporting(1.0, loss=float("nan")), "a metric must be a name and a finite number"),
         (Unseeded, "the same seed gives another model"),
         (GlobalDraws, "changes the global random generator of numpy"),
-        (Writes, "writes into the arrays it was given"),
+        (Writes, "modifies the arrays that it receives"),
         (Divides, "no label at all: raised ZeroDivisionError"),
-        (Picky, "every item labelled: it refuses labels it could learn from: too many labels"),
+        (RefusesManyLabels, "every item labelled: it refuses labels it could learn from: too many labels"),
         (FullOnly, "full and partial labels: it refuses labels it could learn from: full labels only"),
-        (Wordless, "raises Unprocessable and does not say why"),
+        (GivesNoReason, "raises Unprocessable without a reason"),
         (StartsBadly, "started from another model: raised KeyError"),
-        (Forgets, "rebuilt from tensors and description, it says something else"),
-        (Impostor, r"fit\(\) gave list, which is not a Model"),
+        (Forgets, "rebuilt from tensors and description gives other outputs"),
+        (GivesList, r"fit\(\) gave list, which is not a Model"),
         (with_model(Doubled), "rows of probabilities do not sum to one"),
-        (with_model(Short), r"probabilities have shape \(41, 3\), not \(42, 3\)"),
-        (with_model(Mute), "must say probabilities whatever it is asked; it said nothing"),
-        (with_model(Fickle), "says something else when it is asked for more"),
-        (with_model(BatchWise), "says something else of 5 items taken out of the pool"),
+        (with_model(MissingRow), r"probabilities have shape \(41, 3\), not \(42, 3\)"),
+        (with_model(NoOutputs), r"predict\(\) must always give probabilities; without needs it gave nothing"),
+        (with_model(DependsOnNeeds), "gives other outputs if there are more needs"),
+        (with_model(BatchWise), "gives other outputs for 5 items alone"),
         (with_model(NotJson), r"description\(\) is not plain JSON"),
         (with_model(Lists), r"tensors\(\) must give numpy arrays"),
-        (with_model(Narrow), "where vectors have 4 numbers"),
-        (with_model(PoolOnly), "the record must say transductive"),
+        (with_model(Narrow), "but vectors have 4 numbers"),
+        (with_model(PoolOnly), "the record must declare transductive"),
         (with_model(FlatSamples), r"samples have shape \(42, 3\), not \(T, 42, 3\)"),
-        (with_model(Claims), r"write_onnx\(\) gave True, and the file is not there"),
-        (with_model(writing()), "the ONNX model's probabilities are .* from the model's own"),
+        (with_model(ClaimsOnnx), r"write_onnx\(\) gave True, but the file does not exist"),
+        (with_model(writing()), "the ONNX model's probabilities differ by .* from the model's"),
         (with_model(writing(name="scores")), "the ONNX form must give probabilities, not scores"),
-        (with_model(OneMore), "the ONNX form must give probabilities, not probabilities, embeddings"),
-        (with_model(writing(put="x")), r"inputs are \['x'\], not \['input'\]"),
+        (with_model(ExtraOutput), "the ONNX form must give probabilities, not probabilities, embeddings"),
+        (with_model(writing(input_name="x")), r"inputs are \['x'\], not \['input'\]"),
     ],
 )
-def test_what_is_broken_is_caught(target: Any, message: str) -> None:
+def test_faults_are_reported(target: Any, message: str) -> None:
     with pytest.raises(AssertionError, match=message) as error:
         check_learner(plugin(target), kinds=["vectors"], task="classification")
     assert str(error.value).startswith("odd, classification of vectors")
 
 
-def test_a_record_must_not_say_transductive_of_an_inductive_model() -> None:
-    with pytest.raises(AssertionError, match="its record says transductive, and its model takes new content"):
-        check_learner(plugin(Sound, transductive=True), kinds=["vectors"])
+def test_an_inductive_model_must_not_be_declared_transductive() -> None:
+    with pytest.raises(AssertionError, match="its record declares transductive, but its model accepts new content"):
+        check_learner(plugin(Valid, transductive=True), kinds=["vectors"])
 
 
-def test_what_must_be_learnt_is_not_passed_over() -> None:
+def test_required_tasks_must_be_learnt() -> None:
     for kinds, task in ((["images"], None), (["vectors", "images"], None), (["vectors"], "regression")):
         with pytest.raises(AssertionError, match="classes of vectors only"):
-            check_learner(plugin(Sound), kinds=kinds, task=task)
+            check_learner(plugin(Valid), kinds=kinds, task=task)
     with pytest.raises(AssertionError, match="no kind of items 'sounds'; valid: images, vectors, graph"):
-        check_learner(plugin(Sound), kinds=["sounds"])
+        check_learner(plugin(Valid), kinds=["sounds"])
 
 
 class Flat(Nearest):
-    """Regression: the same mean of everything, with a deviation."""
+    """A regression model that predicts the same mean and standard deviation for everything."""
 
     std = 1.0
 
@@ -337,7 +337,7 @@ class Flat(Nearest):
         return Outputs(mean=np.full(len(items), self.means[0, 0]), std=np.full(len(items), self.std))
 
 
-class Mean(Sound):
+class Mean(Valid):
     model: type[Nearest] = Flat
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:

@@ -1,4 +1,4 @@
-"""The checks of whole modules, on those of the contract's own examples and on broken ones."""
+"""check_plugin on the contract's examples and on faulty modules."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ HEAD = "from nextlabel.contracts import *\nimport numpy as np\n"
 
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> object:
-    """Make a module of a text, as if it had been imported."""
+    """Return a function that creates a module from source text, as if imported."""
 
-    def make(text: str, name: str = "odd_plugin") -> ModuleType:
-        made = ModuleType(name)
-        monkeypatch.setitem(sys.modules, name, made)
-        exec(compile(textwrap.dedent(text), f"{name}.py", "exec"), vars(made))
-        return made
+    def create(text: str, name: str = "odd_plugin") -> ModuleType:
+        new = ModuleType(name)
+        monkeypatch.setitem(sys.modules, name, new)
+        exec(compile(textwrap.dedent(text), f"{name}.py", "exec"), vars(new))
+        return new
 
-    return make
+    return create
 
 
 def example(hook: str) -> str:
@@ -37,7 +37,7 @@ def example(hook: str) -> str:
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_the_contracts_own_examples_pass(module, hook: str) -> None:
+def test_the_examples_of_the_contract_pass(module, hook: str) -> None:
     check_plugin(module(example(hook)), kinds={"prior": ["vectors"]})
 
 
@@ -50,17 +50,17 @@ def test_the_contracts_own_examples_pass(module, hook: str) -> None:
         ("@hookimpl\ndef nextlabel_learners(): yield 'cnn'", "nextlabel_learners yielded a str, not a LearnerPlugin"),
         ("@hookimpl\ndef nextlabel_datasets(): 1 / 0", "its hook nextlabel_datasets failed: ZeroDivisionError"),
         (
-            "@hookimpl\ndef nextlabel_strategies(): yield StrategyPlugin('a', 'b', 'gone:Gone')",
-            "a: raised PluginError: the plugin's class 'gone:Gone' cannot be loaded",
+            "@hookimpl\ndef nextlabel_strategies(): yield StrategyPlugin('a', 'b', 'missing:Missing')",
+            "a: raised PluginError: the plugin's class 'missing:Missing' cannot be loaded",
         ),
     ],
 )
-def test_what_is_broken_is_caught(module, text: str, message: str) -> None:
+def test_faults_are_reported(module, text: str, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         check_plugin(module(HEAD + text))
 
 
-def test_a_project_file_is_read(module, tmp_path: Path) -> None:
+def test_project_files_are_checked(module, tmp_path: Path) -> None:
     file = tmp_path / "moons.toml"
     text = f"""
         {HEAD.splitlines()[0]}
@@ -69,24 +69,24 @@ def test_a_project_file_is_read(module, tmp_path: Path) -> None:
         def nextlabel_projects():
             yield ProjectPlugin("moons", Path({str(file)!r}))
     """
-    made = module(text)
+    project_plugin = module(text)
     with pytest.raises(AssertionError, match=r"moons.toml.* cannot be read"):
-        check_plugin(made)
-    file.write_text('dataset = {plugin = "gone"}\nlearner = {plugin = "gone"}\n')
-    with pytest.raises(AssertionError, match="no data set is called 'gone'"):
-        check_plugin(made)
+        check_plugin(project_plugin)
+    file.write_text('dataset = {plugin = "missing"}\nlearner = {plugin = "missing"}\n')
+    with pytest.raises(AssertionError, match="no data set is called 'missing'"):
+        check_plugin(project_plugin)
 
 
-def test_what_hooks_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_imports_in_hooks_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "torch.py").write_text("")
     (tmp_path / "light_plugin.py").write_text("def nextlabel_learners(): return []\n")
     (tmp_path / "heavy_plugin.py").write_text("import torch\n")
     (tmp_path / "later_plugin.py").write_text("def nextlabel_learners():\n    import torch\n    return []\n")
-    (tmp_path / "broken_plugin.py").write_text("import nothing_of_that_name\n")
+    (tmp_path / "broken_plugin.py").write_text("import no_such_module\n")
     check_light("light_plugin")
     for name in ("heavy_plugin", "later_plugin"):
-        with pytest.raises(AssertionError, match=f"{name}'s hooks import torch; name the class as 'module:Class'"):
+        with pytest.raises(AssertionError, match=f"{name}'s hooks import torch; give the class as 'module:Class'"):
             check_light(name)
-    with pytest.raises(AssertionError, match=r"cannot be imported by itself: .*nothing_of_that_name"):
+    with pytest.raises(AssertionError, match=r"cannot be imported by itself: .*no_such_module"):
         check_light("broken_plugin")

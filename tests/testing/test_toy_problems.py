@@ -1,4 +1,4 @@
-"""The small things to learn: what is labelled at first says something of every class."""
+"""The toy problems have labels of every class."""
 
 from __future__ import annotations
 

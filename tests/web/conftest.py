@@ -1,4 +1,4 @@
-"""A home folder with a trained `digits`, made once; each test gets a copy of its own."""
+"""A home folder with a trained `digits` project, created once; each test gets a copy."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ plugin = "margin"
 initial = 20
 """
 
-# in a process of its own, so that no test of the web has torch loaded beforehand
+# in a separate process, so that torch is not loaded in tests of the web
 TRAIN = """
 import sys, time
 from pathlib import Path
@@ -49,7 +49,7 @@ from nextlabel.store import jobs
 settings = Settings(home=Path(sys.argv[1]), projects=Path(sys.argv[2]), default_project="digits", train_threads=1)
 prepare(settings)
 services = build_services(settings)
-queue_once(services, "digits", "train")
+queue_once(services.database, "digits", "train")
 while True:
     with services.database.write() as connection:
         job = jobs.claim(connection, "test", ("import", "train", "score"), time.time())
@@ -62,7 +62,7 @@ while True:
 
 
 def run_jobs(home: Path, projects: Path) -> None:
-    """Train `digits`, and do whatever else waits."""
+    """Run every queued job, after queueing a training of `digits`."""
     command = [sys.executable, "-c", TRAIN, str(home), str(projects)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -91,14 +91,14 @@ def settings(trained: Path, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def build(settings: Settings) -> Iterator[Callable[..., Flask]]:
-    """Make apps on the home of this test, with other settings where some are given."""
+    """Create apps on the home folder of this test, with changed settings."""
     engines: list[Engine] = []
 
-    def make(**changes: Any) -> Flask:
+    def create(**changes: Any) -> Flask:
         engines.append(build_engine(settings.model_copy(update=changes)))
         return create_app(engines[-1].settings, engines[-1])
 
-    yield make
+    yield create
     for engine in engines:
         engine.services.database.dispose()
 
@@ -128,9 +128,9 @@ def image_maker() -> Callable[..., bytes]:
 
 @pytest.fixture
 def stored(settings: Settings) -> Callable[[], dict[str, Any]]:
-    """All that is stored: every row of every table, and every upload."""
+    """Everything that is stored: every row of every table, and every upload."""
 
-    def look() -> dict[str, Any]:
+    def read() -> dict[str, Any]:
         connection = sqlite3.connect(settings.home / "nextlabel.db")
         try:
             names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
@@ -140,7 +140,7 @@ def stored(settings: Settings) -> Callable[[], dict[str, Any]]:
         rows["uploads"] = sorted(str(path) for path in (settings.home / "uploads").rglob("*"))
         return rows
 
-    return look
+    return read
 
 
 def is_problem(response: TestResponse, status: int) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def is_problem(response: TestResponse, status: int) -> dict[str, Any]:
 
 @pytest.fixture
 def refused(stored: Callable[[], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Send a request that is to be refused: the status, the shape, and nothing stored."""
+    """Send a request that must be rejected: check status, body, and that nothing was stored."""
 
     def check(send: Callable[[], TestResponse], status: int) -> dict[str, Any]:
         before = stored()

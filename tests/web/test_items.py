@@ -5,24 +5,24 @@ import io
 import pytest
 
 
-def test_images_join_the_pool_once_and_scoring_is_queued(client, image):
+def test_images_are_added_once_and_scoring_is_queued(client, image):
     one, two = image(seed=1), image(kind="JPEG", seed=2)
     files = {"image": [(io.BytesIO(blob), "x") for blob in (one, two, one)]}
-    answer = client.post("/items", data=files)
-    assert answer.status_code == 201
-    first, second, again = answer.get_json()["ids"]
+    response = client.post("/items", data=files)
+    assert response.status_code == 201
+    first, second, again = response.get_json()["ids"]
     assert first == again != second
-    assert answer.get_json()["new"] == [True, True, False]
+    assert response.get_json()["new"] == [True, True, False]
     again = client.post("/items", data=two, content_type="image/jpeg").get_json()
     assert again == {"ids": [second], "new": [False]}
-    kept = client.get(f"/items/{second}/image")
-    assert (kept.data, kept.content_type) == (two, "image/jpeg")
-    assert "private" in kept.headers["Cache-Control"]
-    assert "sandbox" in kept.headers["Content-Security-Policy"]
+    stored = client.get(f"/items/{second}/image")
+    assert (stored.data, stored.content_type) == (two, "image/jpeg")
+    assert "private" in stored.headers["Cache-Control"]
+    assert "sandbox" in stored.headers["Content-Security-Policy"]
     assert [job["kind"] for job in client.get("/jobs?limit=1").get_json()["jobs"]] == ["score"]
 
 
-def test_the_pool_is_listed_a_page_at_a_time(client):
+def test_the_pool_is_listed_in_pages(client):
     page = client.get("/items?limit=2").get_json()
     assert [item["id"] for item in page["items"]] == ["0", "1"]
     assert page["project"] == "digits"
@@ -46,7 +46,7 @@ def test_the_pool_is_listed_by_state(client):
     assert "2" in listed("open")
 
 
-def test_an_item_tells_who_said_what(client):
+def test_an_item_has_current_labels_and_history(client):
     client.post("/labels", json={"annotator": "ann", "labels": [{"id": "0", "candidates": ["3", "5"]}]})
     client.post("/labels", json={"annotator": "bob", "labels": [{"id": "0", "candidates": ["5"]}]})
     client.post("/labels", json={"annotator": "cleo", "labels": [{"id": "0", "skip": True}]})
@@ -72,15 +72,15 @@ def test_unknown_items(client, refused, item):
 
 
 @pytest.mark.parametrize("query", ["state=new", "limit=0", "limit=1001", "limit=x", "after=", "after=a%00b", "page=2"])
-def test_wrong_queries(client, refused, query):
+def test_invalid_query_parameters(client, refused, query):
     refused(lambda: client.get(f"/items?{query}"), 422)
 
 
-def test_an_unknown_place_to_go_on_from(client, refused):
+def test_an_unknown_item_to_continue_after(client, refused):
     refused(lambda: client.get("/items?after=no-such"), 404)
 
 
-def test_nothing_of_a_refused_batch_is_kept(client, refused, image):
+def test_nothing_of_a_rejected_batch_is_stored(client, refused, image):
     whole = image(64, 64, seed=5)
     bad = [(b"", 415), (b"GIF89a" + b"\0" * 50, 415), (whole[: len(whole) // 2], 422)]
     for data, status in bad:
@@ -90,14 +90,14 @@ def test_nothing_of_a_refused_batch_is_kept(client, refused, image):
     refused(lambda: client.post("/items", data={}), 415)
 
 
-def test_images_above_the_limit_of_the_pool_are_refused(build, refused, image):
+def test_images_above_the_limit_of_the_pool_are_rejected(build, refused, image):
     client = build(max_item_bytes=100).test_client()
     data = image(64, 64)
     for body in ({"data": {"image": (io.BytesIO(data), "x")}}, {"data": data, "content_type": "image/png"}):
         assert "100 bytes" in refused(lambda body=body: client.post("/items", **body), 413)["detail"]
 
 
-def test_an_image_may_be_larger_for_the_pool_than_for_predict(client, image, problem, settings):
+def test_the_limit_of_the_pool_can_be_higher_than_for_predict(client, image, problem, settings):
     data = image(200, 200)
     assert settings.max_upload_bytes < len(data)
     problem(client.post("/predict", data=data, content_type="image/png"), 413)

@@ -7,13 +7,13 @@ JOB = {
 }  # fmt: skip
 
 
-def test_training_is_queued_followed_and_cancelled(client, refused):
-    answer = client.post("/train")
-    assert answer.status_code == 202
-    number = answer.get_json()["job"]
-    assert answer.headers["Location"] == f"/jobs/{number}"
+def test_training_is_queued_shown_and_cancelled(client, refused):
+    response = client.post("/train")
+    assert response.status_code == 202
+    number = response.get_json()["job"]
+    assert response.headers["Location"] == f"/jobs/{number}"
     assert f"job {number}" in refused(lambda: client.post("/projects/digits/train"), 409)["detail"]
-    job = client.get(answer.headers["Location"]).get_json()
+    job = client.get(response.headers["Location"]).get_json()
     assert set(job) == JOB
     assert (job["kind"], job["state"], job["progress"]) == ("train", "queued", 0)
     assert client.delete(f"/projects/digits/jobs/{number}").get_json()["state"] == "cancelled"
@@ -38,7 +38,7 @@ def test_unknown_jobs(client, refused, number):
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=501", "before=0", "before=x", "state=queued"])
-def test_wrong_queries(client, refused, query):
+def test_invalid_query_parameters(client, refused, query):
     refused(lambda: client.get(f"/jobs?{query}"), 422)
 
 
@@ -52,7 +52,7 @@ def test_checkpoints_are_listed_and_promoted(client, refused):
     refused(lambda: client.post("/checkpoints/a%00b/promote"), 404)
 
 
-def test_a_project_that_was_never_trained_is_not_ready(tmp_path, trained, problem):
+def test_an_untrained_project_is_not_ready(tmp_path, trained, problem):
     from nextlabel.app import build_engine, create_app, prepare
     from nextlabel.engine.settings import Settings
 
@@ -61,11 +61,11 @@ def test_a_project_that_was_never_trained_is_not_ready(tmp_path, trained, proble
     engine = build_engine(settings)
     client = create_app(settings, engine).test_client()
     try:
-        for answer in (client.get("/readyz"), client.get("/projects/digits/readyz"), client.get("/query")):
-            problem(answer, 503)
-            assert int(answer.headers["Retry-After"]) > 0
-        answer = client.post("/predict", json={"ids": ["0"]})
-        problem(answer, 503)
+        for response in (client.get("/readyz"), client.get("/projects/digits/readyz"), client.get("/query")):
+            problem(response, 503)
+            assert int(response.headers["Retry-After"]) > 0
+        response = client.post("/predict", json={"ids": ["0"]})
+        problem(response, 503)
         assert client.get("/healthz").get_json() == {"alive": True}
         assert client.get("/").status_code == 200
         assert client.get("/projects/digits/").status_code == 200

@@ -9,17 +9,17 @@ import pytest
 ANN = {"annotator": "ann"}
 
 
-def say(client, *labels, **more):
+def submit(client, *labels, **more):
     return client.post("/labels", json={**ANN, "labels": list(labels), **more})
 
 
-def by_people(client):
+def by_annotators(client):
     rows = client.get("/labels").get_json()["labels"]
     return [row for row in rows if row["annotator"] != "dataset"]
 
 
-def test_every_kind_of_label_is_stored_and_told(client):
-    answer = say(
+def test_every_kind_of_label_is_stored_and_listed(client):
+    answer = submit(
         client,
         {"id": "0", "candidates": ["3"]},
         {"id": "1", "candidates": ["5", "3"]},
@@ -28,8 +28,8 @@ def test_every_kind_of_label_is_stored_and_told(client):
     )
     assert answer.status_code == 201
     assert answer.get_json() == {"accepted": 3}
-    assert say(client, {"id": "0", "retract": True}).status_code == 201
-    rows = by_people(client)
+    assert submit(client, {"id": "0", "retract": True}).status_code == 201
+    rows = by_annotators(client)
     assert [{key: row[key] for key in row if key not in ("time", "annotator")} for row in rows] == [
         {"id": "0", "candidates": ["3"], "key": "k"},
         {"id": "1", "candidates": ["3", "5"], "key": "k"},
@@ -39,19 +39,19 @@ def test_every_kind_of_label_is_stored_and_told(client):
     assert all(row["annotator"] == "ann" and row["time"] > 1e9 for row in rows)
 
 
-def test_the_same_key_and_body_again_is_stored_once(client, refused, stored):
+def test_the_same_key_and_body_are_stored_once(client, refused, stored):
     label = {"id": "0", "candidates": ["3"]}
-    first = say(client, label, key="k")
+    first = submit(client, label, key="k")
     before = stored()
-    again = say(client, label, key="k")
+    again = submit(client, label, key="k")
     assert (again.status_code, again.get_json()) == (201, first.get_json())
     assert stored() == before
-    assert "'k'" in refused(lambda: say(client, {"id": "0", "candidates": ["4"]}, key="k"), 409)["detail"]
+    assert "'k'" in refused(lambda: submit(client, {"id": "0", "candidates": ["4"]}, key="k"), 409)["detail"]
 
 
-def test_labels_that_make_no_sense_are_all_listed_and_none_is_stored(client, refused):
+def test_all_invalid_labels_are_listed_and_none_is_stored(client, refused):
     faults = refused(
-        lambda: say(
+        lambda: submit(
             client,
             {"id": "0", "candidates": ["3"]},
             {"id": "1", "candidates": ["three", "4"]},
@@ -65,7 +65,7 @@ def test_labels_that_make_no_sense_are_all_listed_and_none_is_stored(client, ref
     assert [fault.partition(":")[0] for fault in faults] == [f"labels[{number}]" for number in range(1, 6)]
 
 
-def test_nobody_may_speak_for_the_data_set(client, refused):
+def test_the_annotator_name_dataset_is_reserved(client, refused):
     body = {"annotator": "dataset", "labels": [{"id": "0", "skip": True}]}
     refused(lambda: client.post("/labels", json=body), 422)
 
@@ -83,8 +83,8 @@ WRONG = {
     "an empty key": ({**ANN, "labels": [{"id": "0", "skip": True}], "key": ""}, "key"),
     "a key that is no text": ({**ANN, "labels": [{"id": "0", "skip": True}], "key": 1}, "key"),
     "a misspelt field": ({**ANN, "labels": [{"id": "0", "skip": True}], "kye": "k"}, "kye"),
-    "nothing said": ({**ANN, "labels": [{"id": "0"}]}, "labels[0]"),
-    "two things said": ({**ANN, "labels": [{"id": "0", "skip": True, "value": 1}]}, "labels[0]"),
+    "no content": ({**ANN, "labels": [{"id": "0"}]}, "labels[0]"),
+    "two contents": ({**ANN, "labels": [{"id": "0", "skip": True, "value": 1}]}, "labels[0]"),
     "a false skip": ({**ANN, "labels": [{"id": "0", "skip": False}]}, "labels[0].skip"),
     "no id": ({**ANN, "labels": [{"skip": True}]}, "labels[0].id"),
     "an id that is no text": ({**ANN, "labels": [{"id": 0, "skip": True}]}, "labels[0].id"),
@@ -92,40 +92,42 @@ WRONG = {
     "a word": ({**ANN, "labels": [{"id": "0", "candidates": "3"}]}, "labels[0].candidates"),
     "a number": ({**ANN, "labels": [{"id": "0", "candidates": [3]}]}, "labels[0].candidates[0]"),
     "a value that is text": ({**ANN, "labels": [{"id": "0", "value": "1.5"}]}, "labels[0].value"),
-    "a value that is a truth": ({**ANN, "labels": [{"id": "0", "value": True}]}, "labels[0].value"),
+    "a value that is a boolean": ({**ANN, "labels": [{"id": "0", "value": True}]}, "labels[0].value"),
     "a list": ([], ""),
 }
 
 
-@pytest.mark.parametrize(("body", "place"), WRONG.values(), ids=WRONG)
-def test_a_body_of_another_shape_is_unprocessable_and_says_where(client, refused, body, place):
+@pytest.mark.parametrize(("body", "field"), WRONG.values(), ids=WRONG)
+def test_an_invalid_body_is_unprocessable_and_names_the_field(client, refused, body, field):
     (fault,) = refused(lambda: client.post("/labels", data=json.dumps(body), content_type="application/json"), 422)[
         "faults"
     ]
-    assert fault.startswith(f"{place}: " if place else "Input")
+    assert fault.startswith(f"{field}: " if field else "Input")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"annotator": "a\xff"}', b"\xef\xbb\xbf{}", b"NaN"])
-def test_what_is_not_json_is_malformed(client, refused, body):
+def test_a_body_that_is_not_json_is_a_bad_request(client, refused, body):
     refused(lambda: client.post("/labels", data=body, content_type="application/json"), 400)
 
 
-def test_only_json_is_read(client, refused):
+def test_only_json_is_accepted(client, refused):
     body = json.dumps({**ANN, "labels": [{"id": "0", "skip": True}]})
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b", ""):
         refused(lambda kind=kind: client.post("/labels", data=body, content_type=kind), 415)
     assert client.post("/labels", data=body, content_type="application/vnd.x+json; charset=utf-8").status_code == 201
 
 
-def test_more_labels_than_allowed_are_refused(build, refused):
+def test_more_labels_than_allowed_are_rejected(build, refused):
     client = build(max_labels=2).test_client()
     labels = [{"id": str(number), "skip": True} for number in range(3)]
-    assert "2 labels" in refused(lambda: say(client, *labels), 413)["detail"]
+    assert "2 labels" in refused(lambda: submit(client, *labels), 413)["detail"]
     refused(lambda: client.post("/labels", data=b" " * 16_000_001, content_type="application/json"), 413)
 
 
 def test_the_history_is_the_same_in_every_format(client):
-    assert say(client, {"id": "0", "candidates": ["3", "5"]}, {"id": "1", "skip": True}, key="a,b").status_code == 201
+    assert (
+        submit(client, {"id": "0", "candidates": ["3", "5"]}, {"id": "1", "skip": True}, key="a,b").status_code == 201
+    )
     body = client.get("/labels?format=json").get_json()
     assert body["project"] == "digits"
     lines = client.get("/labels?format=jsonl")
@@ -138,9 +140,9 @@ def test_the_history_is_the_same_in_every_format(client):
 
 
 def _row(row):
-    said = {"candidates": json.loads} if row["candidates"] else {"skip": json.loads}
-    read = {"id": str, "annotator": str, **said, "time": float}
-    return {name: convert(row[name]) for name, convert in read.items()} | {"key": row["key"] or None}
+    content = {"candidates": json.loads} if row["candidates"] else {"skip": json.loads}
+    parsers = {"id": str, "annotator": str, **content, "time": float}
+    return {name: parse(row[name]) for name, parse in parsers.items()} | {"key": row["key"] or None}
 
 
 def test_head_and_wrong_formats(client, refused):

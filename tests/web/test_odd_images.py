@@ -1,4 +1,4 @@
-"""Odd images through POST /predict: an answer, or a refusal that a person understands; never a fault of ours."""
+"""Odd images sent to POST /predict get a prediction or a clear error, never a server error."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 from support.odd_images import odd_images
 
 CASES = odd_images()
-ALLOWED = 10_000_000
-"""Bytes: what is told apart here is not the size."""
+MAX_UPLOAD = 10_000_000
+"""Upload limit in bytes, large enough that no case fails because of it."""
 
 
 @pytest.fixture
 def client(build):
-    return build(max_upload_bytes=ALLOWED).test_client()
+    return build(max_upload_bytes=MAX_UPLOAD).test_client()
 
 
-def test_the_ones_the_tests_write(client, problem):
+def test_synthetic_images(client, problem):
     for name, odd in CASES.items():
         answer = client.post("/predict", data={"image": (io.BytesIO(odd.data), "x.jpg")})
         assert answer.status_code == odd.status, (name, answer.get_data(as_text=True))
@@ -29,7 +29,7 @@ def test_the_ones_the_tests_write(client, problem):
             problem(answer, odd.status)
 
 
-def test_what_is_refused_gets_into_no_pool_either(client, problem):
+def test_refused_images_are_not_added_to_the_pool(client, problem):
     for name, odd in CASES.items():
         if odd.status != 200:
             answer = client.post("/items", data={"image": (io.BytesIO(odd.data), "x.png")})
@@ -37,7 +37,7 @@ def test_what_is_refused_gets_into_no_pool_either(client, problem):
             problem(answer, odd.status)
 
 
-def test_one_image_s_eight_orientations_are_one_answer(client):
+def test_eight_orientations_give_the_same_prediction(client):
     answers = [client.post("/predict", data=CASES[f"orientation {way}"].data, content_type="image/jpeg").get_json()
                for way in range(1, 9)]  # fmt: skip
     for answer in answers[1:]:
@@ -45,19 +45,19 @@ def test_one_image_s_eight_orientations_are_one_answer(client):
         assert answer["probabilities"] == pytest.approx(answers[0]["probabilities"], abs=0.02)
 
 
-def test_every_real_one(client, problem):
+def test_real_images(client, problem):
     folder = Path(os.environ.get("NEXTLABEL_DATA") or "/nowhere") / "odd_images"
     if not folder.is_dir():
         pytest.skip("there is no folder odd_images where NEXTLABEL_DATA points to")
-    seen = dict.fromkeys((200, 413, 415, 422), 0)  # 413: the header says more pixels than are read
+    counts = dict.fromkeys((200, 413, 415, 422), 0)  # 413: the header claims more pixels than allowed
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         answer = client.post("/predict", data=path.read_bytes(), content_type="image/jpeg")
-        assert answer.status_code in seen, path
-        seen[answer.status_code] += 1
+        assert answer.status_code in counts, path
+        counts[answer.status_code] += 1
         if answer.status_code != 200:
             assert problem(answer, answer.status_code)["detail"]
-    assert seen[200] > 150
-    assert seen[415] + seen[422] > 150
+    assert counts[200] > 150
+    assert counts[415] + counts[422] > 150
     for scene in ("Landscape", "Portrait"):
         files = [folder / "exif_orientation" / f"{scene}_{way}.jpg" for way in range(1, 9)]
         answers = [

@@ -10,10 +10,10 @@ def upload(data: bytes, name: str = "x.png"):
     return io.BytesIO(data), name
 
 
-def test_one_image_as_a_form_is_answered_with_its_class(client, image):
-    answer = client.post("/predict", data={"image": upload(image())})
-    assert answer.status_code == 200
-    body = answer.get_json()
+def test_one_image_in_a_form(client, image):
+    response = client.post("/predict", data={"image": upload(image())})
+    assert response.status_code == 200
+    body = response.get_json()
     assert list(body) == ["project", "checkpoint", "label", "probability", "probabilities"]
     assert body["project"] == "digits"
     assert body["checkpoint"] == "r1"
@@ -24,7 +24,7 @@ def test_one_image_as_a_form_is_answered_with_its_class(client, image):
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
-def test_a_raw_image_is_answered_as_the_same_one_in_a_form(client, image, kind):
+def test_a_raw_image_gets_the_same_response_as_in_a_form(client, image, kind):
     data = image(kind=kind.upper())
     raw = client.post("/predict", data=data, content_type=f"image/{kind}")
     form = client.post("/projects/digits/predict", data={"image": upload(data)})
@@ -32,17 +32,18 @@ def test_a_raw_image_is_answered_as_the_same_one_in_a_form(client, image, kind):
     assert raw.get_json() == form.get_json()
 
 
-def test_several_images_are_answered_in_the_order_sent(client, image):
+def test_several_images_in_the_order_sent(client, image):
     blobs = [image(seed=seed) for seed in range(3)]
     several = client.post("/predict", data={"image": [upload(blob) for blob in blobs]}).get_json()
     assert set(several) == {"project", "checkpoint", "predictions"}
     single = [client.post("/predict", data={"image": upload(blob)}).get_json() for blob in blobs]
-    assert [each["probabilities"] for each in several["predictions"]] == [each["probabilities"] for each in single]
+    expected = [prediction["probabilities"] for prediction in single]
+    assert [prediction["probabilities"] for prediction in several["predictions"]] == expected
 
 
 def test_items_of_the_pool_are_predicted_by_id(client):
     several = client.post("/predict", json={"ids": ["3", "4"]}).get_json()
-    assert [set(each) for each in several["predictions"]] == [{"label", "probability", "probabilities"}] * 2
+    assert [set(prediction) for prediction in several["predictions"]] == [{"label", "probability", "probabilities"}] * 2
     one = client.post("/predict", json={"ids": ["3"]}).get_json()
     assert one["predictions"] == several["predictions"][:1]
     assert one["label"] == several["predictions"][0]["label"]
@@ -54,11 +55,12 @@ def test_top_shortens_the_probabilities(client, image):
     assert next(iter(body["probabilities"])) == body["label"]
 
 
-def test_an_image_at_the_limit_is_read_and_one_byte_more_is_not(client, refused, settings):
+def test_the_size_limit_of_images(client, refused, settings):
     size = settings.max_upload_bytes
+    # one byte more than the limit is 413; at the limit the body is read, and is not an image
     for body, status in ((b"x" * size, 415), (b"x" * (size + 1), 413)):
-        said = refused(lambda body=body: client.post("/predict", data=body, content_type="image/png"), status)
-        assert ("50,000" in said["detail"]) == (status == 413)
+        problem = refused(lambda body=body: client.post("/predict", data=body, content_type="image/png"), status)
+        assert ("50,000" in problem["detail"]) == (status == 413)
         refused(lambda body=body: client.post("/predict", data={"image": upload(body)}), status)
 
 
@@ -77,7 +79,7 @@ BAD_JSON = {
 
 
 @pytest.mark.parametrize("body", BAD_JSON.values(), ids=BAD_JSON)
-def test_what_is_not_json_is_malformed(client, refused, body):
+def test_a_body_that_is_not_json_is_a_bad_request(client, refused, body):
     refused(lambda: client.post("/predict", data=body, content_type="application/json"), 400)
 
 
@@ -99,34 +101,34 @@ WRONG_SHAPES = {
 
 
 @pytest.mark.parametrize("body", WRONG_SHAPES.values(), ids=WRONG_SHAPES)
-def test_json_of_another_shape_is_unprocessable_and_says_why(client, refused, body):
+def test_json_that_does_not_fit_is_unprocessable_with_faults(client, refused, body):
     assert refused(lambda: client.post("/predict", data=dumps(body), content_type="application/json"), 422)["faults"]
 
 
-def test_a_number_beyond_doubles_is_a_fault(client, refused):
+def test_a_number_too_large_for_a_double_is_a_fault(client, refused):
     body = b'{"vectors": [[1e999]]}'
-    said = refused(lambda: client.post("/predict", data=body, content_type="application/json"), 422)
-    assert said["faults"] == ["vectors[0][0]: Input should be a finite number"]
+    problem = refused(lambda: client.post("/predict", data=body, content_type="application/json"), 422)
+    assert problem["faults"] == ["vectors[0][0]: Input should be a finite number"]
 
 
-def test_a_list_of_millions_is_one_fault(client, refused):
+def test_a_list_of_millions_is_a_single_fault(client, refused):
     body = b'{"ids": [' + b"1," * 2_000_000 + b"1]}"
-    said = refused(lambda: client.post("/predict", data=body, content_type="application/json"), 422)
-    assert said["faults"] == ["ids: at most 100000 entries"]
+    problem = refused(lambda: client.post("/predict", data=body, content_type="application/json"), 422)
+    assert problem["faults"] == ["ids: at most 100000 entries"]
 
 
-def test_json_over_the_limit_is_refused_unread(client, refused):
+def test_json_over_the_limit_is_rejected_unread(client, refused):
     body = b" " * 16_000_001
-    said = refused(lambda: client.post("/predict", data=body, content_type="application/json"), 413)
-    assert "16,000,000" in said["detail"]
+    problem = refused(lambda: client.post("/predict", data=body, content_type="application/json"), 413)
+    assert "16,000,000" in problem["detail"]
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", "application/x-www-form-urlencoded", ""])
-def test_another_kind_of_body_is_unsupported(client, refused, kind):
+def test_other_media_types_are_unsupported(client, refused, kind):
     assert "image" in refused(lambda: client.post("/predict", data=b"image=1", content_type=kind), 415)["detail"]
 
 
-def test_images_that_cannot_be_read(client, refused, image):
+def test_unreadable_images(client, refused, image):
     whole = image(64, 64)
     cases = [
         (b"", 415),
@@ -140,13 +142,13 @@ def test_images_that_cannot_be_read(client, refused, image):
         refused(lambda data=data: client.post("/predict", data={"image": upload(data)}), status)
 
 
-def test_more_pixels_than_allowed_are_refused(build, refused, image):
+def test_too_many_pixels(build, refused, image):
     client = build(max_pixels=100).test_client()
-    said = refused(lambda: client.post("/predict", data={"image": upload(image(11, 10))}), 413)
-    assert "100" in said["detail"]
+    problem = refused(lambda: client.post("/predict", data={"image": upload(image(11, 10))}), 413)
+    assert "100" in problem["detail"]
 
 
-def test_forms_without_an_image_are_malformed(client, refused):
+def test_forms_without_an_image_are_bad_requests(client, refused):
     form = "multipart/form-data; boundary=b"
     bodies = [b"", b"--b--\r\n", b"--b\r\nContent-Disposition: form-data; name=image\r\n\r\nx\r\n--b--\r\n", b"junk"]
     for body in bodies:
@@ -155,31 +157,31 @@ def test_forms_without_an_image_are_malformed(client, refused):
     refused(lambda: client.post("/predict", data={"file": upload(b"x")}), 400)
 
 
-def test_more_parts_than_images_allowed_are_refused(client, refused, image):
+def test_too_many_images_or_form_parts(client, refused, image):
     five = {"image": [upload(image(seed=seed)) for seed in range(5)]}
-    said = refused(lambda: client.post("/predict", data=five), 413)
-    assert "4 images" in said["detail"]
+    problem = refused(lambda: client.post("/predict", data=five), 413)
+    assert "4 images" in problem["detail"]
     part = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\ny\r\n'
     body = part * 20_000 + b"--b--\r\n"
     refused(lambda: client.post("/predict", data=body, content_type="multipart/form-data; boundary=b"), 413)
 
 
-def test_more_ids_than_allowed_are_refused(client, refused):
-    said = refused(lambda: client.post("/predict", json={"ids": ["1"] * 5}), 413)
-    assert "4" in said["detail"]
+def test_too_many_ids(client, refused):
+    problem = refused(lambda: client.post("/predict", json={"ids": ["1"] * 5}), 413)
+    assert "4" in problem["detail"]
 
 
 @pytest.mark.parametrize("query", ["top=0", "top=-1", "top=x", "top=", "top=1.5", "tip=1", "top=" + "9" * 50])
-def test_a_wrong_query_is_unprocessable(client, refused, image, query):
+def test_invalid_query_parameters(client, refused, image, query):
     data = image()
     refused(lambda: client.post(f"/predict?{query}", data=data, content_type="image/png"), 422)
 
 
 def test_unknown_items_and_projects(client, refused):
     assert "'no-such'" in refused(lambda: client.post("/predict", json={"ids": ["no-such"]}), 404)["detail"]
-    said = refused(lambda: client.post("/projects/digit/predict", json={"ids": ["1"]}), 404)
-    assert "did you mean 'digits'" in said["detail"]
+    problem = refused(lambda: client.post("/projects/digit/predict", json={"ids": ["1"]}), 404)
+    assert "did you mean 'digits'" in problem["detail"]
 
 
-def test_vectors_are_refused_where_items_are_images(client, refused):
+def test_vectors_in_a_project_of_images(client, refused):
     assert "takes images" in refused(lambda: client.post("/predict", json={"vectors": [[1.0]]}), 422)["detail"]

@@ -21,48 +21,48 @@ def test_every_error_has_a_status(kind):
     assert STATUSES[errors.NextlabelError] == 500
 
 
-def test_a_kind_derived_from_ours_keeps_its_status():
-    class Mine(errors.Conflict):
+def test_a_subclass_has_the_status_of_its_base():
+    class Subclass(errors.Conflict):
         pass
 
-    assert status_of(Mine("why")) == 409
+    assert status_of(Subclass("why")) == 409
 
 
-def test_errors_bring_their_headers_and_faults():
+def test_errors_have_headers_and_faults():
     assert answer_to(errors.NotReady("soon", 7)).headers["Retry-After"] == "7"
     assert answer_to(errors.Unauthorized("no")).headers["WWW-Authenticate"].startswith("Bearer")
     assert answer_to(errors.Unprocessable("no", ["a", "b"])).get_json()["faults"] == ["a", "b"]
 
 
-def test_a_file_name_that_is_not_utf8_can_be_told():
+def test_a_file_name_that_is_not_utf8_is_escaped():
     body = answer_to(errors.Unprocessable("no image caf\udce9.png", ["caf\udce9"])).get_json()
     assert "caf\\udce9.png" in body["detail"]
     assert body["faults"] == ["caf\\udce9"]
 
 
-def test_unknown_addresses(client, problem):
+def test_unknown_urls(client, problem):
     for address in ("/nope", "/labels/", "/projects", "/projects/digits/nope", "/queries/", "/static/nope.css"):
         problem(client.get(address), 404)
 
 
-def test_wrong_methods_say_which_are_right(client, problem):
-    answer = client.put("/labels")
-    problem(answer, 405)
-    assert {"GET", "POST"} <= {method.strip() for method in answer.headers["Allow"].split(",")}
+def test_wrong_methods_name_the_allowed_ones(client, problem):
+    response = client.put("/labels")
+    problem(response, 405)
+    assert {"GET", "POST"} <= {method.strip() for method in response.headers["Allow"].split(",")}
     problem(client.post("/"), 405)
     problem(client.open("/healthz", method="BREW"), 405)
 
 
 def test_options_and_head(client):
-    answer = client.options("/labels")
-    assert (answer.status_code, answer.data) == (200, b"")
-    assert "POST" in answer.headers["Allow"]
+    response = client.options("/labels")
+    assert (response.status_code, response.data) == (200, b"")
+    assert "POST" in response.headers["Allow"]
     for address in ("/", "/info", "/items/0", "/projects/digits/", "/openapi.json"):
-        answer = client.head(address)
-        assert (answer.status_code, answer.data) == (200, b"")
+        response = client.head(address)
+        assert (response.status_code, response.data) == (200, b"")
 
 
-def test_what_nobody_expected_is_logged_once_and_told_without_a_traceback(app, monkeypatch, problem, caplog):
+def test_unexpected_errors_are_logged_once_without_details_in_the_body(app, monkeypatch, problem, caplog):
     def broken(self):
         raise ZeroDivisionError("a secret 12345")
 
@@ -75,7 +75,7 @@ def test_what_nobody_expected_is_logged_once_and_told_without_a_traceback(app, m
     assert "private" not in record.getMessage()
 
 
-def test_an_error_of_ours_without_a_status_is_told_and_logged_in_one_line(app, monkeypatch, problem, caplog):
+def test_our_errors_without_a_status_are_logged_in_one_line(app, monkeypatch, problem, caplog):
     def missing(self):
         raise errors.DatasetMissing("put CIFAR-10 into NEXTLABEL_DATA")
 

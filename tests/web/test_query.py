@@ -10,7 +10,7 @@ def ids(body):
     return [item["id"] for item in body["items"]]
 
 
-def test_a_query_says_what_to_label_and_where_the_choice_came_from(client):
+def test_a_query_returns_items_and_their_origin(client):
     answer = client.get("/query?size=3")
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-store"
@@ -27,7 +27,7 @@ def test_a_query_says_what_to_label_and_where_the_choice_came_from(client):
         assert client.get(item["url"]).content_type == "image/png"
 
 
-def test_leased_items_are_handed_to_nobody_else_and_come_back_first(client):
+def test_leased_items_are_exclusive_and_returned_first(client):
     first = client.get("/query?size=3&annotator=ann").get_json()
     second = client.get("/projects/digits/query?size=3&annotator=bob").get_json()
     assert not set(ids(first)) & set(ids(second))
@@ -35,7 +35,7 @@ def test_leased_items_are_handed_to_nobody_else_and_come_back_first(client):
     assert set(ids(again)[:3]) == set(ids(first))
 
 
-def test_a_query_handed_back_frees_its_items(client):
+def test_a_released_query_frees_its_items(client):
     first = client.get("/query?size=3&annotator=ann").get_json()
     answer = client.delete(f"/queries/{first['query']}")
     assert answer.get_json() == {"query": first["query"], "released": 3}
@@ -55,7 +55,7 @@ def test_a_stored_query_can_be_read_and_replayed(client):
     assert ids(client.get(f"/projects/digits/queries/{first['query']}/replay").get_json()) == ids(first)
 
 
-def test_a_query_whose_scores_are_gone_says_so(client, problem, settings):
+def test_a_query_without_its_scores_is_gone(client, problem, settings):
     first = client.get("/query?size=3").get_json()
     shutil.rmtree(settings.home / "scores")
     problem(client.get(f"/queries/{first['query']}/replay"), 410)
@@ -68,7 +68,7 @@ def test_a_query_whose_scores_are_gone_says_so(client, problem, settings):
         "annotator=a%0Ab", "annotator=" + "x" * 201, "strategy=", "annotater=ann", "size=3&sise=4",
     ],
 )  # fmt: skip
-def test_a_wrong_query_is_unprocessable(client, refused, query):
+def test_an_invalid_query_is_unprocessable(client, refused, query):
     assert refused(lambda: client.get(f"/query?{query}"), 422)["faults"]
 
 
@@ -77,13 +77,13 @@ def test_every_fault_of_a_query_is_listed(client, refused):
     assert [fault.partition(":")[0] for fault in faults] == ["size", "annotator", "colour"]
 
 
-def test_more_than_allowed_is_too_much(client, refused):
+def test_a_size_above_the_limit_is_too_large(client, refused):
     assert "1000" in refused(lambda: client.get("/query?size=1001"), 413)["detail"].replace(",", "")
 
 
-def test_unknown_strategies_and_queries(client, refused):
-    said = refused(lambda: client.get("/query?strategy=margins"), 404)
-    assert "did you mean 'margin'" in said["detail"]
+def test_unknown_strategies_and_queries_are_not_found(client, refused):
+    problem = refused(lambda: client.get("/query?strategy=margins"), 404)
+    assert "did you mean 'margin'" in problem["detail"]
     for name in ("digits-99", "other-1", quote("digits-1' OR 1=1"), "%00", "x" * 500):
         refused(lambda name=name: client.get(f"/queries/{name}"), 404)
         refused(lambda name=name: client.get(f"/queries/{name}/replay"), 404)

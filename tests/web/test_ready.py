@@ -1,4 +1,4 @@
-"""readyz: whether a project predicts, and in one line why it does not."""
+"""readyz: whether a project can predict, and if not, why."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ plugin = "cnn"
 """
 
 
-def test_a_project_without_data_or_checkpoint_says_so_and_the_others_answer(settings, tmp_path, trained, problem):
+def test_a_project_without_data_reports_it_and_others_are_ready(settings, tmp_path, trained, problem):
     (tmp_path / "projects").mkdir()
     (tmp_path / "projects" / "absent.toml").write_text(ABSENT)
     (tmp_path / "projects" / "digits.toml").write_text((trained / "projects" / "digits.toml").read_text())
@@ -28,9 +28,9 @@ def test_a_project_without_data_or_checkpoint_says_so_and_the_others_answer(sett
     with engine.services.database.write() as connection:
         job = jobs.claim(connection, "test", ("train",), time.time())
     run_job(engine.services, job)
-    told = problem(client.get("/readyz"), 503)["detail"]
-    assert told == f"project 'absent' cannot predict yet: {engine.job(job.id).error}"
-    assert "nowhere" in told
-    assert len(told.splitlines()) == 1
+    detail = problem(client.get("/readyz"), 503)["detail"]
+    assert detail == f"project 'absent' cannot predict yet: {engine.job(job.id).error}"
+    assert "nowhere" in detail
+    assert len(detail.splitlines()) == 1
     assert client.get("/projects/digits/readyz").json == {"ready": True, "project": "digits"}
     engine.services.database.dispose()

@@ -35,12 +35,12 @@ seed = 1
 max-examples = 8
 deterministic = true
 database = "none"
-# a deleted job is a cancelled one, and still there
+# DELETE cancels a job; it still exists
 [checks.negative_data_rejection]
 expected-statuses = ["400", "404", "405", "413", "415", "422"]
 [checks.use_after_free]
 enabled = false
-# no schema can say which bytes are an image, and which items and classes there are
+# schemas cannot describe which bytes are an image, and which items and classes exist
 [[operations]]
 include-method = "POST"
 checks.positive_data_acceptance.enabled = false
@@ -68,22 +68,22 @@ class Server:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request(method, address, **more)
-            answer = connection.getresponse()
-            return answer.status, answer.headers, answer.read()
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
         finally:
             connection.close()
 
     def raw(self, data):
-        """Send bytes and return the status and the body of what comes back."""
+        """Send bytes and return the status and the body of the response."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
             connection.sendall(data)
-            got = b""
-            while b"\r\n\r\n" not in got or len(got.partition(b"\r\n\r\n")[2]) < _length(got):
+            received = b""
+            while b"\r\n\r\n" not in received or len(received.partition(b"\r\n\r\n")[2]) < _length(received):
                 piece = connection.recv(65536)
                 if not piece:
                     break
-                got += piece
-        head, _, body = got.partition(b"\r\n\r\n")
+                received += piece
+        head, _, body = received.partition(b"\r\n\r\n")
         assert b"application/problem+json" in head
         return int(head.split()[1]), json.loads(body)
 
@@ -96,9 +96,9 @@ class Server:
             self.process.wait()
 
 
-def _length(got):
-    found = re.search(rb"(?i)content-length: (\d+)", got)
-    return int(found[1]) if found else 0
+def _length(received):
+    match = re.search(rb"(?i)content-length: (\d+)", received)
+    return int(match[1]) if match else 0
 
 
 @pytest.fixture(scope="module")
@@ -110,12 +110,12 @@ def server(trained, tmp_path_factory):
     running.stop()
 
 
-def test_nothing_is_printed_and_nothing_is_put_outside_the_home_folder(server):
+def test_nothing_is_printed(server):
     assert server.get("/info")[0] == 200
     assert server.log.read_text() == ""
 
 
-def test_what_is_no_http_is_answered_in_the_shape_of_ours(server):
+def test_malformed_http_gets_a_problem_document(server):
     cases = {
         b"GARBAGE\r\n\r\n": 400,
         b"GET / HTTP/9.9\r\n\r\n": 400,
@@ -130,7 +130,7 @@ def test_what_is_no_http_is_answered_in_the_shape_of_ours(server):
         assert "detail" in body
 
 
-def test_too_much_is_refused_before_it_is_sent(server):
+def test_large_bodies_are_rejected_before_they_are_sent(server):
     head = "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n"
     for address, kind, length in (
         ("/predict", "image/png", 1_000_001),
@@ -142,7 +142,7 @@ def test_too_much_is_refused_before_it_is_sent(server):
         assert server.raw(head.format(address, kind, length).encode())[0] == 413
 
 
-def test_chunked_bodies_are_read_bounded_and_refused_when_broken(server):
+def test_chunked_bodies_are_limited_and_may_be_malformed(server):
     head = b"POST /labels HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     head += b"Transfer-Encoding: chunked\r\n\r\n"
     assert server.raw(head + b"2\r\n{}\r\n0\r\n\r\n")[0] == 422
@@ -150,11 +150,11 @@ def test_chunked_bodies_are_read_bounded_and_refused_when_broken(server):
     assert server.raw(head + b"f42401\r\n" + b" " * 16_000_001 + b"\r\n0\r\n\r\n")[0] == 413
 
 
-def test_the_workers_count_together(server):
+def test_workers_share_metrics(server):
     def counted():
         text = server.get("/metrics")[2].decode()
-        found = re.search(r'request_seconds_count\{method="GET",route="/checkpoints",status="200"\} (\S+)', text)
-        return float(found[1]) if found else 0.0
+        match = re.search(r'request_seconds_count\{method="GET",route="/checkpoints",status="200"\} (\S+)', text)
+        return float(match[1]) if match else 0.0
 
     before = counted()
     for _ in range(20):
@@ -162,7 +162,7 @@ def test_the_workers_count_together(server):
     assert counted() == before + 20
 
 
-def test_schemathesis_finds_no_500_and_no_answer_the_document_lacks(server, tmp_path):
+def test_schemathesis_finds_no_undocumented_response(server, tmp_path):
     (tmp_path / "schemathesis.toml").write_text(SCHEMATHESIS)
     tool = Path(sys.executable).with_name("schemathesis")
     address = f"http://127.0.0.1:{server.port}"
@@ -174,7 +174,7 @@ def test_schemathesis_finds_no_500_and_no_answer_the_document_lacks(server, tmp_
     assert server.log.read_text() == ""
 
 
-def test_a_stop_lets_requests_end(trained, tmp_path):
+def test_requests_finish_when_the_server_stops(trained, tmp_path):
     shutil.copytree(trained / "home", tmp_path / "home")
     running = Server(tmp_path / "home", trained / "projects")
     with socket.create_connection(("127.0.0.1", running.port), timeout=30) as connection:

@@ -9,7 +9,7 @@ from nextlabel_plugins.datasets.candidate_sets import PartialParameters
 from nextlabel_plugins.datasets.digits import DigitsParameters
 from nextlabel_plugins.datasets.folder import FolderParameters
 
-HERE = "nextlabel_plugins.datasets"
+PACKAGE = "nextlabel_plugins.datasets"
 
 
 @hookimpl
@@ -18,37 +18,39 @@ def nextlabel_datasets() -> Iterator[DatasetPlugin]:
     yield DatasetPlugin(
         "digits",
         "the 1,797 handwritten digits of scikit-learn, 8 x 8",
-        f"{HERE}.digits:Digits",
+        f"{PACKAGE}.digits:Digits",
         DigitsParameters,
     )
     yield DatasetPlugin(
         "folder",
         "your own images: one folder per class, or a flat folder of unlabelled images",
-        f"{HERE}.folder:Folder",
+        f"{PACKAGE}.folder:Folder",
         FolderParameters,
     )
     yield DatasetPlugin(
         "cifar10",
         "CIFAR-10: 50,000 photos of animals and vehicles in 10 classes, 32 x 32",
-        f"{HERE}.cifar10:Cifar10",
+        f"{PACKAGE}.cifar10:Cifar10",
         PartialParameters,
     )
     yield DatasetPlugin(
         "cifar100",
         "CIFAR-100: 50,000 photos of 100 classes, 32 x 32",
-        f"{HERE}.cifar100:Cifar100",
+        f"{PACKAGE}.cifar100:Cifar100",
         PartialParameters,
     )
-    yield DatasetPlugin("mnist", "MNIST: 60,000 handwritten digits, 28 x 28", f"{HERE}.mnist:Mnist", PartialParameters)
+    yield DatasetPlugin(
+        "mnist", "MNIST: 60,000 handwritten digits, 28 x 28", f"{PACKAGE}.mnist:Mnist", PartialParameters
+    )
     yield DatasetPlugin(
         "fashion-mnist",
         "Fashion-MNIST: 60,000 images of clothes in 10 classes, 28 x 28",
-        f"{HERE}.fashion_mnist:FashionMnist",
+        f"{PACKAGE}.fashion_mnist:FashionMnist",
         PartialParameters,
     )
     yield DatasetPlugin(
         "kmnist",
         "KMNIST: 60,000 handwritten characters of old Japanese in 10 classes, 28 x 28",
-        f"{HERE}.kmnist:Kmnist",
+        f"{PACKAGE}.kmnist:Kmnist",
         PartialParameters,
     )

@@ -42,8 +42,8 @@ def read_layout(folder: Path, classes: Collection[str] = ()) -> Layout:
 
     If `train` has sub-folders, it is the pool and folders of TEST_NAMES beside it are the test split.
     Otherwise each sub-folder is a class; folders of TEST_NAMES are the test split if they have
-    sub-folders of the same classes. A folder named in `classes` is always a class. Images of a
-    test split that are in no class's folder are left out.
+    sub-folders of the same classes. A folder named in `classes` is a class, except a `train` that
+    has a sub-folder `train` itself. Images of a test split without a class are left out.
 
     Raises ProjectError if a test split has a class that the pool does not have, if `train` has
     sub-folders and another folder is beside it, or if a file name is not UTF-8. Raises
@@ -55,7 +55,8 @@ def read_layout(folder: Path, classes: Collection[str] = ()) -> Layout:
         raise DatasetMissing(f"{error.filename} cannot be read: {error.strerror}") from None
     folders: dict[str, set[str]] = {parts[0]: set() for parts in paths if len(parts) > 1}
     for parts in paths:
-        folders.get(parts[0], set()).update(parts[1:-1][:1])
+        if len(parts) > 2:  # noqa: PLR2004 - folder, sub-folder, file
+            folders[parts[0]].add(parts[1])
     tests = (folders.keys() & TEST_NAMES) - set(classes)
     if _has_train_split(folders, classes):
         _refuse_other_folders(folder, folders.keys() - tests - {TRAIN})
@@ -78,10 +79,7 @@ def read_layout(folder: Path, classes: Collection[str] = ()) -> Layout:
 
 
 def _has_train_split(folders: Mapping[str, set[str]], classes: Collection[str]) -> bool:
-    """Return whether `train` is a split: it has sub-folders and is not a class itself.
-
-    If `train` is a class, it is one of the split if the split has a folder of that name.
-    """
+    """Return whether `train` is a split. If `classes` names it, only a sub-folder `train` makes it one."""
     inside = folders.get(TRAIN, set())
     return bool(inside) and (TRAIN not in classes or TRAIN in inside)
 

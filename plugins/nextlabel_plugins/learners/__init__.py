@@ -8,7 +8,7 @@ from nextlabel.contracts import LearnerPlugin, hookimpl
 from nextlabel_plugins.learners.cnn import CNNParameters
 from nextlabel_plugins.learners.proden import ProdenParameters
 
-HERE = "nextlabel_plugins.learners"
+PACKAGE = "nextlabel_plugins.learners"
 
 
 @hookimpl
@@ -17,12 +17,12 @@ def nextlabel_learners() -> Iterator[LearnerPlugin]:
     yield LearnerPlugin(
         "cnn",
         "a small convolutional network trained from scratch on candidate sets",
-        f"{HERE}.cnn:CNN",
+        f"{PACKAGE}.cnn:CNN",
         CNNParameters,
     )
     yield LearnerPlugin(
         "proden",
         "PRODEN: identifies the true label among the candidates during training, with small and large networks",
-        f"{HERE}.proden:Proden",
+        f"{PACKAGE}.proden:Proden",
         ProdenParameters,
     )

@@ -56,21 +56,15 @@ class ProdenParameters:
         int, Bounds(ge=0), "side the images are resized to; 0: their own size, or 32 if they differ"
     ] = 0
     shift: Annotated[float, Bounds(ge=0, lt=0.5), "augmentation: largest shift, as a share of the side"] = 0.0625
-    flip: Annotated[bool, "augmentation: flip images left to right every other epoch; not for digits or letters"] = (
-        False
-    )
+    flip: Annotated[bool, "augmentation: flip left to right every other epoch; not for digits or letters"] = False
     progressive_resize: Annotated[
         bool, "use smaller images in early epochs, which halves their cost; not for `mlp`"
     ] = False
-    target_momentum: Annotated[float, Bounds(ge=0, lt=1), "weight of the old targets when targets are re-estimated"] = (
-        0.0
-    )
+    target_momentum: Annotated[float, Bounds(ge=0, lt=1), "weight of the old targets at each re-estimation"] = 0.0
     delayed_targets: Annotated[
         bool, "learn from the targets of an item's previous visit, as the published code does"
     ] = False
-    consistency: Annotated[bool, "learn from two views of each item per update and pull their predictions together"] = (
-        False
-    )
+    consistency: Annotated[bool, "train two views of each item towards their combined prediction"] = False
     tta: Annotated[
         Literal["none", "flip", "flip-shift"], "test-time augmentation: views that a prediction is averaged over"
     ] = "none"

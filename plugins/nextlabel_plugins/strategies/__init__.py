@@ -6,28 +6,28 @@ from collections.abc import Iterator
 
 from nextlabel.contracts import StrategyPlugin, hookimpl
 
-HERE = "nextlabel_plugins.strategies"
+PACKAGE = "nextlabel_plugins.strategies"
 
 
 @hookimpl
 def nextlabel_strategies() -> Iterator[StrategyPlugin]:
     """Yield the built-in strategies."""
-    yield StrategyPlugin("random", "all open items with equal probability", f"{HERE}.random:Random")
+    yield StrategyPlugin("random", "all open items with equal probability", f"{PACKAGE}.random:Random")
     yield StrategyPlugin(
         "least-confidence",
         "items with the lowest probability of the most probable class",
-        f"{HERE}.least_confidence:LeastConfidence",
+        f"{PACKAGE}.least_confidence:LeastConfidence",
         needs=("probabilities",),
     )
     yield StrategyPlugin(
         "margin",
         "items with the smallest gap between the two most probable classes",
-        f"{HERE}.margin:Margin",
+        f"{PACKAGE}.margin:Margin",
         needs=("probabilities",),
     )
     yield StrategyPlugin(
         "entropy",
         "items with the highest entropy of the probabilities",
-        f"{HERE}.entropy:Entropy",
+        f"{PACKAGE}.entropy:Entropy",
         needs=("probabilities",),
     )

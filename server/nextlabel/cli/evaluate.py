@@ -1,4 +1,4 @@
-"""nextlabel evaluate: how good the live checkpoint is."""
+"""nextlabel evaluate: measure the live checkpoint."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _SPLITS = {"test": "the data set's own test split", "holdout": "the hold-out"}
 @as_json
 @with_settings()
 def command(settings: Settings, name: str, as_json: bool) -> None:
-    """Measure PROJECT's live checkpoint on items it never trained on.
+    """Measure PROJECT's live checkpoint on items it was not trained on.
 
-    On the data set's own test split where it has one, else on the hold-out; as it is served:
-    through its ONNX form where it has one, else through the model's own class.
+    Uses the data set's own test split if it has one, else the hold-out. Predicts as the server
+    does: with the ONNX form if there is one, else with the model's own class.
     """
     screen = Screen(as_json)
     with open_engine(settings) as engine:
         imported_project(engine, name)
         with screen.progress(f"evaluating {name}") as advance:
-            found = evaluate(engine.services, name, lambda share: advance(share, ""))
+            evaluation = evaluate(engine.services, name, lambda share: advance(share, ""))
 
-    where = f"{found.project}/{found.checkpoint} on {_SPLITS[found.split]} ({found.items} items)"
-    where += f", as served: {_FORMS[found.form]}"
-    screen.answer(asdict(found), f"{where}\n{metrics_line(found.metrics)}")
+    title = f"{evaluation.project}/{evaluation.checkpoint} on {_SPLITS[evaluation.split]} ({evaluation.items} items)"
+    title += f", as served: {_FORMS[evaluation.form]}"
+    screen.answer(asdict(evaluation), f"{title}\n{metrics_line(evaluation.metrics)}")

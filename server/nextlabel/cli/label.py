@@ -1,4 +1,4 @@
-"""nextlabel label: what one annotator says of one item."""
+"""nextlabel label: store one annotator's label of one item."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from nextlabel.web.schemas.label_schemas import AcceptedReply
 @click.argument("item")
 @click.argument("classes", nargs=-1, metavar="CLASS...")
 @click.option("--value", type=float, help="The item's value, in a regression.")
-@click.option("--skip", is_flag=True, help="Say nothing of it, and be asked no more.")
-@click.option("--retract", is_flag=True, help="Take back what you said of it.")
-@click.option("--annotator", help="Who says so; by default the name you are logged in with.")
-@click.option("--key", help="Sent again with the same key, the same label is stored once.")
+@click.option("--skip", is_flag=True, help="Give no label; the item is not returned to you by queries again.")
+@click.option("--retract", is_flag=True, help="Retract your current label of the item.")
+@click.option("--annotator", help="Name of the annotator; by default your login name.")
+@click.option("--key", help="Makes the command safe to repeat: a label with the same key is stored once.")
 @as_json
 @with_settings()
 def command(
@@ -36,12 +36,12 @@ def command(
     key: str | None,
     as_json: bool,
 ) -> None:
-    """Say which classes ITEM of PROJECT could be: one is a full label, several a partial one."""
+    """Store which classes ITEM of PROJECT could be: one class is a full label, several are a partial label."""
     if sum((bool(classes), value is not None, skip, retract)) != 1:
-        raise click.UsageError("name classes, or give --value, --skip or --retract: one of the four")
+        raise click.UsageError("give exactly one of the four: classes, --value, --skip or --retract")
     label = Label(candidates=classes or None, value=value, skip=skip, retract=retract)
     with open_engine(settings) as engine:
         project = imported_project(engine, name)
         accepted = project.labels.submit(annotator or getpass.getuser(), [(item, label)], key)
-    said = " or ".join(classes) or (f"{value:g}" if value is not None else "skipped" if skip else "retracted")
-    Screen(as_json).answer(AcceptedReply(accepted=accepted), f"{item}: {said}")
+    text = " or ".join(classes) or (f"{value:g}" if value is not None else "skipped" if skip else "retracted")
+    Screen(as_json).answer(AcceptedReply(accepted=accepted), f"{item}: {text}")

@@ -1,4 +1,4 @@
-"""nextlabel new-plugin: a package of your own, complete, to change into what you want."""
+"""nextlabel new-plugin: creates a complete plugin package to modify."""
 
 from __future__ import annotations
 
@@ -19,53 +19,56 @@ from nextlabel.engine.plugins.registry import Offer, load
 
 KINDS = ("strategy", "learner", "dataset")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_LONGEST = 40
-_OURS = "plugins"
-"""Its package would be nextlabel_plugins: what comes in the box."""
+_MAX_LENGTH = 40
+_RESERVED = "plugins"
+"""Its package would be nextlabel_plugins, which has nextlabel's own plugins."""
 _USAGE = {
-    "strategy": "Ask by it with `nextlabel query PROJECT --strategy $name`, or name it in a project file:\n\n"
+    "strategy": "Use it with `nextlabel query PROJECT --strategy $name`, or in a project file:\n\n"
     '    [strategy]\n    plugin = "$name"\n    chance = 0.1',
-    "learner": 'Name it in a project file:\n\n    [learner]\n    plugin = "$name"\n    sharpness = 4.0',
-    "dataset": 'Name it in a project file:\n\n    [dataset]\n    plugin = "$name"\n    points = 200',
+    "learner": 'Use it in a project file:\n\n    [learner]\n    plugin = "$name"\n    sharpness = 4.0',
+    "dataset": 'Use it in a project file:\n\n    [dataset]\n    plugin = "$name"\n    points = 200',
 }
 
 
 @click.command("new-plugin")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(KINDS), default="strategy", show_default=True, help="What it offers.")
+@click.option("--kind", type=click.Choice(KINDS), default="strategy", show_default=True, help="Kind of plugin.")
 @click.option(
     "--dir",
     "parent",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=".",
     show_default=True,
-    help="Where its folder is made.",
+    help="Folder to create the package in.",
 )
 @as_json
 def command(name: str, kind: str, parent: Path, as_json: bool) -> None:
-    """Write a package that offers the plugin NAME, with its test."""
+    """Create a package with the plugin NAME and its test."""
     folder = write(name, kind, parent)
-    line = f"{folder} is ready: cd {folder} && pip install -e '.[test]' && pytest"
+    line = f"created {folder}: cd {folder} && pip install -e '.[test]' && pytest"
     Screen(as_json).answer({"name": name, "kind": kind, "folder": str(folder)}, line)
 
 
 def write(name: str, kind: str, parent: Path) -> Path:
-    """Write the package and return its folder; Unprocessable for a bad name, Conflict for a taken one."""
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
+    """Write the package and return its folder.
+
+    Raises Unprocessable for an invalid name, and Conflict if the name or folder is already used.
+    """
+    if not _NAME.fullmatch(name) or len(name) > _MAX_LENGTH:
         raise Unprocessable(
-            f"a plugin is named by lower-case letters, digits and single hyphens, {_LONGEST} at most, not {name!r}"
+            f"a plugin name must be lower-case letters, digits and single hyphens, at most {_MAX_LENGTH}; got {name!r}"
         )
-    if name == _OURS:
+    if name == _RESERVED:
         raise Conflict(
-            f"no plugin can be named {name!r}: nextlabel_{name} is nextlabel's own package; choose another name"
+            f"a plugin cannot be named {name!r}: nextlabel_{name} is nextlabel's own package; choose another name"
         )
     _refuse_taken(name, kind)
     distribution = f"nextlabel-{name}"
     module = distribution.replace("-", "_")
     folder = parent / distribution
     if folder.exists():
-        raise Conflict(f"{folder} is there already; remove it, or choose another name")
-    words = {
+        raise Conflict(f"{folder} already exists; remove it, or choose another name")
+    values = {
         "name": name,
         "kind": kind,
         "distribution": distribution,
@@ -73,7 +76,7 @@ def write(name: str, kind: str, parent: Path) -> Path:
         "class": _class(name, kind),
         "version": version("nextlabel"),
     }
-    words["usage"] = Template(_USAGE[kind]).substitute(words)
+    values["usage"] = Template(_USAGE[kind]).substitute(values)
     package = f"src/{module}"
     for template, target in (
         ("common/pyproject.toml", "pyproject.toml"),
@@ -86,13 +89,13 @@ def write(name: str, kind: str, parent: Path) -> Path:
         text = files("nextlabel.cli").joinpath(f"templates/{template}.in").read_text("utf-8")
         path = folder / target
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(Template(text).substitute(words), "utf-8")
+        path.write_text(Template(text).substitute(values), "utf-8")
     (folder / package / "py.typed").touch()
     return folder
 
 
 def _class(name: str, kind: str) -> str:
-    # with its kind behind it, it is no word of Python's (None) and nothing the template uses (Contents, Dataset)
+    # the suffix avoids Python's keywords (None) and names that the template uses (Contents, Dataset)
     words, role = "".join(part.capitalize() for part in name.split("-")), kind.capitalize()
     return words if words.endswith(role) and words != role else words + role
 
@@ -107,5 +110,5 @@ def _refuse_taken(name: str, kind: str) -> None:
     if name in offers[kind]:
         source = offers[kind][name].source
         raise Conflict(
-            f"{source.distribution} {source.version} offers the {kind} {name!r} already; choose another name"
+            f"{source.distribution} {source.version} already offers the {kind} {name!r}; choose another name"
         )

@@ -1,4 +1,4 @@
-"""nextlabel query: what to label next."""
+"""nextlabel query: choose the items to label next."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from nextlabel.cli.output import Screen, table
 from nextlabel.engine.project import Project
 from nextlabel.engine.records import QueryAnswer
 from nextlabel.engine.settings import Settings
-from nextlabel.web.schemas.query_schemas import QueryItemReply, QueryReply, SuggestionReply
+from nextlabel.web.schemas.query_schemas import QueryReply
 
 
 @click.command("query")
 @project_name
 @click.option("--size", type=click.IntRange(1), default=10, show_default=True, help="How many items.")
-@click.option("--strategy", help="Another strategy than the project's own.")
-@click.option("--annotator", help="Who will label them: they are kept for that person for a while.")
+@click.option("--strategy", help="Use another strategy than the project's own.")
+@click.option("--annotator", help="Name of the annotator to lease the items to for a while.")
 @click.option("--replay", metavar="ID", help="Choose again from the record of an earlier query.")
 @as_json
 @with_settings()
@@ -33,40 +33,26 @@ def command(
     replay: str | None,
     as_json: bool,
 ) -> None:
-    """Ask which items of PROJECT to label next."""
+    """Choose the items of PROJECT to label next."""
     with open_engine(settings) as engine:
         project = imported_project(engine, name)
-        found = project.queries.replay(replay) if replay else project.queries.create(size, strategy, annotator)
-        answer = reply(found, _addresses(project))
-    Screen(as_json).answer(answer, lambda console: _show(console, found))
+        answer = project.queries.replay(replay) if replay else project.queries.create(size, strategy, annotator)
+        reply = QueryReply.from_record(answer, _image_paths(project))
+    Screen(as_json).answer(reply, lambda console: _print_table(console, answer))
 
 
-def reply(found: QueryAnswer, address: Callable[[str], str | None]) -> QueryReply:
-    """Return what `GET /query` answers; images have the paths a server would give them."""
-    items = [
-        QueryItemReply(
-            id=item.id,
-            url=address(item.id),
-            score=item.score,
-            suggestion=None if item.suggestion is None else SuggestionReply.model_validate(item.suggestion),
-            reason=item.reason,
-        )
-        for item in found.items
-    ]
-    return QueryReply.model_validate({**vars(found), "items": items})
-
-
-def _addresses(project: Project) -> Callable[[str], str | None]:
+def _image_paths(project: Project) -> Callable[[str], str | None]:
+    """Return a function that maps an item's id to the path a server gives its image, or to None."""
     if project.status().kind != "image":
         return lambda _item: None
     return lambda item: f"/projects/{project.config.name}/items/{quote(item)}/image"
 
 
-def _show(console: Console, found: QueryAnswer) -> None:
-    by = f"by {found.checkpoint}" if found.checkpoint else "before any training"
-    shown = table(("item", "score", "reason", "suggestion"), f"{found.query}: {found.strategy}, {by}")
-    for item in found.items:
-        guess = f"{item.suggestion.label} {item.suggestion.probability:.1%}" if item.suggestion else ""
-        shown.add_row(item.id, f"{item.score:.4g}", item.reason, guess)
-    console.print(shown)
-    click.echo(f"{found.remaining} could be asked; {found.stale_labels} labels have not been learnt from")
+def _print_table(console: Console, answer: QueryAnswer) -> None:
+    by = f"by {answer.checkpoint}" if answer.checkpoint else "before any training"
+    rows = table(("item", "score", "reason", "suggestion"), f"{answer.query}: {answer.strategy}, {by}")
+    for item in answer.items:
+        suggestion = f"{item.suggestion.label} {item.suggestion.probability:.1%}" if item.suggestion else ""
+        rows.add_row(item.id, f"{item.score:.4g}", item.reason, suggestion)
+    console.print(rows)
+    click.echo(f"{answer.remaining} items can be queried; {answer.stale_labels} labels are not trained on yet")

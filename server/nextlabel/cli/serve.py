@@ -19,8 +19,8 @@ from nextlabel.cli.listen_socket import address, bind, check_host
 from nextlabel.cli.options import with_settings
 from nextlabel.cli.parent_watch import end_with_parent
 from nextlabel.cli.supervised_process import SupervisedProcess
+from nextlabel.engine.jobs.startup import queue_startup_jobs
 from nextlabel.engine.jobs.worker import worker_lock
-from nextlabel.engine.scheduling import catch_up
 from nextlabel.engine.settings import Settings
 from nextlabel.store import jobs
 from nextlabel.store.file_lock import file_lock
@@ -68,7 +68,7 @@ def _check(settings: Settings) -> None:
         # we hold the worker's lock, so every job that the table calls running died with its worker
         jobs.interrupt_orphans(connection, f"serve-{os.getpid()}", time.time())
     # before the first request: an image that is uploaded first would keep out a data set not looked for yet
-    catch_up(engine.services)
+    queue_startup_jobs(engine.services)
     engine.services.database.dispose()
 
 

@@ -75,7 +75,7 @@ def command(
     registry = load(blocked=[name.strip() for name in settings.blocked_plugins.split(",") if name.strip()])
     registry.check()
     config = load_projects(registry, settings.projects).get(name)
-    if config.learner.source() is not None:
+    if config.learner.features_project() is not None:
         raise ProjectError(
             f"project {name!r} reads features from another project's checkpoint; "
             "a simulation starts without checkpoints"
@@ -118,7 +118,7 @@ def _names(text: str, separator: str = ",") -> list[str]:
 def _services_factory(settings: Settings, registry: Registry) -> Callable[[Path, ProjectConfig], Services]:
     def create(home: Path, config: ProjectConfig) -> Services:
         own = settings.model_copy(update={"home": home, "database_url": None, "default_project": config.name})
-        app.prepare(own, shipped=False)  # a learning curve starts without a checkpoint
+        app.prepare(own, bundled=False)  # a learning curve starts without a checkpoint
         return app.build_services(own, registry, Projects({config.name: config}, {}))
 
     return create

@@ -23,7 +23,7 @@ from nextlabel.cli.options import FOLDER, as_json, open_engine, project_name, wi
 from nextlabel.cli.output import Advance, Screen, metrics_line
 from nextlabel.contracts.errors import Conflict, NextlabelError
 from nextlabel.engine.engine import Engine
-from nextlabel.engine.evaluation.bundle import Made, check_target, pack
+from nextlabel.engine.evaluation.bundle import BuildInfo, check_target, write_bundle
 from nextlabel.engine.jobs.run_job import run_job
 from nextlabel.engine.jobs.worker import worker_lock
 from nextlabel.engine.records import Checkpoint, Job
@@ -93,9 +93,10 @@ def _run_here(engine: Engine, name: str, advance: Advance, *, from_scratch: bool
     with services.database.write() as connection:
         # we hold the worker's lock, so every job that the table calls running died with its worker
         jobs.interrupt_orphans(connection, owner, time.time())
-    training = (
-        engine.project(name).training.start(from_scratch=True) if from_scratch else queue_once(services, name, "train")
-    )
+    if from_scratch:
+        training = engine.project(name).training.start(from_scratch=True)
+    else:
+        training = queue_once(services.database, name, "train")
     while True:
         with services.database.write() as connection:
             job = jobs.claim(connection, owner, ("train",), time.time())
@@ -175,13 +176,13 @@ def _pack(engine: Engine, checkpoint: Checkpoint, out: Path, licence: str | None
     job = engine.job(checkpoint.job)
     assert job.started is not None
     assert job.finished is not None
-    build = Made(
+    build = BuildInfo(
         command=command_line(checkpoint.project, out, licence),
         seconds=job.finished - job.started,
         threads=engine.settings.train_threads or engine.settings.cores,
         licence=licence or metadata("nextlabel")["License-Expression"],
     )
-    card = pack(
+    card = write_bundle(
         engine.services, checkpoint.project, checkpoint.checkpoint, out, build,
         lambda share: advance(share, "evaluating"),
     )  # fmt: skip

@@ -1,7 +1,7 @@
-"""What a plugin author reads, and all of it.
+"""Everything a plugin author needs.
 
-`hookspecs` is the door, `roles` are the classes to subclass, `records` what hooks yield,
-`items` the arrays that pass between, `errors` what may be raised.
+`hookspecs` has the hooks to implement, `interfaces` the classes to subclass, `plugin_records`
+the records that hooks yield, `data` the arrays that are passed, and `errors` the exceptions.
 """
 
 from nextlabel.contracts.data import (

@@ -1,6 +1,6 @@
-"""What is learnt from: items, and the targets people's labels resolve to.
+"""The data that plugins receive and return: items, targets, model outputs, pools and data set contents.
 
-Shapes: n items, C classes, D embedding dimensions, T posterior samples, m edges.
+Letters in shapes: n items, C classes, D embedding dimensions, T posterior samples, m edges.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Need = Literal["probabilities", "embeddings", "samples", "labelled_embeddings", 
 
 @runtime_checkable
 class ImageItems(Protocol):
-    """Images, decoded only when asked for."""
+    """Images that are decoded only when `pixels` is called."""
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """The (height, width) that those in an array share, or None: files have none of their own."""
+        """The common (height, width) of images stored in an array, or None; image files have none."""
         ...
 
     @property
@@ -45,9 +45,9 @@ class ImageItems(Protocol):
         ...
 
     def pixels(self, size: tuple[int, int], channels: int) -> PixelArray:
-        """Decode all of them to (n, height, width, channels): upright, resized, centre-cropped.
+        """Return all images as (n, height, width, channels), upright, resized and cropped to the centre.
 
-        Exactly as `/predict` prepares an upload.
+        `/predict` prepares an upload in exactly the same way.
         """
         ...
 
@@ -69,12 +69,12 @@ class VectorItems:
 
 @dataclass(frozen=True)
 class GraphItems:
-    """Nodes of one graph. A learner always gets the whole graph."""
+    """The nodes of one graph. A learner always receives the whole graph."""
 
     features: FloatArray
-    """(n, d) float32, one row a node."""
+    """(n, d) float32, one row per node."""
     edges: IntArray
-    """(2, m); an undirected edge stands in both directions."""
+    """(2, m); an undirected edge is listed in both directions."""
 
     def __len__(self) -> int:
         return len(self.features)
@@ -85,29 +85,29 @@ Items: TypeAlias = ImageItems | VectorItems | GraphItems
 
 @dataclass(frozen=True)
 class Targets:
-    """Labels resolved into arrays; exactly one of the two is set.
+    """Resolved labels as an array, either `candidates` or `values`.
 
-    One class in a row of `candidates` is a full label, several a partial label, all of them
-    an unlabelled item. Items that are held out stand here as unlabelled.
+    A row of `candidates` with one class is a full label, one with several classes is a partial
+    label, and one with all classes is an unlabelled item. Held-out items appear as unlabelled.
     """
 
     candidates: BoolArray | None = None
-    """(n, C): the classes an item could be."""
+    """(n, C): True for each class that an item could be."""
     values: FloatArray | None = None
-    """(n,) float64: regression; NaN where unknown."""
+    """(n,) float64, for regression; NaN if unknown."""
 
     def __post_init__(self) -> None:
         if (self.candidates is None) == (self.values is None):
-            raise ValueError("targets are candidates or values, one of the two")
+            raise ValueError("targets need either candidates or values, not both")
         if self.candidates is not None and not self.candidates.any(axis=1).all():
-            raise ValueError("an item has no candidate class at all; unlabelled means every class")
+            raise ValueError("an item has no candidate class; an unlabelled item has every class")
 
     def __len__(self) -> int:
         return len(self.values if self.candidates is None else self.candidates)  # type: ignore[arg-type]
 
     @property
     def labelled(self) -> BoolArray:
-        """(n,): somebody said something of the item (its set is not every class)."""
+        """(n,): whether the item has a label, so that its candidates are not all classes."""
         if self.candidates is None:
             assert self.values is not None
             return np.asarray(~np.isnan(self.values))
@@ -123,33 +123,33 @@ class Targets:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a model says of n items; None where it was not asked or cannot say."""
+    """A model's outputs for n items; None for outputs that were not requested or that it does not provide."""
 
     probabilities: FloatArray | None = None
-    """(n, C), rows sum to one."""
+    """(n, C); each row sums to one."""
     embeddings: FloatArray | None = None
     """(n, D)."""
     samples: FloatArray | None = None
-    """(T, n, C): probabilities by T draws from the posterior, or T members of a committee."""
+    """(T, n, C): probabilities of T draws from the posterior, or of T members of a committee."""
     mean: FloatArray | None = None
-    """(n,): regression."""
+    """(n,): predicted values, for regression."""
     std: FloatArray | None = None
-    """(n,): regression, of the prediction."""
+    """(n,): standard deviations of the predicted values, for regression."""
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The n open items as a strategy sees them: only what it declared it needs is there."""
+    """The n open items that a strategy chooses from, with only the arrays that its record declares as needs."""
 
     size: int
-    """n."""
+    """Number of items, n."""
     arrays: Mapping[Need, FloatArray] = field(default_factory=dict)
     candidates: BoolArray | None = None
-    """(n, C): the classes each could still be; None for regression."""
+    """(n, C): True for each class that an item could still be; None for regression."""
 
     @property
     def probabilities(self) -> FloatArray:
-        """(n, C), renormalised over each item's candidates; uniform before any model exists."""
+        """(n, C), renormalised over each item's candidates; uniform if there is no model yet."""
         return self._get("probabilities")
 
     @property
@@ -159,7 +159,7 @@ class Pool:
 
     @property
     def labelled_embeddings(self) -> FloatArray:
-        """(l, D): the items already labelled."""
+        """(l, D): embeddings of the l labelled items."""
         return self._get("labelled_embeddings")
 
     @property
@@ -174,14 +174,14 @@ class Pool:
 
     def _get(self, need: Need) -> FloatArray:
         if need not in self.arrays:
-            had = ", ".join(sorted(self.arrays)) or "nothing"
-            raise PluginError(f"the strategy uses {need!r} and did not declare it; its record declares {had}")
+            declared = ", ".join(sorted(self.arrays)) or "nothing"
+            raise PluginError(f"the strategy uses {need!r} without declaring it; its record declares {declared}")
         return self.arrays[need]
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What a strategy chose: `positions` (k,) into the pool, best first, and their `scores` (k,)."""
+    """A strategy's choice: `positions` (k,) in the pool, best first, and their `scores` (k,)."""
 
     positions: IntArray
     scores: FloatArray
@@ -189,14 +189,14 @@ class Selection:
 
 @dataclass(frozen=True)
 class Pixels:
-    """Images of one size, in memory: (n, height, width) greyscale or (n, height, width, 3), uint8."""
+    """Images of one size in memory: uint8, (n, height, width) greyscale or (n, height, width, 3) colour."""
 
     array: PixelArray
 
 
 @dataclass(frozen=True)
 class Files:
-    """Images of any size, each in its own file; `channels` is 3 unless all are to be read as grey."""
+    """Images of any size, one per file; `channels` is 3, or 1 to read all of them as greyscale."""
 
     paths: Sequence[Path]
     channels: int = 3
@@ -207,35 +207,35 @@ Content: TypeAlias = Pixels | Files | VectorItems | GraphItems
 
 @dataclass(frozen=True)
 class TestSplit:
-    """A data set's own test items: never part of the pool."""
+    """A data set's own test items, which never become part of the pool."""
 
     __test__ = False
 
     content: Content
     truth: IntArray | FloatArray
-    """(n,): class numbers, or values."""
+    """(n,): class numbers, or values for regression."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """All that a data set holds."""
+    """The contents of a data set."""
 
     ids: Sequence[str]
-    """n distinct names, by index or by path; their order is the order of the arrays."""
+    """n distinct names, such as indices or paths, in the order of the arrays."""
     content: Content
     classes: tuple[str, ...] = ()
-    """C names; empty for regression."""
+    """C class names; empty for regression."""
     truth: IntArray | FloatArray | None = None
-    """(n,): the known class numbers (-1: not known) or values (NaN: not known)."""
+    """(n,): class numbers (-1 if unknown), or values (NaN if unknown)."""
     candidates: BoolArray | None = None
-    """(n, C): labels the data set gives as sets, stored as labels by the annotator `dataset`."""
+    """(n, C): candidate sets that the data set provides, stored as labels by the annotator `dataset`."""
     initial: IntArray | None = None
-    """Positions labelled from the start, where the data set fixes them (else drawn by seed)."""
+    """Positions that are labelled from the start; if None, they are drawn by the seed."""
     holdout: IntArray | None = None
-    """Positions never trained on, where the data set fixes them (else drawn by seed)."""
+    """Positions that are never trained on; if None, they are drawn by the seed."""
     test: TestSplit | None = None
 
     @property
     def task(self) -> Task:
-        """Classification where there are classes, else regression."""
+        """Classification if there are classes, else regression."""
         return "classification" if self.classes else "regression"

@@ -1,23 +1,23 @@
-"""Every error nextlabel raises on purpose. Messages say what, why, and the valid choices.
+"""The errors that nextlabel raises. A message names the problem, the reason and the valid choices.
 
     NextlabelError
-    ├── BadRequest               the request or file cannot be parsed                  400
-    ├── Unauthorized            no or wrong access token                              401
-    ├── Forbidden                 a foreign Host or Origin                              403
-    ├── NotFound                 no project, item, job, class or plugin of that name   404
-    ├── Conflict                it clashes with what is already so                    409
-    ├── Gone                    it was kept once and is no longer                     410
+    ├── BadRequest              a request or file cannot be parsed                    400
+    ├── Unauthorized            the access token is missing or wrong                  401
+    ├── Forbidden               the Host or Origin is not allowed                     403
+    ├── NotFound                no project, item, job, class or plugin has that name  404
+    ├── Conflict                the request conflicts with the current state          409
+    ├── Gone                    the data existed but was deleted                      410
     ├── TooLarge                more bytes, pixels or rows than allowed               413
-    ├── Unsupported             not a kind of content we read                         415
-    ├── Unprocessable           read, understood, and senseless; lists every fault    422
-    ├── NotReady                not to be had now; says when to come back             503
-    ├── PluginError             a plugin that cannot be loaded or breaks its contract
-    ├── ProjectError            a project file that cannot be used
-    ├── DatasetMissing          a data set that is not on this machine
-    └── SettingsError           a setting that cannot be used
+    ├── Unsupported             a kind of content that is not supported               415
+    ├── Unprocessable           well-formed but invalid content; lists every fault    422
+    ├── NotReady                not available yet; has a time to retry after          503
+    ├── PluginError             a plugin cannot be loaded or breaks its contract
+    ├── ProjectError            a project file cannot be used
+    ├── DatasetMissing          a data set is not on this machine
+    └── SettingsError           a setting cannot be used
 
-The numbers are the HTTP statuses the web room answers with; the others are 500 there and
-one line on standard error in a terminal.
+The numbers are HTTP statuses; errors without one give status 500. In a terminal every error is
+one line on standard error.
 """
 
 from __future__ import annotations
@@ -27,48 +27,48 @@ from difflib import get_close_matches
 
 
 class NextlabelError(Exception):
-    """The root of the tree; its text is meant for a person."""
+    """Base class of all nextlabel errors; its text is a message for the user."""
 
 
 class BadRequest(NextlabelError):
-    """A request or a file that cannot be parsed."""
+    """A request or a file cannot be parsed."""
 
 
 class Unauthorized(NextlabelError):
-    """No access token, or a wrong one."""
+    """The access token is missing or wrong."""
 
 
 class Forbidden(NextlabelError):
-    """A request from a foreign host or origin."""
+    """The request's Host or Origin is not allowed."""
 
 
 class NotFound(NextlabelError):
-    """A name that names nothing here."""
+    """Nothing has the requested name."""
 
     @classmethod
     def name(cls, kind: str, name: str, valid: Iterable[str]) -> NotFound:
-        """Build the message for an unknown `name`: the nearest valid one, then all of them."""
+        """Return an error for an unknown `name` that suggests the closest valid name and lists all of them."""
         return cls(f"no {kind} is called {name!r}; {suggest(name, sorted(valid))}")
 
 
 class Conflict(NextlabelError):
-    """A request that clashes with the present state."""
+    """The request conflicts with the current state."""
 
 
 class Gone(NextlabelError):
-    """Something that was kept once and is no longer."""
+    """The requested data existed but was deleted."""
 
 
 class TooLarge(NextlabelError):
-    """More bytes, pixels or rows than allowed; the message holds the limit."""
+    """More bytes, pixels or rows than allowed; the message has the limit."""
 
 
 class Unsupported(NextlabelError):
-    """Content of a kind that is not read here."""
+    """A kind of content that is not supported."""
 
 
 class Unprocessable(NextlabelError):
-    """Content that is well formed and makes no sense; `faults` lists every reason."""
+    """Well-formed but invalid content; `faults` lists every reason."""
 
     def __init__(self, message: str, faults: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -76,7 +76,7 @@ class Unprocessable(NextlabelError):
 
 
 class NotReady(NextlabelError):
-    """What was asked for is not computed yet, or the database is busy; come back after `retry_after` seconds."""
+    """The result is not computed yet, or the database is busy; retry after `retry_after` seconds."""
 
     def __init__(self, message: str, retry_after: int = 2) -> None:
         super().__init__(message)
@@ -84,23 +84,23 @@ class NotReady(NextlabelError):
 
 
 class PluginError(NextlabelError):
-    """A plugin that cannot be loaded, or breaks its contract."""
+    """A plugin cannot be loaded or breaks its contract."""
 
 
 class ProjectError(NextlabelError):
-    """A project file that cannot be used."""
+    """A project file cannot be used."""
 
 
 class DatasetMissing(NextlabelError):
-    """A data set that is not on this machine; the message says how to get it."""
+    """A data set is not on this machine; the message explains how to get it."""
 
 
 class SettingsError(NextlabelError):
-    """A setting that cannot be used."""
+    """A setting cannot be used."""
 
 
 def suggest(name: str, valid: Sequence[str]) -> str:
-    """Return "did you mean ...? valid: ..." for a `name` that is not among `valid`."""
+    """Return "did you mean ...? valid: ..." for a `name` that is not in `valid`."""
     if not valid:
         return "there are none"
     near = get_close_matches(name, valid, n=1, cutoff=0.6)

@@ -1,13 +1,13 @@
-"""The plugin door: four hooks, found through the entry-point group `nextlabel`.
+"""The four plugin hooks. Plugins are found through the entry-point group `nextlabel`.
 
-Write a module with any of these functions, mark each with `@hookimpl`, and name the module
-in your package's `pyproject.toml`:
+Write a module with one or more of these functions, mark each with `@hookimpl`, and declare the
+module in your package's `pyproject.toml`:
 
     [project.entry-points.nextlabel]
     my-plugin = "my_package.my_module"
 
-Hooks are called once, when a nextlabel process starts; they must be cheap and import
-nothing heavy. `nextlabel new-plugin NAME` writes a working package.
+Hooks are called once, when a nextlabel process starts. They must be fast and must not import
+slow libraries such as torch. `nextlabel new-plugin NAME` creates a working package.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def nextlabel_strategies() -> Iterable[StrategyPlugin]:
         from nextlabel.contracts import Pool, Strategy, StrategyPlugin, hookimpl
 
         class Ratio(Strategy):
-            "Asks where the second best class comes closest to the best."
+            "Prefers items whose second best class is closest to the best."
 
             def score(self, pool: Pool, rng):
                 ordered = pool.probabilities.copy()
@@ -51,7 +51,7 @@ def nextlabel_strategies() -> Iterable[StrategyPlugin]:
 def nextlabel_learners() -> Iterable[LearnerPlugin]:
     """Offer learners.
 
-    Example, which always answers how common each class is:
+    Example of a learner that always predicts how frequent each class is:
 
         import numpy as np
         from nextlabel.contracts import (
@@ -82,7 +82,7 @@ def nextlabel_learners() -> Iterable[LearnerPlugin]:
 
         @hookimpl
         def nextlabel_learners():
-            yield LearnerPlugin("prior", "how common each class is", PriorLearner)
+            yield LearnerPlugin("prior", "frequency of each class", PriorLearner)
     """
     return ()
 
@@ -91,7 +91,7 @@ def nextlabel_learners() -> Iterable[LearnerPlugin]:
 def nextlabel_datasets() -> Iterable[DatasetPlugin]:
     """Offer data sets.
 
-    Example, with a parameter:
+    Example with a parameter:
 
         from dataclasses import dataclass
         from typing import Annotated
@@ -101,7 +101,7 @@ def nextlabel_datasets() -> Iterable[DatasetPlugin]:
 
         @dataclass(frozen=True)
         class TwoMoonsParameters:
-            size: Annotated[int, Bounds(ge=2), "how many points"] = 200
+            size: Annotated[int, Bounds(ge=2), "number of points"] = 200
 
         class TwoMoons(Dataset):
             def read(self, root, seed):
@@ -122,7 +122,7 @@ def nextlabel_datasets() -> Iterable[DatasetPlugin]:
 
 @hookspec
 def nextlabel_projects() -> Iterable[ProjectPlugin]:
-    """Offer ready projects: a TOML file each.
+    """Offer ready-made projects, each as a TOML file.
 
     Example:
 

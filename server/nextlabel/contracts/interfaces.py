@@ -1,7 +1,7 @@
-"""The four roles a plugin can play: strategy, learner (with its model), data set.
+"""Base classes for plugins: strategies, learners with their models, and data sets.
 
-Subclass one, then hand it to nextlabel through a hook of `hookspecs`. Each is made with its
-parameters, an instance of the frozen dataclass its record names.
+Subclass one of them and offer it through a hook of `hookspecs`. It is created with its
+parameters, an instance of the frozen dataclass that its record declares.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from nextlabel.contracts.errors import PluginError
 
 @dataclass(frozen=True)
 class NoParameters:
-    """For a plugin that has no parameters."""
+    """The parameters of a plugin that has none."""
 
 
 P = TypeVar("P")
 
 
 class Plugin(Generic[P]):
-    """What all roles share: the parameters they were made with."""
+    """A plugin, created with its parameters."""
 
     def __init__(self, parameters: P) -> None:
         self.parameters = parameters
@@ -47,20 +47,20 @@ class Plugin(Generic[P]):
 
 
 class Strategy(Plugin[P], ABC):
-    """Chooses which open items to ask next: score, then choose.
+    """Scores the open items, then chooses which of them annotators label next.
 
-    Pure: no storage, clock, network or global randomness. The same pool, size and generator
-    state give the same answer.
+    Strategies are pure: they use no storage, clock, network or global randomness. The same pool,
+    size and generator state give the same choice.
     """
 
     @abstractmethod
     def score(self, pool: Pool, rng: np.random.Generator) -> FloatArray:
-        """Return (n,) scores, finite; the larger, the sooner an item is asked."""
+        """Return finite scores (n,); items with larger scores are labelled sooner."""
 
-    def choose(self, pool: Pool, scores: FloatArray, size: int, rng: np.random.Generator) -> IntArray:  # noqa: ARG002 - for those that override it
-        """Return `size` distinct positions, best first. Override it to choose a batch as a whole.
+    def choose(self, pool: Pool, scores: FloatArray, size: int, rng: np.random.Generator) -> IntArray:  # noqa: ARG002 - for subclasses that override it
+        """Return `size` distinct positions, best first. Override this to choose a batch as a whole.
 
-        The default takes the largest scores and breaks ties at random. `size` is between 1
+        The default chooses the largest scores and breaks ties at random. `size` is between 1
         and n.
         """
         keys = rng.random(len(scores))
@@ -73,9 +73,9 @@ class Strategy(Plugin[P], ABC):
         return inside[order][:size].astype(np.int64)
 
     def select(self, pool: Pool, size: int, rng: np.random.Generator) -> Selection:
-        """Score the pool and choose at most `size` of it. Not meant to be overridden.
+        """Score the pool and choose at most `size` of its items. Do not override this.
 
-        PluginError where the scores are not (n,) finite numbers.
+        Raises PluginError if the scores are not finite numbers of shape (n,).
         """
         size = min(size, pool.size)
         if size <= 0:
@@ -86,11 +86,11 @@ class Strategy(Plugin[P], ABC):
         if scores.dtype.kind not in "biuf":
             raise PluginError(f"{name}.score() gave {scores.dtype}, not numbers")
         if scores.dtype.kind != "f":
-            scores = scores.astype(np.float64)  # `choose` negates them, which an unsigned number does not bear
-        # told here: NaN compares with nothing, and `choose` would be blamed for choosing too few
-        if len(odd := np.flatnonzero(~np.isfinite(scores))):
-            told = f"{len(odd)} of {pool.size}, the first {scores[odd[0]]} at position {odd[0]}"
-            raise PluginError(f"{name}.score() gave numbers that are not finite: {told}")
+            scores = scores.astype(np.float64)  # `choose` negates them, which overflows for unsigned numbers
+        # checked here: with NaN, `choose` would return too few items
+        if len(invalid := np.flatnonzero(~np.isfinite(scores))):
+            detail = f"{len(invalid)} of {pool.size}, the first {scores[invalid[0]]} at position {invalid[0]}"
+            raise PluginError(f"{name}.score() gave numbers that are not finite: {detail}")
         positions = self.choose(pool, scores, size, rng)
         return Selection(positions, scores[positions])
 
@@ -100,7 +100,7 @@ class Strategy(Plugin[P], ABC):
 
 @dataclass(frozen=True)
 class ImageInput:
-    """A model that takes images of (`height`, `width`, `channels`), uint8."""
+    """Input of a model for images of (`height`, `width`, `channels`), uint8."""
 
     height: int
     width: int
@@ -109,95 +109,96 @@ class ImageInput:
 
 @dataclass(frozen=True)
 class VectorInput:
-    """A model that takes vectors of `dimensions` numbers, float32."""
+    """Input of a model for vectors of `dimensions` numbers, float32."""
 
     dimensions: int
 
 
 ModelInput = ImageInput | VectorInput | None
-"""None: a model that knows only its pool."""
+"""None for a transductive model, which predicts only its pool."""
 
 
 class Model(ABC):
-    """Predicts. Rebuilt by its learner from `tensors()` and `description()`."""
+    """Predicts items. Its learner rebuilds it from `tensors()` and `description()`."""
 
     input: ModelInput = None
-    """What new content must look like. None: transductive, it knows only its pool."""
+    """Format of new content. None for a transductive model, which predicts only its pool."""
 
     @property
     def inductive(self) -> bool:
-        """Whether the model answers content it was not fitted with."""
+        """Whether the model can predict content that it was not fitted with."""
         return self.input is not None
 
     @abstractmethod
     def predict(self, items: Items, needs: frozenset[Need], rng: np.random.Generator) -> Outputs:
-        """Say what is in `needs` of each item; probabilities, or mean and std, always.
+        """Return the outputs in `needs` for each item, and always probabilities, or mean and std.
 
-        An inductive model gets the pool in pieces, a transductive one the whole pool it was
-        fitted with, in the same order. Only `samples` may use `rng`.
+        An inductive model receives the pool in parts. A transductive one receives the whole pool
+        that it was fitted with, in the same order. Only `samples` may use `rng`.
         """
 
     @abstractmethod
     def tensors(self) -> Mapping[str, np.ndarray[Any, Any]]:
-        """Return the arrays to keep; what is written as safetensors."""
+        """Return the arrays to store, by name; they are written as safetensors."""
 
     @abstractmethod
     def description(self) -> Mapping[str, Any]:
-        """Return the rest as plain JSON."""
+        """Return everything else that `rebuild` needs, as plain JSON."""
 
-    def write_onnx(self, path: Path) -> bool:  # noqa: ARG002 - for those that override it
-        """Write the model as ONNX to `path` and return True, or return False where it cannot.
+    def write_onnx(self, path: Path) -> bool:  # noqa: ARG002 - for subclasses that override it
+        """Write the model as ONNX to `path` and return True, or return False if it has no ONNX form.
 
-        Input `input`: uint8 (n, height, width, channels) or float32 (n, d), n free.
-        Outputs: float32 `probabilities` (n, C), or `mean` (n,) and `std` (n,).
-        Whatever lies between the pixels and the network (scaling, views) is in the graph.
+        The input is called `input`: uint8 (n, height, width, channels) or float32 (n, d), for any n.
+        The outputs are float32 `probabilities` (n, C), or `mean` (n,) and `std` (n,).
+        The graph includes everything between the pixels and the network, such as scaling and views.
         """
         return False
 
 
 @dataclass(frozen=True)
 class Training:
-    """What a learner is given beside items and targets."""
+    """What a learner receives besides items and targets."""
 
     seed: int
-    """All randomness comes from here: the same seed and threads, the same model."""
+    """Source of all randomness: the same seed and number of threads give the same model."""
     classes: tuple[str, ...] = ()
     """C names; empty for regression."""
     progress: Callable[[float, Mapping[str, float]], None] = lambda _share, _metrics: None
-    """Call now and then with the share done, 0..1, and metrics such as {"loss": 0.3}."""
+    """Call this regularly with the finished share, 0..1, and metrics such as {"loss": 0.3}."""
     start: Model | None = None
-    """A model to start from: the shipped or the live one. A learner may ignore it."""
+    """Model to start from, either bundled or live. A learner may ignore it."""
     features: Callable[[], FloatArray] | None = None
-    """Reads features (n, D) where the project names a source of them, such as a checkpoint's
-    embeddings; None: make your own from the items."""
+    """Returns features (n, D) if the project declares a source, such as the embeddings of a
+    checkpoint. If None, compute features from the items."""
 
 
 class Learner(Plugin[P], ABC):
-    """Turns items and targets into a model."""
+    """Trains a model on items and targets."""
 
     @abstractmethod
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
-        """Train on `items` (n) with `targets` (n). Items without a label are there too.
+        """Return a model trained on `items` (n) with `targets` (n). Unlabelled items are included.
 
-        Held-out items are not among them; for a learner whose record says `transductive`
-        they are, unlabelled. Raise `Unprocessable` where nothing can be learnt (no label at
-        all, say).
+        Held-out items are not included, except for a learner whose record sets `transductive`,
+        which receives them as unlabelled. Raise `Unprocessable` if nothing can be learnt, for
+        example without any label.
         """
 
     @abstractmethod
     def rebuild(self, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray[Any, Any]]) -> Model:
-        """Return the model that gave these."""
+        """Return the model that this description and these tensors came from."""
 
 
 # -------------------------------------------------------------------------------- data set
 
 
 class Dataset(Plugin[P], ABC):
-    """Where items come from, and known labels where there are any."""
+    """A source of items and of known labels, if there are any."""
 
     @abstractmethod
     def read(self, root: Path | None, seed: int) -> Contents:
-        """Read it. `root` is the folder of data sets (NEXTLABEL_DATA) or None, `seed` the project's.
+        """Return the contents. `root` is the folder of data sets (NEXTLABEL_DATA), or None if it is not set.
 
-        Raise `DatasetMissing`, in one line, with what is missing and how to get it.
+        `seed` is the project's. Raise `DatasetMissing` with one line that names what is missing
+        and how to get it.
         """

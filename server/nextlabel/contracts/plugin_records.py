@@ -1,4 +1,4 @@
-"""What hooks yield: small typed records that name what is offered, without loading it."""
+"""The records that hooks yield. They describe a plugin without importing its class."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from nextlabel.contracts.interfaces import Dataset, Learner, NoParameters, Strat
 
 R = TypeVar("R")
 Reference: TypeAlias = str | Callable[[Any], R]
-"""A class, or "package.module:Class", which is imported only when it is used."""
+"""A class, or "package.module:Class", which is imported only when it is needed."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Limits of a parameter: `Annotated[int, Bounds(ge=1), "how many"]`."""
+    """Limits of a parameter, as in `Annotated[int, Bounds(ge=1), "number of points"]`."""
 
     ge: float | None = None
     gt: float | None = None
@@ -27,16 +27,16 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Record(Generic[R]):
-    """What every record says."""
+    """The fields that all records have."""
 
     name: str
-    """Lower case, with hyphens: what a project file writes after `plugin =`."""
+    """Name in lower case with hyphens, which a project file has after `plugin =`."""
     summary: str
-    """One line for `nextlabel plugins` and `/info`."""
+    """One-line description for `nextlabel plugins` and `/info`."""
     target: Reference[R]
-    """The class behind it."""
+    """The plugin's class."""
     parameters: type = NoParameters
-    """A frozen dataclass; its fields `Annotated[type, Bounds(...), "help"]`. Importing it
+    """A frozen dataclass with fields such as `Annotated[int, Bounds(ge=1), "help"]`. Importing it
     must not import torch. A `former_names: ClassVar[Mapping[str, str]]` maps each former name of a
     parameter to its current one: project files with a former name are refused with the current one,
     and checkpoints with a former name still load."""
@@ -47,7 +47,7 @@ class StrategyPlugin(Record[Strategy[Any]]):
     """A query strategy."""
 
     needs: Iterable[Need] = ()
-    """What the engine must compute for it; empty: it needs no model."""
+    """Arrays that the strategy uses; empty if it needs no model."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class LearnerPlugin(Record[Learner[Any]]):
     """A learner."""
 
     transductive: bool = False
-    """True: it learns from the whole pool, labelled or not, and predicts only that."""
+    """True if it learns from the whole pool, labelled or not, and predicts only that pool."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ class DatasetPlugin(Record[Dataset[Any]]):
 
 @dataclass(frozen=True)
 class ProjectPlugin:
-    """A project that comes in the box."""
+    """A ready-made project."""
 
     name: str
     file: Path
-    """Its TOML file."""
+    """The TOML file of the project."""
 
 
 __all__ = [

@@ -1,1 +1,1 @@
-"""What is decided: plugins, pool scoring, the loop, training, the live model. Knows no HTTP."""
+"""Projects, data sets, labels, queries, training and predictions, without HTTP or a terminal."""

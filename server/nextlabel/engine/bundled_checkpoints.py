@@ -1,4 +1,4 @@
-"""Checkpoints that ship with the product: `trained/<project>/<name>/`, registered beside those trained here."""
+"""Bundled checkpoints: those in `trained/<project>/<name>/`, registered beside the ones trained in this home folder."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from sqlalchemy import Connection
 from nextlabel.contracts.data import Content, Contents, Files, VectorItems
 from nextlabel.contracts.errors import Gone, Unprocessable
 from nextlabel.contracts.interfaces import ImageInput
-from nextlabel.engine.checkpoints.serialization import drawn, model_input
+from nextlabel.engine.checkpoints.serialization import model_input
 from nextlabel.engine.pool_files import write_pool
-from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.scheduling import queue_scoring
 from nextlabel.engine.services import Services
 from nextlabel.engine.settings import Settings
@@ -29,12 +28,13 @@ from nextlabel.store.file_lock import file_lock
 from nextlabel.store.projects import ProjectRow
 
 _NAME = re.compile(r"(?!r[0-9]+$)[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_NEEDED = ("project", "created", "task", "classes", "input", "onnx", "description", "learner", "seed", "metrics")
+_REQUIRED = ("project", "created", "task", "classes", "input", "onnx", "description", "learner", "seed", "metrics")
+"""Entries that the card of a bundled checkpoint must have."""
 
 
 @dataclass(frozen=True)
 class BundledCheckpoint:
-    """A checkpoint that ships."""
+    """A bundled checkpoint on disk."""
 
     project: str
     name: str
@@ -43,7 +43,7 @@ class BundledCheckpoint:
 
 
 def trained_folder(settings: Settings) -> Path:
-    """Return the folder of what ships: the setting, else that of the wheel, else that of the source checkout."""
+    """Return the folder of bundled checkpoints: the setting, else the source checkout's, else the wheel's."""
     if settings.trained is not None:
         return settings.trained.absolute()
     package = Path(__file__).parents[1]
@@ -53,8 +53,8 @@ def trained_folder(settings: Settings) -> Path:
 
 
 def find(folder: Path) -> tuple[list[BundledCheckpoint], list[str]]:
-    """Return what ships in `folder`, older ones first, and a line for each that cannot be used."""
-    found, faults = [], []
+    """Return the usable bundled checkpoints in `folder`, older ones first, and one line per unusable one."""
+    bundled, faults = [], []
     for path in sorted(folder.glob(f"[!.]*/[!.]*/{CARD}")):
         project, name = path.parts[-3:-1]
         try:
@@ -64,117 +64,117 @@ def find(folder: Path) -> tuple[list[BundledCheckpoint], list[str]]:
             continue
         fault = _fault(card, project, name)
         if fault is None:
-            found.append(BundledCheckpoint(project, name, path.parent, card))
+            bundled.append(BundledCheckpoint(project, name, path.parent, card))
         else:
-            faults.append(f"the checkpoint in {path.parent} cannot ship: {fault}")
-    return sorted(found, key=lambda one: (one.project, one.card["created"], one.name)), faults
+            faults.append(f"the bundled checkpoint in {path.parent} cannot be used: {fault}")
+    bundled.sort(key=lambda checkpoint: (checkpoint.project, checkpoint.card["created"], checkpoint.name))
+    return bundled, faults
 
 
 def register(services: Services) -> list[str]:
-    """Make each shipped checkpoint of a known project one of its own; returns what is wrong, a line each.
+    """Register the bundled checkpoint of every known project, and return the faults, one line each.
 
-    The first is live, and a newer one replaces an older that ships; one that was trained or
-    promoted here over it stays live. Done before, it does nothing.
+    The first one goes live, and a newer bundled one replaces an older bundled one. A checkpoint
+    that was trained or promoted here stays live. Registering a second time changes nothing.
     """
     assert services.home.trained is not None
-    found, faults = find(services.home.trained)
-    for one in found:
-        if one.project in services.projects.configs:
-            fault = _register(services, one)
+    bundled, faults = find(services.home.trained)
+    for checkpoint in bundled:
+        if checkpoint.project in services.projects.configs:
+            fault = _register(services, checkpoint)
             if fault is not None:
-                faults.append(f"the checkpoint in {one.folder} is left out: {fault}")
+                faults.append(f"the bundled checkpoint in {checkpoint.folder} is left out: {fault}")
     return faults
 
 
-def held_out_elsewhere(found: CheckpointRow, project: ProjectRow, config: ProjectConfig) -> bool:
-    """Tell whether a checkpoint that ships may have learnt from items of the data set that the project holds out.
-
-    So it is where the project's file is another than the one it was made with.
-    """
-    if found.job is not None or not project.imported:
-        return False
-    return any(found.card.get(name) != value for name, value in drawn(config).items())
-
-
 def check_name(name: str) -> None:
-    """Raise Unprocessable where a shipped checkpoint cannot be called so."""
+    """Raise Unprocessable if a bundled checkpoint cannot have this name."""
     if not _NAME.fullmatch(name):
         raise Unprocessable(
-            f"a checkpoint that ships cannot be called {name!r}: letters, digits, '_', '-' and '.', the last two "
-            "not first, and not r1, r2, ..., as those trained here are"
+            f"a bundled checkpoint cannot be called {name!r}; valid are letters, digits, '_', '-' and '.', the last "
+            "two not at the start; r1, r2, ... are the names of checkpoints trained here"
         )
 
 
 def _fault(card: Mapping[str, Any], project: str, name: str) -> str | None:
-    missing = [name for name in _NEEDED if name not in card]
+    """Return why a card cannot be used, or None."""
+    missing = [key for key in _REQUIRED if key not in card]
     if missing:
-        return f"its card says nothing of {', '.join(missing)}"
+        return f"its card has no {', '.join(missing)}"
     if card["project"] != project:
-        return f"its card is of project {card['project']!r}"
+        return f"its card belongs to project {card['project']!r}"
     try:
         check_name(name)
     except Unprocessable as error:
         return str(error)
     if card["input"] is None:
-        return "its model knows only its pool, and answers nothing without it"
+        return "its model is transductive, and cannot predict without its pool"
     return None
 
 
-def _register(services: Services, one: BundledCheckpoint) -> str | None:
+def _register(services: Services, bundled: BundledCheckpoint) -> str | None:
+    """Register one checkpoint if it is new, and return why it cannot be, or None."""
     with services.database.read() as connection:
-        known = checkpoints.get(connection, one.project, one.name)
+        known = checkpoints.get(connection, bundled.project, bundled.name)
     if known is None:
         with file_lock(services.home.root / "shipping.lock"):  # a server and a command may start together
-            _write_empty_pool(services, one)
+            _write_empty_pool(services, bundled)
             with services.database.write() as connection:
-                known = checkpoints.get(connection, one.project, one.name)
+                known = checkpoints.get(connection, bundled.project, bundled.name)
                 if known is None:
-                    return _insert(services, connection, one)
-    return None if known.job is None else "a checkpoint trained here has its name"
+                    return _insert(services, connection, bundled)
+    return None if known.job is None else "a checkpoint trained here has the same name"
 
 
-def _insert(services: Services, connection: Connection, one: BundledCheckpoint) -> str | None:
+def _insert(services: Services, connection: Connection, bundled: BundledCheckpoint) -> str | None:
+    """Store the checkpoint, and its project if that is new; return why it does not fit the project, or None."""
     now = time.time()
-    row = projects.get(connection, one.project)
+    row = projects.get(connection, bundled.project)
+    classes = bundled.card["classes"]
     if row is None:
-        row = ProjectRow(one.project, one.card["task"], tuple(one.card["classes"]), False, False, 0.0)
+        row = ProjectRow(bundled.project, bundled.card["task"], tuple(classes), False, False, 0.0)
         projects.create(connection, row)
-    elif (row.task, list(row.classes)) != (one.card["task"], one.card["classes"]):
-        return f"it knows the classes {', '.join(one.card['classes'])}, the project has {', '.join(row.classes)}"
-    live = checkpoints.get(connection, one.project, row.live) if row.live else None
+    elif (row.task, list(row.classes)) != (bundled.card["task"], classes):
+        return f"its classes are {', '.join(classes)}, those of the project {', '.join(row.classes)}"
+    live = checkpoints.get(connection, bundled.project, row.live) if row.live else None
     promote = live is None or live.job is None
-    verdict = "ships with the product" + ("" if promote else "; the live checkpoint was trained here")
-    # labels are counted anew in each home folder, and none of this one's has been learnt from
-    card = {**one.card, "last_label": 0}
-    number = checkpoints.next_number(connection, one.project)
-    folder = services.home.name(one.folder)
-    checkpoints.insert(
-        connection,
-        CheckpointRow(one.project, one.name, number, None, now, one.card["metrics"], card, verdict, folder),
+    checkpoint = CheckpointRow(
+        project=bundled.project,
+        name=bundled.name,
+        number=checkpoints.next_number(connection, bundled.project),
+        job=None,
+        created=now,
+        metrics=bundled.card["metrics"],
+        # labels are numbered in each home folder, and the model was trained on none of this one
+        card={**bundled.card, "last_label": 0},
+        verdict="ships with the product" + ("" if promote else "; the live checkpoint was trained here"),
+        folder=services.home.name(bundled.folder),
+        promoted=promote,
     )
+    checkpoints.insert(connection, checkpoint)
     if promote:
-        projects.set_live(connection, one.project, one.name)
-    if not items.count(connection, one.project):  # of an empty pool all is said already
+        projects.set_live(connection, bundled.project, bundled.name)
+    if not items.count(connection, bundled.project):  # an empty pool has nothing to score
         checkpoints.insert_scoring(
             connection,
-            project=one.project,
-            checkpoint=one.name,
+            project=bundled.project,
+            checkpoint=bundled.name,
             rows=0,
             arrays=(),
-            folder=services.home.name(services.home.scores(one.project, f"{one.name}-0")),
+            folder=services.home.name(services.home.scores(bundled.project, f"{bundled.name}-0")),
             created=now,
             last_label=0,
         )
-    queue_scoring(connection, one.project)
+    queue_scoring(connection, bundled.project)
     return None
 
 
-def _write_empty_pool(services: Services, one: BundledCheckpoint) -> None:
-    """Write the description of a pool that people fill with what the model takes."""
-    folder = services.home.empty_pool(one.project)
+def _write_empty_pool(services: Services, bundled: BundledCheckpoint) -> None:
+    """Write an empty pool of what the model takes; annotators fill it."""
+    folder = services.home.empty_pool(bundled.project)
     if folder.exists():
         return
-    spec = model_input(one.card)
+    spec = model_input(bundled.card)
     assert spec is not None
     content: Content
     if isinstance(spec, ImageInput):
@@ -182,4 +182,4 @@ def _write_empty_pool(services: Services, one: BundledCheckpoint) -> None:
     else:
         content = VectorItems(np.empty((0, spec.dimensions), np.float32))
     with new_folder(folder) as partial:
-        write_pool(partial, Contents(ids=[], content=content, classes=tuple(one.card["classes"])))
+        write_pool(partial, Contents(ids=[], content=content, classes=tuple(bundled.card["classes"])))

@@ -1,4 +1,4 @@
-"""The engine: every project's loop, the jobs, and what there is to know."""
+"""The engine: all projects, their jobs, and information about the installation."""
 
 from __future__ import annotations
 
@@ -18,23 +18,35 @@ from nextlabel.store import jobs
 from nextlabel.store.jobs import JobRow
 
 _LOG_BYTES = 16_384
+"""Bytes read from the end of a job's log."""
 _LOG_LINES = 40
+"""Lines returned from the end of a job's log."""
+_LIMITS = (
+    "max_upload_bytes",
+    "max_item_bytes",
+    "max_pixels",
+    "max_batch",
+    "max_query",
+    "max_labels",
+    "lease_seconds",
+)
+"""Settings that `/info` lists as limits."""
 
 
 class Engine:
-    """What the web and the terminal talk to."""
+    """The entry point of the engine, used by the web pages, the routes and the commands."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     @property
     def settings(self) -> Settings:
-        """The settings it was made with."""
+        """The settings of this process."""
         return self._services.settings
 
     @property
     def services(self) -> Services:
-        """For the processes that run jobs."""
+        """The services, for the commands that run jobs, evaluate, import and export in this process."""
         return self._services
 
     def projects(self) -> Mapping[str, ProjectConfig]:
@@ -42,17 +54,20 @@ class Engine:
         return self._services.projects.configs
 
     def project(self, project: str | None = None) -> Project:
-        """Return a project's loop, the default one's where none is named; NotFound, ProjectError."""
+        """Return a project, the default one if none is named.
+
+        Raises NotFound if there is no such project, ProjectError if its file cannot be used.
+        """
         return Project(self._services, self._services.projects.get(project or self.settings.default_project))
 
     def jobs(self, project: str | None = None, limit: int = 50, before: int | None = None) -> list[Job]:
-        """Return jobs, newest first, of one project or of all."""
+        """Return up to `limit` jobs of one project or of all, newest first, with numbers below `before`."""
         with self._services.database.read() as connection:
             rows = jobs.page(connection, project, limit, before)
         return [self._job(row) for row in rows]
 
     def job(self, number: int) -> Job:
-        """Return one job; NotFound."""
+        """Return a job. Raises NotFound."""
         with self._services.database.read() as connection:
             row = jobs.get(connection, number)
         if row is None:
@@ -60,26 +75,29 @@ class Engine:
         return self._job(row)
 
     def cancel(self, number: int) -> Job:
-        """Ask a job to stop; one that waits is cancelled at once, one that has ended stays as it is. NotFound."""
+        """Cancel a job: a queued one at once, a running one as soon as it reports. Raises NotFound.
+
+        A job that has ended is returned unchanged.
+        """
         with self._services.database.write() as connection:
             row = jobs.request_cancel(connection, number, time.time())
         return self._job(row)
 
     def faults(self) -> list[str]:
-        """Return what is wrong with plugins and project files, a line each."""
+        """Return the errors in plugins and project files, one line each."""
         return [fault.message for fault in self._services.registry.faults] + list(
             self._services.projects.faults.values()
         )
 
     def info(self) -> dict[str, Any]:
-        """Return projects, plugins with versions and parameters, and limits."""
+        """Return projects, plugins with their versions and parameters, and limits."""
         return {
             "version": version("nextlabel"),
             "default_project": self.settings.default_project,
             "projects": [self._project_info(name) for name in self.projects()],
             "plugins": describe_plugins(self._services.registry),
             "faults": self.faults(),
-            "limits": dict(self._services.facts()),
+            "limits": {name: getattr(self.settings, name) for name in _LIMITS},
         }
 
     def _project_info(self, name: str) -> dict[str, Any]:
@@ -117,7 +135,6 @@ class Engine:
         if not path.exists():
             return ()
         with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - _LOG_BYTES))
+            file.seek(max(0, path.stat().st_size - _LOG_BYTES))
             text = file.read().decode("utf-8", "replace")
         return tuple(text.splitlines()[-_LOG_LINES:])

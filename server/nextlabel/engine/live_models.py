@@ -21,7 +21,7 @@ from nextlabel.contracts.data import FloatArray, PixelArray, VectorItems
 from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.contracts.interfaces import ImageInput, Model, VectorInput
 from nextlabel.engine.checkpoints.serialization import model_input, read_model
-from nextlabel.engine.images.decoding import of_each, prepare
+from nextlabel.engine.images.decoding import map_images, prepare
 from nextlabel.engine.images.image_items import PixelItems
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.store import checkpoints, projects
@@ -55,7 +55,7 @@ class Served:
             raise self._wrong_input("images")
         size = (spec.height, spec.width)
         channels = spec.channels
-        return np.stack(of_each(blobs, lambda blob: prepare(blob, size, channels, max_pixels)))
+        return np.stack(map_images(blobs, lambda blob: prepare(blob, size, channels, max_pixels)))
 
     def predict_vectors(self, rows: Sequence[Sequence[float]]) -> OutputArrays:
         """Return the outputs for vectors. Raises Unprocessable if their length or a number is wrong."""

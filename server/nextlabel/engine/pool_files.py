@@ -1,7 +1,7 @@
-"""A project's pool on disk: what a data set brought, copied out of it once, and what people added.
+"""Stores a project's pool on disk: the contents of its data set, copied once, and uploaded images.
 
-After this no process but the importing one needs the data set's plugin (which may import
-torch): arrays are memory-mapped, files and uploads are read by path.
+After the import no process needs the data set's plugin, which may import torch. Arrays are
+memory-mapped; files and uploads are read by path.
 """
 
 from __future__ import annotations
@@ -29,40 +29,40 @@ from nextlabel.contracts.data import (
     VectorItems,
 )
 from nextlabel.contracts.errors import Gone, PluginError, Unprocessable
-from nextlabel.engine.images.decoding import encode
+from nextlabel.engine.images.decoding import encode_png
 from nextlabel.engine.images.image_items import FileItems, JoinedItems, PixelItems
-from nextlabel.engine.images.unreadable import Unread
+from nextlabel.engine.images.unreadable import UnreadableFiles
 from nextlabel.store.home import Home
 from nextlabel.store.items import ItemRow
 
 Kind = Literal["image", "vector", "node"]
-_ABOUT = "pool.json"
-_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-"""Errors that say nothing of the file."""
+_DESCRIPTION = "pool.json"
+_SYSTEM_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Errors caused by the server's limits, not by the file."""
 LEFT_OUT = "left-out.txt"
 
 
 def write_pool(folder: Path, contents: Contents, left_out: Sequence[str] = ()) -> None:
-    """Write what a data set holds, but for file images, which stay where they are.
+    """Write the contents of a data set, except image files, which stay at their paths.
 
-    `left_out`: a line for each that is not in the pool, with the reason.
+    `left_out` has one line, with the reason, per file that is not part of the pool.
     """
-    about: dict[str, Any] = {"kind": kind_of(contents.content), "test": None, "channels": None}
-    about.update(_write_content(folder, "pool", contents.content))
+    description: dict[str, Any] = {"kind": kind_of(contents.content), "test": None, "channels": None}
+    description.update(_write_content(folder, "pool", contents.content))
     if contents.truth is not None:
         np.save(folder / "truth.npy", contents.truth)
     if contents.test is not None:
-        about["test"] = _write_content(folder, "test", contents.test.content)
+        description["test"] = _write_content(folder, "test", contents.test.content)
         np.save(folder / "test-truth.npy", contents.test.truth)
     if left_out:
-        # a name need not be text
+        # a file name need not be valid text
         (folder / LEFT_OUT).write_text("".join(f"{line}\n" for line in left_out), "utf-8", "backslashreplace")
-    (folder / _ABOUT).write_text(json.dumps(about))
+    (folder / _DESCRIPTION).write_text(json.dumps(description))
 
 
-def gone(row: ItemRow, error: OSError) -> Exception:
-    """Return what to raise where the file of an item is no longer there, or cannot be read."""
-    if error.errno in _OURS:
+def missing_file_error(row: ItemRow, error: OSError) -> Exception:
+    """Return the exception to raise if an item's file is missing or cannot be read."""
+    if error.errno in _SYSTEM_ERRORS:
         return error
     if isinstance(error, FileNotFoundError):
         return Gone(f"the file of item {row.id!r} is no longer there: {row.path}")
@@ -70,7 +70,7 @@ def gone(row: ItemRow, error: OSError) -> Exception:
 
 
 def kind_of(content: Content) -> Kind:
-    """Return what the items are."""
+    """Return the kind of the items."""
     if isinstance(content, GraphItems):
         return "node"
     return "vector" if isinstance(content, VectorItems) else "image"
@@ -78,36 +78,37 @@ def kind_of(content: Content) -> Kind:
 
 @dataclass(frozen=True)
 class PoolFolder:
-    """The written pool, memory-mapped on demand."""
+    """A pool on disk, memory-mapped on demand."""
 
     home: Home
     folder: Path
     kind: Kind
-    about: dict[str, Any]
+    description: dict[str, Any]
 
     @classmethod
-    def open(cls, home: Home, project: str, *, brought: bool = True) -> PoolFolder:
-        """Open what `write_pool` wrote for a project; `brought`: by its data set, else for people to fill."""
-        folder = home.pool(project) if brought else home.empty_pool(project)
-        about = json.loads((folder / _ABOUT).read_text())
-        return cls(home, folder, about["kind"], about)
+    def open(cls, home: Home, project: str, *, from_dataset: bool = True) -> PoolFolder:
+        """Open a project's pool; `from_dataset` is False if it has no data set and users upload all images."""
+        folder = home.pool(project) if from_dataset else home.empty_pool(project)
+        description = json.loads((folder / _DESCRIPTION).read_text())
+        return cls(home, folder, description["kind"], description)
 
     @property
     def truth(self) -> IntArray | FloatArray | None:
-        """(n,): what the data set knows, or None; items that people added are not in it."""
+        """Correct labels (n,) known to the data set, or None; uploaded items are not included."""
         truth: IntArray | FloatArray | None = self._array("truth")
         return truth
 
     @property
     def side(self) -> int | None:
-        """The longest side of the images the data set brought in an array, in pixels; None where there is none."""
+        """Longest side in pixels of the images that the data set has in an array; None if it has none."""
         pixels = self._array("pool-pixels")
         return None if pixels is None else max(pixels.shape[1:3])
 
     def items(self, rows: Sequence[ItemRow], max_pixels: int) -> Items:
-        """Return the first len(rows) items of the pool, undecoded; `rows` are all of them, in order.
+        """Return the first len(rows) items of the pool, undecoded; `rows` are these items, in order.
 
-        A file that cannot be read is seen as white and told. Unprocessable: most of them are gone.
+        An unreadable file becomes a white image and is logged. Raises Unprocessable if most files
+        are missing.
         """
         pixels = self._array("pool-pixels")
         if self.kind == "vector":
@@ -120,29 +121,30 @@ class PoolFolder:
         files = [row for row in rows if row.source != "array"]
         if files:
             paths = [self.home.at(str(row.path)) for row in files]
-            _refuse_loss(paths, len(rows))
-            parts.append(FileItems(paths, self.about["channels"] or 3, max_pixels, unread=Unread()))
+            _refuse_large_loss(paths, len(rows))
+            channels = self.description["channels"] or 3
+            parts.append(FileItems(paths, channels, max_pixels, unreadable=UnreadableFiles()))
         return parts[0] if len(parts) == 1 else JoinedItems(parts)
 
     def image(self, row: ItemRow) -> tuple[bytes, str]:
-        """Return the image of one item with its media type; Gone where its file is."""
+        """Return an item's image with its media type; raises Gone if its file is missing."""
         if row.source == "array":
-            return encode(np.asarray(self._array("pool-pixels")[row.position])), "image/png"
+            return encode_png(np.asarray(self._array("pool-pixels")[row.position])), "image/png"
         try:
             return self.home.at(str(row.path)).read_bytes(), row.media_type or "application/octet-stream"
         except OSError as error:
-            raise gone(row, error) from None
+            raise missing_file_error(row, error) from None
 
     def test(self, max_pixels: int) -> tuple[Items, IntArray | FloatArray] | None:
-        """Return the data set's own test items with their truth, or None where it has none."""
-        test = self.about["test"]
+        """Return the data set's own test items with their truth, or None if it has none."""
+        test = self.description["test"]
         if test is None:
             return None
         truth = np.asarray(self._array("test-truth"))
         if self.kind == "vector":
             return VectorItems(self._array("test-vectors")), truth
         if self.kind == "node":
-            raise PluginError("a graph's test nodes are part of its pool; give them as `holdout`")
+            raise PluginError("a graph's test nodes are part of its pool; return them as `holdout`")
         pixels = self._array("test-pixels")
         if pixels is not None:
             return PixelItems(pixels), truth
@@ -153,13 +155,13 @@ class PoolFolder:
         return np.load(path, mmap_mode="r") if path.exists() else None
 
 
-def _refuse_loss(paths: Sequence[Path], items: int) -> None:
-    """Raise where more than half of a pool is gone: that is a folder that is not mounted, and nothing to learn from."""
+def _refuse_large_loss(paths: Sequence[Path], items: int) -> None:
+    """Raise Unprocessable if more than half of a pool is missing, as when its folder is not mounted."""
     lost = [path for path in paths if not os.access(path, os.R_OK)]
     if 2 * len(lost) > items:
         raise Unprocessable(
-            f"{len(lost):,} of the pool's {items:,} images can no longer be read, {lost[0]} the first of them; "
-            "is their folder mounted, and may it be read?"
+            f"{len(lost):,} of the pool's {items:,} images can no longer be read, the first is {lost[0]}; "
+            "check that their folder is mounted and that it may be read"
         )
 
 
@@ -168,8 +170,9 @@ def _write_content(folder: Path, prefix: str, content: Content) -> dict[str, Any
         np.save(folder / f"{prefix}-pixels.npy", content.array)
         return {"channels": 1 if content.array.ndim == 3 else 3}  # noqa: PLR2004
     if isinstance(content, Files):
-        # the pool's own paths are rows of the store; only a test split's must be kept here
-        return {"channels": content.channels, "paths": [str(p) for p in content.paths] if prefix == "test" else None}
+        # the database has the paths of the pool; only those of a test split are needed here
+        paths = [str(path) for path in content.paths] if prefix == "test" else None
+        return {"channels": content.channels, "paths": paths}
     vectors = content.features if isinstance(content, GraphItems) else content.vectors
     np.save(folder / f"{prefix}-vectors.npy", np.asarray(vectors, np.float32))
     if isinstance(content, GraphItems):

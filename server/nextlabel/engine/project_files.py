@@ -1,4 +1,4 @@
-"""Project files: one TOML file names a data set, a learner, a strategy and their parameters."""
+"""Reads project files: TOML files with a data set, a learner, a strategy and their parameters."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Choice(BaseModel):
-    """A plugin by name, with its parameters beside it."""
+class PluginChoice(BaseModel):
+    """A table with a plugin's name and its parameters."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -32,83 +32,89 @@ class Choice(BaseModel):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Everything beside `plugin`."""
+        """All keys except those that the table itself defines."""
         return dict(self.model_extra or {})
 
 
-class StrategyChoice(Choice):
-    """The strategy `/query` uses, and those kept ready beside it."""
+class StrategyChoice(PluginChoice):
+    """The strategy that `/query` uses, and further strategies to prepare scores for."""
 
     also: tuple[str, ...] = ()
 
 
-class LearnerChoice(Choice):
-    """The learner, and where it takes features from."""
+class LearnerChoice(PluginChoice):
+    """The learner, and the source of its features."""
 
     features: str | None = None
-    """None, or "checkpoint:<project>": the embeddings of that project's live checkpoint."""
+    """None, or "checkpoint:<project>" for the embeddings of that project's live checkpoint."""
 
-    def source(self) -> str | None:
-        """Return the project that `features` names, or None; ProjectError where they are written otherwise."""
+    def features_project(self) -> str | None:
+        """Return the project in `features`, or None; raises ProjectError if `features` has another form."""
         if self.features is None:
             return None
         kind, _, project = self.features.partition(":")
         if kind != "checkpoint" or not project:
-            raise ProjectError(f'[learner] features = {self.features!r}: say "checkpoint:<project>", or leave it out')
+            raise ProjectError(f'[learner] features = {self.features!r}: write "checkpoint:<project>", or leave it out')
         return project
 
 
 class Labels(_Table):
-    """How labels come in."""
+    """The [labels] table: how labels are collected."""
 
-    initial: int = Field(0, ge=0, description="labels taken from the data set at the start, drawn by the seed")
-    answers: int = Field(1, ge=1, description="how many different annotators each item is asked of")
-    control: float = Field(0.0, ge=0, le=1, description="share of queries drawn from an order fixed at the start")
-    holdout: float = Field(0.2, ge=0, lt=1, description="share of the items that is never trained on")
-    holdout_max: int = Field(200, ge=0, description="full labels gathered on held-out items where none are known")
+    initial: int = Field(0, ge=0, description="labels used from the data set at the start, drawn by the seed")
+    answers: int = Field(1, ge=1, description="number of different annotators who label each item")
+    control: float = Field(
+        0.0, ge=0, le=1, description="share of queried items that come from a random order fixed at the start"
+    )
+    holdout: float = Field(0.2, ge=0, lt=1, description="share of the items that is never used for training")
+    holdout_max: int = Field(
+        200, ge=0, description="full labels to collect for held-out items if the data set knows none"
+    )
     lease: float | None = Field(
-        None, gt=0, description="seconds an item stays with its annotator; the server's setting unless given"
+        None,
+        gt=0,
+        description="seconds that a queried item is reserved for its annotator; the server's setting if left out",
     )
 
 
 class Train(_Table):
-    """When to train unasked."""
+    """The [train] table: when to train automatically."""
 
-    every: int = Field(0, ge=0, description="train by itself after so many new labels; 0: only when asked")
+    every: int = Field(0, ge=0, description="train automatically after this many new labels; 0: only on request")
 
 
 class Stop(_Table):
-    """When the project is done."""
+    """The [stop] table: when the project is finished."""
 
     accuracy: float | None = Field(None, gt=0, le=1, description="hold-out accuracy to reach")
-    labels: int | None = Field(None, ge=1, description="labels to spend")
+    labels: int | None = Field(None, ge=1, description="number of labels to collect")
 
 
 class ProjectConfig(_Table):
-    """One project file, checked."""
+    """A validated project file."""
 
     name: str
     title: str
     seed: int = Field(0, ge=0, le=2**53)
-    dataset: Choice
+    dataset: PluginChoice
     learner: LearnerChoice
     strategy: StrategyChoice = StrategyChoice(plugin="random")
     labels: Labels = Labels()
     train: Train = Train()
     stop: Stop = Stop()
     automatic: bool = False
-    """Train the first checkpoint unasked. The default project does so anyway."""
+    """Whether to train the first checkpoint automatically; the default project always does."""
 
 
 @dataclass(frozen=True)
 class Projects:
-    """All project files found, and what is wrong with those that cannot be used."""
+    """All project files, and the errors of those that cannot be used."""
 
     configs: Mapping[str, ProjectConfig]
     faults: Mapping[str, str]
 
     def get(self, name: str) -> ProjectConfig:
-        """Return the project; ProjectError for a broken file, NotFound for no such project."""
+        """Return the project; raises ProjectError for an invalid file and NotFound for an unknown name."""
         if name in self.faults:
             raise ProjectError(self.faults[name])
         if name not in self.configs:
@@ -117,11 +123,11 @@ class Projects:
 
 
 def load_projects(registry: Registry, folder: Path | None) -> Projects:
-    """Read the projects plugins bring and those in `folder`, whose files win over plugins'."""
+    """Read the projects of plugins and those in `folder`, which override plugins' projects of the same name."""
     files = {name: offer.record.file for name, offer in registry.projects.items()}
     if folder is not None:
         if not folder.is_dir():
-            raise ProjectError(f"the folder of projects {folder} does not exist")
+            raise ProjectError(f"the projects folder {folder} does not exist")
         files.update({path.stem: path for path in sorted(folder.glob("*.toml"))})
     configs, faults = {}, {}
     for name, path in sorted(files.items()):
@@ -133,18 +139,18 @@ def load_projects(registry: Registry, folder: Path | None) -> Projects:
 
 
 def read_project(name: str, path: Path, registry: Registry, projects: Collection[str] | None = None) -> ProjectConfig:
-    """Read and check one project file; ProjectError says everything that is wrong.
+    """Read and validate one project file; raises ProjectError that lists every fault.
 
-    `projects` are the names of all there are, for `features` to come from; None: they are not known.
+    `projects` has the names of all projects, to check the source of `features`; None skips this check.
     """
     where = f"project {name!r} ({path.name})"
     if not NAME.fullmatch(name):
-        raise ProjectError(f"{where}: a project is named by lower-case letters, digits and hyphens, 63 at most")
+        raise ProjectError(f"{where}: a project's name must be lower-case letters, digits and hyphens, at most 63")
     try:
         table = tomllib.loads(path.read_text("utf-8"))
-        # as JSON, where a list is as good as a tuple: TOML has no other
+        # validated as JSON, where a list is accepted for a tuple: TOML has only lists
         text = json.dumps({"title": name, **table, "name": name}, default=str)
-    except (OSError, ValueError, RecursionError) as error:  # no TOML, a number too long, lists nested too deep
+    except (OSError, ValueError, RecursionError) as error:  # invalid TOML, a number too long, lists nested too deep
         raise ProjectError(f"{where} cannot be read: {error}") from None
     try:
         config = ProjectConfig.model_validate_json(text)
@@ -157,24 +163,24 @@ def read_project(name: str, path: Path, registry: Registry, projects: Collection
 def check_plugins(
     config: ProjectConfig, registry: Registry, where: str, projects: Collection[str] | None = None
 ) -> None:
-    """Raise ProjectError where the project names an unknown plugin, a wrong parameter or features from nowhere."""
+    """Raise ProjectError for unknown plugins, invalid parameters and an unknown source of features."""
     faults = []
-    for part, get, choice in (
+    for table, get, choice in (
         ("dataset", registry.dataset, config.dataset),
         ("learner", registry.learner, config.learner),
         ("strategy", registry.strategy, config.strategy),
     ):
         try:
-            validate(get(choice.plugin).parameters, choice.parameters, f"[{part}]")
+            validate(get(choice.plugin).parameters, choice.parameters, f"[{table}]")
         except (NotFound, ProjectError, PluginError) as error:
-            faults.append(str(error) if isinstance(error, ProjectError) else f"[{part}]: {error}")
+            faults.append(str(error) if isinstance(error, ProjectError) else f"[{table}]: {error}")
     for name in config.strategy.also:
         try:
-            validate(registry.strategy(name).parameters, {}, name)  # it is asked by with none
+            validate(registry.strategy(name).parameters, {}, name)  # without parameters, as it is used
         except (NotFound, ProjectError, PluginError) as error:
             faults.append(f"[strategy] also: {error}")
     try:
-        source = config.learner.source()
+        source = config.learner.features_project()
         if source is not None and projects is not None and source not in projects:
             faults.append(f"[learner] features: {NotFound.name('project', source, projects)}")
     except ProjectError as error:
@@ -184,17 +190,17 @@ def check_plugins(
 
 
 def _fault(fault: Any) -> str:
-    said = f"{fault['msg'][0].lower()}{fault['msg'][1:]}"
-    if not fault["loc"]:  # of the whole: lists nested deeper than they are read
-        return said
+    message = f"{fault['msg'][0].lower()}{fault['msg'][1:]}"
+    if not fault["loc"]:  # about the whole file: lists nested too deep for the parser
+        return message
     *parents, last = [str(part) for part in fault["loc"]]
     where = f"[{'.'.join(parents)}] {last}" if parents else last
     if fault["type"] == "extra_forbidden":
         tables: dict[str, type[BaseModel]] = {"labels": Labels, "train": Train, "stop": Stop}
         known = tables.get(parents[0], ProjectConfig) if parents else ProjectConfig
-        return f"{where}: not a key here; {suggest(last, [key for key in known.model_fields if key != 'name'])}"
-    got = "" if fault["type"] == "missing" else f", not {fault['input']!r}"
-    return f"{where}: {said}{got}"
+        return f"{where}: unknown key; {suggest(last, [key for key in known.model_fields if key != 'name'])}"
+    actual = "" if fault["type"] == "missing" else f", not {fault['input']!r}"
+    return f"{where}: {message}{actual}"
 
 
-__all__ = ["Choice", "Labels", "ProjectConfig", "Projects", "load_projects", "read_project"]
+__all__ = ["Labels", "PluginChoice", "ProjectConfig", "Projects", "load_projects", "read_project"]

@@ -1,4 +1,4 @@
-"""Randomness as an argument: independent streams from one project seed."""
+"""Independent random streams, derived from a project's seed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def derive(seed: int, *purpose: object) -> int:
 
 
 def generator(seed: int, *purpose: object) -> np.random.Generator:
-    """Return a generator for `purpose`."""
+    """Return a random generator for `purpose`."""
     return np.random.default_rng(derive(seed, *purpose))
 
 
 def share_hash(seed: int, purpose: str, identity: str) -> float:
-    """Return a number in [0, 1) that depends on the id alone, so it never changes as a pool grows."""
+    """Return a number in [0, 1) that depends on the id alone, so it does not change as a pool grows."""
     return derive(seed, purpose, identity) / 2.0**63

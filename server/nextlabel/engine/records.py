@@ -1,4 +1,4 @@
-"""What the engine answers: frozen records for the web pages and the terminal to render."""
+"""Frozen records that the engine returns to the web pages, the routes and the commands."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ JobState = Literal["queued", "running", "succeeded", "failed", "cancelled", "int
 
 @dataclass(frozen=True)
 class Prediction:
-    """Of one item: a class with every class's probability, or a mean with its deviation."""
+    """The prediction for one item: class probabilities, or a mean and a standard deviation."""
 
     label: str | None = None
     probability: float | None = None
     probabilities: Mapping[str, float] | None = None
-    """By class, most probable first."""
+    """Probability of each class, most probable first."""
     mean: float | None = None
     std: float | None = None
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """In the order asked; all by the one checkpoint named."""
+    """Predictions in the order of the request, all by one checkpoint."""
 
     project: str
     checkpoint: str
@@ -36,7 +36,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """The model's guess for an item somebody is asked to label."""
+    """The model's most probable class for an item to label."""
 
     label: str
     probability: float
@@ -44,7 +44,7 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class QueryItem:
-    """One item to label; `reason` says why it is asked."""
+    """One item to label, and why it was chosen."""
 
     id: str
     score: float
@@ -54,7 +54,7 @@ class QueryItem:
 
 @dataclass(frozen=True)
 class QueryAnswer:
-    """What to label next, and where the choice came from."""
+    """The items to label next, and how they were chosen."""
 
     project: str
     query: str
@@ -64,9 +64,9 @@ class QueryAnswer:
     seed: int
     items: tuple[QueryItem, ...]
     remaining: int
-    """Items that could still be asked, those in this answer included."""
+    """Items that can still be chosen, those in this answer included."""
     stale_labels: int
-    """Labels that the checkpoint has not learnt from."""
+    """Labels that the checkpoint was not trained on."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ class ItemSummary:
     state: ItemState
     holdout: bool
     media_type: str | None
-    """None: not an image."""
+    """None if it is not an image."""
     candidates: tuple[str, ...] | None
-    """The resolved set; None for regression and for an item nobody spoke of."""
+    """The resolved candidate set; None for regression and for an item without a label."""
     value: float | None
 
 
@@ -102,7 +102,7 @@ class ItemDetail:
 
 @dataclass(frozen=True)
 class ItemPage:
-    """Some of the pool, in order; `after` continues it, None at the end."""
+    """A page of the pool, in order. `after` continues it; None at the end."""
 
     items: tuple[ItemSummary, ...]
     after: str | None
@@ -110,7 +110,7 @@ class ItemPage:
 
 @dataclass(frozen=True)
 class Job:
-    """Work done in the background."""
+    """A job: an import, a training or a scoring that runs in the background."""
 
     job: int
     project: str
@@ -119,7 +119,7 @@ class Job:
     progress: float
     metrics: Mapping[str, float]
     log: tuple[str, ...]
-    """The last lines it printed."""
+    """The last lines of its log."""
     error: str | None
     created: float
     started: float | None
@@ -134,69 +134,7 @@ class Checkpoint:
     project: str
     live: bool
     verdict: str
-    """Why it went live, or why it waits."""
+    """Why it went live, or why it did not."""
     metrics: Mapping[str, float]
     created: float
     job: int | None
-
-
-@dataclass(frozen=True)
-class ProjectStatus:
-    """A project at a glance."""
-
-    name: str
-    title: str
-    task: str | None
-    """None until its data set has been read."""
-    classes: tuple[str, ...]
-    kind: Literal["image", "vector", "node"] | None
-    items: int
-    labelled: int
-    """Items whose set is one class."""
-    open: int
-    """Items outside the hold-out whose set is not."""
-    live: str | None
-    metrics: Mapping[str, float]
-    """Of the live checkpoint."""
-    stop: Mapping[str, float]
-    """The goals of the project file."""
-    reached: bool
-    """Whether the live checkpoint has reached them."""
-    training: int | None
-    """The job that trains now, or waits to."""
-    missing: str | None
-    """Why the project cannot run here, in one line."""
-
-
-@dataclass(frozen=True)
-class TrainingNow:
-    """The training that runs, or waits to."""
-
-    job: int
-    state: JobState
-    progress: float
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where a project stands between two trainings."""
-
-    project: str
-    items: int
-    labelled: int
-    open: int
-    labels: int
-    """Given by people so far, retractions and skips among them."""
-    unseen: int
-    """Of those, what the live checkpoint has not learnt from."""
-    train_every: int
-    """Labels between two trainings; 0: only when asked."""
-    until_training: int | None
-    """Labels still missing; None where it trains only when asked."""
-    training: TrainingNow | None
-    checkpoint: str | None
-    metrics: Mapping[str, float]
-    """Of the live checkpoint."""
-    stop: Mapping[str, float]
-    """The goals of the project file."""
-    reached: bool

@@ -1,4 +1,4 @@
-"""Putting work in the queue: once, whoever asks how often."""
+"""Puts jobs in the queue, without queueing the same work twice."""
 
 from __future__ import annotations
 
@@ -9,40 +9,44 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from nextlabel.engine.project_files import ProjectConfig
-from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, items, jobs, labels, projects
+from nextlabel.store.database import Database
 from nextlabel.store.jobs import JobRow, State
 
 Kind = Literal["import", "train", "score"]
 _RECENT = 100
-_TRY_AGAIN = 60.0
-"""Seconds after which a job that failed is tried again: a training as the labels come in, a scoring as people ask."""
+"""Newest jobs of a project that are searched for one of a kind."""
+_RETRY_AFTER = 60.0
+"""Seconds after which a job that failed may be queued again."""
 
 
-def queue_once(services: Services, project: str, kind: Kind, parameters: Mapping[str, Any] | None = None) -> int:
-    """Return the job of this kind that is queued or running for the project, else a new one."""
-    given = dict(parameters or {})
-    with services.database.write() as connection:
+def queue_once(database: Database, project: str, kind: Kind, parameters: Mapping[str, Any] | None = None) -> int:
+    """Return the number of the project's job of this kind that is queued or running, else of a new one.
+
+    A scoring counts only if it computes all of `parameters["needs"]`.
+    """
+    parameters = dict(parameters or {})
+    with database.write() as connection:
         for job in _unfinished(connection, project, kind):
-            if set(given.get("needs", ())) <= set(job.parameters.get("needs", ())):
+            if set(parameters.get("needs", ())) <= set(job.parameters.get("needs", ())):
                 return job.id
-        return jobs.queue(connection, project, kind, given, time.time())
+        return jobs.queue(connection, project, kind, parameters, time.time())
 
 
 def queue_scoring(connection: Connection, project: str) -> None:
-    """Queue a scoring where the live checkpoint lacks scores of some items, unless one waits already."""
+    """Queue a scoring if the live checkpoint lacks scores of some items, unless one is queued already."""
     row = projects.get(connection, project)
     live = checkpoints.get(connection, project, row.live) if row and row.live else None
     if live is None or any(job.state == "queued" for job in _unfinished(connection, project, "score")):
         return
     scoring = checkpoints.scoring(connection, project, live.name)
-    # a model that knows only its pool has no answer for what came since
+    # a transductive model cannot score the items added since
     if scoring is None or (live.card["input"] is not None and scoring.rows < items.count(connection, project)):
         jobs.queue(connection, project, "score", {}, time.time())
 
 
 def queue_scoring_again(connection: Connection, project: str) -> None:
-    """Queue a scoring, unless the last one waits or runs, was cancelled, or came to a bad end just now."""
+    """Queue a scoring, unless the last one is queued, runs, was cancelled, or failed less than a minute ago."""
     last = _last(connection, project, "score")
     if last is None or not (
         last.state in {"queued", "running", "cancelled"} or _just_ended(last, "failed", "interrupted")
@@ -51,43 +55,25 @@ def queue_scoring_again(connection: Connection, project: str) -> None:
 
 
 def queue_training_when_due(connection: Connection, project: str, every: int) -> None:
-    """Queue a training once people gave `every` labels that no checkpoint has learnt from (0: never)."""
+    """Queue a training if annotators added `every` labels that no checkpoint was trained on (0: never)."""
     if not every or jobs.active(connection, project, "train") is not None:
         return
     last = _last(connection, project, "train")
     if last is not None and _just_ended(last, "failed"):
         return
-    if labels.count(connection, project, last_learnt(connection, project)) >= every:
+    if labels.count(connection, project, last_trained_label(connection, project)) >= every:
         jobs.queue(connection, project, "train", {}, time.time())
 
 
-def queue_what_is_due(connection: Connection, config: ProjectConfig) -> None:
-    """Queue a scoring of items without scores, and a training where the project trains by itself."""
+def queue_due(connection: Connection, config: ProjectConfig) -> None:
+    """Queue a scoring if items lack scores, and a training if the project trains by itself and one is due."""
     queue_scoring(connection, config.name)
     queue_training_when_due(connection, config.name, config.train.every)
 
 
-def last_learnt(connection: Connection, project: str) -> int:
-    """Return the number of the last label that a checkpoint has learnt from, 0 where none has."""
-    return max((found.card["last_label"] for found in checkpoints.all(connection, project)), default=0)
-
-
-def catch_up(services: Services) -> None:
-    """Queue what a start, or a crash, left to do.
-
-    The default project and those marked `automatic` train their first checkpoint unasked;
-    items without scores are scored, labels enough are learnt from; a data set that was not there
-    before is looked for again.
-    """
-    for name, config in services.projects.configs.items():
-        with services.database.write() as connection:
-            queue_what_is_due(connection, config)
-            row = projects.get(connection, name)
-            trained = bool(checkpoints.all(connection, name))
-        if row is not None and not row.imported:
-            queue_once(services, name, "import")
-        if not trained and (config.automatic or name == services.settings.default_project):
-            queue_once(services, name, "train")
+def last_trained_label(connection: Connection, project: str) -> int:
+    """Return the number of the last label that any checkpoint was trained on, or 0."""
+    return max((row.card["last_label"] for row in checkpoints.all(connection, project)), default=0)
 
 
 def _last(connection: Connection, project: str, kind: Kind) -> JobRow | None:
@@ -95,7 +81,7 @@ def _last(connection: Connection, project: str, kind: Kind) -> JobRow | None:
 
 
 def _just_ended(job: JobRow, *states: State) -> bool:
-    return job.state in states and (job.finished or 0.0) > time.time() - _TRY_AGAIN
+    return job.state in states and (job.finished or 0.0) > time.time() - _RETRY_AFTER
 
 
 def _unfinished(connection: Connection, project: str, kind: Kind) -> list[JobRow]:

@@ -1,4 +1,4 @@
-"""Scoring: what the model says of the whole pool, in batches, into memory-mapped arrays."""
+"""Scores: a model's outputs for the whole pool, computed in batches and stored as memory-mapped arrays."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nextlabel.contracts.data import (
 )
 from nextlabel.contracts.errors import PluginError
 from nextlabel.contracts.interfaces import Model
-from nextlabel.engine.images.image_items import unread
+from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.random_streams import generator
@@ -29,24 +29,28 @@ from nextlabel.store.checkpoints import ScoringRow
 from nextlabel.store.home import Home
 
 BATCH = 2048
+"""Items that a model predicts at a time."""
 _ROWS_AXIS = {"samples": 1}
+"""The axis of the items, for arrays where it is not the first."""
 _ALWAYS = ("probabilities", "mean", "std")
+"""Outputs that are stored without being requested."""
 _DIMENSIONS = {"probabilities": 2, "embeddings": 2, "samples": 3, "mean": 1, "std": 1}
 _DTYPE = np.float32
 
 Arrays = Mapping[str, FloatArray]
+"""Model outputs by name."""
 
 
 def needs_of(strategies: Iterable[Iterable[Need]]) -> frozenset[Need]:
-    """Return what a model must compute for these strategies' needs."""
-    wanted = {need for needs in strategies for need in needs}
-    if "labelled_embeddings" in wanted:
-        wanted = (wanted - {"labelled_embeddings"}) | {"embeddings"}
-    return frozenset(wanted)
+    """Return what a model must compute for the needs of these strategies."""
+    needs = {need for strategy_needs in strategies for need in strategy_needs}
+    if "labelled_embeddings" in needs:
+        needs = (needs - {"labelled_embeddings"}) | {"embeddings"}
+    return frozenset(needs)
 
 
 def project_needs(registry: Registry, config: ProjectConfig) -> frozenset[Need]:
-    """Return what the project's own list of strategies needs of a model."""
+    """Return what a model must compute for the strategies in the project file."""
     return needs_of(registry.strategy(name).needs for name in (config.strategy.plugin, *config.strategy.also))
 
 
@@ -59,11 +63,11 @@ def score_pool(
     progress: Callable[[float], None],
     previous: Path | None = None,
 ) -> tuple[str, ...]:
-    """Write one array a need to `folder` and return their names.
+    """Write one array per output to `folder` and return their names.
 
-    `previous` holds the arrays of the same model for the first of these items: they are
-    copied, and only the items behind them are computed. Of an image whose file cannot be read
-    every class is as likely.
+    `previous` holds arrays of the same model for the first of these items. They are copied, and
+    only the items after them are computed. An image whose file cannot be read gets equal
+    probabilities for all classes.
     """
     size = len(items)
     arrays: dict[str, Any] = {}
@@ -79,7 +83,7 @@ def score_pool(
     for start in range(done, size, step):
         stop = min(start + step, size)
         part = items if isinstance(items, GraphItems) or stop - start == size else items.take(np.arange(start, stop))
-        for name, array in _said(model, part, needs, generator(seed, "samples", start)).items():
+        for name, array in _predict(model, part, needs, generator(seed, "samples", start)).items():
             if name not in arrays:
                 arrays[name] = _create(folder, name, array, size)
             _rows(name, arrays[name], start, stop)[...] = array
@@ -89,60 +93,53 @@ def score_pool(
     return tuple(sorted(arrays))
 
 
-def answers(model: Model, items: ImageItems | VectorItems) -> Arrays:
-    """Return what an inductive model says of each of these items: probabilities, or mean and std."""
+def predict_items(model: Model, items: ImageItems | VectorItems) -> Arrays:
+    """Return an inductive model's predictions for items, in batches: probabilities, or mean and std."""
     parts = []
     for start in range(0, len(items), BATCH):
-        places: IntArray = np.arange(start, min(start + BATCH, len(items)))
-        parts.append(_said(model, items.take(places), frozenset(), np.random.default_rng(0)))
+        positions: IntArray = np.arange(start, min(start + BATCH, len(items)))
+        parts.append(_predict(model, items.take(positions), frozenset(), np.random.default_rng(0)))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def open_scores(folder: Path) -> Arrays:
-    """Return the arrays of a scored round by name, memory-mapped, read-only."""
+    """Return the score arrays in a folder by name, memory-mapped and read-only."""
     return {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
 
 
-def kept_scores(home: Home, found: ScoringRow | None) -> Arrays | None:
-    """Return the arrays of a scored round as its row names them, or None where they are no longer kept."""
-    if found is None:
+def stored_scores(home: Home, scoring: ScoringRow | None) -> Arrays | None:
+    """Return the score arrays that a scoring names, memory-mapped and read-only, or None if any is missing."""
+    if scoring is None:
         return None
     try:
-        return {name: np.load(home.at(found.folder) / f"{name}.npy", mmap_mode="r") for name in found.arrays}
+        return {name: np.load(home.at(scoring.folder) / f"{name}.npy", mmap_mode="r") for name in scoring.arrays}
     except FileNotFoundError:
         return None
 
 
-def checked(outputs: Outputs, needs: frozenset[Need], rows: int) -> dict[str, FloatArray]:
-    """Return what a model said of what was asked; PluginError where it says less, or of other shapes."""
-    said = {name: array for name, array in vars(outputs).items() if array is not None}
-    missing = sorted(need for need in needs if need not in said)
+def check_outputs(outputs: Outputs, needs: frozenset[Need], rows: int) -> dict[str, FloatArray]:
+    """Return the requested outputs of a model for `rows` items by name.
+
+    Raises PluginError if one is missing, has another shape, or is not finite.
+    """
+    present = {name: array for name, array in vars(outputs).items() if array is not None}
+    missing = sorted(need for need in needs if need not in present)
     if missing:
         raise PluginError(
-            f"the model was asked for {', '.join(missing)} and gave {', '.join(sorted(said)) or 'nothing'}"
+            f"the model must return {', '.join(missing)}, and returned {', '.join(sorted(present)) or 'nothing'}"
         )
-    if "probabilities" not in said and not {"mean", "std"} <= set(said):
-        raise PluginError("a model must say probabilities, or mean and std")
-    asked = {name: array for name, array in said.items() if name in needs or name in _ALWAYS}
-    for name, array in asked.items():
-        right = array.ndim == _DIMENSIONS[name] and array.shape[_rows_axis(name)] == rows
-        if not right or not np.isfinite(array).all():
-            raise PluginError(f"the model's {name} are {array.shape} for {rows} items, or not finite")
-    return asked
+    if "probabilities" not in present and not {"mean", "std"} <= set(present):
+        raise PluginError("a model must return probabilities, or mean and std")
+    requested = {name: array for name, array in present.items() if name in needs or name in _ALWAYS}
+    for name, array in requested.items():
+        fits = array.ndim == _DIMENSIONS[name] and array.shape[_rows_axis(name)] == rows
+        if not fits or not np.isfinite(array).all():
+            raise PluginError(f"the model's {name} have shape {array.shape} for {rows} items, or are not finite")
+    return requested
 
 
-def _said(model: Model, items: Items, needs: frozenset[Need], rng: np.random.Generator) -> dict[str, FloatArray]:
-    said = checked(model.predict(items, needs, rng), needs, len(items))
-    lost = unread(items)
-    if len(lost):  # the model saw white in their place, and may be sure of what that is
-        for name in said.keys() & {"probabilities", "samples"}:
-            said[name] = np.array(said[name])
-            said[name][..., lost, :] = 1 / said[name].shape[-1]
-    return said
-
-
-def decided(probabilities: FloatArray, positions: IntArray) -> BoolArray:
-    """Return (k,) whether a class is likelier than another; none is where the image could not be read.
+def is_informative(probabilities: FloatArray, positions: IntArray) -> BoolArray:
+    """Return (k,) whether some class is more probable than another; for an unreadable image none is.
 
     `probabilities` (n, C) may be on disk.
     """
@@ -151,6 +148,16 @@ def decided(probabilities: FloatArray, positions: IntArray) -> BoolArray:
         rows = np.asarray(probabilities[positions[start : start + BATCH]])
         parts.append(rows.max(axis=1) > rows.min(axis=1))
     return np.concatenate(parts)
+
+
+def _predict(model: Model, items: Items, needs: frozenset[Need], rng: np.random.Generator) -> dict[str, FloatArray]:
+    arrays = check_outputs(model.predict(items, needs, rng), needs, len(items))
+    unreadable = unreadable_positions(items)
+    if len(unreadable):  # the model saw a white image instead, and may be certain about that
+        for name in arrays.keys() & {"probabilities", "samples"}:
+            arrays[name] = np.array(arrays[name])
+            arrays[name][..., unreadable, :] = 1 / arrays[name].shape[-1]
+    return arrays
 
 
 def _rows_axis(name: str) -> int:

@@ -1,15 +1,12 @@
-"""What every part of the engine is handed: settings, plugins, database, folders."""
+"""The services that all parts of the engine share: settings, plugins, database, files and caches."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
 
 from nextlabel.contracts.data import Items
 from nextlabel.contracts.errors import NotReady
-from nextlabel.engine.images.decode_limit import Room
 from nextlabel.engine.labels.pool_state import LabelStateCache, PoolState
 from nextlabel.engine.live_models import LiveModels
 from nextlabel.engine.plugins.registry import Registry
@@ -24,7 +21,7 @@ from nextlabel.store.projects import ProjectRow
 
 @dataclass(frozen=True)
 class Services:
-    """Wired together once, in the factory."""
+    """The shared services of one process, wired once in `app.build_services`."""
 
     settings: Settings
     registry: Registry
@@ -32,14 +29,12 @@ class Services:
     database: Database
     home: Home
     live: LiveModels
-    room: Room = field(default_factory=Room)
-    """To be taken by whoever decodes images that were sent."""
     _label_states: dict[tuple[str, float], LabelStateCache] = field(default_factory=dict)
     _pools: dict[str, PoolFolder] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def row(self, project: str) -> ProjectRow:
-        """Return the project's row; NotReady until its data set has been imported."""
+        """Return the project's row. Raises NotReady until its data set has been imported."""
         with self.database.read() as connection:
             row = projects.get(connection, project)
         if row is None:
@@ -47,12 +42,12 @@ class Services:
         return row
 
     def label_state(self, row: ProjectRow) -> LabelStateCache:
-        """Return the label state of an imported project, kept by this process.
+        """Return this process's cached label state of an imported project.
 
-        Ask for it before a transaction that writes: the first time it reads the whole project.
+        Call it before a transaction that writes: the first call reads all labels of the project.
         """
         with self._lock:
-            # a data set may come after the project, and what is known of the project changes then
+            # a data set imported later replaces the pool, so its time is part of the key
             new = (row.name, row.imported) not in self._label_states
             label_state = self._label_states.setdefault((row.name, row.imported), LabelStateCache(row))
         if new:
@@ -61,17 +56,17 @@ class Services:
         return label_state
 
     def pool(self, project: str) -> PoolFolder:
-        """Return the pool folder of an imported project."""
+        """Return the pool folder of a project. Raises NotReady until its data set has been imported."""
         if project not in self._pools:
-            brought = self.row(project).imported > 0
-            pool = PoolFolder.open(self.home, project, brought=brought)
-            if not brought:  # its data set may still come
+            imported = self.row(project).imported > 0
+            pool = PoolFolder.open(self.home, project, from_dataset=imported)
+            if not imported:  # its data set may still be imported
                 return pool
             self._pools[project] = pool
         return self._pools[project]
 
     def state(self, row: ProjectRow) -> PoolState:
-        """Return the pool of a project as it stands now, read from its whole history."""
+        """Return the pool of a project with all its labels, in a copy that the caller owns."""
         state = PoolState(row)
         with self.database.read() as connection:
             state.catch_up(connection)
@@ -83,16 +78,3 @@ class Services:
         with self.database.read() as connection:
             rows = items.page(connection, name, -1, len(state))
         return self.pool(name).items(rows, self.settings.max_pixels)
-
-    def facts(self) -> Mapping[str, Any]:
-        """Return the limits that `/info` tells."""
-        told = (
-            "max_upload_bytes",
-            "max_item_bytes",
-            "max_pixels",
-            "max_batch",
-            "max_query",
-            "max_labels",
-            "lease_seconds",
-        )
-        return {name: getattr(self.settings, name) for name in told}

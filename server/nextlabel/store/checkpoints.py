@@ -1,4 +1,4 @@
-"""Checkpoints and their scorings of the pool. The files are in folders beside the database."""
+"""Checkpoints and their scores of the pool. Their files lie on disk, beside the database."""
 
 from __future__ import annotations
 
@@ -23,45 +23,47 @@ class CheckpointRow:
     project: str
     name: str
     number: int
-    """Counts 1, 2, ... within the project."""
+    """Its number within the project: 1, 2, ..."""
     job: int | None
-    """The job that trained it; None for a bundled checkpoint."""
+    """The job that trained it; None for a bundled one."""
     created: float
     """Seconds since the epoch."""
     metrics: Mapping[str, Any]
-    """Always finite."""
+    """Metrics on the hold-out; all are finite."""
     card: Mapping[str, Any]
     verdict: str
-    """Why it went live, or why it waits."""
+    """Why it went live when it was added, or why it did not."""
     folder: str
+    promoted: bool
+    """Whether it went live when it was added. Later changes of the live checkpoint do not change this."""
 
 
 @dataclass(frozen=True)
 class ScoringRow:
-    """A checkpoint's outputs for a pool: memory-mapped arrays in a folder."""
+    """A checkpoint's scores of a pool: memory-mapped arrays in a folder."""
 
     id: int
     project: str
     checkpoint: str
     rows: int
-    """Items scored: positions 0 to rows - 1."""
+    """Number of items scored: those at positions 0 to rows - 1."""
     arrays: tuple[str, ...]
     """Names of the arrays."""
     folder: str
     created: float
     """Seconds since the epoch."""
     last_label: int
-    """The id of the newest label that the checkpoint was trained on."""
+    """The newest label the checkpoint was trained on."""
 
 
 def next_number(c: Connection, project: str) -> int:
-    """Return the number for the project's next checkpoint."""
+    """Return the number of the project's next checkpoint."""
     newest = select(func.coalesce(func.max(checkpoints.c.number), 0)).where(checkpoints.c.project == project)
     return int(c.execute(newest).scalar_one()) + 1
 
 
 def insert(c: Connection, row: CheckpointRow) -> None:
-    """Store a checkpoint. Raises Conflict if its name or number is taken."""
+    """Store a checkpoint. Raises Conflict if the project has one of that name or number, or does not exist."""
     values = {**vars(row), "metrics": json_utils.metrics(row.metrics)}
     try:
         c.execute(insert_into(checkpoints), values)
@@ -71,15 +73,15 @@ def insert(c: Connection, row: CheckpointRow) -> None:
 
 def get(c: Connection, project: str, name: str) -> CheckpointRow | None:
     """Return the checkpoint, or None."""
-    statement = select(checkpoints).where(checkpoints.c.project == project, checkpoints.c.name == name)
-    row = c.execute(statement).one_or_none()
-    return None if row is None else CheckpointRow(*row)
+    query = select(checkpoints).where(checkpoints.c.project == project, checkpoints.c.name == name)
+    row = c.execute(query).mappings().one_or_none()
+    return None if row is None else CheckpointRow(**row)
 
 
 def all(c: Connection, project: str) -> list[CheckpointRow]:  # noqa: A001 - read as checkpoints.all
-    """Return the project's checkpoints, by number."""
-    statement = select(checkpoints).where(checkpoints.c.project == project).order_by(checkpoints.c.number)
-    return [CheckpointRow(*row) for row in c.execute(statement)]
+    """Return the project's checkpoints, ordered by number."""
+    query = select(checkpoints).where(checkpoints.c.project == project).order_by(checkpoints.c.number)
+    return [CheckpointRow(**row) for row in c.execute(query).mappings()]
 
 
 def insert_scoring(
@@ -107,17 +109,17 @@ def insert_scoring(
 
 def scoring(c: Connection, project: str, checkpoint: str) -> ScoringRow | None:
     """Return the checkpoint's newest scoring, or None."""
-    statement = select(_scorings).where(_scorings.c.project == project, _scorings.c.checkpoint == checkpoint)
-    row = c.execute(statement.order_by(_scorings.c.id.desc()).limit(1)).one_or_none()
-    return None if row is None else ScoringRow(*row)
+    query = select(_scorings).where(_scorings.c.project == project, _scorings.c.checkpoint == checkpoint)
+    row = c.execute(query.order_by(_scorings.c.id.desc()).limit(1)).mappings().one_or_none()
+    return None if row is None else ScoringRow(**row)
 
 
 def scorings(c: Connection, project: str) -> list[ScoringRow]:
     """Return the project's scorings, oldest first."""
-    statement = select(_scorings).where(_scorings.c.project == project).order_by(_scorings.c.id)
-    return [ScoringRow(*row) for row in c.execute(statement)]
+    query = select(_scorings).where(_scorings.c.project == project).order_by(_scorings.c.id)
+    return [ScoringRow(**row) for row in c.execute(query).mappings()]
 
 
 def delete_scoring(c: Connection, id_: int) -> None:
-    """Delete a scoring. Queries that used it cannot be replayed any more."""
+    """Delete a scoring. Queries that were chosen by it can then no longer be replayed."""
     c.execute(delete(_scorings).where(_scorings.c.id == id_))

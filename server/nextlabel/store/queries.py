@@ -1,4 +1,4 @@
-"""Queries, stored so that they can be replayed, and the leases that reserve items for one annotator."""
+"""Queries, stored so that they can be replayed, and leases, which reserve items for one annotator."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class QueryRow:
-    """A query: everything that its result depends on, and the result."""
+    """A query: everything its choice depends on, and the chosen items."""
 
     id: str
     """`<project>-<number>`."""
@@ -43,15 +43,15 @@ class QueryRow:
     """Below 2**63."""
     checkpoint: str | None
     scoring: int | None
-    """The id of the scoring that it used; None if it needed none."""
+    """Id of the scores it chose by; None if it needed none."""
     rows: int
-    """Number of items in the pool at that time."""
+    """Number of items that had scores at that time."""
     last_label: int
-    """The id of the newest label at that time."""
+    """Id of the newest label it knew."""
     size: int
     """Number of items requested."""
     excluded: tuple[int, ...]
-    """Positions that it must not choose."""
+    """Positions it could not choose because of leases."""
     chosen: tuple[Chosen, ...]
     """Best first."""
 
@@ -64,9 +64,9 @@ class Lease:
     position: int
     annotator: str
     query: str
-    """The id of the query that created it."""
+    """Id of the query that leased it."""
     expires: float
-    """When it ends, in seconds since the epoch."""
+    """Seconds since the epoch; the lease has no effect from then on."""
     score: float
     reason: Reason
 
@@ -80,8 +80,8 @@ _LIVE = (
 
 
 def insert(c: Connection, row: QueryRow) -> None:
-    """Store a query. Raises IntegrityError if its id or number is taken."""
-    chosen = [(item.position, item.score, item.reason) for item in row.chosen]
+    """Store a query. Raises IntegrityError if its id or its number exists already."""
+    chosen = [(choice.position, choice.score, choice.reason) for choice in row.chosen]
     values = {name: getattr(row, name) for name in queries.columns.keys()}  # noqa: SIM118 - keys are the names
     c.execute(insert_into(queries), values | {"seed": int(row.seed), "chosen": chosen})
 
@@ -91,27 +91,28 @@ def get(c: Connection, id_: str) -> QueryRow | None:
     row = c.execute(_ONE, {"id": id_}).mappings().one_or_none()
     if row is None:
         return None
-    # a score that JSON cannot express was stored as null
-    chosen = [
-        Chosen(position, math.nan if score is None else score, reason) for position, score, reason in row["chosen"]
-    ]
-    return QueryRow(**{**row, "chosen": tuple(chosen)})
+    return QueryRow(**{**row, "chosen": read_chosen(row["chosen"])})
+
+
+def read_chosen(chosen: Iterable[tuple[int, float | None, Reason]]) -> tuple[Chosen, ...]:
+    """Return the chosen items of a query from its JSON column, which stores NaN as null."""
+    return tuple(Chosen(position, math.nan if score is None else score, reason) for position, score, reason in chosen)
 
 
 def leases(c: Connection, project: str, now: float) -> list[Lease]:
-    """Return the leases that have not expired at `now`, by position."""
-    return [Lease(*row) for row in c.execute(_LIVE, {"project": project, "now": now})]
+    """Return the leases that are live at `now`, by position."""
+    return [Lease(**row) for row in c.execute(_LIVE, {"project": project, "now": now}).mappings()]
 
 
 def grant(c: Connection, rows: Sequence[Lease]) -> None:
-    """Store leases; each replaces one of the same project, position and annotator."""
+    """Store leases; each replaces one with the same project, position and annotator."""
     if not rows:
         return
     statement = bulk.upsert(c, _leases)
     new = statement.excluded
     renewed = {"query": new.query, "expires": new.expires, "score": new.score, "reason": new.reason}
     keys = ["project", "position", "annotator"]
-    # the driver does not know numpy's numbers
+    # drivers do not accept numpy's numbers
     values = [asdict(row) | {"position": int(row.position), "score": float(row.score)} for row in rows]
     c.execute(statement.on_conflict_do_update(index_elements=keys, set_=renewed), values)
 
@@ -122,12 +123,12 @@ def drop_expired(c: Connection, project: str, now: float) -> int:
 
 
 def release_query(c: Connection, query: str) -> int:
-    """Delete the leases that a query created; return how many."""
+    """Delete the leases of a query; return how many."""
     return c.execute(delete(_leases).where(_leases.c.query == query)).rowcount
 
 
 def release(c: Connection, project: str, annotator: str, positions: Iterable[int]) -> int:
     """Delete an annotator's leases of these positions; return how many."""
-    statement = delete(_leases).where(_leases.c.project == project, _leases.c.annotator == annotator)
-    chunks = bulk.chunks([int(position) for position in positions])
-    return sum(c.execute(statement.where(_leases.c.position.in_(chunk))).rowcount for chunk in chunks)
+    own = delete(_leases).where(_leases.c.project == project, _leases.c.annotator == annotator)
+    parts = bulk.chunks([int(position) for position in positions])
+    return sum(c.execute(own.where(_leases.c.position.in_(part))).rowcount for part in parts)

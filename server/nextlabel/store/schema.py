@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 from sqlalchemy.types import BigInteger
@@ -203,6 +204,7 @@ checkpoints = Table(
     Column("card", JSON, nullable=False),
     Column("verdict", String, nullable=False),
     Column("folder", String, nullable=False),
+    Column("promoted", Boolean, nullable=False, server_default=false()),
     _project_exists(),
     ForeignKeyConstraint(["job"], ["jobs.id"]),
     Index("ix_checkpoints_number", "project", "number", unique=True),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, case, func, select
 
 from nextlabel.store import bulk
-from nextlabel.store.queries import Chosen
+from nextlabel.store.labels import candidates_text
+from nextlabel.store.queries import Chosen, read_chosen
 from nextlabel.store.schema import labels, queries
 
 _MAX_QUERIES = 2000
@@ -18,74 +17,79 @@ _MAX_QUERIES = 2000
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorTally:
-    """Counts of one annotator's labels, including those that were replaced or retracted."""
+    """Counts of one annotator's labels, including labels that were replaced or retracted."""
 
     annotator: str
     full: int
-    """Labels with a single class, or values in regression."""
+    """Labels with one class; in a regression, values."""
     partial: int
+    """Labels with several classes."""
     skips: int
     retractions: int
     last: float
-    """Seconds since the epoch."""
+    """Time of the last label, in seconds since the epoch."""
     recent: int
-    """Full and partial labels since the start of the period."""
+    """Full and partial labels in the recent period."""
 
 
 def by_annotator(c: Connection, project: str, classes: Sequence[str], since: float) -> list[AnnotatorTally]:
-    """Return one tally per annotator, by name; `recent` counts from `since` on, in seconds since the epoch."""
-    # as `labels.append` writes them
-    single = [json.dumps([name], ensure_ascii=False, separators=(",", ":")) for name in classes]
+    """Return one tally per annotator, by name; `recent` counts labels from the time `since` on."""
+    single = [candidates_text([name]) for name in classes]
     kind = labels.c.kind
     is_label = kind.in_(["candidates", "value"])
-    is_full = (kind == "value") | labels.c.candidates.in_(bindparam("alone", expanding=True))
+    is_full = (kind == "value") | labels.c.candidates.in_(bindparam("single", expanding=True))
     statement = (
         select(
             labels.c.annotator,
-            func.sum(case((is_full, 1), else_=0)),
-            func.sum(case((is_label, 1), else_=0)),
-            func.sum(case((kind == "skip", 1), else_=0)),
-            func.sum(case((kind == "retract", 1), else_=0)),
-            func.max(labels.c.time),
-            func.sum(case((is_label & (labels.c.time >= since), 1), else_=0)),
+            func.sum(case((is_full, 1), else_=0)).label("full"),
+            func.sum(case((is_label, 1), else_=0)).label("labels"),
+            func.sum(case((kind == "skip", 1), else_=0)).label("skips"),
+            func.sum(case((kind == "retract", 1), else_=0)).label("retractions"),
+            func.max(labels.c.time).label("last"),
+            func.sum(case((is_label & (labels.c.time >= since), 1), else_=0)).label("recent"),
         )
         .where(labels.c.project == project)
         .group_by(labels.c.annotator)
         .order_by(labels.c.annotator)
     )
     return [
-        AnnotatorTally(name, int(full), int(total - full), int(skips), int(retractions), float(last), int(recent))
-        for name, full, total, skips, retractions, last, recent in c.execute(statement, {"alone": single})
+        AnnotatorTally(
+            annotator=row.annotator,
+            full=int(row.full),
+            partial=int(row.labels - row.full),
+            skips=int(row.skips),
+            retractions=int(row.retractions),
+            last=float(row.last),
+            recent=int(row.recent),
+        )
+        for row in c.execute(statement, {"single": single})
     ]
 
 
-def chosen_with(c: Connection, project: str, checkpoint: str, limit: int = _MAX_QUERIES) -> list[tuple[Chosen, ...]]:
-    """Return the items chosen by the newest `limit` queries that used a checkpoint's scores, oldest query first.
+def chosen_under(c: Connection, project: str, checkpoint: str, limit: int = _MAX_QUERIES) -> list[tuple[Chosen, ...]]:
+    """Return the items of the newest `limit` queries that chose by a checkpoint's scores, oldest query first.
 
-    Queries that chose nothing do not count: a page that waits for items sends many.
+    Queries without items do not count, because a page that waits for items repeats them.
     """
-    is_not_empty = func.json_array_length(queries.c.chosen) > 0
+    has_items = func.json_array_length(queries.c.chosen) > 0
     statement = (
         select(queries.c.chosen)
-        .where(queries.c.project == project, queries.c.checkpoint == checkpoint, is_not_empty)
+        .where(queries.c.project == project, queries.c.checkpoint == checkpoint, has_items)
         .order_by(queries.c.number.desc())
         .limit(limit)
     )
-    choices = [
-        tuple(Chosen(position, math.nan if score is None else score, reason) for position, score, reason in chosen)
-        for (chosen,) in c.execute(statement)
-    ]
-    return choices[::-1]
+    newest_first = [read_chosen(chosen) for (chosen,) in c.execute(statement)]
+    return newest_first[::-1]
 
 
-def labelled(c: Connection, project: str, positions: Iterable[int], until: int) -> set[int]:
-    """Return those of `positions` that have a label event with an id up to `until`."""
-    labelled_positions: set[int] = set()
+def labelled_positions(c: Connection, project: str, positions: Iterable[int], until: int) -> set[int]:
+    """Return those of `positions` with any label up to and including the id `until`."""
+    labelled: set[int] = set()
     for chunk in bulk.chunks([int(position) for position in positions]):
         statement = (
             select(labels.c.position)
             .distinct()
             .where(labels.c.project == project, labels.c.position.in_(chunk), labels.c.id <= until)
         )
-        labelled_positions.update(c.execute(statement).scalars())
-    return labelled_positions
+        labelled.update(c.execute(statement).scalars())
+    return labelled

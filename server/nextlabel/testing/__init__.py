@@ -1,6 +1,6 @@
-"""The checks every plugin must pass, for its author to run under any test runner.
+"""Checks that every plugin must pass. Plugin authors run them with any test runner.
 
-Each raises AssertionError, saying what is wrong, of which plugin, and on what:
+Each raises AssertionError with the plugin, the data used and the fault:
 
     from nextlabel.testing import check_plugin
     import my_plugin

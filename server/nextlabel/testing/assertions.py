@@ -1,4 +1,4 @@
-"""What all checks share: one way to fail, and what every record must be."""
+"""Assertions that all checks share, and the check of a plugin's record."""
 
 from __future__ import annotations
 
@@ -16,81 +16,81 @@ from nextlabel.contracts.errors import ProjectError
 from nextlabel.contracts.plugin_records import Record
 from nextlabel.engine.plugins.parameters import describe, validate
 from nextlabel.engine.plugins.registry import resolve
-from nextlabel.engine.plugins.validate_records import clash
+from nextlabel.engine.plugins.validate_records import reserved_name_error
 from nextlabel.engine.project_files import NAME
 
 R = TypeVar("R")
 
 
 def require(condition: object, message: str) -> None:
-    """Raise AssertionError with `message` unless `condition` holds; `python -O` changes nothing."""
+    """Raise AssertionError with `message` unless `condition` holds, also with `python -O`."""
     if not condition:
         raise AssertionError(message)
 
 
 @contextmanager
-def blamed(who: str) -> Iterator[None]:
-    """Turn whatever is raised within into an AssertionError that names `who`."""
+def errors_prefixed(name: str) -> Iterator[None]:
+    """Turn any exception raised in the block into an AssertionError whose message begins with `name`."""
     try:
         yield
     except AssertionError as error:
-        raise AssertionError(f"{who}: {error}") from error
+        raise AssertionError(f"{name}: {error}") from error
     except Exception as error:
-        raise AssertionError(f"{who}: raised {type(error).__name__}: {error}") from error
+        raise AssertionError(f"{name}: raised {type(error).__name__}: {error}") from error
 
 
 @contextmanager
 def no_global_randomness() -> Iterator[None]:
-    """Fail where what runs within draws from, seeds or sets anything global."""
+    """Raise AssertionError if the block draws from, seeds or changes global random or torch state."""
     before = _global_state()
     yield
     for name, state in _global_state().items():
         require(
             before.get(name, state) == state,
-            f"it changes the global {name}; all randomness comes from what it is given",
+            f"it changes the global {name}; use only the seed or generator that is passed",
         )
 
 
 def check_record(record: Record[R], parameters: Mapping[str, Any] | None, role: type) -> Callable[[], Any]:
-    """Check what every record says, and return what makes the plugin."""
+    """Check the fields that all records have, and return a function that creates the plugin."""
     name = record.name
     require(
         isinstance(name, str) and NAME.fullmatch(name),
-        f"{name!r} is not a name: lower-case letters, digits and hyphens, 63 at most",
+        f"{name!r} is not a valid name: use lower-case letters, digits and hyphens, at most 63",
     )
     require(
         isinstance(record.summary, str) and record.summary.strip() and "\n" not in record.summary,
-        f"{name}: its summary must be one line that says something, not {record.summary!r}",
+        f"{name}: its summary must be one non-empty line, not {record.summary!r}",
     )
-    kind = record.parameters
-    frozen = isinstance(kind, type) and is_dataclass(kind) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    declared = record.parameters
+    frozen = isinstance(declared, type) and is_dataclass(declared) and declared.__dataclass_params__.frozen  # type: ignore[attr-defined]
     require(frozen, f"{name}: its parameters must be a frozen dataclass, not {record.parameters!r}")
-    reserved = clash(record)
-    require(reserved is None, f"{name}: its {reserved}")
+    reserved_name = reserved_name_error(record)
+    require(reserved_name is None, f"{name}: its {reserved_name}")
     try:
         described = describe(record.parameters)
-        if not described["required"]:  # a project may set nothing
+        if not described["required"]:  # a project file may set none of them
             validate(record.parameters, {}, name)
-        made = validate(record.parameters, parameters or {}, name)
+        instance = validate(record.parameters, parameters or {}, name)
     except ProjectError as error:
-        raise AssertionError(f"{error}; give the check valid `parameters`") from error
+        raise AssertionError(f"{error}; pass valid `parameters` to the check") from error
     except Exception as error:
         raise AssertionError(f"{name}: its parameters cannot be used: {error}") from error
     for field, schema in described["properties"].items():
         require(schema.get("description"), f"{name}: its parameter {field!r} has no help line")
-    with blamed(name):
+    with errors_prefixed(name):
         target = resolve(record.target)
     require(
         isinstance(target, type) and issubclass(target, role),
-        f"{name}: its target {target!r} is not a class below {role.__name__}",
+        f"{name}: its target {target!r} is not a subclass of {role.__name__}",
     )
-    return lambda: target(made)
+    return lambda: target(instance)
 
 
 def _global_state() -> dict[str, bytes]:
     state = {
         "random generator of Python": pickle.dumps(random.getstate()),
-        "random generator of numpy": pickle.dumps(np.random.get_state()),  # noqa: NPY002 - watched, not used
+        "random generator of numpy": pickle.dumps(np.random.get_state()),  # noqa: NPY002 - observed, not used
     }
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "random"):
@@ -102,7 +102,7 @@ def _global_state() -> dict[str, bytes]:
 
 
 def read_only(array: Any) -> Any:
-    """Return a copy of `array` that refuses to be written to."""
+    """Return a read-only copy of `array`."""
     copy = np.array(array)
     copy.setflags(write=False)
     return copy

@@ -1,4 +1,4 @@
-"""The checks of a data set."""
+"""Checks a data set."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from nextlabel.contracts import (
 )
 from nextlabel.contracts.data import Content
 from nextlabel.contracts.errors import DatasetMissing
-from nextlabel.engine.datasets.validate_contents import known_truth, no_sets
+from nextlabel.engine.datasets.validate_contents import candidate_set_error, known_truth
 from nextlabel.engine.images.decoding import prepare
-from nextlabel.testing.assertions import blamed, check_record, no_global_randomness, require
+from nextlabel.testing.assertions import check_record, errors_prefixed, no_global_randomness, require
 
-LOOKED_AT = 5
-"""How many of a data set's files are decoded."""
+FILES_DECODED = 5
+"""Number of a data set's files that the check decodes."""
 
 
 def check_dataset(
@@ -34,11 +34,11 @@ def check_dataset(
 ) -> None:
     """Check a data set that can be read with `root` as the folder of data sets.
 
-    Read from an empty folder, or with no folder named (None), it must either be there all the
-    same or say in one line what is missing.
+    With an empty folder, or without a folder (None), `read` must either work or raise
+    DatasetMissing with one line that names what is missing.
     """
     make = check_record(record, parameters, Dataset)
-    with blamed(f"data set {record.name}"):
+    with errors_prefixed(f"data set {record.name}"):
         contents = make().read(root, seed)
         require(isinstance(contents, Contents), f"read() gave {type(contents).__name__}, which is not Contents")
         _check_ids(contents)
@@ -46,57 +46,63 @@ def check_dataset(
         _check_labels(contents)
         if contents.test is not None:
             _check_test(contents, contents.test)
-        with (
-            no_global_randomness()
-        ):  # the second time: importing a library may draw, and that is not the plugin's doing
+        with no_global_randomness():  # checked the second time: importing a library may draw random numbers
             again = make().read(root, seed)
-        require(_alike(contents, again), "read again with the same seed, it is another")
+        require(_equal_contents(contents, again), "read() with the same seed gave other contents the second time")
         with TemporaryDirectory() as empty:
-            _check_missing(make(), Path(empty), seed, "read from an empty folder")
-        if root is not None:  # as the engine reads it where NEXTLABEL_DATA is not set
-            _check_missing(make(), None, seed, "read without a folder of data sets (root is None)")
+            _check_missing(make(), Path(empty), seed, "with an empty folder of data sets")
+        if root is not None:  # as the engine reads it if NEXTLABEL_DATA is not set
+            _check_missing(make(), None, seed, "without a folder of data sets (root is None)")
 
 
 def _check_ids(contents: Contents) -> None:
     ids = list(contents.ids)
-    require(ids, "it holds nothing; what is missing must be said by DatasetMissing")
-    require(all(isinstance(name, str) and name for name in ids), "ids must be texts, none of them empty")
+    require(ids, "read() gave no items; raise DatasetMissing if the data is missing")
+    require(all(isinstance(name, str) and name for name in ids), "ids must be non-empty strings")
     require(len(set(ids)) == len(ids), "ids must be distinct")
     classes = contents.classes
-    require(all(isinstance(name, str) and name for name in classes), f"classes must be names, not {classes}")
+    require(
+        all(isinstance(name, str) and name for name in classes), f"classes must be non-empty strings, not {classes}"
+    )
     require(len(set(classes)) == len(classes), f"classes must be distinct: {classes}")
-    require(len(classes) != 1, f"one class, {classes}, leaves nothing to learn; give two or more, or none for values")
+    require(
+        len(classes) != 1,
+        f"a single class, {classes}, leaves nothing to learn; return two or more, or none for regression",
+    )
 
 
 def _check_content(content: Content, size: int, name: str) -> None:
     if isinstance(content, Pixels):
         shape, dtype = content.array.shape, content.array.dtype
-        right = dtype == np.uint8 and (len(shape) == 3 or (len(shape) == 4 and shape[3] == 3))  # noqa: PLR2004
-        require(right, f"{name}: pixels must be uint8 (n, h, w) or (n, h, w, 3), not {dtype} {shape}")
+        valid = dtype == np.uint8 and (len(shape) == 3 or (len(shape) == 4 and shape[3] == 3))  # noqa: PLR2004
+        require(valid, f"{name}: pixels must be uint8 (n, h, w) or (n, h, w, 3), not {dtype} {shape}")
         length = len(content.array)
     elif isinstance(content, Files):
         length = len(content.paths)
         require(content.channels in (1, 3), f"{name}: channels must be 1 or 3, not {content.channels}")
-        for path in content.paths[:LOOKED_AT]:
-            with blamed(str(path)):
+        for path in content.paths[:FILES_DECODED]:
+            with errors_prefixed(str(path)):
                 prepare(path, (8, 8), content.channels)
     elif isinstance(content, VectorItems):
         _check_rows(content.vectors, f"{name}: vectors")
         length = len(content)
     else:
-        require(isinstance(content, GraphItems), f"{name}: {type(content).__name__} is no kind of content")
+        require(isinstance(content, GraphItems), f"{name}: {type(content).__name__} is not a kind of content")
         _check_rows(content.features, f"{name}: features")
         length = len(content)
         edges = content.edges
         require(edges.ndim == 2 and len(edges) == 2, f"{name}: edges must be (2, m), not {edges.shape}")  # noqa: PLR2004
-        require(not edges.size or (edges.min() >= 0 and edges.max() < length), f"{name}: an edge ends at no node")
+        require(
+            not edges.size or (edges.min() >= 0 and edges.max() < length),
+            f"{name}: an edge refers to a node that does not exist",
+        )
     require(length == size, f"{name}: {length} items for {size} names or labels")
 
 
 def _check_rows(rows: np.ndarray[Any, Any], name: str) -> None:
-    right = rows.ndim == 2 and np.issubdtype(rows.dtype, np.floating)  # noqa: PLR2004
+    valid = rows.ndim == 2 and np.issubdtype(rows.dtype, np.floating)  # noqa: PLR2004
     require(
-        right and np.isfinite(rows).all(), f"{name} must be finite real numbers (n, d), not {rows.dtype} {rows.shape}"
+        valid and np.isfinite(rows).all(), f"{name} must be finite real numbers (n, d), not {rows.dtype} {rows.shape}"
     )
 
 
@@ -105,11 +111,11 @@ def _check_labels(contents: Contents) -> None:
     if contents.truth is not None:
         _check_truth(np.asarray(contents.truth), size, classes, "truth")
     if contents.candidates is not None:
-        fault = no_sets(contents.candidates)
-        require(fault is None, str(fault))
+        error = candidate_set_error(contents.candidates)
+        require(error is None, str(error))
         shape = contents.candidates.shape
-        require(shape == (size, classes), f"candidates are {shape}, not {(size, classes)}")
-        require(contents.candidates.any(axis=1).all(), "an item has no candidate class at all")
+        require(shape == (size, classes), f"candidates have shape {shape}, not {(size, classes)}")
+        require(contents.candidates.any(axis=1).all(), "an item has no candidate class")
     for name, positions in (("initial", contents.initial), ("holdout", contents.holdout)):
         if positions is not None:
             numbers = np.asarray(positions)
@@ -122,57 +128,61 @@ def _check_labels(contents: Contents) -> None:
         both = np.intersect1d(contents.initial, contents.holdout)
         require(not len(both), f"{len(both)} items are both held out and labelled from the start")
     if contents.initial is not None:
-        require(contents.truth is not None, "initial labels need a truth to be taken from")
+        require(contents.truth is not None, "initial needs truth, which has its labels")
         unknown = ~known_truth(contents)[np.asarray(contents.initial)]
         require(not unknown.any(), f"initial names {unknown.sum()} items whose truth is not known")
 
 
 def _check_truth(truth: np.ndarray[Any, Any], size: int, classes: int, name: str, *, known: bool = False) -> None:
-    """Check right labels; `known`: of all the items."""
-    require(truth.shape == (size,), f"{name} is {truth.shape}, not ({size},)")
+    """Check correct labels; `known` requires one for every item."""
+    require(truth.shape == (size,), f"{name} has shape {truth.shape}, not ({size},)")
     if classes:
-        least = 0 if known else -1
-        right = np.issubdtype(truth.dtype, np.integer) and ((truth >= least) & (truth < classes)).all()
-        require(right, f"{name} must be class numbers from {least} to {classes - 1}")
+        lowest = 0 if known else -1
+        valid = np.issubdtype(truth.dtype, np.integer) and ((truth >= lowest) & (truth < classes)).all()
+        require(valid, f"{name} must be class numbers from {lowest} to {classes - 1}")
     else:
         require(np.issubdtype(truth.dtype, np.floating), f"{name} must be real numbers, not {truth.dtype}")
-        require(not np.isinf(truth).any(), f"{name} holds infinite values")
-        require(not (known and np.isnan(truth).any()), f"{name} holds NaN; leave out what has no known value")
+        require(not np.isinf(truth).any(), f"{name} has infinite values")
+        require(not (known and np.isnan(truth).any()), f"{name} has NaN; leave out items without a known value")
 
 
 def _check_test(contents: Contents, test: TestSplit) -> None:
-    require(type(test.content) is type(contents.content), "the test split is of another kind than the pool")
+    require(type(test.content) is type(contents.content), "the test split has another kind of content than the pool")
     size = len(test.truth)
     require(size, "the test split is empty; leave it out")
     _check_content(test.content, size, "test")
     _check_truth(np.asarray(test.truth), size, len(contents.classes), "the test split's truth", known=True)
 
 
-def _check_missing(dataset: Dataset[Any], root: Path | None, seed: int, how: str) -> None:
+def _check_missing(dataset: Dataset[Any], root: Path | None, seed: int, situation: str) -> None:
     try:
         contents = dataset.read(root, seed)
     except DatasetMissing as error:
         text = str(error)
-        require(text.strip() and "\n" not in text, f"DatasetMissing must say in one line what is missing, not {text!r}")
+        require(
+            text.strip() and "\n" not in text, f"DatasetMissing must name in one line what is missing, not {text!r}"
+        )
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        raise AssertionError(f"{how}, it raised {reason}; it must work or raise DatasetMissing") from error
+        raise AssertionError(f"{situation}, read() raised {reason}; it must work or raise DatasetMissing") from error
     else:
-        require(isinstance(contents, Contents), f"{how}, it gave {type(contents).__name__}, which is not Contents")
+        require(
+            isinstance(contents, Contents), f"{situation}, read() gave {type(contents).__name__}, which is not Contents"
+        )
 
 
-def _alike(one: Contents, other: Contents) -> bool:
-    same = list(one.ids) == list(other.ids) and one.classes == other.classes
-    same = same and (one.test is None) == (other.test is None)
-    tests = [(mine.truth, *_arrays(mine.content)) for mine in (one.test, other.test) if mine is not None]
+def _equal_contents(first: Contents, second: Contents) -> bool:
+    same = list(first.ids) == list(second.ids) and first.classes == second.classes
+    same = same and (first.test is None) == (second.test is None)
+    tests = [(test.truth, *_arrays(test.content)) for test in (first.test, second.test) if test is not None]
     return same and all(
-        _equal(mine, theirs)
-        for mine, theirs in (
-            (one.truth, other.truth),
-            (one.candidates, other.candidates),
-            (one.initial, other.initial),
-            (one.holdout, other.holdout),
-            *zip(_arrays(one.content), _arrays(other.content), strict=True),
+        _equal(array, other)
+        for array, other in (
+            (first.truth, second.truth),
+            (first.candidates, second.candidates),
+            (first.initial, second.initial),
+            (first.holdout, second.holdout),
+            *zip(_arrays(first.content), _arrays(second.content), strict=True),
             *zip(*tests, strict=True),
         )
     )
@@ -186,8 +196,8 @@ def _arrays(content: Content) -> list[Any]:
     return [content.array if isinstance(content, Pixels) else content.vectors]
 
 
-def _equal(one: Any, other: Any) -> bool:
-    if one is None or other is None:
-        return one is other
-    mine, theirs = np.asarray(one), np.asarray(other)
-    return np.array_equal(mine, theirs, equal_nan=np.issubdtype(mine.dtype, np.floating))
+def _equal(first: Any, second: Any) -> bool:
+    if first is None or second is None:
+        return first is second
+    first, second = np.asarray(first), np.asarray(second)
+    return np.array_equal(first, second, equal_nan=np.issubdtype(first.dtype, np.floating))

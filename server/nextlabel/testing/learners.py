@@ -1,4 +1,4 @@
-"""The checks of a learner and of the models it gives."""
+"""Checks a learner and the models that it trains."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from nextlabel.contracts import BoolArray, Learner, LearnerPlugin, Model, Targets, Training
 from nextlabel.contracts.data import Task as TaskName
 from nextlabel.contracts.errors import Unprocessable
-from nextlabel.testing.assertions import blamed, check_record, no_global_randomness, require
-from nextlabel.testing.models import check_model, same, say
+from nextlabel.testing.assertions import check_record, errors_prefixed, no_global_randomness, require
+from nextlabel.testing.models import check_model, close, predict_all
 from nextlabel.testing.toy_problems import KINDS, TASKS, Task, tasks
 
 Make = Callable[[], Learner[Any]]
@@ -26,11 +26,11 @@ def check_learner(
     kinds: Sequence[str] | None = None,
     task: TaskName | None = None,
 ) -> None:
-    """Check a learner on small images, vectors and graphs, by class and by value.
+    """Check a learner on small images, vectors and graphs, in classification and regression.
 
-    `kinds` (of images, vectors, graph) and `task` say what it must learn. Unless both are
-    given, what it cannot learn of the rest is passed over, but something it must. Give
-    `parameters` that make training short: it is trained about ten times a kind.
+    `kinds` (images, vectors, graph) and `task` are what it must learn. If one of them is left out,
+    the learner may refuse combinations, but it must learn at least one. Pass `parameters` that
+    make training short, because it is trained about ten times per kind.
     """
     make = check_record(record, parameters, Learner)
     refusals = []
@@ -43,55 +43,55 @@ def check_learner(
                 learnt += 1
                 _check_task(record, make, first)
                 for variant in variants:
-                    with blamed(f"{record.name}, {variant}"):
+                    with errors_prefixed(f"{record.name}, {variant}"):
                         check_model(record, make, _fit(make(), variant, variant.full), variant)
             else:
                 refusals.append(f"{first}: {refusal}")
-    wanted = len(kinds) * (1 if task else 0) if kinds else 0
-    require(learnt >= max(1, wanted), f"{record.name} learns too little: {'; '.join(refusals)}")
+    required = len(kinds) * (1 if task else 0) if kinds else 0
+    require(learnt >= max(1, required), f"{record.name} refuses too many tasks: {'; '.join(refusals)}")
     for kind in kinds or ():
-        heard = [refusal for refusal in refusals if f" of {kind}:" in refusal]
-        require(len(heard) < len(TASKS), f"{record.name} does not learn {kind}: {'; '.join(heard)}")
+        of_kind = [refusal for refusal in refusals if f" of {kind}:" in refusal]
+        require(len(of_kind) < len(TASKS), f"{record.name} does not learn {kind}: {'; '.join(of_kind)}")
 
 
 def _refusal(make: Make, task: Task) -> str | None:
-    """Return why the learner does not learn `task`, or None where it does."""
+    """Return why the learner does not learn `task`, or None if it does."""
     try:
         make().fit(task.items, task.full, Training(0, task.classes))
-    except Exception as error:  # noqa: BLE001 - what it says of a kind it was not made for is its own affair
+    except Exception as error:  # noqa: BLE001 - a learner may refuse unsupported items with any error
         return f"{type(error).__name__}: {error}"
     return None
 
 
 def _check_task(record: LearnerPlugin, make: Make, task: Task) -> None:
-    with blamed(f"{record.name}, {task}"):
+    with errors_prefixed(f"{record.name}, {task}"):
         with no_global_randomness():
             model = _fit(make(), task, task.full)
-            said = say(model, task, task.items)
+            outputs = predict_all(model, task, task.items)
         check_model(record, make, model, task)
         require(
-            same(said, say(_fit(make(), task, task.full), task, task.items), 0),
+            close(outputs, predict_all(_fit(make(), task, task.full), task, task.items), 0),
             "the same seed gives another model; all randomness must come from training.seed",
         )
     for name, targets in task.cases():
-        with blamed(f"{record.name}, {task}, {name}"):
+        with errors_prefixed(f"{record.name}, {task}, {name}"):
             _check_case(make, task, targets)
-    with blamed(f"{record.name}, {task}, started from another model"):
-        say(_fit(make(), task, task.full, start=model), task, task.items)
+    with errors_prefixed(f"{record.name}, {task}, started from another model"):
+        predict_all(_fit(make(), task, task.full, start=model), task, task.items)
 
 
 def _check_case(make: Make, task: Task, targets: Targets) -> None:
     try:
         model = _fit(make(), task, targets)
     except Unprocessable as error:
-        require(str(error).strip(), "it raises Unprocessable and does not say why")
+        require(str(error).strip(), "it raises Unprocessable without a reason")
         require(not _must_work(task, targets), f"it refuses labels it could learn from: {error}")
         return
-    say(model, task, task.items)
+    predict_all(model, task, task.items)
 
 
 def _must_work(task: Task, targets: Targets) -> bool:
-    """Return whether all it has learnt from before is there; it must not refuse that for what else is said."""
+    """Return whether the targets include all labels of the first fit, which the learner accepted."""
     return bool(_full(targets)[_full(task.full)].all())
 
 
@@ -102,26 +102,26 @@ def _full(targets: Targets) -> BoolArray:
 
 
 def _fit(learner: Learner[Any], task: Task, targets: Targets, start: Model | None = None) -> Model:
-    heard: list[tuple[float, Mapping[str, float]]] = []
-    training = Training(7, task.classes, lambda share, metrics: heard.append((share, dict(metrics))))
+    reports: list[tuple[float, Mapping[str, float]]] = []
+    training = Training(7, task.classes, lambda share, metrics: reports.append((share, dict(metrics))))
     try:
         model = learner.fit(task.items, targets, replace(training, start=start))
     except ValueError as error:
         if "read-only" in str(error):
-            raise AssertionError("it writes into the arrays it was given; copy them first") from error
+            raise AssertionError("it modifies the arrays that it receives; copy them first") from error
         raise
     require(isinstance(model, Model), f"fit() gave {type(model).__name__}, which is not a Model")
-    _check_progress(heard)
+    _check_progress(reports)
     return model
 
 
-def _check_progress(heard: Sequence[tuple[float, Mapping[str, float]]]) -> None:
-    require(heard, "it never called training.progress")
-    shares = [float(share) for share, _ in heard]
+def _check_progress(reports: Sequence[tuple[float, Mapping[str, float]]]) -> None:
+    require(reports, "it never called training.progress")
+    shares = [float(share) for share, _ in reports]
     require(all(0 <= share <= 1 for share in shares), f"progress outside 0..1: {shares}")
-    require(bool((np.diff(shares) >= 0).all()), f"progress went back: {shares}")
+    require(bool((np.diff(shares) >= 0).all()), f"progress decreased: {shares}")
     require(math.isclose(shares[-1], 1.0, abs_tol=1e-9), f"progress ended at {shares[-1]} instead of 1.0")
-    for _, metrics in heard:
+    for _, metrics in reports:
         for name, value in metrics.items():
             require(
                 isinstance(name, str) and isinstance(value, (int, float, np.number)) and math.isfinite(value),

@@ -1,4 +1,4 @@
-"""The checks of a model: what it says, kept and rebuilt, in pieces, and as ONNX."""
+"""Checks a model: its outputs, also after it is stored and rebuilt, on parts of the pool, and as ONNX."""
 
 from __future__ import annotations
 
@@ -29,139 +29,147 @@ from nextlabel.contracts import (
 from nextlabel.testing.assertions import require
 from nextlabel.testing.toy_problems import Task
 
-ASKED: tuple[Need, ...] = ("probabilities", "embeddings", "samples", "std")
+ALL_NEEDS: tuple[Need, ...] = ("probabilities", "embeddings", "samples", "std")
 CLOSE = 1e-4
-"""How far two ways of computing the same answer may be apart."""
+"""Largest difference between two computations of the same output."""
 ONNX_CLOSE = 1e-3
-"""The same for an ONNX form, as the engine wants it."""
+"""Largest difference between a model and its ONNX form, as the engine requires."""
 
-Said = dict[str, FloatArray]
+Arrays = dict[str, FloatArray]
 
 
 def check_model(record: LearnerPlugin, make: Callable[[], Learner[Any]], model: Model, task: Task) -> None:
-    """Check a model fitted to `task` by the learner that `make` makes."""
+    """Check a model that a learner created by `make` fitted to `task`."""
     if record.transductive:
         require(
-            model.input is None, "its record says transductive, and its model takes new content (input is not None)"
+            model.input is None,
+            "its record declares transductive, but its model accepts new content (input is not None)",
         )
     else:
         require(
-            model.input is not None, "its model knows only its pool (input is None); the record must say transductive"
+            model.input is not None,
+            "its model predicts only its pool (input is None); the record must declare transductive",
         )
         _check_input(model, task)
-    said = say(model, task, task.items)
-    _check_kept(make, model, task, said)
+    outputs = predict_all(model, task, task.items)
+    _check_rebuilt(make, model, task, outputs)
     if model.inductive:
-        _check_pieces(model, task, said)
+        _check_parts(model, task, outputs)
     with TemporaryDirectory() as folder:
-        _check_onnx(model, task, said, Path(folder) / "model.onnx")
+        _check_onnx(model, task, outputs, Path(folder) / "model.onnx")
 
 
-def say(model: Model, task: Task, items: Items) -> Said:
-    """Ask a model for everything at once and one need at a time, and check what it says."""
-    said = _said(model, items, frozenset(ASKED) - ({"std"} if task.classes else {"probabilities"}))
-    _check_said(said, task, len(items))
-    minimal = _said(model, items, frozenset())
-    must = ("probabilities",) if task.classes else ("mean", "std")
-    for name in must:
-        require(name in minimal, f"it must say {name} whatever it is asked; it said {', '.join(minimal) or 'nothing'}")
+def predict_all(model: Model, task: Task, items: Items) -> Arrays:
+    """Return a model's outputs for all needs, and check them with and without needs."""
+    outputs = _predict(model, items, frozenset(ALL_NEEDS) - ({"std"} if task.classes else {"probabilities"}))
+    _check_outputs(outputs, task, len(items))
+    minimal = _predict(model, items, frozenset())
+    required = ("probabilities",) if task.classes else ("mean", "std")
+    for name in required:
+        gave = ", ".join(minimal) or "nothing"
+        require(name in minimal, f"predict() must always give {name}; without needs it gave {gave}")
     require(
-        same({name: minimal[name] for name in must}, {name: said[name] for name in must}, CLOSE),
-        "it says something else when it is asked for more",
+        close({name: minimal[name] for name in required}, {name: outputs[name] for name in required}, CLOSE),
+        "predict() gives other outputs if there are more needs",
     )
-    return said
+    return outputs
 
 
-def same(one: Said, other: Said, tolerance: float) -> bool:
-    """Return whether two answers are equal, to `tolerance`."""
-    return one.keys() == other.keys() and all(
-        one[name].shape == other[name].shape and np.allclose(one[name], other[name], rtol=tolerance, atol=tolerance)
-        for name in one
+def close(first: Arrays, second: Arrays, tolerance: float) -> bool:
+    """Return whether two models' outputs are equal within `tolerance`."""
+    return first.keys() == second.keys() and all(
+        first[name].shape == second[name].shape
+        and np.allclose(first[name], second[name], rtol=tolerance, atol=tolerance)
+        for name in first
     )
 
 
-def _said(model: Model, items: Items, needs: frozenset[Need]) -> Said:
+def _predict(model: Model, items: Items, needs: frozenset[Need]) -> Arrays:
     outputs = model.predict(items, needs, np.random.default_rng(11))
     require(isinstance(outputs, Outputs), f"predict() gave {type(outputs).__name__}, which is not Outputs")
     return {name: np.asarray(array) for name, array in vars(outputs).items() if array is not None}
 
 
-def _check_said(said: Said, task: Task, size: int) -> None:
+def _check_outputs(outputs: Arrays, task: Task, size: int) -> None:
     classes = len(task.classes)
-    for name, array in said.items():
+    for name, array in outputs.items():
         require(np.issubdtype(array.dtype, np.floating), f"{name} must be real numbers, not {array.dtype}")
-        require(np.isfinite(array).all(), f"{name} hold numbers that are not finite")
+        require(np.isfinite(array).all(), f"{name} have numbers that are not finite")
     shapes = {"probabilities": (size, classes), "mean": (size,), "std": (size,)}
     for name, shape in shapes.items():
-        require(name not in said or said[name].shape == shape, f"{name} have shape {_shape(said, name)}, not {shape}")
-    if "embeddings" in said:
-        rows = said["embeddings"].shape
+        require(
+            name not in outputs or outputs[name].shape == shape,
+            f"{name} have shape {_shape(outputs, name)}, not {shape}",
+        )
+    if "embeddings" in outputs:
+        rows = outputs["embeddings"].shape
         require(len(rows) == 2 and rows[0] == size, f"embeddings have shape {rows}, not ({size}, D)")  # noqa: PLR2004
-    if "samples" in said:
-        shape = said["samples"].shape
-        right = shape == (*shape[:1], size, classes)
-        require(right, f"samples have shape {shape}, not (T, {size}, {classes})")
+    if "samples" in outputs:
+        shape = outputs["samples"].shape
+        valid = shape == (*shape[:1], size, classes)
+        require(valid, f"samples have shape {shape}, not (T, {size}, {classes})")
     for name in ("probabilities", "samples"):
-        if name in said:
-            require((said[name] >= 0).all(), f"{name} below zero")
-            require(np.allclose(said[name].sum(axis=-1), 1, atol=1e-3), f"rows of {name} do not sum to one")
-    require("std" not in said or (said["std"] >= 0).all(), "a standard deviation is below zero")
+        if name in outputs:
+            require((outputs[name] >= 0).all(), f"{name} below zero")
+            require(np.allclose(outputs[name].sum(axis=-1), 1, atol=1e-3), f"rows of {name} do not sum to one")
+    require("std" not in outputs or (outputs["std"] >= 0).all(), "a standard deviation is below zero")
 
 
 def _check_input(model: Model, task: Task) -> None:
-    wanted = ImageInput if isinstance(task.items, ImageItems) else VectorInput
-    require(isinstance(model.input, wanted), f"its model takes {model.input}, and the items are {task.kind}")
+    expected = ImageInput if isinstance(task.items, ImageItems) else VectorInput
+    require(isinstance(model.input, expected), f"its model takes {model.input}, but the items are {task.kind}")
     if isinstance(task.items, VectorItems):
         width = task.items.vectors.shape[1]
-        require(model.input == VectorInput(width), f"its model takes {model.input} where vectors have {width} numbers")
+        require(model.input == VectorInput(width), f"its model takes {model.input}, but vectors have {width} numbers")
 
 
-def _check_kept(make: Callable[[], Learner[Any]], model: Model, task: Task, said: Said) -> None:
+def _check_rebuilt(make: Callable[[], Learner[Any]], model: Model, task: Task, outputs: Arrays) -> None:
     tensors = dict(model.tensors())
     require(
         all(isinstance(array, np.ndarray) for array in tensors.values()),
         "tensors() must give numpy arrays by name",
     )
-    # copies in C order, as the engine writes them: safetensors keeps the bytes and forgets strides
-    kept = load(save({name: np.ascontiguousarray(array) for name, array in tensors.items()}))
+    # copies in C order, as the engine writes them: safetensors stores the bytes without strides
+    stored = load(save({name: np.ascontiguousarray(array) for name, array in tensors.items()}))
     description = model.description()
     try:
         text = json.dumps(description, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise AssertionError(f"description() is not plain JSON: {error}") from error
-    rebuilt = make().rebuild(json.loads(text), kept)
+    rebuilt = make().rebuild(json.loads(text), stored)
     require(isinstance(rebuilt, Model), f"rebuild() gave {type(rebuilt).__name__}, which is not a Model")
-    require(rebuilt.input == model.input, f"rebuilt, it takes {rebuilt.input} instead of {model.input}")
+    require(rebuilt.input == model.input, f"the rebuilt model takes {rebuilt.input} instead of {model.input}")
     require(
-        same(said, say(rebuilt, task, task.items), CLOSE),
-        "rebuilt from tensors and description, it says something else",
+        close(outputs, predict_all(rebuilt, task, task.items), CLOSE),
+        "the model rebuilt from tensors and description gives other outputs",
     )
 
 
-def _check_pieces(model: Model, task: Task, said: Said) -> None:
+def _check_parts(model: Model, task: Task, outputs: Arrays) -> None:
     items = task.items
     assert not isinstance(items, GraphItems)
     size = len(items)
     for rows in (np.arange(size)[::-1].copy(), np.arange(5), np.arange(1), np.arange(0)):
-        piece = _said(model, items.take(rows), frozenset())
-        # samples have an axis of draws before that of the items
-        whole = {name: said[name][:, rows] if name == "samples" else said[name][rows] for name in piece}
+        part = _predict(model, items.take(rows), frozenset())
+        # samples have the axis of draws before that of the items
+        expected = {name: outputs[name][:, rows] if name == "samples" else outputs[name][rows] for name in part}
         require(
-            same(piece, whole, CLOSE),
-            f"it says something else of {len(rows)} items taken out of the pool than of the same items in the pool",
+            close(part, expected, CLOSE),
+            f"predict() gives other outputs for {len(rows)} items alone than for the same items in the whole pool",
         )
 
 
-def _check_onnx(model: Model, task: Task, said: Said, path: Path) -> None:
+def _check_onnx(model: Model, task: Task, outputs: Arrays, path: Path) -> None:
     written = model.write_onnx(path)
     require(written in (True, False), f"write_onnx() must give True or False, not {written!r}")
     require(
-        written == path.exists(), f"write_onnx() gave {written}, and the file is {'' if path.exists() else 'not '}there"
+        written == path.exists(),
+        f"write_onnx() gave {written}, but the file {'exists' if path.exists() else 'does not exist'}",
     )
     if not written:
         return
     items = task.items
-    require(model.inductive, "a model that knows only its pool has no ONNX form")
+    require(model.inductive, "a transductive model cannot have an ONNX form")
     if isinstance(items, ImageItems):
         assert isinstance(model.input, ImageInput)
         content: Any = items.pixels((model.input.height, model.input.width), model.input.channels)
@@ -171,20 +179,21 @@ def _check_onnx(model: Model, task: Task, said: Said, path: Path) -> None:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [put.name for put in session.get_inputs()]
     require(names == ["input"], f"the ONNX model's inputs are {names}, not ['input']")
-    wanted = ["probabilities"] if task.classes else ["mean", "std"]
-    given = [out.name for out in session.get_outputs()]
-    # one more, such as embeddings, is refused where the engine writes a checkpoint
-    require(set(given) == set(wanted), f"the ONNX form must give {' and '.join(wanted)}, not {', '.join(given)}")
+    expected = ["probabilities"] if task.classes else ["mean", "std"]
+    actual = [out.name for out in session.get_outputs()]
+    # the engine refuses further outputs, such as embeddings, when it writes a checkpoint
+    require(set(actual) == set(expected), f"the ONNX form must give {' and '.join(expected)}, not {', '.join(actual)}")
     for rows in (slice(0, 1), slice(0, 5), slice(None)):
-        answers = session.run(wanted, {"input": content[rows]})
-        for name, answer in zip(wanted, answers, strict=True):
-            require(answer.dtype == np.float32, f"the ONNX model's {name} are {answer.dtype}, not float32")
-            apart = np.abs(answer - said[name][rows]).max() if answer.shape == said[name][rows].shape else np.inf
+        results = session.run(expected, {"input": content[rows]})
+        for name, result in zip(expected, results, strict=True):
+            require(result.dtype == np.float32, f"the ONNX model's {name} are {result.dtype}, not float32")
+            own = outputs[name][rows]
+            difference = np.abs(result - own).max() if result.shape == own.shape else np.inf
             require(
-                apart <= ONNX_CLOSE,
-                f"the ONNX model's {name} are {apart:.2g} from the model's own; at most {ONNX_CLOSE} is allowed",
+                difference <= ONNX_CLOSE,
+                f"the ONNX model's {name} differ by {difference:.2g} from the model's; at most {ONNX_CLOSE} is allowed",
             )
 
 
-def _shape(said: Said, name: str) -> tuple[int, ...] | None:
-    return said[name].shape if name in said else None
+def _shape(outputs: Arrays, name: str) -> tuple[int, ...] | None:
+    return outputs[name].shape if name in outputs else None

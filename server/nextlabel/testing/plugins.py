@@ -1,4 +1,4 @@
-"""The checks of a whole module: its hooks, and everything they yield."""
+"""Checks a whole module: its hooks and everything that they yield."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def check_plugin(
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
     kinds: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
-    """Check everything `module` yields, as nextlabel finds it.
+    """Check everything that the hooks of `module` yield.
 
-    `parameters` and `kinds` go by the plugins' names, and are handed to the checks of each
-    role; `root` is the folder of data sets.
+    `parameters` and `kinds` are passed to the checks of the plugins with these names; `root` is
+    the folder of data sets.
     """
-    given, expected = parameters or {}, kinds or {}
+    parameters, kinds = parameters or {}, kinds or {}
     registry = _registry(module)
     strategies, learners = _own(registry.strategies, module), _own(registry.learners, module)
     datasets, projects = _own(registry.datasets, module), _own(registry.projects, module)
@@ -55,17 +55,17 @@ def check_plugin(
     if module.__spec__ is not None:
         check_light(module.__name__)
     for strategy in strategies:
-        check_strategy(strategy, given.get(strategy.name))
+        check_strategy(strategy, parameters.get(strategy.name))
     for learner in learners:
-        check_learner(learner, given.get(learner.name), kinds=expected.get(learner.name))
+        check_learner(learner, parameters.get(learner.name), kinds=kinds.get(learner.name))
     for dataset in datasets:
-        check_dataset(dataset, root, given.get(dataset.name))
+        check_dataset(dataset, root, parameters.get(dataset.name))
     for project in projects:
         check_project(project, registry)
 
 
 def check_project(record: ProjectPlugin, registry: Registry | None = None) -> None:
-    """Check a project file against the plugins there are: those in `registry`, else those installed."""
+    """Check a project file with the plugins in `registry`, or else with all installed plugins."""
     try:
         read_project(record.name, record.file, registry or load())
     except NextlabelError as error:
@@ -73,15 +73,15 @@ def check_project(record: ProjectPlugin, registry: Registry | None = None) -> No
 
 
 def check_light(module: str) -> None:
-    """Check, in a process of its own, that asking `module` what it offers loads nothing heavy."""
+    """Check, in a separate process, that the hooks of `module` import no slow library such as torch."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", _LIGHT, module, *HEAVY]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - ours
-    require(done.returncode == 0, f"{module} cannot be imported by itself: {done.stderr.strip().splitlines()[-1:]}")
-    loaded = done.stdout.split()
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    require(result.returncode == 0, f"{module} cannot be imported by itself: {result.stderr.strip().splitlines()[-1:]}")
+    loaded = result.stdout.split()
     require(
         not loaded,
-        f"{module}'s hooks import {', '.join(loaded)}; name the class as 'module:Class', to load it when it is used",
+        f"{module}'s hooks import {', '.join(loaded)}; give the class as 'module:Class', imported only when it is used",
     )
 
 

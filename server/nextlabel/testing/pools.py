@@ -1,4 +1,4 @@
-"""Pools a strategy must cope with: ordinary ones, and each kind that has broken one before."""
+"""Pools for checking strategies: an ordinary one, and special cases that have broken strategies before."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ CLASSES, DIMENSIONS, DRAWS, LABELLED = 4, 5, 6, 7
 SIZE = 40
 
 
-class Watched(Mapping[Need, FloatArray]):
-    """Arrays that remember which of them were read."""
+class RecordingArrays(Mapping[Need, FloatArray]):
+    """Arrays that record which of them were read."""
 
     def __init__(self, arrays: Mapping[Need, FloatArray], read: set[Need]) -> None:
         self._arrays = arrays
@@ -36,11 +36,11 @@ class Watched(Mapping[Need, FloatArray]):
 
 
 def pools(needs: frozenset[Need], read: set[Need]) -> dict[str, Pool]:
-    """Return pools by what is special about them; what a strategy reads of them is added to `read`."""
+    """Return pools by description; names of arrays that a strategy reads are added to `read`."""
     classification = not needs & {"std"}
     regression = not needs & {"probabilities", "samples"}
-    found = _classification(needs, read) if classification else {}
-    return found | (_regression(needs, read) if regression else {})
+    by_description = _classification(needs, read) if classification else {}
+    return by_description | (_regression(needs, read) if regression else {})
 
 
 def large_pool(rows: int, needs: frozenset[Need]) -> Pool:
@@ -54,20 +54,20 @@ def large_pool(rows: int, needs: frozenset[Need]) -> Pool:
 def _classification(needs: frozenset[Need], read: set[Need]) -> dict[str, Pool]:
     rng = np.random.default_rng(0)
     ordinary = _arrays(rng, SIZE, CLASSES, DIMENSIONS)
-    even = np.full((SIZE, CLASSES), 1 / CLASSES, np.float32)
-    sure = np.zeros((SIZE, CLASSES), np.float32)
-    sure[:, 1] = 1
-    some = rng.integers(0, 4, SIZE)
-    sets = rng.random((SIZE, CLASSES)) < 0.5  # noqa: PLR2004 - half of them
+    uniform = np.full((SIZE, CLASSES), 1 / CLASSES, np.float32)
+    certain = np.zeros((SIZE, CLASSES), np.float32)
+    certain[:, 1] = 1
+    repeated = rng.integers(0, 4, SIZE)
+    sets = rng.random((SIZE, CLASSES)) < 0.5  # noqa: PLR2004 - half of the classes
     sets[:, 0] = sets[:, 1] = True
-    within = _normalised(ordinary["probabilities"] * sets)
+    within_sets = _normalised(ordinary["probabilities"] * sets)
     full = np.ones((SIZE, CLASSES), np.bool_)
-    every = {
+    cases = {
         "ordinary": (ordinary, full),
-        "before any model, all classes equally probable": (_all_say(ordinary, even), full),
-        "every item surely of one class": (_all_say(ordinary, sure), full),
-        "the same four items again and again": (_take(ordinary, some), full),
-        "partial labels": (_all_say(ordinary, within), sets),
+        "before any model, all classes equally probable": (_with_probabilities(ordinary, uniform), full),
+        "every item certainly of one class": (_with_probabilities(ordinary, certain), full),
+        "the same four items repeated": (_take(ordinary, repeated), full),
+        "partial labels": (_with_probabilities(ordinary, within_sets), sets),
         "two classes": (_arrays(rng, SIZE, 2, DIMENSIONS), full[:, :2]),
         "one item": (_take(ordinary, np.arange(1)), full[:1]),
         "nothing labelled yet": (
@@ -75,20 +75,20 @@ def _classification(needs: frozenset[Need], read: set[Need]) -> dict[str, Pool]:
             full,
         ),
     }
-    return {name: _pool(arrays, sets, needs, read) for name, (arrays, sets) in every.items()}
+    return {name: _pool(arrays, sets, needs, read) for name, (arrays, sets) in cases.items()}
 
 
 def _regression(needs: frozenset[Need], read: set[Need]) -> dict[str, Pool]:
     rng = np.random.default_rng(1)
     ordinary = _arrays(rng, SIZE, CLASSES, DIMENSIONS)
-    every: dict[str, dict[Need, FloatArray]] = {
+    cases: dict[str, dict[Need, FloatArray]] = {
         "regression": ordinary,
         "regression, before any model": {**ordinary, "std": np.ones(SIZE, np.float32)},
         "regression, everything certain": {**ordinary, "std": np.zeros(SIZE, np.float32)},
-        "regression, the same four items again and again": _take(ordinary, rng.integers(0, 4, SIZE)),
+        "regression, the same four items repeated": _take(ordinary, rng.integers(0, 4, SIZE)),
         "regression, one item": _take(ordinary, np.arange(1)),
     }
-    return {name: _pool(arrays, None, needs, read) for name, arrays in every.items()}
+    return {name: _pool(arrays, None, needs, read) for name, arrays in cases.items()}
 
 
 def _arrays(rng: np.random.Generator, size: int, classes: int, dimensions: int) -> dict[Need, FloatArray]:
@@ -101,7 +101,7 @@ def _arrays(rng: np.random.Generator, size: int, classes: int, dimensions: int) 
     }
 
 
-def _all_say(arrays: dict[Need, FloatArray], probabilities: FloatArray) -> dict[Need, FloatArray]:
+def _with_probabilities(arrays: dict[Need, FloatArray], probabilities: FloatArray) -> dict[Need, FloatArray]:
     return {**arrays, "probabilities": probabilities, "samples": np.stack([probabilities] * DRAWS)}
 
 
@@ -119,5 +119,5 @@ def _pool(
     arrays: Mapping[Need, FloatArray], candidates: BoolArray | None, needs: frozenset[Need], read: set[Need]
 ) -> Pool:
     size = len(arrays["std"] if candidates is None else candidates)
-    kept = {need: read_only(arrays[need]) for need in needs}
-    return Pool(size, Watched(kept, read), None if candidates is None else read_only(candidates))
+    copies = {need: read_only(arrays[need]) for need in needs}
+    return Pool(size, RecordingArrays(copies, read), None if candidates is None else read_only(candidates))

@@ -1,4 +1,4 @@
-"""The checks of a strategy."""
+"""Checks a strategy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from nextlabel.contracts import Need, Pool, Selection, Strategy, StrategyPlugin
 from nextlabel.contracts.errors import PluginError
-from nextlabel.testing.assertions import blamed, check_record, no_global_randomness, require
+from nextlabel.testing.assertions import check_record, errors_prefixed, no_global_randomness, require
 from nextlabel.testing.pools import SIZE, large_pool, pools
 
 R = TypeVar("R")
@@ -20,33 +20,33 @@ SIZES = (0, 1, 7, SIZE, SIZE + 5)
 def check_strategy(
     record: StrategyPlugin, parameters: Mapping[str, Any] | None = None, *, rows: int = 0, memory: int = 1 << 30
 ) -> None:
-    """Check a strategy on small pools of every kind; with `rows`, on a pool of so many items too.
+    """Check a strategy on small pools of every kind, and on one of `rows` items if that is not 0.
 
-    There it may take at most `memory` bytes beyond the pool itself.
+    On the large pool it may use at most `memory` bytes in addition to the pool itself.
     """
     make = check_record(record, parameters, Strategy)
-    require(not isinstance(record.needs, str), f"{record.name}: needs must be a list of names, not one text")
+    require(not isinstance(record.needs, str), f"{record.name}: needs must be a list of names, not a string")
     needs = frozenset(record.needs)
-    strangers = needs - set(get_args(Need))
+    unknown = needs - set(get_args(Need))
     require(
-        not strangers,
-        f"{record.name}: needs {sorted(strangers)}, which nothing computes; valid: {', '.join(get_args(Need))}",
+        not unknown,
+        f"{record.name}: needs {sorted(unknown)}, which do not exist; valid: {', '.join(get_args(Need))}",
     )
     read: set[Need] = set()
-    made = pools(needs, read)
-    require(made, f"{record.name}: needs {sorted(needs)}, and no model says both probabilities and std")
-    for name, pool in made.items():
-        with blamed(f"{record.name}, on the pool {name!r}"):
+    cases = pools(needs, read)
+    require(cases, f"{record.name}: needs {sorted(needs)}, but no model provides both probabilities and std")
+    for name, pool in cases.items():
+        with errors_prefixed(f"{record.name}, on the pool {name!r}"):
             _check_scores(make(), pool)
         for size in SIZES:
-            with blamed(f"{record.name}, asked for {size} of the pool {name!r} ({pool.size} items)"):
+            with errors_prefixed(f"{record.name}, choosing {size} of the pool {name!r} ({pool.size} items)"):
                 _check_pool(make, pool, size)
     unread = sorted(needs - read)
-    require(not unread, f"{record.name}: declares {unread} and never reads it; it would be computed for nothing")
-    with blamed(f"{record.name}, on an empty pool"):
+    require(not unread, f"{record.name}: declares {unread} but never reads it, so it would be computed in vain")
+    with errors_prefixed(f"{record.name}, on an empty pool"):
         _check_selection(make().select(_empty(needs), 3, np.random.default_rng(0)), 0, 0)
     if rows:
-        with blamed(f"{record.name}, on {rows:,} items"):
+        with errors_prefixed(f"{record.name}, on {rows:,} items"):
             _check_large(make(), large_pool(rows, needs), memory)
 
 
@@ -55,25 +55,25 @@ def _check_pool(make: Callable[[], Strategy[Any]], pool: Pool, size: int) -> Non
     with no_global_randomness():
         selection = _select(strategy, pool, size)
     _check_selection(selection, min(size, pool.size), pool.size)
-    for other, who in ((make(), "another instance"), (strategy, "the same instance again")):
+    for other, description in ((make(), "another instance"), (strategy, "the same instance")):
         again = _select(other, pool, size)
         same = np.array_equal(selection.positions, again.positions) and np.array_equal(selection.scores, again.scores)
-        require(same, f"{who} chooses otherwise from the same pool and seed; it must depend on nothing else")
+        require(same, f"{description} chooses other items from the same pool and seed; it must depend on nothing else")
 
 
 def _select(strategy: Strategy[Any], pool: Pool, size: int) -> Selection:
     return _call(strategy.select, pool, size, np.random.default_rng(5))
 
 
-def _call(method: Callable[..., R], *given: Any) -> R:
-    """Call a method of a strategy, and say what is wrong where it breaks a rule."""
+def _call(method: Callable[..., R], *arguments: Any) -> R:
+    """Call a method of a strategy; raises AssertionError if it breaks a rule."""
     try:
-        return method(*given)
+        return method(*arguments)
     except PluginError as error:
         raise AssertionError(str(error)) from error
     except ValueError as error:
         if "read-only" in str(error):
-            raise AssertionError("it writes into the arrays it was given; copy them first") from error
+            raise AssertionError("it modifies the arrays that it receives; copy them first") from error
         raise
 
 
@@ -87,7 +87,7 @@ def _check_selection(selection: Selection, count: int, size: int) -> None:
     inside = (positions >= 0) & (positions < size)
     require(inside.all(), f"positions {positions[~inside].tolist()} lie outside the pool")
     require(len(np.unique(positions)) == count, f"it chose an item twice: {sorted(positions.tolist())}")
-    require(scores.shape == (count,), f"it gave scores of shape {scores.shape} for {count} items")
+    require(scores.shape == (count,), f"select() gave scores of shape {scores.shape} for {count} items")
     require(np.isfinite(scores).all(), f"its scores are not finite: {scores.tolist()}")
 
 
@@ -106,11 +106,11 @@ def _check_large(strategy: Strategy[Any], pool: Pool, memory: int) -> None:
     tracemalloc.reset_peak()
     before = tracemalloc.get_traced_memory()[0]
     selection = strategy.select(pool, count, np.random.default_rng(5))
-    taken = tracemalloc.get_traced_memory()[1] - before
+    used = tracemalloc.get_traced_memory()[1] - before
     if not tracing:
         tracemalloc.stop()
     _check_selection(selection, count, pool.size)
-    require(taken <= memory, f"it took {taken:,} bytes beside the pool; at most {memory:,} are allowed")
+    require(used <= memory, f"it used {used:,} bytes in addition to the pool; at most {memory:,} are allowed")
 
 
 def _empty(needs: frozenset[Need]) -> Pool:

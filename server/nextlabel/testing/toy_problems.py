@@ -1,4 +1,4 @@
-"""Small things to learn: images, vectors and a graph, by class or by value."""
+"""Small learning problems on images, vectors and graphs, for classification and regression."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ TASKS: tuple[Kind, ...] = ("classification", "regression")
 
 @dataclass(frozen=True)
 class Task:
-    """Items with what is true of them; every fourth of them is labelled at first, of all classes."""
+    """Items with their correct labels; every fourth item is labelled, so that each class has labels."""
 
     kind: str
     task: Kind
     items: Items
     truth: IntArray
-    """(n,) class numbers; as a value, the number itself with some noise."""
+    """(n,) class numbers; in regression, values are these numbers with noise."""
     classes: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -42,39 +42,39 @@ class Task:
 
     @property
     def full(self) -> Targets:
-        """Every fourth item has a full label, or a value."""
+        """Targets with a full label, or a value, for every fourth item."""
         return self.targets(np.arange(0, SIZE, 4))
 
     def targets(self, rows: IntArray) -> Targets:
-        """Return full labels, or values, of `rows` alone."""
+        """Return targets with full labels, or values, for `rows` only."""
         if self.task == "regression":
             values = np.full(SIZE, np.nan)
             values[rows] = self.truth[rows] + np.random.default_rng(3).normal(0, 0.1, SIZE)[rows]
             return Targets(values=read_only(values))
         sets = np.ones((SIZE, CLASSES), np.bool_)
-        sets[rows] = self._only(self.truth)[rows]
+        sets[rows] = self._one_hot(self.truth)[rows]
         return Targets(candidates=read_only(sets))
 
     def cases(self) -> Iterator[tuple[str, Targets]]:
-        """Yield what labels can be beside the ordinary, by name."""
+        """Yield unusual targets with a description."""
         yield "no label at all", self.targets(np.arange(0))
         yield "one label", self.targets(np.arange(1))
         yield "labels of one class only", self.targets(np.flatnonzero(self.truth == 1))
         if self.task == "classification":
-            wide = self._only(self.truth) | self._only((self.truth + 1) % CLASSES)
+            wide = self._one_hot(self.truth) | self._one_hot((self.truth + 1) % CLASSES)
             sets = np.ones((SIZE, CLASSES), np.bool_)
             sets[::2] = wide[::2]
             yield "partial labels only", Targets(candidates=read_only(sets))
-            sets[::4] = self._only(self.truth)[::4]
+            sets[::4] = self._one_hot(self.truth)[::4]
             yield "full and partial labels", Targets(candidates=read_only(sets))
         yield "every item labelled", self.targets(np.arange(SIZE))
 
-    def _only(self, classes: IntArray) -> BoolArray:
+    def _one_hot(self, classes: IntArray) -> BoolArray:
         return np.eye(CLASSES, dtype=np.bool_)[classes]
 
 
 def tasks(kind: str, task: Kind) -> list[Task]:
-    """Return the ordinary task of that kind, then its variants."""
+    """Return the ordinary task of a kind of items, followed by its variants."""
     makers: dict[str, Callable[[], list[tuple[str, Items]]]] = {"images": _images, "vectors": _vectors, "graph": _graph}
     if kind not in makers:
         raise AssertionError(f"there is no kind of items {kind!r}; valid: {', '.join(KINDS)}")
@@ -90,11 +90,11 @@ def _grey_images(seed: int) -> PixelArray:
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 60, (SIZE, SIDE, SIDE))
     for image, truth in zip(images, _truth(), strict=True):
-        at = rng.integers(1, SIDE - 2)
+        stripe = rng.integers(1, SIDE - 2)
         if truth == 0:
-            image[at : at + 2] += 160
+            image[stripe : stripe + 2] += 160
         elif truth == 1:
-            image[:, at : at + 2] += 160
+            image[:, stripe : stripe + 2] += 160
     return images.astype(np.uint8)
 
 

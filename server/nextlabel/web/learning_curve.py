@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from markupsafe import Markup
 
 from nextlabel.charts import Axis, DataPoint, Frame, Series, Shape, draw, round_ticks
-from nextlabel.engine.progress.progress_records import Point, Standing
-from nextlabel.web import number_format
+from nextlabel.engine.progress.progress_records import CurveState, Point
+from nextlabel.web import formatting
 
 _SIZES = {"wide": (880, 340), "narrow": (360, 300)}
 """Width and height by CSS class. Phones get a chart of their own, because text in a shrunk one is too small to read."""
 _MAX_TICKS = {"wide": (9, 7), "narrow": (4, 5)}
 """Most ticks on the x axis and on the y axis."""
 _LETTER_WIDTH = 8
-_MARKERS: tuple[tuple[Standing, str, Shape], ...] = (
+_MARKERS: tuple[tuple[CurveState, str, Shape], ...] = (
     ("earlier", "earlier", "circle"),
     ("waits", "waits", "square"),
     ("rolled back", "rolled-back", "triangle"),
@@ -43,13 +43,13 @@ def _draw(points: Sequence[Point], stop: Mapping[str, float], is_error: bool, si
     max_x_ticks, max_y_ticks = _MAX_TICKS[size]
     most_labels = max(point.labels or 0 for point in points) or 1
     low, high = _range(points, goal, is_error)
-    tick_text: Callable[[float], str] = number_format.number if is_error else number_format.round_percent
+    tick_text: Callable[[float], str] = formatting.short_number if is_error else formatting.round_percent
     y_ticks = round_ticks(low, high, max_y_ticks)
     x = Axis(
         0,
         most_labels * 1.04,
         round_ticks(0, most_labels, max_x_ticks),
-        number_format.count,
+        formatting.count,
         "labelled items in training",
     )
     width, height = _SIZES[size]
@@ -68,16 +68,16 @@ def _series(points: Sequence[Point], goal: float | None, right: float) -> list[S
         if point.interval
     ]
     series.append(Series("intervals", intervals))
-    promoted = [_data_point(point) for point in points if point.standing in ("earlier", "live")]
+    promoted = [_data_point(point) for point in points if point.state in ("earlier", "live")]
     series.append(Series("line", [promoted]))
-    for standing, css_class, shape in _MARKERS:
-        marked = [_data_point(point) for point in points if point.standing == standing]
+    for state, css_class, shape in _MARKERS:
+        marked = [_data_point(point) for point in points if point.state == state]
         series.append(Series(css_class, [marked], joined=False, shape=shape))
     return [entry for entry in series if any(entry.lines)]
 
 
 def _data_point(point: Point) -> DataPoint:
-    return DataPoint(point.labels or 0, _height(point) or 0.0, number_format.point(point))
+    return DataPoint(point.labels or 0, _height(point) or 0.0, formatting.checkpoint_text(point))
 
 
 def _height(point: Point) -> float | None:

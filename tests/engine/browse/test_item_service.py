@@ -1,4 +1,4 @@
-"""The pool as people look at it."""
+"""Pages of items, one item in detail, and images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Make = Callable[..., ToyProject]
 
 def test_pages_in_order(blobs: ToyProject) -> None:
     first = blobs.project.items.page(limit=25)
-    assert [item.id for item in first.items] == [f"p{place}" for place in range(25)]
+    assert [item.id for item in first.items] == [f"p{number}" for number in range(25)]
     second = blobs.project.items.page(after=first.after, limit=25)
     third = blobs.project.items.page(after=second.after, limit=25)
     assert [len(page.items) for page in (first, second, third)] == [25, 25, 10]
@@ -42,7 +42,7 @@ def test_pages_of_a_state(blobs: ToyProject) -> None:
         blobs.project.items.page(after="x")
 
 
-def test_one_item_with_who_says_what(blobs: ToyProject) -> None:
+def test_one_item_with_its_labels_and_prediction(blobs: ToyProject) -> None:
     item = blobs.project.queries.create(1).items[0].id
     blobs.project.labels.submit("bob", [full(item, "red", "blue")])
     blobs.project.labels.submit("ann", [(item, Label(skip=True))])
@@ -77,6 +77,6 @@ def test_images(make: Make, image: Callable[..., bytes]) -> None:
         project.project.items.image(added)
 
 
-def test_what_is_no_image_has_none(blobs: ToyProject) -> None:
-    with pytest.raises(NotFound, match="is no image"):
+def test_an_item_that_is_not_an_image_has_none(blobs: ToyProject) -> None:
+    with pytest.raises(NotFound, match="is not an image"):
         blobs.project.items.image("p1")

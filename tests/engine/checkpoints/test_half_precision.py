@@ -1,4 +1,4 @@
-"""Half precision: what bears it is halved, and the ONNX form still answers the same."""
+"""Half precision: float32 weights are halved without losing more than rounding."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from onnxruntime import InferenceSession
 from support.toy_learners import Linear
 
 from nextlabel.contracts import VectorInput, VectorItems
-from nextlabel.engine.checkpoints.half_precision import halve_onnx, halved, in_half
+from nextlabel.engine.checkpoints.half_precision import halve_onnx, halve_tensors, to_half
 
 
-def test_what_bears_it_is_halved_and_the_rest_is_left():
+def test_only_tensors_that_lose_no_precision_are_halved():
     tensors = {
         "weights": np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32),
         "large": np.array([1e6, 1], np.float32),
@@ -23,27 +23,27 @@ def test_what_bears_it_is_halved_and_the_rest_is_left():
         "count": np.array(3),
         "none": np.empty((0, 4), np.float32),
     }
-    kept = halved(tensors)
-    assert kept["weights"].dtype == np.float16
-    np.testing.assert_allclose(kept["weights"], tensors["weights"], rtol=1e-3)
+    result = halve_tensors(tensors)
+    assert result["weights"].dtype == np.float16
+    np.testing.assert_allclose(result["weights"], tensors["weights"], rtol=1e-3)
     for name in ("large", "tiny", "double", "count", "none"):
-        assert kept[name].dtype == tensors[name].dtype
-        np.testing.assert_array_equal(kept[name], tensors[name])
+        assert result[name].dtype == tensors[name].dtype
+        np.testing.assert_array_equal(result[name], tensors[name])
 
 
 @pytest.mark.parametrize("value", [65504.0, -65504.0])
-def test_the_largest_half_fits(value):
-    assert in_half(np.array([value], np.float32)) == value
-    assert in_half(np.array([value * 2], np.float32)) is None
+def test_the_largest_float16_is_converted(value):
+    assert to_half(np.array([value], np.float32)) == value
+    assert to_half(np.array([value * 2], np.float32)) is None
 
 
-def test_a_number_that_vanishes_beside_large_ones_is_no_loss():
-    half = in_half(np.array([1.0, 1e-9], np.float32))
+def test_a_tiny_number_beside_large_ones_may_become_zero():
+    half = to_half(np.array([1.0, 1e-9], np.float32))
     assert half is not None
     assert half[1] == 0
 
 
-def test_the_onnx_form_is_smaller_and_answers_the_same(tmp_path: Path):
+def test_the_halved_onnx_is_smaller_and_predicts_the_same(tmp_path: Path):
     weights = np.random.default_rng(0).normal(0, 0.1, (2001, 3))
     model = Linear(weights, VectorInput(2000))
     assert model.write_onnx(tmp_path / "whole.onnx")
@@ -53,10 +53,10 @@ def test_the_onnx_form_is_smaller_and_answers_the_same(tmp_path: Path):
     rows = np.random.default_rng(1).normal(size=(50, 2000)).astype(np.float32)
     session = InferenceSession(tmp_path / "half.onnx", providers=["CPUExecutionProvider"])
     assert [output.name for output in session.get_outputs()] == ["probabilities"]
-    (said,) = session.run(["probabilities"], {"input": rows})
-    wanted = model.predict(VectorItems(rows), frozenset(), np.random.default_rng(0)).probabilities
-    assert said.dtype == np.float32
-    np.testing.assert_allclose(said, wanted, atol=0.01)
-    # three numbers and a scale are not worth a node each
+    (predicted,) = session.run(["probabilities"], {"input": rows})
+    expected = model.predict(VectorItems(rows), frozenset(), np.random.default_rng(0)).probabilities
+    assert predicted.dtype == np.float32
+    np.testing.assert_allclose(predicted, expected, atol=0.01)
+    # the bias and the scale are too small to be worth a node
     kinds = {tensor.name: tensor.data_type for tensor in onnx.load(tmp_path / "half.onnx").graph.initializer}
     assert kinds == {"scale": 1, "weights.half": 10, "bias": 1}

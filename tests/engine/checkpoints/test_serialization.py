@@ -1,4 +1,4 @@
-"""Checkpoints on disk: written whole, checked, and rebuilt to the same answers."""
+"""Checkpoints on disk: complete, checked, and rebuilt to the same predictions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.toy_learners import Linear
 from nextlabel.contracts import GraphItems, ImageInput, Items, Outputs, VectorInput, VectorItems
 from nextlabel.contracts.errors import Gone, NotFound, PluginError
 from nextlabel.engine.checkpoints.serialization import (
-    Trained,
+    TrainingInfo,
     input_array,
     input_card,
     model_input,
@@ -27,25 +27,25 @@ from nextlabel.engine.scores import open_scores
 
 ITEMS = VectorItems(np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32))
 WEIGHTS = np.random.default_rng(1).normal(size=(3, 3)).astype(np.float32)
-HOW = Trained("r1", 5, 9, {"accuracy": 0.5})
+INFO = TrainingInfo("r1", 5, 9, {"accuracy": 0.5})
 
 
 def written(project: ToyProject, model: Any, folder: Path, items: Any = ITEMS) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
-    return write_model(folder, model, items, project.project.config, project.services.row("toy"), HOW)
+    return write_model(folder, model, items, project.project.config, project.services.row("toy"), INFO)
 
 
-def test_a_model_is_rebuilt_to_the_same_answers(blobs: ToyProject, tmp_path: Path, registry: Registry) -> None:
+def test_a_rebuilt_model_predicts_the_same(blobs: ToyProject, tmp_path: Path, registry: Registry) -> None:
     model = Linear(WEIGHTS, VectorInput(2))
     card = written(blobs, model, tmp_path / "r1")
     again, read = read_model(tmp_path / "r1", registry)
     assert read == card
     for needs in (frozenset(), frozenset({"embeddings"})):
-        one, other = (m.predict(ITEMS, needs, np.random.default_rng(0)) for m in (model, again))
-        np.testing.assert_array_equal(one.probabilities, other.probabilities)
+        before, after = (m.predict(ITEMS, needs, np.random.default_rng(0)) for m in (model, again))
+        np.testing.assert_array_equal(before.probabilities, after.probabilities)
 
 
-def test_the_card_says_all_there_is_to_know(blobs: ToyProject, tmp_path: Path) -> None:
+def test_the_card_describes_the_checkpoint(blobs: ToyProject, tmp_path: Path) -> None:
     card = written(blobs, Linear(WEIGHTS, VectorInput(2)), tmp_path / "r1")
     assert json.loads((tmp_path / "r1" / "card.json").read_text()) == card
     assert (card["project"], card["checkpoint"], card["task"]) == ("toy", "r1", "classification")
@@ -65,18 +65,18 @@ def test_a_damaged_checkpoint_is_not_loaded(blobs: ToyProject, tmp_path: Path, r
         read_model(tmp_path / "r1", registry)
 
 
-def test_a_learner_that_is_no_longer_installed(blobs: ToyProject, tmp_path: Path) -> None:
+def test_a_missing_learner_raises_not_found(blobs: ToyProject, tmp_path: Path) -> None:
     written(blobs, Linear(WEIGHTS, VectorInput(2)), tmp_path / "r1")
     with pytest.raises(NotFound, match="no learner is called 'toy-ridge'"):
         read_model(tmp_path / "r1", Registry())
 
 
 @pytest.mark.parametrize("spec", [None, VectorInput(3), ImageInput(4, 5, 3)])
-def test_what_a_model_takes_is_kept_as_json(spec: Any) -> None:
+def test_a_model_input_survives_json(spec: Any) -> None:
     assert model_input({"input": json.loads(json.dumps(input_card(spec)))}) == spec
 
 
-def test_items_as_onnx_takes_them() -> None:
+def test_items_become_the_input_of_onnx() -> None:
     assert input_array(VectorInput(2), ITEMS).dtype == np.float32
     pixels = input_array(ImageInput(4, 4, 3), PixelItems(np.zeros((2, 8, 8), np.uint8)))
     assert (pixels.shape, pixels.dtype) == ((2, 4, 4, 3), np.uint8)
@@ -85,34 +85,40 @@ def test_items_as_onnx_takes_them() -> None:
 # ------------------------------------------------------------------------------------ ONNX
 
 
-class Told(Linear):
-    """Answers one thing, and its ONNX form another."""
+class Fixed(Linear):
+    """Returns fixed outputs, unlike its ONNX form."""
 
-    def __init__(self, answer: Outputs) -> None:
+    def __init__(self, outputs: Outputs) -> None:
         super().__init__(WEIGHTS, VectorInput(2))
-        self.answer = answer
+        self.outputs = outputs
 
     def predict(self, items: Items, needs: frozenset[Any], rng: np.random.Generator) -> Outputs:
-        return self.answer
+        return self.outputs
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("outputs", "reason"),
     [
-        (Outputs(probabilities=np.full((32, 3), 1 / 3, np.float32)), "answers differently: probabilities by"),
-        (Outputs(probabilities=np.full((32, 3), np.nan, np.float32)), "answers differently: probabilities by nan"),
+        (
+            Outputs(probabilities=np.full((32, 3), 1 / 3, np.float32)),
+            "the ONNX form and the model disagree: probabilities differ by",
+        ),
+        (
+            Outputs(probabilities=np.full((32, 3), np.nan, np.float32)),
+            "the ONNX form and the model disagree: probabilities differ by nan",
+        ),
         (Outputs(probabilities=np.full((32, 1), 1, np.float32)), "which the model does not"),
         (Outputs(mean=np.zeros(32), std=np.ones(32)), "which the model does not"),
     ],
 )
-def test_an_onnx_form_that_answers_otherwise_is_refused(
-    blobs: ToyProject, tmp_path: Path, answer: Outputs, reason: str
+def test_an_onnx_form_with_other_outputs_is_rejected(
+    blobs: ToyProject, tmp_path: Path, outputs: Outputs, reason: str
 ) -> None:
     with pytest.raises(PluginError, match=reason):
-        written(blobs, Told(answer), tmp_path / "r1")
+        written(blobs, Fixed(outputs), tmp_path / "r1")
 
 
-def test_an_onnx_form_with_names_of_its_own_is_refused(blobs: ToyProject, tmp_path: Path) -> None:
+def test_an_onnx_form_with_unknown_output_names_is_rejected(blobs: ToyProject, tmp_path: Path) -> None:
     class Named(Linear):
         def write_onnx(self, path: Path) -> bool:
             import onnx
@@ -123,30 +129,30 @@ def test_an_onnx_form_with_names_of_its_own_is_refused(blobs: ToyProject, tmp_pa
             onnx.save(model, path)
             return True
 
-    with pytest.raises(PluginError, match="must give probabilities, or mean and std, not answer"):
+    with pytest.raises(PluginError, match="must return probabilities, or mean and std, not answer"):
         written(blobs, Named(WEIGHTS, VectorInput(2)), tmp_path / "r1")
 
 
-def test_a_model_of_its_pool_writes_none(blobs: ToyProject, tmp_path: Path) -> None:
-    class Whole(Linear):
+def test_a_transductive_model_writes_no_onnx(blobs: ToyProject, tmp_path: Path) -> None:
+    class Transductive(Linear):
         def __init__(self) -> None:
             super().__init__(WEIGHTS, VectorInput(2))
             self.input = None  # type: ignore[assignment]
 
     graph = GraphItems(np.eye(3, dtype=np.float32), np.zeros((2, 0), np.int64))
-    card = written(blobs, Whole(), tmp_path / "r1", graph)
+    card = written(blobs, Transductive(), tmp_path / "r1", graph)
     assert (card["onnx"], card["input"]) == (False, None)
     assert not (tmp_path / "r1" / "model.onnx").exists()
 
 
-def test_the_live_answers_are_the_models(blobs: ToyProject) -> None:
-    """The ONNX form, one row at a time, against the scores of the model itself."""
+def test_live_predictions_equal_the_stored_scores(blobs: ToyProject) -> None:
+    """Compares the ONNX form, one row at a time, with the scores of the model's own class."""
     blobs.train()
     vectors = blobs.services.pool("toy")._array("pool-vectors")
-    said = blobs.project.models.predict_vectors(vectors.tolist()).predictions
+    predictions = blobs.project.models.predict_vectors(vectors.tolist()).predictions
     (scores,) = blobs.services.home.root.glob("scores/toy/*")
     stored = open_scores(scores)["probabilities"]
-    for place, prediction in enumerate(said):
+    for position, prediction in enumerate(predictions):
         assert prediction.probabilities is not None
         row = [prediction.probabilities[name] for name in ("red", "green", "blue")]
-        np.testing.assert_allclose(row, stored[place], atol=1e-5)
+        np.testing.assert_allclose(row, stored[position], atol=1e-5)

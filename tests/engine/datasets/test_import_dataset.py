@@ -1,4 +1,4 @@
-"""A data set becomes a pool: once, with its hold-out and first labels drawn by the seed."""
+"""A data set is imported once; the seed draws its hold-out and initial labels."""
 
 from __future__ import annotations
 
@@ -20,55 +20,55 @@ from nextlabel.engine.plugins.registry import Offer, Registry, load
 Make = Callable[..., ToyProject]
 POINTS = VectorItems(np.arange(20, dtype=np.float32).reshape(10, 2))
 GOOD = Contents(
-    ids=[f"p{place}" for place in range(10)], content=POINTS, classes=("a", "b", "c"), truth=np.arange(10) % 3
+    ids=[f"p{number}" for number in range(10)], content=POINTS, classes=("a", "b", "c"), truth=np.arange(10) % 3
 )
 
 
 @pytest.fixture
-def holding() -> Callable[[Contents], Registry]:
-    """Our plugins, with a data set of these contents in the place of `toy-missing`."""
+def registry_of() -> Callable[[Contents], Registry]:
+    """Return the plugins with a data set of these contents in place of `toy-missing`."""
 
-    def made(contents: Contents) -> Registry:
-        class Held(Dataset[Any]):
+    def create(contents: Contents) -> Registry:
+        class Fixed(Dataset[Any]):
             def read(self, root: Path | None, seed: int) -> Contents:
                 return contents
 
-        found = load(candidates(*MODULES))
-        offer = found.datasets["toy-missing"]
-        found.datasets["toy-missing"] = Offer(replace(offer.record, target=Held), offer.source)
-        return found
+        registry = load(candidates(*MODULES))
+        offer = registry.datasets["toy-missing"]
+        registry.datasets["toy-missing"] = Offer(replace(offer.record, target=Fixed), offer.source)
+        return registry
 
-    return made
+    return create
 
 
 @pytest.fixture
-def brought(make: Make, holding: Callable[[Contents], Registry]) -> Callable[..., ToyProject]:
-    def made(contents: Contents, **labels: Any) -> ToyProject:
+def imported(make: Make, registry_of: Callable[[Contents], Registry]) -> Callable[..., ToyProject]:
+    def create(contents: Contents, **labels: Any) -> ToyProject:
         return make(
-            dataset={"plugin": "toy-missing"}, labels={"initial": 0, **labels}, plugins=holding(contents)
+            dataset={"plugin": "toy-missing"}, labels={"initial": 0, **labels}, plugins=registry_of(contents)
         ).bring()
 
-    return made
+    return create
 
 
 def states(project: ToyProject) -> dict[str, tuple[bool, tuple[str, ...] | None]]:
     return {item.id: (item.holdout, item.candidates) for item in project.project.items.page().items}
 
 
-def test_it_is_done_once_whoever_asks(make: Make) -> None:
+def test_concurrent_imports_import_once(make: Make) -> None:
     project = make()
     services = project.services
     faults: list[BaseException] = []
 
-    def bring() -> None:
+    def import_once() -> None:
         try:
             import_dataset(
                 project.project.config, services.registry, services.settings, services.database, services.home
             )
-        except Exception as error:  # noqa: BLE001 - told by the test
+        except Exception as error:  # noqa: BLE001 - checked below
             faults.append(error)
 
-    threads = [threading.Thread(target=bring) for _ in range(4)]
+    threads = [threading.Thread(target=import_once) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -79,20 +79,20 @@ def test_it_is_done_once_whoever_asks(make: Make) -> None:
     assert status.missing is None
 
 
-def test_the_seed_draws_hold_out_and_first_labels(make: Make) -> None:
-    one, same, other = (make(seed=seed).bring() for seed in (1, 1, 2))
-    assert states(one) == states(same)
-    assert states(one) != states(other)
+def test_the_seed_draws_hold_out_and_initial_labels(make: Make) -> None:
+    first, same, other = (make(seed=seed).bring() for seed in (1, 1, 2))
+    assert states(first) == states(same)
+    assert states(first) != states(other)
 
 
-def test_first_labels_are_right_and_outside_the_hold_out(blobs: ToyProject) -> None:
-    labelled = {name: found for name, found in states(blobs).items() if found[1] is not None}
+def test_initial_labels_are_correct_and_outside_the_hold_out(blobs: ToyProject) -> None:
+    labelled = {name: state for name, state in states(blobs).items() if state[1] is not None}
     assert len(labelled) == 6
     assert all(not held and sets == (blobs.truth(name),) for name, (held, sets) in labelled.items())
     assert {row.annotator for row in blobs.project.labels.history()} == {"dataset"}
 
 
-def test_more_first_labels_than_there_are(make: Make) -> None:
+def test_more_initial_labels_than_known_labels(make: Make) -> None:
     project = make(labels={"initial": 49})
     project.project.training.start()
     (job,) = project.work()
@@ -101,38 +101,38 @@ def test_more_first_labels_than_there_are(make: Make) -> None:
     assert project.project.status().task is None
 
 
-def test_a_data_set_may_fix_both(brought: Callable[..., ToyProject]) -> None:
-    found = states(brought(replace(GOOD, initial=np.array([0, 5, 9]), holdout=np.array([1, 9]))))
-    assert [name for name, (held, _) in found.items() if held] == ["p1", "p9"]
-    assert {name: sets for name, (_, sets) in found.items() if sets} == {"p0": ("a",), "p5": ("c",)}
+def test_a_data_set_may_fix_hold_out_and_initial_labels(imported: Callable[..., ToyProject]) -> None:
+    result = states(imported(replace(GOOD, initial=np.array([0, 5, 9]), holdout=np.array([1, 9]))))
+    assert [name for name, (held, _) in result.items() if held] == ["p1", "p9"]
+    assert {name: sets for name, (_, sets) in result.items() if sets} == {"p0": ("a",), "p5": ("c",)}
 
 
-def test_sets_are_labels_too(brought: Callable[..., ToyProject]) -> None:
+def test_candidate_sets_are_imported_as_labels(imported: Callable[..., ToyProject]) -> None:
     sets = np.ones((10, 3), np.bool_)
     sets[2] = [True, False, True]
     sets[3] = [False, True, False]
     sets[4] = [False, True, True]
-    found = states(brought(replace(GOOD, candidates=sets, holdout=np.array([4]))))
-    assert {name: said for name, (_, said) in found.items() if said} == {"p2": ("a", "c"), "p3": ("b",)}
+    result = states(imported(replace(GOOD, candidates=sets, holdout=np.array([4]))))
+    assert {name: label for name, (_, label) in result.items() if label} == {"p2": ("a", "c"), "p3": ("b",)}
 
 
-def test_some_labels_may_be_unknown(brought: Callable[..., ToyProject]) -> None:
+def test_some_labels_may_be_unknown(imported: Callable[..., ToyProject]) -> None:
     truth = np.full(10, -1)
     truth[:5] = 2
-    project = brought(replace(GOOD, truth=truth), initial=3, holdout=0.4)
-    found = states(project)
-    assert sum(held for held, _ in found.values()) == 2
-    assert {int(name[1:]) < 5 for name, (held, sets) in found.items() if held or sets} == {True}
+    project = imported(replace(GOOD, truth=truth), initial=3, holdout=0.4)
+    result = states(project)
+    assert sum(held for held, _ in result.values()) == 2
+    assert {int(name[1:]) < 5 for name, (held, sets) in result.items() if held or sets} == {True}
 
 
-def test_without_any_label_the_hold_out_goes_by_the_id_alone(make: Make) -> None:
+def test_without_labels_the_hold_out_depends_on_the_id_alone(make: Make) -> None:
     small, large = (make(dataset={"known": False, "size": size}, labels={"initial": 0}).bring() for size in (30, 90))
-    held = states(large)
-    assert all(held[name] == found for name, found in states(small).items())
-    assert 5 < sum(one for one, _ in held.values()) < 35
+    of_large = states(large)
+    assert all(of_large[name] == state for name, state in states(small).items())
+    assert 5 < sum(is_held_out for is_held_out, _ in of_large.values()) < 35
 
 
-def test_the_hold_out_has_the_share_asked_for(make: Make) -> None:
+def test_the_hold_out_has_the_requested_share(make: Make) -> None:
     config = make(labels={"holdout": 0.3}).project.config
     assert sum(held_out(config, str(number)) for number in range(4000)) / 4000 == pytest.approx(0.3, abs=0.03)
 
@@ -143,7 +143,7 @@ def test_regression(make: Make) -> None:
     assert (status.task, status.classes, status.items, status.labelled) == ("regression", (), 60, 3)
 
 
-def test_files_stay_where_they_are(make: Make, tmp_path: Path, image: Callable[[int], bytes]) -> None:
+def test_files_stay_at_their_paths(make: Make, tmp_path: Path, image: Callable[[int], bytes]) -> None:
     folder = tmp_path / "things"
     for number, name in enumerate(["cat/1.png", "cat/2.jpg", "dog/3.webp"]):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -177,10 +177,12 @@ def test_files_stay_where_they_are(make: Make, tmp_path: Path, image: Callable[[
         ({"initial": np.array([1]), "truth": None}, "initial names items whose truth is not known"),
     ],
 )
-def test_contents_that_do_not_fit_together_are_refused(
-    make: Make, holding: Callable[[Contents], Registry], changes: dict[str, Any], reason: str
+def test_inconsistent_contents_are_refused(
+    make: Make, registry_of: Callable[[Contents], Registry], changes: dict[str, Any], reason: str
 ) -> None:
-    project = make(dataset={"plugin": "toy-missing"}, labels={"initial": 0}, plugins=holding(replace(GOOD, **changes)))
+    project = make(
+        dataset={"plugin": "toy-missing"}, labels={"initial": 0}, plugins=registry_of(replace(GOOD, **changes))
+    )
     project.project.training.start()
     (job,) = project.work()
     assert job.state == "failed"
@@ -190,16 +192,16 @@ def test_contents_that_do_not_fit_together_are_refused(
     assert not project.services.home.pool("toy").exists()
 
 
-def test_what_a_dead_import_left_is_overwritten(make: Make) -> None:
+def test_files_of_a_killed_import_are_overwritten(make: Make) -> None:
     project = make()
-    left = project.services.home.pool("toy")
-    left.mkdir(parents=True)
-    (left / "rubbish").touch()
+    folder = project.services.home.pool("toy")
+    folder.mkdir(parents=True)
+    (folder / "rubbish").touch()
     project.bring()
-    assert not (left / "rubbish").exists()
+    assert not (folder / "rubbish").exists()
 
 
-def test_a_data_set_that_is_missing_says_so(make: Make) -> None:
+def test_a_missing_data_set_is_reported(make: Make) -> None:
     project = make(dataset={"plugin": "toy-missing"}, labels={"initial": 0})
     with pytest.raises(NotReady, match="has not been read yet"):
         project.project.items.page()
@@ -210,7 +212,7 @@ def test_a_data_set_that_is_missing_says_so(make: Make) -> None:
     assert project.work() == []
 
 
-def test_images_that_cannot_be_read_are_left_out_and_told(
+def test_unreadable_images_are_left_out_and_reported(
     make: Make, tmp_path: Path, image: Callable[..., bytes], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "things"
@@ -223,14 +225,14 @@ def test_images_that_cannot_be_read_are_left_out_and_told(
     project = make(SQUARES, dataset=table, labels={"initial": 4}).bring()
     assert "cat/3.jpg" not in states(project)
     assert len(states(project)) == 7
-    said = capsys.readouterr().err
-    assert said.startswith(f"1 of 8 images cannot be read and are left out: {folder / 'cat' / '3.jpg'}: the JPEG")
-    kept = (project.services.home.pool("toy") / "left-out.txt").read_text("utf-8")
-    assert kept.splitlines() == [said.strip().partition("left out: ")[2]]
+    message = capsys.readouterr().err
+    assert message.startswith(f"1 of 8 images cannot be read and are left out: {folder / 'cat' / '3.jpg'}: the JPEG")
+    left_out = (project.services.home.pool("toy") / "left-out.txt").read_text("utf-8")
+    assert left_out.splitlines() == [message.strip().partition("left out: ")[2]]
     assert project.train().project.status().live == "r1"
 
 
-def test_a_folder_of_nothing_that_can_be_read_says_so(make: Make, tmp_path: Path) -> None:
+def test_a_folder_without_readable_images_is_refused(make: Make, tmp_path: Path) -> None:
     folder = tmp_path / "things"
     for name in ("cat/1.png", "dog/2.png"):
         (folder / name).parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What a data set holds is checked, and all its faults told at once, before anything is stored."""
+"""The contents of a data set are validated before anything is stored, and all faults are listed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MASK = np.array([True, False, False, False])
     "change",
     [{}, {"initial": np.array([], np.int64)}, {"initial": np.array([3, 0], np.uint8)}, {"initial": None, "test": None}],
 )
-def test_what_fits_together_passes(contents: Contents, change: dict[str, Any]) -> None:
+def test_consistent_contents_pass(contents: Contents, change: dict[str, Any]) -> None:
     check_contents(replace(contents, **change), "data set")
 
 
@@ -66,6 +66,8 @@ def test_what_fits_together_passes(contents: Contents, change: dict[str, Any]) -
         ),
     ],
 )
-def test_what_does_not_is_refused_with_the_reason(contents: Contents, change: dict[str, Any], reason: str) -> None:
+def test_inconsistent_contents_are_refused_with_the_reason(
+    contents: Contents, change: dict[str, Any], reason: str
+) -> None:
     with pytest.raises(PluginError, match=f"^data set 'odd': {reason}$"):
         check_contents(replace(contents, **change), "data set 'odd'")

@@ -1,4 +1,4 @@
-"""A checkpoint packed to ship: half precision, answers as before, and a card that says how it was made."""
+"""A bundled checkpoint: half precision, the same predictions, and a card that records how it was made."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 import onnx
 import pytest
 from safetensors.numpy import load_file
-from support.bundled import MADE, ship
+from support.bundled import BUILD
+from support.bundled import bundle as write
 from support.engine import BLOBS, SQUARES, ToyProject
 
 from nextlabel.contracts.errors import Conflict, PluginError, Unprocessable
 from nextlabel.engine.checkpoints.serialization import read_model
 from nextlabel.engine.evaluation import bundle
 from nextlabel.engine.evaluation.evaluate import evaluate
-from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.live_models import Served
 from nextlabel.store.checkpoint_files import read_card
 
@@ -25,14 +25,14 @@ Make = Callable[..., ToyProject]
 
 @pytest.fixture
 def squares(make: Make) -> ToyProject:
-    return make(SQUARES).bring().train()
+    return make(SQUARES).import_dataset().train()
 
 
-def test_the_card_says_how_it_was_made(squares: ToyProject, tmp_path: Path) -> None:
-    card = read_card(ship(squares, tmp_path))
+def test_the_card_records_how_it_was_made(squares: ToyProject, tmp_path: Path) -> None:
+    card = read_card(write(squares, tmp_path))
     before = read_card(squares.services.home.checkpoint("toy", "r1"))
     assert {name: card[name] for name in ("command", "seconds", "processor_threads", "licence")} == {
-        "command": MADE.command,
+        "command": BUILD.command,
         "seconds": 1.2,
         "processor_threads": 1,
         "licence": "Apache-2.0",
@@ -48,29 +48,26 @@ def test_the_card_says_how_it_was_made(squares: ToyProject, tmp_path: Path) -> N
     }
 
 
-def test_weights_are_kept_in_half_precision_and_read_in_single(squares: ToyProject, tmp_path: Path) -> None:
-    folder = ship(squares, tmp_path)
+def test_weights_are_float16_on_disk_and_float32_in_memory(squares: ToyProject, tmp_path: Path) -> None:
+    folder = write(squares, tmp_path)
     assert {array.dtype for array in load_file(folder / "weights.safetensors").values()} == {np.dtype(np.float16)}
     model = read_model(folder, squares.services.registry)[0]
     assert {array.dtype for array in model.tensors().values()} == {np.dtype(np.float32)}
 
 
-def test_both_forms_answer_as_before(squares: ToyProject, tmp_path: Path) -> None:
-    folder = ship(squares, tmp_path)
+def test_both_forms_predict_as_before(squares: ToyProject, tmp_path: Path) -> None:
+    folder = write(squares, tmp_path)
     registry = squares.services.registry
-    state = PoolState(squares.services.row("toy"))
-    with squares.services.database.read() as connection:
-        state.catch_up(connection)
-    items = squares.services.items(state)
+    items = squares.services.items(squares.services.state(squares.services.row("toy")))
     rng = np.random.default_rng(0)
     before = read_model(squares.services.home.checkpoint("toy", "r1"), registry)[0].predict(items, frozenset(), rng)
     after = read_model(folder, registry)[0].predict(items, frozenset(), rng)
-    served = Served("first", read_card(folder), folder, registry).infer(items.pixels((4, 4), 1))  # type: ignore[union-attr]
-    for said in (after.probabilities, served["probabilities"]):
-        np.testing.assert_allclose(said, before.probabilities, atol=5e-3)
+    served = Served("first", read_card(folder), folder, registry).answer(items.pixels((4, 4), 1))  # type: ignore[union-attr]
+    for probabilities in (after.probabilities, served["probabilities"]):
+        np.testing.assert_allclose(probabilities, before.probabilities, atol=5e-3)
 
 
-def test_an_onnx_form_that_does_not_bear_it_is_kept_whole(
+def test_an_onnx_form_that_would_lose_precision_stays_float32(
     squares: ToyProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def spoiled(source: Path, target: Path) -> None:
@@ -80,34 +77,34 @@ def test_an_onnx_form_that_does_not_bear_it_is_kept_whole(
         onnx.save(model, target)
 
     monkeypatch.setattr(bundle, "halve_onnx", spoiled)
-    folder = ship(squares, tmp_path)
+    folder = write(squares, tmp_path)
     assert sorted(path.name for path in folder.iterdir()) == ["card.json", "model.onnx", "weights.safetensors"]
-    kept = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(folder / "model.onnx").graph.initializer}
-    assert np.abs(kept["weights"]).max() > 0
+    weights = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(folder / "model.onnx").graph.initializer}
+    assert np.abs(weights["weights"]).max() > 0
 
 
-def test_without_an_onnx_form_its_class_serves(make: Make, tmp_path: Path) -> None:
-    folder = ship(make(learner={"onnx": False}).bring().train(), tmp_path)
+def test_a_model_without_onnx_is_bundled_without(make: Make, tmp_path: Path) -> None:
+    folder = write(make(learner={"onnx": False}).import_dataset().train(), tmp_path)
     card = read_card(folder)
     assert (card["onnx"], card["test"]["split"]) == (False, "holdout")
     assert not (folder / "model.onnx").exists()
 
 
-def test_with_nothing_to_measure_it_on_the_card_says_none(make: Make, tmp_path: Path) -> None:
-    project = make(labels={"holdout": 0.0}).bring().train()
-    assert read_card(ship(project, tmp_path))["test"] is None
+def test_the_card_has_no_test_if_nothing_can_be_measured(make: Make, tmp_path: Path) -> None:
+    project = make(labels={"holdout": 0.0}).import_dataset().train()
+    assert read_card(write(project, tmp_path))["test"] is None
 
 
-def test_what_is_there_is_not_written_over(squares: ToyProject, tmp_path: Path) -> None:
-    ship(squares, tmp_path)
+def test_an_existing_folder_is_not_overwritten(squares: ToyProject, tmp_path: Path) -> None:
+    write(squares, tmp_path)
     with pytest.raises(Conflict, match="exists already"):
-        ship(squares, tmp_path)
+        write(squares, tmp_path)
     for name in ("r1", "r12", ".hidden", "a b"):
         with pytest.raises(Unprocessable, match="cannot be called"):
-            ship(squares, tmp_path, name)
+            write(squares, tmp_path, name)
 
 
-def test_where_nothing_can_be_written_is_told_first(tmp_path: Path) -> None:
+def test_an_unwritable_target_is_rejected_before_the_training(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     bundle.check_target(tmp_path / "folder" / "another" / "shipped")
     with pytest.raises(Unprocessable, match=r"nothing can be written to .*file is no folder"):
@@ -115,18 +112,18 @@ def test_where_nothing_can_be_written_is_told_first(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_model_of_its_pool_cannot_ship(make: Make, tmp_path: Path) -> None:
-    project = make({**BLOBS, "learner": {"plugin": "toy-whole"}}).bring().train()
-    with pytest.raises(Unprocessable, match="knows only its pool"):
-        ship(project, tmp_path)
+def test_a_transductive_model_cannot_be_bundled(make: Make, tmp_path: Path) -> None:
+    project = make({**BLOBS, "learner": {"plugin": "toy-whole"}}).import_dataset().train()
+    with pytest.raises(Unprocessable, match="is transductive"):
+        write(project, tmp_path)
     assert not (tmp_path / "toy").exists()
 
 
-def test_a_failure_leaves_nothing(squares: ToyProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_bundle_leaves_no_folder(squares: ToyProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise PluginError("it broke")
 
     monkeypatch.setattr(bundle, "measure", fail)
     with pytest.raises(PluginError):
-        ship(squares, tmp_path)
+        write(squares, tmp_path)
     assert list((tmp_path / "toy").glob("[!.]*")) == []

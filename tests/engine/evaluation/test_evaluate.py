@@ -1,4 +1,4 @@
-"""The live checkpoint is measured on the test split where there is one, else on the hold-out."""
+"""The live checkpoint is measured on the test split if there is one, else on the hold-out."""
 
 from __future__ import annotations
 
@@ -48,32 +48,32 @@ def line(quick_folder, tmp_path, monkeypatch, distribute):
 
 @pytest.fixture
 def quick(quick, line):
-    """The same settings, with the project `line` in place of the others."""
+    """The same settings, with the project `line` instead of the others."""
     from nextlabel.engine.settings import Settings
 
     return Settings.from_environment()
 
 
-def ignore(*_said):
+def ignore(*_):
     pass
 
 
-def test_the_test_split(engine):
+def test_the_test_split_is_measured(engine):
     train(engine, "line", ignore)
     progress = []
-    found = evaluate(engine.services, "line", progress.append)
-    assert (found.project, found.checkpoint, found.split, found.items) == ("line", "r1", "test", 10)
+    evaluation = evaluate(engine.services, "line", progress.append)
+    assert (evaluation.project, evaluation.checkpoint, evaluation.split, evaluation.items) == ("line", "r1", "test", 10)
     model = read_model(engine.services.home.checkpoint("line", "r1"), engine.services.registry)[0]
     items, truth = engine.services.pool("line").test(1)
-    said = model.predict(items, frozenset(), np.random.default_rng(0)).probabilities
-    assert found.metrics["accuracy"] == (said.argmax(axis=1) == truth).mean() <= 0.8
-    assert found.metrics["loss"] > 0
-    assert found.form == "model"
+    probabilities = model.predict(items, frozenset(), np.random.default_rng(0)).probabilities
+    assert evaluation.metrics["accuracy"] == (probabilities.argmax(axis=1) == truth).mean() <= 0.8
+    assert evaluation.metrics["loss"] > 0
+    assert evaluation.form == "model"
     assert progress == [1.0]
 
 
-def test_it_is_the_onnx_form_that_is_measured(make):
-    project = make(SQUARES).bring().train()
+def test_the_onnx_form_is_measured(make):
+    project = make(SQUARES).import_dataset().train()
     before = evaluate(project.services, "toy", ignore)
     stored = project.project.models.checkpoints()[0].metrics
     assert (before.split, before.items, before.form, before.metrics["accuracy"]) == ("holdout", 6, "onnx", 1)
@@ -85,14 +85,18 @@ def test_it_is_the_onnx_form_that_is_measured(make):
     assert after.metrics["loss"] == pytest.approx(np.log(2))
 
 
-def test_a_model_of_its_pool_is_measured_by_its_scores(make):
-    project = make(name="tiny", dataset={"plugin": "tiny-moons"}, learner={"plugin": "tiny-spreading"}).bring().train()
-    found = evaluate(project.services, "tiny", ignore)
+def test_a_transductive_model_is_measured_by_its_scores(make):
+    project = (
+        make(name="tiny", dataset={"plugin": "tiny-moons"}, learner={"plugin": "tiny-spreading"})
+        .import_dataset()
+        .train()
+    )
+    evaluation = evaluate(project.services, "tiny", ignore)
     stored = project.project.models.checkpoints()[0].metrics
-    assert (found.split, found.form) == ("holdout", "model")
-    assert found.metrics == {name: stored[name] for name in ("accuracy", "loss")}
+    assert (evaluation.split, evaluation.form) == ("holdout", "model")
+    assert evaluation.metrics == {name: stored[name] for name in ("accuracy", "loss")}
 
 
-def test_before_any_training(engine):
+def test_evaluating_an_untrained_project_raises_not_ready(engine):
     with pytest.raises(NotReady):
         evaluate(engine.services, "line", ignore)

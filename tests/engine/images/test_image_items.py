@@ -1,4 +1,4 @@
-"""Runs of images: files, arrays, and both together."""
+"""Image items in files, in arrays, and in several parts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from nextlabel.contracts.errors import Unprocessable
-from nextlabel.engine.images.decoding import encode, prepare
-from nextlabel.engine.images.image_items import FileItems, JoinedItems, PixelItems, unread
-from nextlabel.engine.images.unreadable import Unread
+from nextlabel.engine.images.decoding import encode_png, prepare
+from nextlabel.engine.images.image_items import FileItems, JoinedItems, PixelItems, unreadable_positions
+from nextlabel.engine.images.unreadable import UnreadableFiles
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_files_are_decoded_in_order(files: FileItems) -> None:
     assert some.pixels((4, 4), 3)[:, 0, 0, 0].tolist() == [70, 20]
 
 
-def test_a_file_that_does_not_decode_is_named(files: FileItems) -> None:
+def test_a_file_that_does_not_decode_is_named_in_the_error(files: FileItems) -> None:
     Path(files.paths[17]).write_bytes(b"rot")
     with pytest.raises(Unprocessable, match=r"17\.png: this is text"):
         files.pixels((4, 4), 3)
@@ -45,32 +45,32 @@ def test_arrays_are_images(shape: tuple[int, ...]) -> None:
     items = PixelItems(array)
     channels = 1 if len(shape) == 3 else 3
     assert (len(items), items.size, items.channels) == (6, (5, 4), channels)
-    own = items.pixels((5, 4), channels)
-    np.testing.assert_array_equal(own, array.reshape(6, 5, 4, channels))
+    unchanged = items.pixels((5, 4), channels)
+    np.testing.assert_array_equal(unchanged, array.reshape(6, 5, 4, channels))
     for other in (1, 3):
         np.testing.assert_array_equal(
             items.take(np.array([3, 1])).pixels((8, 8), other), items.pixels((8, 8), other)[[3, 1]]
         )
-    # an array's image sent as an upload looks the same
+    # an image of an array gives the same pixels as an upload
     for row in range(6):
         np.testing.assert_array_equal(
-            prepare(encode(array[row]), (8, 8), channels), items.pixels((8, 8), channels)[row]
+            prepare(encode_png(array[row]), (8, 8), channels), items.pixels((8, 8), channels)[row]
         )
 
 
-def test_runs_are_joined(files: FileItems) -> None:
+def test_parts_are_joined(files: FileItems) -> None:
     array = np.arange(3, dtype=np.uint8)[:, None, None] * np.ones((1, 9, 9), np.uint8)
     items = JoinedItems([PixelItems(array), files])
     assert (len(items), items.size, items.channels) == (23, (9, 9), 3)
-    whole = items.pixels((4, 4), 3)
+    pixels = items.pixels((4, 4), 3)
     order = np.array([22, 0, 1, 5, 2, 3, 3])
-    np.testing.assert_array_equal(items.take(order).pixels((4, 4), 3), whole[order])
+    np.testing.assert_array_equal(items.take(order).pixels((4, 4), 3), pixels[order])
     assert isinstance(items.take(np.array([0, 2])), PixelItems)
     assert len(items.take(np.empty(0, np.int64))) == 0
     assert JoinedItems([]).pixels((4, 4), 1).shape == (0, 4, 4, 1)
 
 
-def test_what_people_add_does_not_change_the_size_a_network_sees(files: FileItems) -> None:
+def test_uploads_do_not_change_the_size_that_a_network_gets(files: FileItems) -> None:
     array = np.zeros((2, 8, 8), np.uint8)
     items = JoinedItems([PixelItems(array), files])
     assert items.size == (8, 8)
@@ -80,32 +80,32 @@ def test_what_people_add_does_not_change_the_size_a_network_sees(files: FileItem
 
 
 @pytest.mark.parametrize("count", [3, 20])
-def test_a_file_that_is_broken_is_white_where_it_is_noted(
+def test_unreadable_files_become_white_if_they_are_recorded(
     files: FileItems, count: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pool = replace(files, paths=files.paths[:count], unread=Unread())
+    pool = replace(files, paths=files.paths[:count], unreadable=UnreadableFiles())
     Path(files.paths[1]).write_bytes(b"rot")
     Path(files.paths[2]).unlink()
     items = JoinedItems([PixelItems(np.zeros((2, 9, 9), np.uint8)), pool])
-    assert unread(items).tolist() == []
+    assert unreadable_positions(items).tolist() == []
     pixels = items.pixels((4, 4), 3)
     assert (pixels[3:5] == 255).all()
     assert (pixels[[0, 1, 2, *range(5, count + 2)]] < 255).all()
-    assert unread(items).tolist() == [3, 4]
-    assert unread(items.take(np.array([4, 0, 2]))).tolist() == [0]
-    said = sorted(capsys.readouterr().err.splitlines())
-    assert [line.partition(" cannot be read")[0] for line in said] == [str(path) for path in files.paths[1:3]]
-    assert "this is text" in said[0]
-    assert said[1].endswith("No such file or directory")
+    assert unreadable_positions(items).tolist() == [3, 4]
+    assert unreadable_positions(items.take(np.array([4, 0, 2]))).tolist() == [0]
+    lines = sorted(capsys.readouterr().err.splitlines())
+    assert [line.partition(" cannot be read")[0] for line in lines] == [str(path) for path in files.paths[1:3]]
+    assert "this is text" in lines[0]
+    assert lines[1].endswith("No such file or directory")
     items.pixels((4, 4), 3)
     assert capsys.readouterr().err == ""
 
 
-def test_of_many_broken_files_the_first_few_are_told(files: FileItems, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_the_first_unreadable_files_are_logged(files: FileItems, capsys: pytest.CaptureFixture[str]) -> None:
     for path in files.paths:
         Path(path).write_bytes(b"rot")
-    pool = replace(files, unread=Unread())
+    pool = replace(files, unreadable=UnreadableFiles())
     pool.pixels((4, 4), 3)
-    assert len(unread(pool)) == 20
-    said = capsys.readouterr().err.splitlines()
-    assert (len(said), said[-1]) == (4, "further files cannot be read")
+    assert len(unreadable_positions(pool)) == 20
+    lines = capsys.readouterr().err.splitlines()
+    assert (len(lines), lines[-1]) == (4, "further files cannot be read")

@@ -1,4 +1,4 @@
-"""Odd images, those the tests write and real ones: seen as they are, or refused with a reason."""
+"""Odd images, synthetic and real, are decoded correctly or refused with a reason."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from PIL import Image, ImageOps
 from support.odd_images import Odd, odd_images
 
 from nextlabel.contracts.errors import NextlabelError, TooLarge, Unprocessable, Unsupported
-from nextlabel.engine.images.decoding import fit, inspect, prepare
-from nextlabel.engine.images.thumbnails import thumbnail
-from nextlabel.engine.images.to_rgb import flat
+from nextlabel.engine.images.decoding import inspect, prepare, resize_and_crop
+from nextlabel.engine.images.thumbnails import make_thumbnail
+from nextlabel.engine.images.to_rgb import to_rgb_or_grey
 
 CASES = odd_images()
-REFUSED = {400: Unsupported, 413: TooLarge, 415: Unsupported, 422: Unprocessable}
+ERRORS = {400: Unsupported, 413: TooLarge, 415: Unsupported, 422: Unprocessable}
 SIZE = (32, 32)
 
 
 @pytest.mark.parametrize("name", [name for name, odd in CASES.items() if odd.status == 200])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_what_decodes_is_seen_as_it_is(name: str, channels: int) -> None:
+def test_decodable_images_have_the_right_pixels(name: str, channels: int) -> None:
     odd = CASES[name]
-    seen = prepare(odd.data, SIZE, channels)
-    assert seen.shape == (*SIZE, channels)
+    pixels = prepare(odd.data, SIZE, channels)
+    assert pixels.shape == (*SIZE, channels)
     assert inspect(odd.data).startswith("image/")
     if odd.like is not None:
-        wanted = fit(flat(odd.like, channels), SIZE)
-        assert np.abs(seen.astype(int) - wanted.astype(int)).max() <= 16
+        expected = resize_and_crop(to_rgb_or_grey(odd.like, channels), SIZE)
+        assert np.abs(pixels.astype(int) - expected.astype(int)).max() <= 16
 
 
 @pytest.mark.parametrize("name", [name for name, odd in CASES.items() if odd.status != 200])
-def test_what_does_not_decode_is_refused_with_the_reason(name: str) -> None:
+def test_other_files_are_refused_with_the_reason(name: str) -> None:
     odd: Odd = CASES[name]
-    for read in (inspect, lambda data: prepare(data, SIZE, 3), lambda data: thumbnail(data, 160)):
-        with pytest.raises(REFUSED[odd.status], match=odd.reason):
+    for read in (inspect, lambda data: prepare(data, SIZE, 3), lambda data: make_thumbnail(data, 160)):
+        with pytest.raises(ERRORS[odd.status], match=odd.reason):
             read(odd.data)
 
 
@@ -45,14 +45,14 @@ def test_what_does_not_decode_is_refused_with_the_reason(name: str) -> None:
 
 @pytest.fixture
 def folder() -> Path:
-    found = Path(os.environ.get("NEXTLABEL_DATA") or "/nowhere") / "odd_images"
-    if not found.is_dir():
+    path = Path(os.environ.get("NEXTLABEL_DATA") or "/nowhere") / "odd_images"
+    if not path.is_dir():
         pytest.skip("there is no folder odd_images where NEXTLABEL_DATA points to")
-    return found
+    return path
 
 
-def whole(path: Path) -> Image.Image | None:
-    """What Pillow makes of a file by itself; None where it does not decode, or is of a format not read here."""
+def decoded_by_pillow(path: Path) -> Image.Image | None:
+    """Return a file as Pillow decodes it; None if it does not, or if the format is not supported."""
     try:
         with Image.open(path, formats=["JPEG", "PNG", "WEBP"]) as image:
             image.load()
@@ -62,11 +62,11 @@ def whole(path: Path) -> Image.Image | None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-def test_what_pillow_decodes_is_seen_and_the_rest_refused(folder: Path) -> None:
-    counted = {True: 0, False: 0}
+def test_exactly_the_files_that_pillow_decodes_are_accepted(folder: Path) -> None:
+    counts = {True: 0, False: 0}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        image = whole(path)
-        counted[image is not None] += 1
+        image = decoded_by_pillow(path)
+        counts[image is not None] += 1
         if image is None:
             with pytest.raises((Unsupported, Unprocessable, TooLarge)):
                 prepare(path, SIZE, 3)
@@ -74,24 +74,26 @@ def test_what_pillow_decodes_is_seen_and_the_rest_refused(folder: Path) -> None:
                 inspect(path.read_bytes())
             continue
         try:
-            seen = prepare(path, SIZE, 3).astype(int)
+            pixels = prepare(path, SIZE, 3).astype(int)
         except NextlabelError as error:
             raise AssertionError(f"{path}: {error}") from error
-        wanted = fit(flat(ImageOps.exif_transpose(image), 3), SIZE).astype(int)
-        assert np.abs(seen - wanted).mean() < 6, path
-    assert min(counted.values()) > 100
+        expected = resize_and_crop(to_rgb_or_grey(ImageOps.exif_transpose(image), 3), SIZE).astype(int)
+        assert np.abs(pixels - expected).mean() < 6, path
+    assert min(counts.values()) > 100
 
 
 @pytest.mark.parametrize("scene", ["Landscape", "Portrait"])
-def test_one_image_stored_in_eight_ways_is_one_image(folder: Path, scene: str) -> None:
-    """Each of them has its own number written into it, which is a few pixels of the model's."""
-    seen = [prepare(folder / "exif_orientation" / f"{scene}_{way}.jpg", SIZE, 3).astype(int) for way in range(1, 9)]
-    for other in seen[1:]:
-        assert np.abs(other - seen[0]).mean() < 0.6
+def test_eight_orientations_of_an_image_look_the_same(folder: Path, scene: str) -> None:
+    """Each shows its own number, which changes a few pixels of the model's input."""
+    first, *others = [
+        prepare(folder / "exif_orientation" / f"{scene}_{way}.jpg", SIZE, 3).astype(int) for way in range(1, 9)
+    ]
+    for other in others:
+        assert np.abs(other - first).mean() < 0.6
 
 
 @pytest.mark.parametrize("name", ["jpg-cmyk-1", "jpg-cmyk-2"])
-def test_four_colours_are_those_of_the_reference(folder: Path, name: str) -> None:
-    found = folder / "jpeg_decoder" / "tests" / "reftest" / "images" / "mozilla" / name
-    seen, wanted = (prepare(found.with_suffix(end), SIZE, 3).astype(int) for end in (".jpg", ".png"))
-    assert np.abs(seen - wanted).mean() < 2
+def test_cmyk_matches_the_reference(folder: Path, name: str) -> None:
+    image = folder / "jpeg_decoder" / "tests" / "reftest" / "images" / "mozilla" / name
+    pixels, expected = (prepare(image.with_suffix(end), SIZE, 3).astype(int) for end in (".jpg", ".png"))
+    assert np.abs(pixels - expected).mean() < 2

@@ -1,4 +1,4 @@
-"""The fold, against a naive one that looks at all labels again each time."""
+"""The label state, against a simple one that reads the whole history each time."""
 
 from __future__ import annotations
 
@@ -90,6 +90,7 @@ def check(state: LabelState, rows: Sequence[StoredLabel]) -> None:
         labelled = {position for position in range(len(state)) if annotator in expected["current"][position]}
         assert state.positions_labelled_by(annotator) == labelled
     assert state.last == (rows[-1].id if rows else 0)
+    assert state.by_annotators == sum(row.event.annotator != DATASET for row in rows)
 
 
 def content(label: Label) -> object:
@@ -109,17 +110,17 @@ def histories(labels: st.SearchStrategy[Label]) -> st.SearchStrategy[list[tuple[
 
 @settings(max_examples=300, deadline=None)
 @given(histories(SETS), st.lists(st.integers(0, 30), max_size=6), st.integers(1, 3))
-def test_sets_fold_as_defined_in_any_portions(history, cuts, step):
-    _fold(CLASSES, history, cuts, step)
+def test_sets_are_resolved_as_defined_in_any_portions(history, cuts, step):
+    _apply_in_portions(CLASSES, history, cuts, step)
 
 
 @settings(max_examples=150, deadline=None)
 @given(histories(VALUES), st.lists(st.integers(0, 30), max_size=6), st.integers(1, 3))
-def test_values_fold_as_defined_in_any_portions(history, cuts, step):
-    _fold((), history, cuts, step)
+def test_values_are_resolved_as_defined_in_any_portions(history, cuts, step):
+    _apply_in_portions((), history, cuts, step)
 
 
-def test_the_mean_of_numbers_near_the_largest_there_is():
+def test_the_mean_of_values_near_the_largest_float():
     state = LabelState((), SIZE)
     state.apply(
         [
@@ -132,15 +133,15 @@ def test_the_mean_of_numbers_near_the_largest_there_is():
     assert state.last == 3
 
 
-def _fold(classes, history, cuts, step):
-    # ids of a project have no gaps in the store, but nothing here depends on it
+def _apply_in_portions(classes, history, cuts, step):
+    # ids have no gaps in the database, but the state does not depend on that
     rows = [stored(i * step, *event) for i, event in enumerate(history, 1)]
     state = LabelState(classes, SIZE)
     edges = [0, *sorted(cuts), len(rows)]
     for start, end in pairwise(edges):
         state.apply(rows[start:end])
         check(state, rows[: min(max(end, start), len(rows))])
-    state.apply(rows)  # all of them known
+    state.apply(rows)  # all of them are known
     check(state, rows)
     whole = LabelState(classes, SIZE)
     whole.apply(iter(rows))
@@ -151,7 +152,7 @@ def _fold(classes, history, cuts, step):
 
 @settings(max_examples=50, deadline=None)
 @given(histories(SETS), st.integers(0, 5))
-def test_growing_keeps_what_was_said(history, more):
+def test_growing_preserves_labels(history, more):
     rows = [stored(i, *event) for i, event in enumerate(history, 1)]
     state = LabelState(CLASSES, SIZE)
     state.apply(rows)
@@ -160,7 +161,7 @@ def test_growing_keeps_what_was_said(history, more):
     check(state, rows)
 
 
-def test_the_readme_of_resolution():
+def test_resolution_by_example():
     state = LabelState(("cat", "dog", "ship"), 6)
     state.apply(
         sets(
@@ -169,11 +170,11 @@ def test_the_readme_of_resolution():
             (1, "ann", ["cat"]),
             (1, "bob", ["ship"]),  # they share nothing
             (2, "ann", ["cat"]),
-            (2, "ann", ["dog"]),  # changed her mind
+            (2, "ann", ["dog"]),  # replaced
             (3, "ann", ["cat"]),
-            (3, "ann", None),  # took it back
+            (3, "ann", None),  # retracted
             (4, "ann", []),  # skipped
-            (5, DATASET, ["cat", "dog", "ship"]),  # says nothing
+            (5, DATASET, ["cat", "dog", "ship"]),  # rules out no class
         )
     )
     assert state.candidates is not None
@@ -196,14 +197,14 @@ def test_the_readme_of_resolution():
     assert state.current_labels(4) == {"ann": Label(skip=True)}
 
 
-def test_a_persons_skip_shows_beside_the_data_sets_own_label():
+def test_a_skip_shows_beside_a_label_of_the_data_set():
     state = LabelState(CLASSES, 1)
     state.apply(sets((0, DATASET, ["ant", "bee"]), (0, "ann", [])))
     assert state.skipped.tolist() == [True]
     assert state.is_open.tolist() == [True]
 
 
-def test_one_class_leaves_nothing_open():
+def test_one_class_leaves_no_item_open():
     state = LabelState(("only",), 2)
     assert not state.is_open.any()
     assert state.targets().candidates is not None
@@ -247,7 +248,7 @@ def test_it_never_shrinks():
         LabelState(CLASSES, 3).grow(2)
 
 
-def test_what_it_gives_cannot_be_written_to():
+def test_its_arrays_are_read_only():
     state = LabelState(CLASSES, 2)
     for array in (state.candidates, state.label_counts, state.skipped, state.is_open, LabelState((), 1).values):
         with pytest.raises(ValueError, match="read-only"):
@@ -257,7 +258,7 @@ def test_what_it_gives_cannot_be_written_to():
     assert targets.candidates[0].all()
 
 
-def test_sixty_thousand_rows_fold_fast_and_one_more_at_once():
+def test_applying_one_label_costs_little_in_a_large_pool():
     rng = np.random.default_rng(0)
     some = [tuple(np.array(CLASSES)[np.flatnonzero(bits)].tolist()) for bits in rng.random((200, 9)) < 0.3]
     labels = [Label(candidates=names or ("ant",)) for names in some]
@@ -269,7 +270,7 @@ def test_sixty_thousand_rows_fold_fast_and_one_more_at_once():
     begin = time.process_time()
     for i in range(1000):
         state.apply([stored(60_001 + i, i, "ann", Label(candidates=("ant",)))])
-    assert time.process_time() - begin < 0.5  # 8 ms: what is new, not what there is
+    assert time.process_time() - begin < 0.5  # 8 ms on a quiet core
 
 
 def test_an_annotator_who_retracted_everything_stays_known():

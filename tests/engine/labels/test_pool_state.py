@@ -1,4 +1,4 @@
-"""The state in memory: caught up with the store, whoever asks, and whatever failed before."""
+"""The state in memory follows the database, for every thread and after any error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def state_of(project: ToyProject, until: int | None = None) -> PoolState:
     return state
 
 
-def test_it_is_caught_up_page_by_page(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_updated_page_by_page(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nextlabel.engine.labels.pool_state._PAGE", 7)
     project = make(labels={"initial": 25}).bring()
     state = state_of(project)
@@ -40,15 +40,15 @@ def test_it_stops_at_a_label(blobs: ToyProject) -> None:
     assert state.labelled.sum() == 8
 
 
-def test_a_failed_catch_up_is_made_good(blobs: ToyProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_update_succeeds_after_a_failed_one(blobs: ToyProject, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
-        raise OSError("gone")
+        raise OSError("disk error")
 
     state = PoolState(blobs.services.row("toy"))
     with blobs.services.database.read() as connection:
         with monkeypatch.context() as patch:
             patch.setattr(labels, "since", broken)
-            with pytest.raises(OSError, match="gone"):
+            with pytest.raises(OSError, match="disk error"):
                 state.catch_up(connection)
         state.catch_up(connection)
     assert state.labelled.sum() == 6
@@ -56,7 +56,7 @@ def test_a_failed_catch_up_is_made_good(blobs: ToyProject, monkeypatch: pytest.M
 
 def test_training_targets_hide_the_hold_out(make: Make) -> None:
     project = make(dataset={"known": False}, labels={"initial": 0, "holdout": 0.4}).bring()
-    project.project.labels.submit("ann", [full(f"p{place}", "red") for place in range(60)])
+    project.project.labels.submit("ann", [full(f"p{number}", "red") for number in range(60)])
     state = state_of(project)
     targets = state.training_targets()
     assert (targets.labelled == ~state.holdout).all()
@@ -75,7 +75,7 @@ def test_only_full_labels_are_the_truth_of_the_hold_out(make: Make) -> None:
     assert (positions.tolist(), truth.tolist()) == ([held[0]], [2])
 
 
-def test_the_data_sets_truth_comes_before_what_people_say(blobs: ToyProject) -> None:
+def test_labels_of_the_data_set_outrank_annotators(blobs: ToyProject) -> None:
     state = state_of(blobs)
     held = int(np.flatnonzero(state.holdout)[0])
     wrong = next(name for name in ("red", "green") if name != blobs.truth(f"p{held}"))
@@ -85,8 +85,10 @@ def test_the_data_sets_truth_comes_before_what_people_say(blobs: ToyProject) -> 
     assert (truth == positions % 3).all()
 
 
-def test_readers_and_writers_at_once(make: Make, another: Callable[[ToyProject], ToyProject]) -> None:
-    """Nobody waits for ever, and both processes end at the same state."""
+def test_concurrent_readers_and_writers_reach_one_state(
+    make: Make, another: Callable[[ToyProject], ToyProject]
+) -> None:
+    """No thread waits forever, and both engines end at the same state."""
     project = make(dataset={"size": 400}, labels={"initial": 3}).bring()
     other = another(project)
     faults: list[Exception] = []
@@ -104,7 +106,7 @@ def test_readers_and_writers_at_once(make: Make, another: Callable[[ToyProject],
     def safely(task: Callable[[ToyProject, str], None], side: ToyProject, name: str) -> None:
         try:
             task(side, name)
-        except Exception as error:  # noqa: BLE001 - told by the test
+        except Exception as error:  # noqa: BLE001 - reported by the test
             faults.append(error)
 
     tasks = [(write, project, "ann"), (write, other, "bob"), (read, project, "p1"), (read, other, "p2")]
@@ -118,8 +120,8 @@ def test_readers_and_writers_at_once(make: Make, another: Callable[[ToyProject],
     assert project.project.status().labelled == other.project.status().labelled == 3 + 2 * 15 * 3
 
 
-def test_an_older_snapshot_changes_nothing(blobs: ToyProject) -> None:
-    """A reader whose transaction began before a label finds the state already past it."""
+def test_an_older_transaction_changes_nothing(blobs: ToyProject) -> None:
+    """A reader whose transaction began before a label gets the state that includes it."""
     label_state = blobs.services.label_state(blobs.services.row("toy"))
     with blobs.services.database.read() as old:
         assert labels.last(old, "toy") == 6

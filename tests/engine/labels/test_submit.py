@@ -1,4 +1,4 @@
-"""Labels: all or nothing, once for each key, never forgotten."""
+"""Labels are submitted all or none, once per key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Make = Callable[..., ToyProject]
 
 @pytest.fixture
 def open_item(blobs: ToyProject) -> str:
-    """An item nobody spoke of."""
+    """Return the id of an unlabelled item."""
     return blobs.project.queries.create(1, "toy-first").items[0].id
 
 
@@ -61,7 +61,7 @@ def test_every_fault_is_listed_and_nothing_is_stored(blobs: ToyProject, open_ite
     assert blobs.project.labels.submit("ann", [full(open_item, "red")], "key") == 1
 
 
-def test_values_must_be_finite_and_alone(make: Make) -> None:
+def test_values_fit_regressions_only(make: Make) -> None:
     wave = make(WAVE, name="wave").bring()
     with pytest.raises(Unprocessable, match="takes values, not candidates"):
         wave.project.labels.submit("ann", [full("x1", "red")])
@@ -70,7 +70,7 @@ def test_values_must_be_finite_and_alone(make: Make) -> None:
     assert wave.project.items.get("x1").item.value == 3.0
 
 
-def test_the_data_sets_own_name_is_not_for_people(blobs: ToyProject, open_item: str) -> None:
+def test_the_annotator_name_dataset_is_reserved(blobs: ToyProject, open_item: str) -> None:
     with pytest.raises(Unprocessable, match="the data set itself"):
         blobs.project.labels.submit("dataset", [full(open_item, "red")])
 
@@ -96,12 +96,12 @@ def test_without_a_key_the_same_labels_are_stored_again(blobs: ToyProject, open_
     assert len(history(blobs)) == 2
 
 
-def test_nothing_at_all_may_be_said(blobs: ToyProject) -> None:
+def test_an_empty_submission_is_stored_under_its_key(blobs: ToyProject) -> None:
     assert blobs.project.labels.submit("ann", [], "key") == 0
     assert blobs.project.labels.submit("ann", [], "key") == 0
 
 
-def test_a_retracted_label_is_gone_from_the_targets_and_still_in_the_history(blobs: ToyProject, open_item: str) -> None:
+def test_a_retracted_label_stays_in_the_history(blobs: ToyProject, open_item: str) -> None:
     blobs.project.labels.submit("ann", [full(open_item, "red")])
     blobs.project.labels.submit("ann", [(open_item, Label(retract=True))])
     detail = blobs.project.items.get(open_item)
@@ -110,7 +110,7 @@ def test_a_retracted_label_is_gone_from_the_targets_and_still_in_the_history(blo
     assert list(detail.history) == history(blobs)
 
 
-def test_only_ones_own_standing_label_is_retracted(blobs: ToyProject, open_item: str) -> None:
+def test_annotators_retract_only_their_own_current_label(blobs: ToyProject, open_item: str) -> None:
     retract = (open_item, Label(retract=True))
     with pytest.raises(Unprocessable, match="no label of yours"):
         blobs.project.labels.submit("ann", [retract])
@@ -123,19 +123,19 @@ def test_only_ones_own_standing_label_is_retracted(blobs: ToyProject, open_item:
     assert blobs.project.items.get(open_item).current_labels == {}
 
 
-def test_voices_are_resolved(blobs: ToyProject, open_item: str) -> None:
+def test_current_labels_are_resolved(blobs: ToyProject, open_item: str) -> None:
     blobs.project.labels.submit("ann", [full(open_item, "red", "green")])
     blobs.project.labels.submit("bob", [full(open_item, "green", "blue")])
     assert blobs.project.items.get(open_item).item.candidates == ("green",)
     blobs.project.labels.submit("bob", [full(open_item, "blue")])
-    assert blobs.project.items.get(open_item).item.candidates is None  # the union: anything
+    assert blobs.project.items.get(open_item).item.candidates is None  # the union is every class
     assert blobs.project.items.get(open_item).current_labels == {
         "ann": Label(candidates=("red", "green")),
         "bob": Label(candidates=("blue",)),
     }
 
 
-def test_labels_that_are_rolled_back_leave_no_trace_in_memory(
+def test_rolled_back_labels_leave_no_trace_in_memory(
     blobs: ToyProject, open_item: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
@@ -146,7 +146,7 @@ def test_labels_that_are_rolled_back_leave_no_trace_in_memory(
         with pytest.raises(OSError, match="full"):
             blobs.project.labels.submit("ann", [full(open_item, "red")], "key")
     assert blobs.project.items.get(open_item).item.state == "open"
-    blobs.project.labels.submit("bob", [full(open_item, "blue")])  # gets the number the other had
+    blobs.project.labels.submit("bob", [full(open_item, "blue")])  # gets the id that the other had
     assert blobs.project.items.get(open_item).item.candidates == ("blue",)
     assert history(blobs) == []
 
@@ -162,7 +162,7 @@ def test_two_processes_see_each_others_labels(
     assert blobs.project.items.get(open_item).item.candidates == ("blue",)
 
 
-def test_so_many_labels_queue_a_training(make: Make) -> None:
+def test_enough_labels_queue_a_training(make: Make) -> None:
     project = make(train={"every": 3}).bring()
     project.answer(project.project.queries.create(2, None, "ann"), "ann")
     assert project.project.status().training is None
@@ -170,28 +170,30 @@ def test_so_many_labels_queue_a_training(make: Make) -> None:
     job = project.project.status().training
     assert job is not None
     project.answer(project.project.queries.create(4, None, "ann"), "ann")
-    assert [(one.job, one.kind, one.state) for one in project.work()] == [(job, "train", "succeeded")]
+    assert [(finished.job, finished.kind, finished.state) for finished in project.work()] == [
+        (job.job, "train", "succeeded")
+    ]
     project.answer(project.project.queries.create(2, None, "ann"), "ann")
     assert project.project.status().training is None
 
 
-def test_labels_that_come_during_a_training_queue_the_next(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_during_a_training_queue_the_next(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     from nextlabel.engine.training import job
 
     project, score_pool = make(train={"every": 3}).bring(), job.score_pool
-    given = iter([3, 2])
+    sizes = iter([3, 2])
 
-    def meanwhile(*told: Any) -> Any:
-        project.answer(project.project.queries.create(next(given), None, "ann"), "ann")
-        return score_pool(*told)
+    def meanwhile(*arguments: Any) -> Any:
+        project.answer(project.project.queries.create(next(sizes), None, "ann"), "ann")
+        return score_pool(*arguments)
 
     project.answer(project.project.queries.create(3, None, "ann"), "ann")
     monkeypatch.setattr(job, "score_pool", meanwhile)
-    assert [(one.kind, one.state) for one in project.work()] == [("train", "succeeded")] * 2
-    assert project.project.standing().until_training == 1
+    assert [(finished.kind, finished.state) for finished in project.work()] == [("train", "succeeded")] * 2
+    assert project.project.status().until_training == 1
 
 
-def test_a_training_that_failed_is_not_queued_again_at_every_label(make: Make) -> None:
+def test_a_failed_training_is_not_queued_at_every_label(make: Make) -> None:
     project = make(train={"every": 2}, learner={"plugin": "toy-failing"}).bring()
     for _ in range(4):
         project.answer(project.project.queries.create(2, None, "ann"), "ann")
@@ -199,6 +201,6 @@ def test_a_training_that_failed_is_not_queued_again_at_every_label(make: Make) -
     assert [job.state for job in project.engine.jobs() if job.kind == "train"] == ["failed"]
 
 
-def test_the_history_is_refused_before_it_is_read(make: Make) -> None:
+def test_the_history_is_not_ready_before_the_import(make: Make) -> None:
     with pytest.raises(NotReady):
         make().project.labels.history()

@@ -1,4 +1,4 @@
-"""Parameters: checked, with reasons, and described."""
+"""Validation and description of plugin parameters."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ class Parameters:
     listed: Annotated[list[int], "a list"] = field(default_factory=lambda: [1])
 
 
-def test_defaults_and_given_values() -> None:
-    made = validate(Parameters, {"needed": 3, "rate": 1, "names": ["a", "b"], "sizes": [3]}, "[learner]")
-    assert made == Parameters(3, 1.0, names=("a", "b"), sizes=made.sizes)
-    assert list(made.sizes) == [3]
-    assert isinstance(made.rate, float)
+def test_defaults_and_values() -> None:
+    result = validate(Parameters, {"needed": 3, "rate": 1, "names": ["a", "b"], "sizes": [3]}, "[learner]")
+    assert result == Parameters(3, 1.0, names=("a", "b"), sizes=result.sizes)
+    assert list(result.sizes) == [3]
+    assert isinstance(result.rate, float)
     assert validate(Parameters, {"needed": 3, "maybe": 4}, "x").maybe == 4
 
 
-def test_what_was_stored_gives_the_same_again() -> None:
-    """A query's record holds its parameters as JSON."""
-    made = validate(Parameters, {"needed": 3, "names": ["a"], "sizes": [4]}, "x")
-    assert validate(Parameters, json.loads(json.dumps(asdict(made))), "x") == made
+def test_stored_parameters_give_the_same_instance() -> None:
+    """A query's record stores its parameters as JSON."""
+    result = validate(Parameters, {"needed": 3, "names": ["a"], "sizes": [4]}, "x")
+    assert validate(Parameters, json.loads(json.dumps(asdict(result))), "x") == result
 
 
 @pytest.mark.parametrize(
-    ("given", "reason"),
+    ("values", "reason"),
     [
         ({}, "[learner]: needed: field required"),
         ({"needed": "3"}, "needed: input should be a valid integer, not '3'"),
@@ -59,15 +59,15 @@ def test_what_was_stored_gives_the_same_again() -> None:
         ({"needed": 1, "nmaes": []}, "[learner] has no parameter 'nmaes'; did you mean 'names'? valid: needed, rate"),
     ],
 )
-def test_a_bad_value_is_refused_with_the_reason(given: dict[str, object], reason: str) -> None:
+def test_invalid_values_are_refused_with_the_reason(values: dict[str, object], reason: str) -> None:
     with pytest.raises(ProjectError) as caught:
-        validate(Parameters, given, "[learner]")
+        validate(Parameters, values, "[learner]")
     assert reason in str(caught.value)
 
 
-def test_every_fault_is_told() -> None:
+def test_every_fault_is_listed() -> None:
     with pytest.raises(ProjectError) as caught:
-        validate(Parameters, {"rate": 2, "what": 1}, "[learner]")
+        validate(Parameters, {"rate": 2, "unknown": 1}, "[learner]")
     assert len(str(caught.value).split("; ")) >= 3
 
 
@@ -77,10 +77,10 @@ def test_no_parameters() -> None:
         validate(NoParameters, {"size": 1}, "x")
 
 
-def test_the_description_holds_defaults_bounds_and_help() -> None:
-    said = describe(Parameters)
-    assert said["required"] == ["needed"]
-    rate = said["properties"]["rate"]
+def test_the_description_has_defaults_bounds_and_help() -> None:
+    description = describe(Parameters)
+    assert description["required"] == ["needed"]
+    rate = description["properties"]["rate"]
     assert (rate["default"], rate["exclusiveMinimum"], rate["maximum"], rate["description"]) == (
         0.5,
         0.0,
@@ -90,26 +90,26 @@ def test_the_description_holds_defaults_bounds_and_help() -> None:
     assert describe(NoParameters) == {"properties": {}, "required": []}
 
 
-def test_an_annotation_that_cannot_be_read_is_the_plugins_fault() -> None:
+def test_unreadable_annotations_are_the_plugins_fault() -> None:
     @dataclass(frozen=True)
-    class Strange:
+    class UnknownExtra:
         size: Annotated[int, 3] = 1
 
     @dataclass(frozen=True)
-    class Stranger:
+    class UnknownType:
         size: NoSuchName = 1  # type: ignore[name-defined]  # noqa: F821
 
-    for parameters in (Strange, Stranger):
+    for parameters in (UnknownExtra, UnknownType):
         with pytest.raises(PluginError):
             validate(parameters, {}, "x")
 
 
 class Opaque:
-    """Nothing that TOML could say."""
+    """A type that TOML cannot express."""
 
 
 @dataclass(frozen=True)
-class Odd:
+class Unsupported:
     thing: Opaque | None = None
 
 
@@ -119,7 +119,7 @@ class Underlined:
 
 
 @dataclass(frozen=True)
-class Homeless:
+class BrokenDefault:
     sizes: list[int] = field(default_factory=lambda: [1 // 0])
 
 
@@ -131,25 +131,25 @@ class Unordered:
 @pytest.mark.parametrize(
     ("parameters", "reason"),
     [
-        (Odd, r"Odd cannot be read: Unable to generate .*Opaque'>; a parameter is an int, float"),
+        (Unsupported, r"Unsupported cannot be read: Unable to generate .*Opaque'>; a parameter is an int, float"),
         (Underlined, "Underlined cannot be read: Fields must not use names with leading underscores"),
-        (Homeless, r"Homeless\.sizes: its default cannot be made: integer division"),
+        (BrokenDefault, r"BrokenDefault\.sizes: its default cannot be created: integer division"),
     ],
 )
-def test_what_pydantic_cannot_read_is_the_plugins_fault(parameters: type, reason: str) -> None:
+def test_unsupported_fields_are_the_plugins_fault(parameters: type, reason: str) -> None:
     for use in (describe, lambda parameters: validate(parameters, {}, "x")):
         with pytest.raises(PluginError, match=reason):
             use(parameters)
 
 
-def test_bounds_on_what_has_no_order_are_the_plugins_fault() -> None:
+def test_bounds_on_types_without_an_order_are_the_plugins_fault() -> None:
     with pytest.raises(PluginError, match="Unordered cannot be checked: Unable to apply constraint 'ge'"):
         validate(Unordered, {"names": ["a"]}, "x")
 
 
 @dataclass(frozen=True)
-class Between:
-    """Two that must go together."""
+class Range:
+    """Two values that must fit together."""
 
     low: int = 0
     high: int = 1
@@ -162,41 +162,42 @@ class Between:
 
 
 @dataclass(frozen=True)
-class Needy(Between):
+class BadDefaults(Range):
     low: int = 2
 
 
-def test_what_was_given_makes_the_same_again() -> None:
-    made = validate(Between, {"high": 3}, "[learner]")
-    assert as_given(made) == {"low": 0, "high": 3}  # a query's record holds that, for its replay
-    assert validate(Between, as_given(made), "[learner]") == made
+def test_as_given_recreates_the_instance() -> None:
+    result = validate(Range, {"high": 3}, "[learner]")
+    assert as_given(result) == {"low": 0, "high": 3}  # a query's record stores it for a replay
+    assert validate(Range, as_given(result), "[learner]") == result
 
 
-def test_values_that_do_not_go_together_are_the_projects_fault() -> None:
-    assert validate(Between, {"high": 3}, "[learner]").width == 3
+def test_values_that_do_not_fit_together_are_the_projects_fault() -> None:
+    assert validate(Range, {"high": 3}, "[learner]").width == 3
     with pytest.raises(ProjectError, match=r"^\[learner\]: low 2 is above high 1$"):
-        validate(Between, {"low": 2}, "[learner]")
+        validate(Range, {"low": 2}, "[learner]")
 
 
-def test_what_is_not_given_is_no_parameter() -> None:
-    assert set(describe(Between)["properties"]) == {"low", "high"}
+def test_derived_fields_are_no_parameters() -> None:
+    assert set(describe(Range)["properties"]) == {"low", "high"}
     with pytest.raises(ProjectError, match="no parameter 'width'"):
-        validate(Between, {"width": 2}, "[learner]")
+        validate(Range, {"width": 2}, "[learner]")
 
 
-def test_defaults_that_do_not_go_together_are_the_plugins_fault() -> None:
-    assert validate(Needy, {"high": 3}, "[learner]").width == 1
-    for given in ({}, {"low": 3}):
-        with pytest.raises(PluginError, match="Needy refuse their own defaults: low 2 is above high 1"):
-            validate(Needy, given, "[learner]")
+def test_defaults_that_do_not_fit_together_are_the_plugins_fault() -> None:
+    assert validate(BadDefaults, {"high": 3}, "[learner]").width == 1
+    for values in ({}, {"low": 3}):
+        with pytest.raises(PluginError, match="BadDefaults refuse their own defaults: low 2 is above high 1"):
+            validate(BadDefaults, values, "[learner]")
 
 
-def test_one_plugin_that_cannot_be_described_hides_no_other(plugged: Callable[..., Registry]) -> None:
-    said = {
-        offer["name"]: offer["parameters"] for offer in describe_plugins(plugged(Ridge, parameters=Odd))["learners"]
+def test_a_faulty_plugin_does_not_hide_others(plugged: Callable[..., Registry]) -> None:
+    descriptions = {
+        offer["name"]: offer["parameters"]
+        for offer in describe_plugins(plugged(Ridge, parameters=Unsupported))["learners"]
     }
-    assert "Odd cannot be read" in said["toy-ridge"]["error"]
-    assert said["cnn"]["properties"]
+    assert "Unsupported cannot be read" in descriptions["toy-ridge"]["error"]
+    assert descriptions["cnn"]["properties"]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Records that cannot be used, such as one with a parameter whose name a project file reads itself."""
+"""Invalid plugin records, such as one with a parameter whose name is reserved in project files."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 
 from nextlabel.contracts import DatasetPlugin, LearnerPlugin, ProjectPlugin, StrategyPlugin
 from nextlabel.contracts.plugin_records import Record
-from nextlabel.engine.plugins.validate_records import RESERVED, clash, unfit
-from nextlabel.engine.project_files import Choice, LearnerChoice, StrategyChoice
+from nextlabel.engine.plugins.validate_records import RESERVED, record_error, reserved_name_error
+from nextlabel.engine.project_files import LearnerChoice, PluginChoice, StrategyChoice
 
-TABLES = {DatasetPlugin: Choice, LearnerPlugin: LearnerChoice, StrategyPlugin: StrategyChoice}
+TABLES = {DatasetPlugin: PluginChoice, LearnerPlugin: LearnerChoice, StrategyPlugin: StrategyChoice}
 
 
-def test_they_are_the_keys_that_stand_beside_parameters() -> None:
+def test_reserved_names_are_the_other_keys_of_the_tables() -> None:
     assert {kind: set(names) for kind, names in RESERVED.items()} == {
         kind: set(table.model_fields) for kind, table in TABLES.items()
     }
@@ -29,19 +29,19 @@ def test_they_are_the_keys_that_stand_beside_parameters() -> None:
         (StrategyPlugin, "also"),
     ],
 )
-def test_a_parameter_of_such_a_name_is_told(kind: type[Record[Any]], name: str) -> None:
-    said = clash(kind("x", "x", "x:X", make_dataclass("Parameters", ["size", name], frozen=True)))
-    assert said is not None
-    assert said.startswith(f"parameter '{name}' could never be set: '{name}' is reserved")
-    assert said.endswith("choose another name")
+def test_a_parameter_with_a_reserved_name_is_reported(kind: type[Record[Any]], name: str) -> None:
+    message = reserved_name_error(kind("x", "x", "x:X", make_dataclass("Parameters", ["size", name], frozen=True)))
+    assert message is not None
+    assert message.startswith(f"parameter '{name}' can never be set: '{name}' is reserved")
+    assert message.endswith("choose another name")
 
 
-def test_other_names_are_free() -> None:
+def test_other_names_are_allowed() -> None:
     for kind, name in ((DatasetPlugin, "features"), (LearnerPlugin, "also"), (StrategyPlugin, "features")):
-        assert clash(kind("x", "x", "x:X", make_dataclass("Parameters", [name], frozen=True))) is None
-    # what is worked out, and not given, stands in no project file
+        assert reserved_name_error(kind("x", "x", "x:X", make_dataclass("Parameters", [name], frozen=True))) is None
+    # derived fields are not set by project files
     derived = make_dataclass("Parameters", [("plugin", int, field(init=False, default=1))], frozen=True)
-    assert clash(DatasetPlugin("x", "x", "x:X", derived)) is None
+    assert reserved_name_error(DatasetPlugin("x", "x", "x:X", derived)) is None
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,10 @@ def test_other_names_are_free() -> None:
         (LearnerPlugin("", "x", "x:X"), "a LearnerPlugin whose name is ''"),
     ],
 )
-def test_what_is_wrong_is_told(record: Any, reason: str) -> None:
-    assert unfit(record, type(record)) == reason
+def test_invalid_records_are_described(record: Any, reason: str) -> None:
+    assert record_error(record, type(record)) == reason
 
 
-def test_needs_that_can_be_read_once_are_none() -> None:
-    reason = unfit(StrategyPlugin("x", "x", "x:X", needs=iter(["std"])), StrategyPlugin)  # type: ignore[arg-type]
+def test_needs_must_not_be_an_iterator() -> None:
+    reason = record_error(StrategyPlugin("x", "x", "x:X", needs=iter(["std"])), StrategyPlugin)  # type: ignore[arg-type]
     assert str(reason).endswith(", not names")

@@ -1,4 +1,4 @@
-"""Predictions of the pool: from the scores, or from the content where there are none yet."""
+"""Predictions of pool items: from their scores, or from their content if they have none yet."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from nextlabel.engine.predict.predictor import predictions
 Make = Callable[..., ToyProject]
 
 
-def test_classes_come_most_probable_first() -> None:
-    (said,) = predictions(["a", "b", "c"], {"probabilities": np.array([[0.2, 0.5, 0.3]])})
-    assert (said.label, said.probability) == ("b", 0.5)
-    assert said.probabilities is not None
-    assert list(said.probabilities.items()) == [("b", 0.5), ("c", 0.3), ("a", 0.2)]
+def test_classes_are_sorted_by_probability() -> None:
+    (prediction,) = predictions(["a", "b", "c"], {"probabilities": np.array([[0.2, 0.5, 0.3]])})
+    assert (prediction.label, prediction.probability) == ("b", 0.5)
+    assert prediction.probabilities is not None
+    assert list(prediction.probabilities.items()) == [("b", 0.5), ("c", 0.3), ("a", 0.2)]
 
 
-def test_values_come_with_their_deviation() -> None:
-    (said,) = predictions([], {"mean": np.array([1.0]), "std": np.array([0.5])})
-    assert (said.mean, said.std, said.label, said.probabilities) == (1.0, 0.5, None, None)
+def test_values_have_a_standard_deviation() -> None:
+    (prediction,) = predictions([], {"mean": np.array([1.0]), "std": np.array([0.5])})
+    assert (prediction.mean, prediction.std, prediction.label, prediction.probabilities) == (1.0, 0.5, None, None)
 
 
-def test_items_are_answered_in_the_order_asked(blobs: ToyProject) -> None:
+def test_items_are_predicted_in_the_given_order(blobs: ToyProject) -> None:
     blobs.train()
-    said = blobs.project.models.predict_ids(["p2", "p0", "p1", "p2"])
-    assert [one.label for one in said.predictions] == ["blue", "red", "green", "blue"]
+    result = blobs.project.models.predict_ids(["p2", "p0", "p1", "p2"])
+    assert [prediction.label for prediction in result.predictions] == ["blue", "red", "green", "blue"]
 
 
-def test_unknown_items_are_named(blobs: ToyProject) -> None:
+def test_unknown_items_are_listed(blobs: ToyProject) -> None:
     blobs.train()
     with pytest.raises(NotFound, match="'toy' has no item 'x', 'y'"):
         blobs.project.models.predict_ids(["p1", "x", "y"])
@@ -51,7 +51,7 @@ def test_an_upload_is_predicted_before_it_is_scored(make: Make, image: Callable[
     assert after.predictions[1] == before.predictions[1]
 
 
-def test_what_only_scores_can_answer_waits_for_them(make: Make) -> None:
+def test_items_that_are_no_images_wait_for_scores(make: Make) -> None:
     project = make(settings={"keep_scores": 1}).bring().train().train()
     project.project.models.promote("r1")
     project.services.live.__dict__["_known"].clear()

@@ -1,4 +1,4 @@
-"""What a person is shown of an image is what was predicted from."""
+"""The preview of an image shows what the model received."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ def opened(data: bytes) -> Image.Image:
 
 
 @pytest.mark.parametrize(("orientation", "sides"), [(1, (2000, 500)), (3, (2000, 500)), (6, (2000, 500))])
-def test_the_part_that_is_seen_is_told_of_the_image_upright(squares, orientation, sides):
-    look = squares.project.models.preview(stored(smooth(2000, 500), orientation, "JPEG"))
-    assert (look.width, look.height) == sides
-    assert look.kept == (750, 0, 1250, 500)
-    assert look.share == pytest.approx(1 / 4)
+def test_the_crop_refers_to_the_upright_image(squares, orientation, sides):
+    preview = squares.project.models.preview(stored(smooth(2000, 500), orientation, "JPEG"))
+    assert (preview.width, preview.height) == sides
+    assert preview.crop == (750, 0, 1250, 500)
+    assert preview.share == pytest.approx(1 / 4)
     upright = squares.project.models.preview(stored(smooth(500, 2000), orientation, "JPEG"))
     assert (upright.width, upright.height) == (500, 2000)
 
 
-def test_the_model_is_shown_what_predict_makes_of_it(squares):
+def test_the_preview_has_the_input_and_prediction_of_predict(squares):
     data = saved(smooth(90, 70))
-    look = squares.project.models.preview(data)
-    assert look.seen_size == (4, 4)
-    np.testing.assert_array_equal(np.asarray(opened(look.seen)), prepare(data, (4, 4), 1)[..., 0])
-    assert look.predictions == squares.project.models.predict_images([data])
+    preview = squares.project.models.preview(data)
+    assert preview.input_size == (4, 4)
+    np.testing.assert_array_equal(np.asarray(opened(preview.input_png)), prepare(data, (4, 4), 1)[..., 0])
+    assert preview.predictions == squares.project.models.predict_images([data])
 
 
-def test_it_is_decoded_once(squares, monkeypatch):
+def test_the_image_is_decoded_once(squares, monkeypatch):
     decoded = []
     monkeypatch.setattr(
         decoding, "_load", lambda kind, image, load=decoding._load: decoded.append(kind) or load(kind, image)
@@ -52,20 +52,20 @@ def test_it_is_decoded_once(squares, monkeypatch):
 
 
 @pytest.mark.parametrize("behind", [b"", b"eXIf"])
-def test_a_png_may_say_behind_its_pixels_which_way_up_it_is(squares, behind):
+def test_a_png_may_store_its_orientation_after_the_pixels(squares, behind):
     turned = np.asarray(smooth(40, 20))
     lines = b"".join(b"\x00" + line.tobytes() for line in turned)
     chunks = [(b"eXIf", exif_block((0x0112, 3, 1, 6))[6:])] if behind else []
-    look = squares.project.models.preview(png(40, 20, 8, 2, lines, behind=chunks))
-    assert (look.width, look.height) == ((20, 40) if behind else (40, 20))
-    assert look.kept == ((0, 10, 20, 30) if behind else (10, 0, 30, 20))
+    preview = squares.project.models.preview(png(40, 20, 8, 2, lines, behind=chunks))
+    assert (preview.width, preview.height) == ((20, 40) if behind else (40, 20))
+    assert preview.crop == ((0, 10, 20, 30) if behind else (10, 0, 30, 20))
 
 
-def test_all_of_a_square_image_is_seen(squares):
+def test_a_square_image_is_not_cropped(squares):
     assert squares.project.models.preview(saved(smooth(16, 16))).share == 1
 
 
-def test_what_cannot_be_shown(make, squares):
+def test_images_that_cannot_be_predicted_raise(make, squares):
     with pytest.raises(Unsupported):
         squares.project.models.preview(b"no image")
     with pytest.raises(Unprocessable, match="not images"):

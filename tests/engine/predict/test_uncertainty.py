@@ -1,26 +1,26 @@
-"""When a model is unsure, and between what."""
+"""When a prediction is uncertain, and between which classes."""
 
 from __future__ import annotations
 
 import pytest
 
-from nextlabel.engine.predict.uncertainty import Doubt, doubt
+from nextlabel.engine.predict.uncertainty import Uncertainty, uncertainty
 
 
 @pytest.mark.parametrize(
-    ("shares", "wavers"),
+    ("probabilities", "expected"),
     [
         ([0.9, 0.1], None),
         ([0.61, 0.39], None),
         ([0.5, 0.29, 0.21], None),
-        ([0.59, 0.41], Doubt(("a", "b"), others=False)),
-        ([0.45, 0.4, 0.15], Doubt(("a", "b"), others=False)),
-        ([0.49, 0.1, 0.1, 0.1, 0.1, 0.11], Doubt(("a", "f", "b"), others=True)),
-        ([0.25] * 4, Doubt(("a", "b", "c"), others=True)),
-        ([0.3, 0.3, 0.4], Doubt(("c", "a", "b"), others=False)),
+        ([0.59, 0.41], Uncertainty(("a", "b"), others=False)),
+        ([0.45, 0.4, 0.15], Uncertainty(("a", "b"), others=False)),
+        ([0.49, 0.1, 0.1, 0.1, 0.1, 0.11], Uncertainty(("a", "f", "b"), others=True)),
+        ([0.25] * 4, Uncertainty(("a", "b", "c"), others=True)),
+        ([0.3, 0.3, 0.4], Uncertainty(("c", "a", "b"), others=False)),
         ([1.0], None),
         ([], None),
     ],
 )
-def test_doubt(shares: list[float], wavers: Doubt | None) -> None:
-    assert doubt(dict(zip("abcdef", shares, strict=False))) == wavers
+def test_uncertainty(probabilities: list[float], expected: Uncertainty | None) -> None:
+    assert uncertainty(dict(zip("abcdef", probabilities, strict=False))) == expected

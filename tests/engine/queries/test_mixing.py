@@ -1,4 +1,4 @@
-"""What is mixed into a query: the hold-out where no label is known, and the control arm."""
+"""Items mixed into a query: the hold-out, if the data set has no labels, and the control arm."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from support.engine import ToyProject, full, ids
 
 Make = Callable[..., ToyProject]
 UNKNOWN = {"size": 60, "known": False}
-"""A data set that knows no label."""
+"""A data set without any labels."""
 
 
-def test_where_no_label_is_known_the_hold_out_is_mixed_in(make: Make) -> None:
+def test_the_hold_out_is_mixed_in_if_no_label_is_known(make: Make) -> None:
     project = make(dataset={**UNKNOWN, "size": 600}, labels={"initial": 0, "holdout": 0.3, "holdout_max": 40}).bring()
     held = {item.id for item in project.project.items.page(limit=600).items if item.holdout}
     assert 120 < len(held) < 240
@@ -27,13 +27,13 @@ def test_where_no_label_is_known_the_hold_out_is_mixed_in(make: Make) -> None:
     assert reasons["strategy"] == 200
 
 
-def test_the_hold_out_that_is_asked_is_spread_over_the_pool(make: Make) -> None:
-    """A folder's images often stand class by class: its first held-out ones are no fair sample."""
+def test_hold_out_items_are_spread_over_the_pool(make: Make) -> None:
+    """A folder's images are often sorted by class, so its first held-out ones are no fair sample."""
     project = make(dataset={**UNKNOWN, "size": 600}, labels={"initial": 0, "holdout": 0.5, "holdout_max": 60}).bring()
     query = project.project.queries.create(120, None, "ann")
-    places = [int(item.id[1:]) for item in query.items if item.reason == "holdout"]
-    assert len(places) > 30
-    assert max(places) > 400
+    positions = [int(item.id[1:]) for item in query.items if item.reason == "holdout"]
+    assert len(positions) > 30
+    assert max(positions) > 400
 
 
 def test_a_partial_label_does_not_fill_the_hold_out(make: Make) -> None:
@@ -44,15 +44,15 @@ def test_a_partial_label_does_not_fill_the_hold_out(make: Make) -> None:
     assert [item.id for item in project.project.queries.create(60, None, "bob").items if item.reason == "holdout"] != []
 
 
-def test_a_hold_out_known_to_the_data_set_is_never_asked(blobs: ToyProject) -> None:
+def test_a_hold_out_with_known_labels_is_never_returned(blobs: ToyProject) -> None:
     assert {item.reason for item in blobs.project.queries.create(100).items} == {"strategy"}
     held = {item.id for item in blobs.project.items.page(limit=60).items if item.holdout}
     assert len(held) == 12
     assert not held & set(ids(blobs.project.queries.create(100)))
 
 
-def test_the_control_arm_follows_an_order_of_its_own(make: Make) -> None:
-    """The same order whatever the strategy, the model and the labels so far."""
+def test_the_control_arm_has_its_own_order(make: Make) -> None:
+    """The order does not depend on the strategy, the model or the labels."""
 
     def controlled(strategy: str) -> list[str]:
         project = make(labels={"control": 0.5}, strategy={"plugin": strategy}).bring()

@@ -1,4 +1,4 @@
-"""Replays: the same answer from the record, or Gone."""
+"""Replays choose the same items from the record, or raise Gone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nextlabel.engine.records import QueryAnswer
 
 Make = Callable[..., ToyProject]
 UNKNOWN = {"size": 60, "known": False}
-"""A data set that knows no label."""
+"""A data set without any labels."""
 
 
 def chosen(answer: QueryAnswer) -> list[tuple[str, float, str]]:
@@ -20,7 +20,7 @@ def chosen(answer: QueryAnswer) -> list[tuple[str, float, str]]:
 
 
 @pytest.mark.parametrize("strategy", ["random", "margin", "entropy"])
-def test_a_query_is_replayed_to_the_same_answer_later(make: Make, strategy: str) -> None:
+def test_a_query_is_replayed_later_with_the_same_result(make: Make, strategy: str) -> None:
     project = make(
         dataset=UNKNOWN, labels={"initial": 0, "holdout": 0.3, "control": 0.3}, strategy={"plugin": strategy}
     ).bring()
@@ -42,19 +42,19 @@ def test_a_query_is_replayed_to_the_same_answer_later(make: Make, strategy: str)
         assert again == query
 
 
-def test_leases_that_came_back_are_no_part_of_a_replay(blobs: ToyProject) -> None:
+def test_renewed_leases_are_not_part_of_a_replay(blobs: ToyProject) -> None:
     first = blobs.project.queries.create(2, None, "ann")
     second = blobs.project.queries.create(5, None, "ann")
     assert chosen(blobs.project.queries.replay(second.query)) == [c for c in chosen(second) if c[0] not in ids(first)]
 
 
-def test_once_the_scores_are_dropped_a_query_is_gone(make: Make) -> None:
+def test_a_query_is_gone_once_its_scores_are_deleted(make: Make) -> None:
     project = make(settings={"keep_scores": 1}).bring()
     cold = project.project.queries.create(3)
     project.train()
     warm = project.project.queries.create(3)
     project.train()
-    with pytest.raises(Gone, match="no longer kept"):
+    with pytest.raises(Gone, match="were deleted"):
         project.project.queries.replay(warm.query)
     stored = project.project.queries.get(warm.query)
     assert chosen(stored) == chosen(warm)
@@ -71,9 +71,7 @@ def test_a_query_is_replayed_after_the_pool_grew(make: Make, image: Callable[[in
     assert project.project.queries.replay(query.query) == query
 
 
-def test_a_query_whose_project_file_changed_is_gone_rather_than_another(
-    make: Make, another: Callable[[ToyProject], ToyProject]
-) -> None:
+def test_a_query_is_gone_if_its_project_file_changed(make: Make, another: Callable[[ToyProject], ToyProject]) -> None:
     project = make().bring()
     query = project.project.queries.create(5)
     labels = project.project.config.labels.model_copy(update={"control": 1.0})

@@ -1,4 +1,4 @@
-"""Queries: what they answer, and which scores they answer from."""
+"""Queries: what they return, and which scores they choose by."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nextlabel.contracts.errors import NotFound, NotReady, PluginError, TooLarge
 Make = Callable[..., ToyProject]
 
 
-def test_a_query_says_where_it_came_from(blobs: ToyProject) -> None:
+def test_a_query_describes_its_origin(blobs: ToyProject) -> None:
     query = blobs.project.queries.create(4)
     assert query.query == "toy-1"
     assert (query.strategy, query.parameters, query.checkpoint) == ("margin", {}, None)
@@ -24,7 +24,7 @@ def test_a_query_says_where_it_came_from(blobs: ToyProject) -> None:
     assert blobs.project.queries.create(4).query == "toy-2"
 
 
-def test_after_a_training_it_names_the_checkpoint_and_guesses(blobs: ToyProject) -> None:
+def test_after_training_it_names_the_checkpoint_and_suggests(blobs: ToyProject) -> None:
     blobs.train()
     query = blobs.project.queries.create(3)
     assert query.checkpoint == "r1"
@@ -36,7 +36,7 @@ def test_after_a_training_it_names_the_checkpoint_and_guesses(blobs: ToyProject)
     assert scores == sorted(scores, reverse=True)
 
 
-def test_labels_the_checkpoint_has_not_seen_are_counted(blobs: ToyProject) -> None:
+def test_labels_unseen_by_the_checkpoint_are_counted(blobs: ToyProject) -> None:
     blobs.answer(blobs.project.queries.create(3, None, "ann"), "ann")
     assert blobs.project.queries.create(1).stale_labels == 3
     blobs.train()
@@ -48,7 +48,7 @@ def test_labels_the_checkpoint_has_not_seen_are_counted(blobs: ToyProject) -> No
     assert blobs.project.queries.get(query.query).stale_labels == 2
 
 
-def test_labelled_items_are_not_asked_again(blobs: ToyProject) -> None:
+def test_labelled_items_are_not_returned_again(blobs: ToyProject) -> None:
     first = blobs.project.queries.create(10, None, "ann")
     blobs.answer(first, "ann")
     rest = blobs.project.queries.create(100, None, "bob")
@@ -70,7 +70,7 @@ def test_a_data_set_may_be_empty(make: Make) -> None:
     assert project.project.items.page().items == ()
 
 
-def test_senseless_requests_are_refused(make: Make) -> None:
+def test_invalid_requests_are_rejected(make: Make) -> None:
     project = make(settings={"max_query": 10}).bring()
     for size in (0, -1):
         with pytest.raises(Unprocessable, match="one item or more"):
@@ -99,19 +99,19 @@ def test_before_any_data_set_an_import_is_queued_once(make: Make) -> None:
     assert len(ids(project.project.queries.create(1))) == 1
 
 
-def test_every_strategy_works_before_a_model_or_says_that_it_needs_one(blobs: ToyProject) -> None:
+def test_strategies_work_without_a_model_or_report_the_need(blobs: ToyProject) -> None:
     for name in ("random", "margin", "entropy", "least-confidence", "toy-first"):
         assert len(ids(blobs.project.queries.create(2, name))) == 2
     with pytest.raises(NotReady, match="no model has been trained yet"):
         blobs.project.queries.create(2, "toy-embedded")
 
 
-def test_values_are_asked_before_a_model_too(make: Make) -> None:
+def test_regression_items_are_returned_without_a_model(make: Make) -> None:
     query = make(WAVE, name="wave").bring().project.queries.create(3)
     assert {item.score for item in query.items} == {1.0}
 
 
-def test_what_a_strategy_needs_is_computed_once_when_asked(blobs: ToyProject) -> None:
+def test_missing_scores_are_computed_once_on_demand(blobs: ToyProject) -> None:
     blobs.train()
     for _ in range(3):
         with pytest.raises(NotReady, match=r"needs embeddings \(job"):
@@ -122,24 +122,24 @@ def test_what_a_strategy_needs_is_computed_once_when_asked(blobs: ToyProject) ->
         blobs.project.queries.create(2, "toy-embedded")
     assert [(job.kind, job.state) for job in blobs.work()] == [("score", "succeeded")] * 2
     assert len(ids(blobs.project.queries.create(2, "toy-embedded"))) == 2
-    assert len(ids(blobs.project.queries.create(2, "toy-sampled"))) == 2  # the second scoring kept what the first had
+    assert len(ids(blobs.project.queries.create(2, "toy-sampled"))) == 2  # scored with the first one's arrays
     assert len(ids(blobs.project.queries.create(2, "margin"))) == 2
 
 
-def test_what_no_model_of_the_task_says_is_refused(blobs: ToyProject, make: Make) -> None:
-    with pytest.raises(Unprocessable, match="no model of a classification says"):
+def test_scores_the_task_never_has_are_rejected(blobs: ToyProject, make: Make) -> None:
+    with pytest.raises(Unprocessable, match="needs std, which classification models do not provide"):
         blobs.project.queries.create(2, "toy-widest")
     wave = make(WAVE, name="wave").bring()
-    with pytest.raises(Unprocessable, match="needs probabilities, which no model of a regression says"):
+    with pytest.raises(Unprocessable, match="needs probabilities, which regression models do not provide"):
         wave.project.queries.create(2, "margin")
 
 
-def test_what_the_model_cannot_say_is_refused_once_it_was_tried(make: Make) -> None:
+def test_scores_the_model_lacks_are_rejected_after_a_try(make: Make) -> None:
     wave = make(WAVE, name="wave").bring().train()
     with pytest.raises(NotReady):
         wave.project.queries.create(2, "toy-embedded")
     assert [job.state for job in wave.work()] == ["failed"]
-    with pytest.raises(Unprocessable, match="cannot be computed: the model was asked for embeddings"):
+    with pytest.raises(Unprocessable, match="cannot be computed: the model must return embeddings"):
         wave.project.queries.create(2, "toy-embedded")
     assert wave.work() == []
 
@@ -154,7 +154,7 @@ def test_a_promoted_checkpoint_without_scores_is_scored_first(make: Make) -> Non
     assert project.project.queries.create(2).checkpoint == "r1"
 
 
-def test_items_without_scores_are_not_asked_yet(make: Make, image: Callable[[int], bytes]) -> None:
+def test_items_without_scores_are_not_returned_yet(make: Make, image: Callable[[int], bytes]) -> None:
     project = make(SQUARES).bring().train()
     (added,) = project.add_images([image(1)])
     assert added not in ids(project.project.queries.create(100))

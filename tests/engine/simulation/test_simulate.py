@@ -124,8 +124,8 @@ def test_items_without_a_true_label_are_skipped(make: Make, tmp_path: Path, imag
     project = make(table).bring()
     labels, qualities = _label(project.services, project.project, ["unknown.png", "cat/1.png"], Annotator())
     assert qualities == ["full"]
-    assert labels[0].skip
-    assert labels[1].candidates == ("cat",)
+    assert labels[0][1].skip
+    assert labels[1][1].candidates == ("cat",)
 
 
 def test_annotators_label_the_same_items_and_pay_for_each(play: Callable[..., list[Point]]) -> None:

@@ -1,4 +1,4 @@
-"""Features of another project's checkpoint: read where its model can give them, refused where it cannot."""
+"""Features from another project's checkpoint."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from nextlabel.store import projects
 Make = Callable[..., ToyProject]
 
 
-class Fed(Ridge):
-    """Learns from features of another project's checkpoint."""
+class FeatureRidge(Ridge):
+    """Reads features of another project's checkpoint."""
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         assert training.features is not None
@@ -28,14 +28,14 @@ class Fed(Ridge):
         return super().fit(items, targets, training)
 
 
-def test_features_of_another_projects_checkpoint(
+def test_features_are_read_from_the_live_checkpoint(
     make: Make, plugged: Callable[..., Registry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = make(plugins=plugged(Fed), learner={"features": "checkpoint:toy"}).bring()
+    project = make(plugins=plugged(FeatureRidge), learner={"features": "checkpoint:toy"}).import_dataset()
     with pytest.raises(NextlabelError, match="has no live checkpoint"):
         project.train()
     with monkeypatch.context() as patch:
-        patch.setattr(Fed, "fit", Ridge.fit)
+        patch.setattr(FeatureRidge, "fit", Ridge.fit)
         project.train()
     project.train()
     with project.services.database.read() as connection:
@@ -46,41 +46,46 @@ def test_features_of_another_projects_checkpoint(
         make(learner={"features": "raw"})
 
 
-class OfItsPool(Fed):
-    """Its models, once written, know only the items they were fitted with."""
+class Transductive(FeatureRidge):
+    """Its models are transductive once they are rebuilt."""
 
     def rebuild(self, description: Any, tensors: Any) -> Model:
         return Table(tensors["weights"])
 
 
-class Forgetful(Fed):
-    """Its models, once written, leave out an item."""
+class OneTooFew(FeatureRidge):
+    """Its models leave out one item once they are rebuilt."""
 
     def rebuild(self, description: Any, tensors: Any) -> Model:
-        class Forgetting(Linear):
+        class Shortened(Linear):
             def predict(self, items: Items, needs: frozenset[str], rng: np.random.Generator) -> Outputs:
-                said = super().predict(items, needs, rng)
-                return said if said.embeddings is None else replace(said, embeddings=said.embeddings[1:])
+                outputs = super().predict(items, needs, rng)
+                if outputs.embeddings is None:
+                    return outputs
+                return replace(outputs, embeddings=outputs.embeddings[1:])
 
         model = super().rebuild(description, tensors)
-        return Forgetting(tensors["weights"], model.input)
+        return Shortened(tensors["weights"], model.input)
 
 
 @pytest.mark.parametrize(
     ("learner", "error"),
     [
-        (OfItsPool, "its model knows only the items of project 'toy'; name one that answers new content"),
-        (Forgetful, "its model gives embeddings of 47 items, not of the 48 asked"),
+        (
+            Transductive,
+            "its model knows only the items of project 'toy'; name a project whose model predicts new content",
+        ),
+        (OneTooFew, "its model returns embeddings of 47 items instead of 48"),
     ],
 )
-def test_features_of_a_model_that_cannot_give_them(
+def test_unusable_features_fail_with_the_reason(
     make: Make,
     plugged: Callable[..., Registry],
     monkeypatch: pytest.MonkeyPatch,
-    learner: type[Fed],
+    learner: type[FeatureRidge],
     error: str,
 ) -> None:
-    project = make(plugins=plugged(learner), learner={"features": "checkpoint:toy"}).bring()
+    project = make(plugins=plugged(learner), learner={"features": "checkpoint:toy"}).import_dataset()
     with monkeypatch.context() as patch:
         patch.setattr(learner, "fit", Ridge.fit)
         project.train()

@@ -1,4 +1,4 @@
-"""Trainings: what the learner sees, and what is kept."""
+"""Training jobs: what the learner sees, and what is stored."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Make = Callable[..., ToyProject]
 
 
 class Spy(Ridge):
-    """Notes what it was given."""
+    """Records what it was called with."""
 
     def __init__(self, parameters: Any, seen: list[tuple[Items, Targets, Training]]) -> None:
         super().__init__(parameters)
@@ -30,10 +30,10 @@ class Spy(Ridge):
         return super().fit(items, targets, training)
 
 
-def test_the_hold_out_never_reaches_the_learner(make: Make, plugged: Callable[..., Registry]) -> None:
+def test_the_learner_does_not_see_the_hold_out(make: Make, plugged: Callable[..., Registry]) -> None:
     seen: list[tuple[Items, Targets, Training]] = []
-    project = make(plugins=plugged(lambda parameters: Spy(parameters, seen))).bring()
-    project.project.labels.submit("ann", [full(f"p{place}", "red") for place in range(60)])
+    project = make(plugins=plugged(lambda parameters: Spy(parameters, seen))).import_dataset()
+    project.project.labels.submit("ann", [full(f"p{number}", "red") for number in range(60)])
     project.train()
     ((items, targets, training),) = seen
     assert isinstance(items, VectorItems)
@@ -49,8 +49,8 @@ def test_the_hold_out_never_reaches_the_learner(make: Make, plugged: Callable[..
 def test_a_transductive_learner_sees_the_hold_out_unlabelled(make: Make, plugged: Callable[..., Registry]) -> None:
     seen: list[tuple[Items, Targets, Training]] = []
     learner = plugged(lambda parameters: Spy(parameters, seen), transductive=True)
-    project = make(plugins=learner).bring()
-    project.project.labels.submit("ann", [full(f"p{place}", "red") for place in range(60)])
+    project = make(plugins=learner).import_dataset()
+    project.project.labels.submit("ann", [full(f"p{number}", "red") for number in range(60)])
     project.train()
     ((items, targets, _),) = seen
     assert len(items) == 60
@@ -58,8 +58,8 @@ def test_a_transductive_learner_sees_the_hold_out_unlabelled(make: Make, plugged
     np.testing.assert_array_equal(np.flatnonzero(~targets.labelled), held)
 
 
-def test_359_of_the_digits_are_held_out(make: Make) -> None:
-    project = make(SQUARES, dataset={"plugin": "digits"}, labels={"initial": 10}).bring()
+def test_the_digits_have_359_held_out_items(make: Make) -> None:
+    project = make(SQUARES, dataset={"plugin": "digits"}, labels={"initial": 10}).import_dataset()
     items = project.project.items.page(limit=2000).items
     assert len(items) == 1797
     assert sum(item.holdout for item in items) == 359
@@ -70,7 +70,7 @@ def test_359_of_the_digits_are_held_out(make: Make) -> None:
 
 def test_the_next_training_starts_from_the_live_model(make: Make, plugged: Callable[..., Registry]) -> None:
     seen: list[tuple[Items, Targets, Training]] = []
-    project = make(plugins=plugged(lambda parameters: Spy(parameters, seen))).bring().train().train()
+    project = make(plugins=plugged(lambda parameters: Spy(parameters, seen))).import_dataset().train().train()
     first, second = (training for _, _, training in seen)
     assert isinstance(second.start, Linear)
     live = project.project.models.checkpoints()[0]
@@ -80,12 +80,12 @@ def test_the_next_training_starts_from_the_live_model(make: Make, plugged: Calla
     assert first.seed != second.seed
 
 
-def test_a_live_checkpoint_that_cannot_be_read_is_no_start(
+def test_a_damaged_live_checkpoint_is_not_a_start(
     make: Make, plugged: Callable[..., Registry], capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen: list[tuple[Items, Targets, Training]] = []
-    project = make(plugins=plugged(lambda parameters: Spy(parameters, seen))).bring().train()
-    (project.services.home.checkpoint("toy", "r1") / "weights.safetensors").write_bytes(b"rot")
+    project = make(plugins=plugged(lambda parameters: Spy(parameters, seen))).import_dataset().train()
+    (project.services.home.checkpoint("toy", "r1") / "weights.safetensors").write_bytes(b"damaged")
     project.train()
     assert seen[-1][2].start is None
     assert "training starts from scratch" in capsys.readouterr().out
@@ -94,22 +94,24 @@ def test_a_live_checkpoint_that_cannot_be_read_is_no_start(
 def test_the_same_seed_gives_the_same_weights(make: Make) -> None:
     weights = []
     for _ in range(2):
-        project = make().bring().train()
+        project = make().import_dataset().train()
         weights.append((project.services.home.checkpoint("toy", "r1") / "weights.safetensors").read_bytes())
     assert weights[0] == weights[1]
 
 
-def test_a_training_ends_with_a_checkpoint_judged_and_live(blobs: ToyProject) -> None:
+def test_a_training_ends_with_a_live_checkpoint(blobs: ToyProject) -> None:
     job = blobs.project.training.start()
-    assert blobs.project.status().training == job
+    training = blobs.project.status().training
+    assert training is not None
+    assert training.job == job
     (done,) = blobs.work()
     assert (done.state, done.progress, done.error) == ("succeeded", 1.0, None)
     assert done.metrics["labels"] == 6
     assert done.metrics["accuracy"] > 0.8
-    (found,) = blobs.project.models.checkpoints()
-    assert (found.checkpoint, found.live, found.job) == ("r1", True, job)
-    assert found.verdict == "the first checkpoint of this project"
-    assert found.metrics == done.metrics
+    (checkpoint,) = blobs.project.models.checkpoints()
+    assert (checkpoint.checkpoint, checkpoint.live, checkpoint.job) == ("r1", True, job)
+    assert checkpoint.verdict == "the first checkpoint of this project"
+    assert checkpoint.metrics == done.metrics
     assert folders(blobs) == {"checkpoints/toy/r1", f"scores/toy/r1-{job}"}
     assert {path.name for path in (blobs.services.home.root / "checkpoints/toy/r1").iterdir()} == {
         "card.json",
@@ -119,7 +121,7 @@ def test_a_training_ends_with_a_checkpoint_judged_and_live(blobs: ToyProject) ->
     assert blobs.project.models.ready()
 
 
-def test_without_a_label_the_training_fails_and_says_why(make: Make) -> None:
+def test_a_training_without_labels_fails_with_the_reason(make: Make) -> None:
     project = make(labels={"initial": 0})
     project.project.training.start()
     (job,) = project.work()
@@ -128,14 +130,14 @@ def test_without_a_label_the_training_fails_and_says_why(make: Make) -> None:
     assert not project.project.models.ready()
 
 
-def test_whatever_a_learner_raises_is_told(make: Make) -> None:
+def test_an_error_of_the_learner_is_the_error_of_the_job(make: Make) -> None:
     project = make(learner={"plugin": "toy-failing"})
     project.project.training.start()
     (job,) = project.work()
     assert (job.state, job.error) == ("failed", "ZeroDivisionError: the toy broke")
 
 
-def test_a_data_set_that_is_missing_fails_the_training_in_one_line(make: Make) -> None:
+def test_a_missing_data_set_fails_the_training_with_the_reason(make: Make) -> None:
     project = make(dataset={"plugin": "toy-missing"})
     project.project.training.start()
     (job,) = project.work()
@@ -144,42 +146,42 @@ def test_a_data_set_that_is_missing_fails_the_training_in_one_line(make: Make) -
 
 
 class Wide(Ridge):
-    """Says a class too many."""
+    """Predicts one class too many."""
 
-    def made(self, weights: np.ndarray[Any, Any], spec: Any) -> Model:
+    def build_model(self, weights: np.ndarray[Any, Any], spec: Any) -> Model:
         return Linear(np.concatenate([weights, weights[:, :1]], axis=1), spec)
 
 
 class Nan(Ridge):
-    """Says no numbers."""
+    """Predicts NaN."""
 
-    def made(self, weights: np.ndarray[Any, Any], spec: Any) -> Model:
+    def build_model(self, weights: np.ndarray[Any, Any], spec: Any) -> Model:
         return Linear(weights * np.nan, spec)
 
 
-class Liar(Ridge):
-    """Its ONNX form is of another model."""
+class WrongOnnx(Ridge):
+    """Writes the ONNX form of another model."""
 
-    def made(self, weights: np.ndarray[Any, Any], spec: Any) -> Model:
-        class Lying(Linear):
+    def build_model(self, weights: np.ndarray[Any, Any], spec: Any) -> Model:
+        class Different(Linear):
             def write_onnx(self, path: Path) -> bool:
                 return Linear(-weights, spec).write_onnx(path)
 
-        return Lying(weights, spec)
+        return Different(weights, spec)
 
 
 @pytest.mark.parametrize(
     ("learner", "error"),
     [
-        (Wide, "the model says probabilities of 4 classes; the project has 3"),
+        (Wide, "the model predicts 4 classes; the project has 3"),
         (Nan, "not finite"),
-        (Liar, "the ONNX form answers differently: probabilities by"),
+        (WrongOnnx, "the ONNX form and the model disagree: probabilities differ by"),
     ],
 )
 def test_a_model_that_breaks_its_contract_leaves_nothing(
     make: Make, plugged: Callable[..., Registry], learner: type[Ridge], error: str
 ) -> None:
-    project = make(plugins=plugged(learner)).bring()
+    project = make(plugins=plugged(learner)).import_dataset()
     project.project.training.start()
     (job,) = project.work()
     assert job.state == "failed"

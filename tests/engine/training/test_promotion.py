@@ -1,44 +1,129 @@
-"""Who goes live after a training."""
+"""Which checkpoint is live after a training."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from math import comb
 from typing import Any
 
+import numpy as np
 import pytest
-from support.engine import SQUARES, WAVE, ToyProject, full
+from support.engine import SQUARES, WAVE, ToyProject, confident, full
 
 from nextlabel.contracts.errors import Gone
+from nextlabel.engine.training import job
+from nextlabel.engine.training.promotion import LiveHoldout, Verdict, decide_promotion, score_holdout, sign_test
 from nextlabel.store import checkpoints
 from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
+WRONG = {"red": "green", "green": "blue", "blue": "red"}
+ALL = np.arange(10)
+
+
+def decide(
+    new: dict[str, np.ndarray], live: dict[str, np.ndarray], truth: np.ndarray, common: Sequence[int] = ALL
+) -> Verdict:
+    return decide_promotion(new, LiveHoldout("r1", np.asarray(common, np.int64), live), truth)
+
+
+def state(project: ToyProject) -> list[bool]:
+    """Whether each checkpoint is live, oldest first."""
+    return [checkpoint.live for checkpoint in project.project.models.checkpoints()]
+
+
+def promoted(project: ToyProject) -> list[bool]:
+    with project.services.database.read() as connection:
+        return [row.promoted for row in checkpoints.all(connection, project.name)]
+
+
+# ------------------------------------------------------------------------------- the decision
+
+
+def test_the_first_checkpoint_goes_live() -> None:
+    assert decide_promotion(confident([0] * 10), None, np.zeros(10, np.int64)).promote
+
+
+@pytest.mark.parametrize(
+    ("lost", "promote"),
+    [
+        (0, True),
+        (4, True),  # 1/16: chance
+        (5, False),  # 1/32
+        (10, False),
+    ],
+)
+def test_a_checkpoint_waits_if_worse_beyond_chance(lost: int, promote: bool) -> None:
+    verdict = decide(confident([1] * lost + [0] * (10 - lost)), confident([0] * 10), np.zeros(10, np.int64))
+    assert verdict.promote == promote
+    assert f"worse on {lost} of 10" in verdict.reason
+
+
+def test_a_better_checkpoint_goes_live() -> None:
+    assert decide(confident([0] * 10), confident([1] * 10), np.zeros(10, np.int64)).promote
+
+
+def test_a_checkpoint_waits_without_common_items() -> None:
+    verdict = decide(confident([0] * 6), {}, np.zeros(6, np.int64), common=[])
+    assert not verdict.promote
+    assert "promote it by hand" in verdict.reason
+
+
+def test_only_common_items_count() -> None:
+    verdict = decide(confident([0] * 5 + [1] * 5), confident([0] * 4), np.zeros(10, np.int64), common=[0, 1, 2, 9])
+    assert verdict.reason.endswith("better on 0 and worse on 1 of 4 held-out items")
+
+
+def test_the_smaller_error_wins_in_regression() -> None:
+    truth = np.zeros(10)
+    near, far = {"mean": np.full(10, 0.1)}, {"mean": np.full(10, -2.0)}
+    assert decide(near, far, truth).promote
+    assert not decide(far, near, truth).promote
+    assert decide(near, near, truth).promote
+
+
+@pytest.mark.parametrize(("better", "compared"), [(0, 0), (0, 5), (3, 10), (40, 100), (50, 50)])
+def test_the_sign_test_is_the_binomial_tail(better: int, compared: int) -> None:
+    exact = sum(comb(compared, k) for k in range(better + 1)) / 2**compared
+    assert sign_test(better, compared - better) == pytest.approx(exact, rel=1e-9)
+
+
+def test_the_sign_test_is_fast_on_a_large_hold_out() -> None:
+    began = time.monotonic()
+    assert sign_test(99_000, 101_000) < 1e-4
+    assert time.monotonic() - began < 2
+
+
+# --------------------------------------------------------------------------- after a training
 
 
 def test_a_worse_checkpoint_waits_and_can_be_promoted(make: Make) -> None:
-    project = make(dataset={"size": 150}).bring().train()
-    wrong = {"red": "green", "green": "blue", "blue": "red"}
+    project = make(dataset={"size": 150}).import_dataset().train()
     query = project.project.queries.create(100, None, "ann")
-    project.project.labels.submit("ann", [full(item.id, wrong[project.truth(item.id)]) for item in query.items])
+    project.project.labels.submit("ann", [full(item.id, WRONG[project.truth(item.id)]) for item in query.items])
     project.train()
     first, second = project.project.models.checkpoints()
     assert (first.live, second.live) == (True, False)
     assert second.verdict.startswith("worse than the live checkpoint beyond chance")
+    assert promoted(project) == [True, False]
     assert project.project.queries.create(1).checkpoint == "r1"
     assert project.project.models.promote("r2").live
-    assert [found.live for found in project.project.models.checkpoints()] == [False, True]
+    assert state(project) == [False, True]
+    assert promoted(project) == [True, False]  # this is about the end of its training
     assert project.project.queries.create(1).checkpoint == "r2"
 
 
-def test_one_as_good_goes_live(blobs: ToyProject) -> None:
+def test_an_equal_checkpoint_goes_live(blobs: ToyProject) -> None:
     blobs.train().train()
     first, second = blobs.project.models.checkpoints()
     assert (first.live, second.live) == (False, True)
     assert second.verdict.startswith("not worse than the live checkpoint")
+    assert promoted(blobs) == [True, True]
 
 
-def test_without_a_common_hold_out_it_waits(make: Make) -> None:
-    project = make(dataset={"known": False}, labels={"initial": 0}).bring()
+def test_a_checkpoint_waits_without_a_common_hold_out(make: Make) -> None:
+    project = make(dataset={"known": False}, labels={"initial": 0}).import_dataset()
     pool = [item.id for item in project.project.items.page(limit=60).items if not item.holdout]
     project.project.labels.submit("ann", [full(item, ("red", "green")[place % 2]) for place, item in enumerate(pool)])
     project.train().train()
@@ -46,61 +131,106 @@ def test_without_a_common_hold_out_it_waits(make: Make) -> None:
     assert (first.live, second.live) == (True, False)
     assert "promote it by hand" in second.verdict
     assert "accuracy" not in second.metrics
+    assert promoted(project) == [True, False]
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "model.onnx"])
-def test_a_damaged_one_is_not_promoted(make: Make, name: str) -> None:
-    project = make(SQUARES).bring().train().train()
+def test_a_damaged_checkpoint_cannot_be_promoted(make: Make, name: str) -> None:
+    project = make(SQUARES).import_dataset().train().train()
     (project.services.home.checkpoint(project.project.config.name, "r1") / name).write_bytes(b"damaged")
     with pytest.raises(Gone, match="damaged"):
         project.project.models.promote("r1")
-    assert [found.live for found in project.project.models.checkpoints()] == [False, True]
+    assert state(project) == [False, True]
 
 
-def test_it_is_judged_against_what_is_live_at_its_end(meddled: Callable[..., Any]) -> None:
-    project, happens = meddled({**SQUARES, "dataset": {"plugin": "toy-blobs", "size": 150}})
-    wrong = {"red": "green", "green": "blue", "blue": "red"}
+def test_a_live_checkpoint_with_missing_files_is_replaced(blobs: ToyProject) -> None:
+    blobs.train()
+    blobs.services.home.checkpoint("toy", "r1").rename(blobs.services.home.root / "elsewhere")
+    blobs.train()
+    assert state(blobs) == [False, True]
+    assert blobs.project.models.checkpoints()[-1].verdict == "the files of the live checkpoint are missing"
+
+
+@pytest.fixture
+def good_and_bad(meddled: Callable[..., Any]) -> tuple[ToyProject, list[Callable[[], None]]]:
+    """A project whose r1 is bad and live, whose r2 is good, and whose next checkpoint will be bad."""
+    project, calls = meddled({**SQUARES, "dataset": {"plugin": "toy-blobs", "size": 150}})
     items = [item.id for item in project.project.queries.create(100, None, "ann").items]
-    project.project.labels.submit("ann", [full(item, wrong[project.truth(item)]) for item in items])
+    project.project.labels.submit("ann", [full(item, WRONG[project.truth(item)]) for item in items])
     project.train()
     project.project.labels.submit("ann", [full(item, project.truth(item)) for item in items])
     project.train()
-    project.project.models.promote("r1")  # the bad one
-    project.project.labels.submit("ann", [full(item, wrong[project.truth(item)]) for item in items])
-    happens.append(lambda: project.project.models.promote("r2") and None)
+    project.project.models.promote("r1")
+    project.project.labels.submit("ann", [full(item, WRONG[project.truth(item)]) for item in items])
+    return project, calls
+
+
+def test_a_checkpoint_is_compared_with_what_is_live_at_the_end(good_and_bad: Any) -> None:
+    project, calls = good_and_bad
+    calls.append(lambda: project.project.models.promote("r2") and None)
     project.train()
-    assert [found.live for found in project.project.models.checkpoints()] == [False, True, False]
+    assert state(project) == [False, True, False]
     assert project.project.models.checkpoints()[-1].verdict.startswith("worse than the live checkpoint")
 
 
-def forget_scores(project: ToyProject) -> None:
+def test_a_promotion_during_the_comparison_repeats_it(good_and_bad: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    project, _ = good_and_bad
+    compared = []
+
+    def promote_meanwhile(*arguments: Any) -> LiveHoldout | None:
+        live = score_holdout(*arguments)
+        assert live is not None
+        compared.append(live.checkpoint)
+        if len(compared) == 1:
+            project.project.models.promote("r2")
+        return live
+
+    monkeypatch.setattr(job, "score_holdout", promote_meanwhile)
+    project.train()
+    assert compared == ["r1", "r2"]
+    assert state(project) == [False, True, False]
+    assert project.project.models.checkpoints()[-1].verdict.startswith("worse than the live checkpoint")
+
+
+def delete_scores(project: ToyProject) -> None:
     with project.services.database.write() as connection:
         for scoring in checkpoints.scorings(connection, project.name):
             checkpoints.delete_scoring(connection, scoring.id)
 
 
-def test_a_live_checkpoint_without_scores_is_asked_of_the_hold_out(make: Make) -> None:
-    project = make(dataset={"size": 150}).bring().train()
-    forget_scores(project)
-    wrong = {"red": "green", "green": "blue", "blue": "red"}
+def test_a_live_checkpoint_without_scores_predicts_the_hold_out(make: Make) -> None:
+    project = make(dataset={"size": 150}).import_dataset().train()
+    delete_scores(project)
     items = [item.id for item in project.project.items.page(limit=150).items if not item.holdout]
-    project.project.labels.submit("ann", [full(item, wrong[project.truth(item)]) for item in items])
+    project.project.labels.submit("ann", [full(item, WRONG[project.truth(item)]) for item in items])
     project.train()
     first, second = project.project.models.checkpoints()
     assert (first.live, second.live) == (True, False)
     assert "worse on 30 of 30 held-out items" in second.verdict
 
 
-def test_a_live_checkpoint_that_can_neither_be_asked_nor_has_scores_is_not_taken_for_none(make: Make) -> None:
-    project = make(name="tiny", dataset={"plugin": "tiny-moons"}, learner={"plugin": "tiny-spreading"}).bring().train()
-    forget_scores(project)
+def test_a_damaged_live_checkpoint_is_compared_by_its_scores(make: Make) -> None:
+    project = make(dataset={"size": 150}).import_dataset().train()
+    (project.services.home.checkpoint("toy", "r1") / "weights.safetensors").write_bytes(b"damaged")
+    items = [item.id for item in project.project.items.page(limit=150).items if not item.holdout]
+    project.project.labels.submit("ann", [full(item, WRONG[project.truth(item)]) for item in items])
+    project.train()
+    first, second = project.project.models.checkpoints()
+    assert (first.live, second.live) == (True, False)
+    assert "worse on 30 of 30 held-out items" in second.verdict
+
+
+def test_a_transductive_live_checkpoint_without_scores_stays_live(make: Make) -> None:
+    tables = {"dataset": {"plugin": "tiny-moons"}, "learner": {"plugin": "tiny-spreading"}}
+    project = make(name="tiny", **tables).import_dataset().train()
+    delete_scores(project)
     project.train()
     assert "no common hold-out" in project.project.models.checkpoints()[-1].verdict
-    assert [found.live for found in project.project.models.checkpoints()] == [True, False]
+    assert state(project) == [True, False]
 
 
-def test_a_regression_is_judged_too(make: Make) -> None:
-    project = make(WAVE, name="wave").bring().train()
+def test_a_better_regression_goes_live(make: Make) -> None:
+    project = make(WAVE, name="wave").import_dataset().train()
     assert project.project.models.checkpoints()[0].metrics["rmse"] > 0
     query = project.project.queries.create(30, None, "ann")
     truth = project.services.pool("wave").truth

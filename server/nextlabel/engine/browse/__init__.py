@@ -1,1 +1,1 @@
-"""Views of the pool for the pages: the gallery, its filters, single items, uploads."""
+"""The pool as the pages show it: its items filtered, searched and counted, one item in detail, and uploads."""

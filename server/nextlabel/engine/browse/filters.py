@@ -1,4 +1,4 @@
-"""Which items of a pool somebody wants to see, and how many there are of each kind."""
+"""Filters the items of a pool, and counts how many each filter would show."""
 
 from __future__ import annotations
 
@@ -13,156 +13,159 @@ from nextlabel.contracts.data import BoolArray, IntArray
 from nextlabel.contracts.errors import NotFound
 from nextlabel.engine.labels.pool_state import PoolState
 
-Kept = Literal["open", "partial", "contested", "labelled", "skipped"]
-"""`partial`: the set has several classes, and not all of them; `contested`: annotators' sets have none in common.
+StateFilter = Literal["open", "partial", "contested", "labelled", "skipped"]
+"""`partial`: the set has several classes but not all; `contested`: the annotators' sets share no class.
 
 Both are open too."""
-Held = Literal["yes", "no"]
-_OF_SETS = {"partial", "contested"}
+HoldoutFilter = Literal["yes", "no"]
+_NEED_CLASSES = {"partial", "contested"}
 
 
 @dataclass(frozen=True)
-class Filter:
-    """What an item must be to be shown; what is None or empty asks nothing."""
+class ItemFilter:
+    """Conditions on items; a condition that is None or empty lets every item through."""
 
-    state: Kept | None = None
-    named: str | None = None
-    """A class the item's set holds; an item nobody spoke of has no set."""
+    state: StateFilter | None = None
+    candidate: str | None = None
+    """A class in the item's resolved set; an item without labels has no set."""
     annotator: str | None = None
-    """Whose label of it stands: a set, a value or a skip."""
-    holdout: Held | None = None
-    guess: str | None = None
-    """The class the live model takes it for."""
+    """An annotator with a current label of the item: a set, a value or a skip."""
+    holdout: HoldoutFilter | None = None
+    predicted: str | None = None
+    """The class that the live model predicts."""
     differs: bool = False
-    """The live model's guess is none of the classes its set holds."""
+    """Whether the predicted class is not in the item's set."""
     search: str = ""
-    """What its id holds, in capitals or not (`items.with_text_in_id`)."""
+    """Text in the item's id, in upper or lower case (`items.with_text_in_id`)."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many items each choice would show, the other choices staying as they are."""
+    """How many items each filter would show while the other filters stay as they are."""
 
     every: int
-    states: Mapping[Kept, int]
-    holdout: Mapping[Held, int]
+    states: Mapping[StateFilter, int]
+    holdout: Mapping[HoldoutFilter, int]
     classes: Mapping[str, int]
-    """Of items whose set holds the class; empty for regression."""
+    """Items by the classes in their sets; empty for regression."""
     annotators: Mapping[str, int]
 
 
 @dataclass
-class Choice:
-    """A filter against a pool of n items as it stands: masks (n,), each made once.
+class FilteredPool:
+    """A filter applied to a pool of n items; each mask (n,) is computed once.
 
-    It looks at the state's arrays, which later labels change: use it before it is let go.
+    It reads arrays of `state` that later labels change, so use it while the state is locked.
     """
 
     state: PoolState
-    wanted: Filter
-    guesses: IntArray | None = None
-    """(k,), k up to n: the class the live model takes each of the first items for, or None."""
-    found: IntArray | None = None
-    """Positions whose id holds what is searched; None where nothing is."""
+    filter: ItemFilter
+    predicted: IntArray | None = None
+    """(k,): the predicted class of each of the first k items, or None."""
+    search_hits: IntArray | None = None
+    """Positions whose id contains the search text; None without a search."""
     _masks: dict[str, BoolArray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        wanted, names = self.wanted, self.state.project.classes
-        for name in (wanted.named, wanted.guess):
-            if name is not None and name not in names:
-                raise NotFound.name("class", name, names)
-        made = {
-            "state": wanted.state and self._in_state(wanted.state),
-            "named": wanted.named and self._holds(wanted.named),
-            "annotator": wanted.annotator and self._spoken_by(wanted.annotator),
-            "holdout": wanted.holdout and (self.state.holdout == (wanted.holdout == "yes")),
-            "guess": wanted.guess and self._taken_for(wanted.guess),
-            "differs": self._differs() if wanted.differs else None,
-            "search": None if self.found is None else self._at(self.found),
+        conditions, classes = self.filter, self.state.project.classes
+        for name in (conditions.candidate, conditions.predicted):
+            if name is not None and name not in classes:
+                raise NotFound.name("class", name, classes)
+        masks = {
+            "state": conditions.state and self._in_state(conditions.state),
+            "candidate": conditions.candidate and self._has_candidate(conditions.candidate),
+            "annotator": conditions.annotator and self._labelled_by(conditions.annotator),
+            "holdout": conditions.holdout and (self.state.holdout == (conditions.holdout == "yes")),
+            "predicted": conditions.predicted and self._predicted_as(conditions.predicted),
+            "differs": self._differs() if conditions.differs else None,
+            "search": None if self.search_hits is None else self._mask_at(self.search_hits),
         }
-        self._masks = {name: mask for name, mask in made.items() if isinstance(mask, np.ndarray)}
+        self._masks = {name: mask for name, mask in masks.items() if isinstance(mask, np.ndarray)}
 
     def mask(self, *without: str) -> BoolArray:
-        """Return (n,): what every part of the filter lets through, but those named."""
+        """Return (n,) which items pass every condition except those named."""
         parts = [mask for name, mask in self._masks.items() if name not in without]
         return np.asarray(np.logical_and.reduce(parts)) if parts else np.ones(len(self.state), np.bool_)
 
     def positions(self) -> IntArray:
-        """Return the positions that are let through, in order."""
+        """Return the positions of the items that pass the filter, in order."""
         return np.flatnonzero(self.mask())
 
     def counts(self) -> Counts:
-        """Return how many items each choice would show."""
+        """Return how many items each filter would show."""
         base = self.mask("state")
         states = {name: int(np.count_nonzero(base & self._in_state(name))) for name in self._states()}
-        held = self.mask("holdout")
-        inside = int(np.count_nonzero(held & self.state.holdout))
-        said = self.mask("annotator")
-        people = {name: int(np.count_nonzero(said[self._positions_of(name)])) for name in self.state.labels.annotators}
+        either = self.mask("holdout")
+        held_out = int(np.count_nonzero(either & self.state.holdout))
+        labelled = self.mask("annotator")
+        annotators = {
+            name: int(np.count_nonzero(labelled[self._positions_of(name)])) for name in self.state.labels.annotators
+        }
         return Counts(
             every=int(np.count_nonzero(base)),
             states=states,
-            holdout={"yes": inside, "no": int(np.count_nonzero(held)) - inside},
+            holdout={"yes": held_out, "no": int(np.count_nonzero(either)) - held_out},
             classes=self._class_counts(),
-            annotators=people,
+            annotators=annotators,
         )
 
-    def _states(self) -> Iterable[Kept]:
-        return [name for name in get_args(Kept) if name not in _OF_SETS or self.state.project.classes]
+    def _states(self) -> Iterable[StateFilter]:
+        return [name for name in get_args(StateFilter) if name not in _NEED_CLASSES or self.state.project.classes]
 
     def _class_counts(self) -> Mapping[str, int]:
         sets = self.state.labels.candidates
         if sets is None:
             return {}
-        rows = np.flatnonzero(self.mask("named") & self._spoken)
-        # a column at a time: summing (k, C) of booleans across is several times slower
-        return {name: int(np.count_nonzero(sets[rows, place])) for place, name in enumerate(self.state.project.classes)}
+        rows = np.flatnonzero(self.mask("candidate") & self._has_label)
+        # one column at a time: summing (k, C) booleans along rows is several times slower
+        classes = self.state.project.classes
+        return {name: int(np.count_nonzero(sets[rows, column])) for column, name in enumerate(classes)}
 
     @cached_property
-    def _spoken(self) -> BoolArray:
+    def _has_label(self) -> BoolArray:
         """(n,): the set is not every class, or the value is known."""
         return self.state.labelled
 
-    def _in_state(self, name: Kept) -> BoolArray:
-        opened, skipped = self.state.labels.is_open, self.state.labels.skipped
+    def _in_state(self, name: StateFilter) -> BoolArray:
+        is_open, skipped = self.state.labels.is_open, self.state.labels.skipped
         if name == "labelled":
-            return ~opened
+            return ~is_open
         if name == "skipped":
-            return opened & skipped
+            return is_open & skipped
         if name == "contested":
             return self.state.labels.in_conflict
-        return opened & self._spoken if name == "partial" else opened & ~skipped
+        return is_open & self._has_label if name == "partial" else is_open & ~skipped
 
-    def _holds(self, name: str) -> BoolArray:
+    def _has_candidate(self, name: str) -> BoolArray:
         sets = self.state.labels.candidates
-        assert sets is not None  # it has classes
-        return self._spoken & sets[:, self.state.project.classes.index(name)]
+        assert sets is not None  # the project has classes
+        return self._has_label & sets[:, self.state.project.classes.index(name)]
 
-    def _spoken_by(self, name: str) -> BoolArray:
+    def _labelled_by(self, annotator: str) -> BoolArray:
         labels = self.state.labels
-        if not labels.is_known_annotator(name):
-            raise NotFound.name("annotator", name, labels.annotators)
-        return self._at(self._positions_of(name))
+        if not labels.is_known_annotator(annotator):
+            raise NotFound.name("annotator", annotator, labels.annotators)
+        return self._mask_at(self._positions_of(annotator))
 
-    def _positions_of(self, name: str) -> IntArray:
-        spoken = self.state.labels.positions_labelled_by(name)
-        return np.fromiter(spoken, np.int64, len(spoken))
+    def _positions_of(self, annotator: str) -> IntArray:
+        positions = self.state.labels.positions_labelled_by(annotator)
+        return np.fromiter(positions, np.int64, len(positions))
 
-    def _taken_for(self, name: str) -> BoolArray:
+    def _predicted_as(self, name: str) -> BoolArray:
         mask = np.zeros(len(self.state), np.bool_)
-        if self.guesses is not None:
-            mask[: len(self.guesses)] = self.guesses == self.state.project.classes.index(name)
+        if self.predicted is not None:
+            mask[: len(self.predicted)] = self.predicted == self.state.project.classes.index(name)
         return mask
 
     def _differs(self) -> BoolArray:
         mask = np.zeros(len(self.state), np.bool_)
         sets = self.state.labels.candidates
-        if self.guesses is not None and sets is not None:
-            rows = np.flatnonzero(self._spoken[: len(self.guesses)])
-            mask[rows] = ~sets[rows, self.guesses[rows]]
+        if self.predicted is not None and sets is not None:
+            rows = np.flatnonzero(self._has_label[: len(self.predicted)])
+            mask[rows] = ~sets[rows, self.predicted[rows]]
         return mask
 
-    def _at(self, positions: IntArray) -> BoolArray:
+    def _mask_at(self, positions: IntArray) -> BoolArray:
         mask = np.zeros(len(self.state), np.bool_)
         mask[positions[positions < len(mask)]] = True
         return mask

@@ -1,4 +1,4 @@
-"""The pool as a page shows it: filtered, searched, counted, a screenful at a time."""
+"""The pool as its page shows it: filtered, searched and counted, one page at a time."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from sqlalchemy import Connection
 
 from nextlabel.contracts.data import IntArray
 from nextlabel.contracts.errors import NotFound
-from nextlabel.engine.browse.filters import Choice, Counts, Filter
+from nextlabel.engine.browse.filters import Counts, FilteredPool, ItemFilter
 from nextlabel.engine.browse.item_summary import summary
 from nextlabel.engine.records import ItemSummary, Suggestion
-from nextlabel.engine.scores import Arrays, kept_scores
+from nextlabel.engine.scores import Arrays, stored_scores
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, items
 from nextlabel.store.projects import ProjectRow
 
-_SMALL = 96
+_TINY = 96
+"""Largest side of images that are shown pixel by pixel."""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """An item with the live model's guess, where it has one."""
+class ItemCard:
+    """An item with the live model's prediction, None if it has none."""
 
     item: ItemSummary
     guess: Suggestion | None
@@ -31,34 +32,34 @@ class Shown:
 
 @dataclass(frozen=True)
 class GalleryPage:
-    """Some of the items that a filter lets through."""
+    """One page of the items that pass a filter."""
 
-    items: tuple[Shown, ...]
+    items: tuple[ItemCard, ...]
     first: int
-    """The number of the first one among all that are let through, from 1; 0 where there is none."""
+    """Number of the first item among all that pass the filter, from 1; 0 if there is none."""
     total: int
     counts: Counts
     before: str | None
-    """The page before ends in front of this item; None: this is the first."""
+    """The previous page ends before this item; None on the first page."""
     after: str | None
-    """The next page begins behind this item; None: this is the last."""
+    """The next page begins after this item; None on the last page."""
     tiny: bool
-    """The data set's images are so small that every pixel of them is to be seen."""
+    """Whether the data set's images are so small that they are shown pixel by pixel."""
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """What stands beside an item among those that a filter lets through."""
+    """The items before and after an item among those that pass a filter."""
 
     before: str | None
     after: str | None
     number: int | None
-    """Of the item itself, from 1; None where the filter no longer lets it through."""
+    """Number of the item itself, from 1; None if it does not pass the filter."""
     total: int
 
 
 class Gallery:
-    """One imported project's pool."""
+    """The pool of one imported project."""
 
     def __init__(self, services: Services, row: ProjectRow) -> None:
         self._services = services
@@ -66,101 +67,104 @@ class Gallery:
 
     def page(
         self,
-        wanted: Filter,
+        conditions: ItemFilter,
         limit: int,
         *,
         after: str | None = None,
         before: str | None = None,
         newest: bool = False,
     ) -> GalleryPage:
-        """Return at most `limit` items behind `after`, or those in front of `before`.
+        """Return at most `limit` items after the item `after`, or before the item `before`.
 
-        In order of arrival, or `newest` first. NotFound where the filter, or the place to go on
-        from, names something that is not there.
+        Items are in order of arrival, or `newest` first. Raises NotFound if the filter names an
+        unknown class or annotator, or if there is no item `after` or `before`.
         """
         with self._services.database.read() as connection:
             beside = after or before
-            place = None if beside is None else self._position(connection, beside)
+            position = None if beside is None else self._position(connection, beside)
             scores = self._scores(connection) if self._row.classes else None
-            found = self._search(connection, wanted.search)
-            guesses = self._guesses(wanted, scores)  # the whole pool's scores are read: not while others wait
+            hits = self._search(connection, conditions.search)
+            predicted = self._predicted(conditions, scores)  # reads all scores, so before the state is locked
             with self._services.label_state(self._row).current(connection) as state:
-                choice = Choice(state, wanted, guesses, found)
-                positions = choice.positions()
-                counts = choice.counts()
-                start = _start(positions, place, limit, newest=newest, back=after is None)
+                pool = FilteredPool(state, conditions, predicted, hits)
+                positions = pool.positions()
+                counts = pool.counts()
+                start = _start(positions, position, limit, newest=newest, back=after is None)
                 ordered = positions[::-1] if newest else positions
-                chosen = ordered[start : start + limit]
-                rows = items.by_positions(connection, self._row.name, chosen)
-                shown = tuple(
-                    Shown(summary(state, rows[p]), _guess(self._row.classes, scores, p))
-                    for p in map(int, chosen)
-                    if p in rows  # the state may know of items that came after this transaction began
+                on_page = ordered[start : start + limit]
+                rows = items.by_positions(connection, self._row.name, on_page)
+                cards = tuple(
+                    ItemCard(summary(state, rows[p]), _prediction(self._row.classes, scores, p))
+                    for p in map(int, on_page)
+                    if p in rows  # the state may have items that were added after this transaction began
                 )
         more = start + limit < len(positions)
         return GalleryPage(
-            items=shown,
-            first=start + 1 if shown else 0,
+            items=cards,
+            first=start + 1 if cards else 0,
             total=len(positions),
             counts=counts,
-            before=shown[0].item.id if shown and start else None,
-            after=shown[-1].item.id if shown and more else None,
-            tiny=(self._services.pool(self._row.name).side or _SMALL + 1) <= _SMALL,
+            before=cards[0].item.id if cards and start else None,
+            after=cards[-1].item.id if cards and more else None,
+            tiny=(self._services.pool(self._row.name).side or _TINY + 1) <= _TINY,
         )
 
-    def neighbours(self, wanted: Filter, identity: str, *, newest: bool = False) -> Neighbours:
-        """Return what stands beside an item; NotFound as in `page`."""
+    def neighbours(self, conditions: ItemFilter, identity: str, *, newest: bool = False) -> Neighbours:
+        """Return the items beside an item; raises NotFound as `page` does."""
         with self._services.database.read() as connection:
             position = self._position(connection, identity)
-            scores = self._scores(connection) if wanted.guess or wanted.differs else None
-            found = self._search(connection, wanted.search)
-            guesses = self._guesses(wanted, scores)
+            scores = self._scores(connection) if conditions.predicted or conditions.differs else None
+            hits = self._search(connection, conditions.search)
+            predicted = self._predicted(conditions, scores)
             with self._services.label_state(self._row).current(connection) as state:
-                positions = Choice(state, wanted, guesses, found).positions()
+                positions = FilteredPool(state, conditions, predicted, hits).positions()
             low, high = (int(np.searchsorted(positions, position, side)) for side in ("left", "right"))
-            beside = [int(positions[place]) if 0 <= place < len(positions) else None for place in (low - 1, high)]
+            beside = [int(positions[index]) if 0 <= index < len(positions) else None for index in (low - 1, high)]
             if newest:
                 beside.reverse()
-            rows = items.by_positions(connection, self._row.name, [place for place in beside if place is not None])
-        # the state may know of items that came after this transaction began
-        names = [rows[place].id if place in rows else None for place in beside]
+            rows = items.by_positions(connection, self._row.name, [other for other in beside if other is not None])
+        # the state may have items that were added after this transaction began
+        names = [rows[other].id if other in rows else None for other in beside]
         number = None
         if high > low:
             number = len(positions) - low if newest else low + 1
         return Neighbours(names[0], names[1], number, len(positions))
 
     def _position(self, connection: Connection, identity: str) -> int:
-        known = items.by_ids(connection, self._row.name, [identity])
-        if identity not in known:
+        rows = items.by_ids(connection, self._row.name, [identity])
+        if identity not in rows:
             raise NotFound(f"project {self._row.name!r} has no item {identity!r}")
-        return known[identity].position
+        return rows[identity].position
 
     def _search(self, connection: Connection, text: str) -> IntArray | None:
         return items.with_text_in_id(connection, self._row.name, text) if text else None
 
     def _scores(self, connection: Connection) -> Arrays | None:
         live = self._row.live
-        return kept_scores(self._services.home, checkpoints.scoring(connection, self._row.name, live)) if live else None
+        return (
+            stored_scores(self._services.home, checkpoints.scoring(connection, self._row.name, live)) if live else None
+        )
 
     @staticmethod
-    def _guesses(wanted: Filter, scores: Arrays | None) -> IntArray | None:
-        if scores is None or "probabilities" not in scores or not (wanted.guess or wanted.differs):
+    def _predicted(conditions: ItemFilter, scores: Arrays | None) -> IntArray | None:
+        """Return the predicted class of every scored item, None if the filter does not need it."""
+        if scores is None or "probabilities" not in scores or not (conditions.predicted or conditions.differs):
             return None
         return np.asarray(scores["probabilities"].argmax(axis=1))
 
 
-def _start(positions: IntArray, place: int | None, limit: int, *, newest: bool, back: bool) -> int:
-    """Return the number, from 0, of the first item to show."""
-    if place is None:
+def _start(positions: IntArray, position: int | None, limit: int, *, newest: bool, back: bool) -> int:
+    """Return the number, from 0, of the first item on the page beside `position`."""
+    if position is None:
         return 0
     if newest:  # counted from the end
-        low = len(positions) - int(np.searchsorted(positions, place, "left" if not back else "right"))
+        low = len(positions) - int(np.searchsorted(positions, position, "left" if not back else "right"))
     else:
-        low = int(np.searchsorted(positions, place, "left" if back else "right"))
+        low = int(np.searchsorted(positions, position, "left" if back else "right"))
     return max(0, low - limit) if back else low
 
 
-def _guess(classes: Sequence[str], scores: Arrays | None, position: int) -> Suggestion | None:
+def _prediction(classes: Sequence[str], scores: Arrays | None, position: int) -> Suggestion | None:
     if scores is None or "probabilities" not in scores or position >= len(scores["probabilities"]):
         return None
     row = scores["probabilities"][position]

@@ -1,4 +1,4 @@
-"""The pool as people look at it: pages of items, and one item with who said what."""
+"""The items of one project: pages of them, one item in detail, its image, and uploads."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from nextlabel.contracts.data import BoolArray
 from nextlabel.contracts.errors import NextlabelError, NotFound, Unprocessable
 from nextlabel.engine.browse.gallery import Gallery
 from nextlabel.engine.browse.item_summary import summary
-from nextlabel.engine.browse.uploads import Added, upload_images
-from nextlabel.engine.images.thumbnails import Thumbnails, thumbnail
+from nextlabel.engine.browse.uploads import UploadResult, upload_images
+from nextlabel.engine.images.thumbnails import ThumbnailCache, make_thumbnail
 from nextlabel.engine.labels.pool_state import PoolState
-from nextlabel.engine.pool_files import gone
+from nextlabel.engine.pool_files import missing_file_error
 from nextlabel.engine.predict.predictor import Predictor
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.records import ItemDetail, ItemPage, ItemState
@@ -28,13 +28,13 @@ from nextlabel.store.projects import ProjectRow
 
 
 @dataclass(frozen=True)
-class Small:
-    """An item's image made small, once it is asked for."""
+class Thumbnail:
+    """An item's thumbnail, created on demand."""
 
     name: str
-    """Another whenever the image is, so that who has it can tell without it being made."""
+    """Changes with the image, so that a cached thumbnail can be validated without creating it."""
     make: Callable[[], bytes]
-    """Returns it as `thumbnails.MEDIA_TYPE`; raises as `decoding.prepare` does."""
+    """Returns it encoded as `thumbnails.MEDIA_TYPE`; raises the errors of `decoding.prepare`."""
 
 
 class ItemService:
@@ -45,8 +45,8 @@ class ItemService:
         self._config = config
         self._row = row
 
-    def add(self, blobs: Sequence[bytes]) -> list[Added]:
-        """Add encoded images to the pool, all or none; content that is in the pool keeps its id."""
+    def add(self, blobs: Sequence[bytes]) -> list[UploadResult]:
+        """Add encoded images to the pool, all or none; content that is in the pool already keeps its id."""
         return upload_images(self._services, self._config, self._row(), blobs)
 
     def gallery(self) -> Gallery:
@@ -54,7 +54,7 @@ class ItemService:
         return Gallery(self._services, self._row())
 
     def page(self, state: str | None = None, after: str | None = None, limit: int = 100) -> ItemPage:
-        """Return at most `limit` items in that state, in order, from behind the item `after`."""
+        """Return at most `limit` items in that state, in order, that follow the item `after`."""
         if state is not None and state not in get_args(ItemState):
             raise Unprocessable(f"no state {state!r}; valid: {', '.join(get_args(ItemState))}")
         project = self._row()
@@ -63,9 +63,9 @@ class ItemService:
             with self._services.label_state(project).current(connection) as pool:
                 matching = np.flatnonzero(_in_state(pool, state)[start:])[: limit + 1] + start
                 rows = items.by_positions(connection, project.name, matching[:limit])
-                # the state may know of items that came after this transaction began
-                found = tuple(summary(pool, rows[at]) for at in matching[:limit].tolist() if at in rows)
-        return ItemPage(found, found[-1].id if found and len(matching) > limit else None)
+                # the state may have items that were added after this transaction began
+                on_page = tuple(summary(pool, rows[p]) for p in matching[:limit].tolist() if p in rows)
+        return ItemPage(on_page, on_page[-1].id if on_page and len(matching) > limit else None)
 
     def get(self, identity: str) -> ItemDetail:
         """Return one item with each annotator's current label, its history and its prediction."""
@@ -75,71 +75,71 @@ class ItemService:
             history = labels.of_item(connection, project.name, row.position)
             with self._services.label_state(project).current(connection) as state:
                 current_labels = state.labels.current_labels(row.position)
-                found = summary(state, row)
+                item = summary(state, row)
         try:
             prediction = Predictor(self._services, project.name).ids([identity]).predictions[0]
-        except NextlabelError:  # no model yet, or it has not scored the item: the rest is still worth showing
+        except NextlabelError:  # there is no model yet, or it has not scored the item
             prediction = None
         sets = [set(label.candidates) for label in current_labels.values() if label.candidates is not None]
         agreed = bool(set.intersection(*sets)) if sets else None
-        return ItemDetail(found, current_labels, tuple(stored.event for stored in history), prediction, agreed)
+        return ItemDetail(item, current_labels, tuple(stored.event for stored in history), prediction, agreed)
 
     def image(self, identity: str) -> tuple[bytes, str]:
         """Return an item's image with its media type."""
         self._row()
-        return self._read(self._imaged(identity))
+        return self._read(self._image_row(identity))
 
-    def thumbnail(self, identity: str, size: int) -> Small:
-        """Return an item's thumbnail of at most `size` pixels a side; it is made when needed."""
+    def thumbnail(self, identity: str, size: int) -> Thumbnail:
+        """Return an item's thumbnail of at most `size` pixels a side; it is created when needed."""
         self._row()
-        services, row = self._services, self._imaged(identity)
+        services, row = self._services, self._image_row(identity)
         key = f"{size} {self._name(row)}"
 
         def make() -> bytes:
             data, _ = self._read(row)
-            with services.room.for_all([data]):
-                return thumbnail(data, size, services.settings.max_pixels)
+            return make_thumbnail(data, size, services.settings.max_pixels)
 
-        if row.source == "array":  # as quick to make as to find
-            return Small(key, make)
-        kept = Thumbnails(services.settings.home / "thumbnails", services.settings.thumbnail_bytes)
-        return Small(key, lambda: kept.get(key, make))
+        if row.source == "array":  # creating it is as fast as reading it
+            return Thumbnail(key, make)
+        cache = ThumbnailCache(services.settings.home / "thumbnails", services.settings.thumbnail_bytes)
+        return Thumbnail(key, lambda: cache.get(key, make))
 
     def _name(self, row: ItemRow) -> str:
-        """Return what changes when the item's content does."""
+        """Return a name that changes when the item's content does."""
         if row.source == "upload":  # the SHA-256 of its content
             self._stat(row)
             return row.id
         if row.source == "array":
             return f"{self._config.name} {self._row().imported} {row.position}"
-        about = self._stat(row)
-        return f"{row.path} {about.st_mtime_ns} {about.st_size}"
+        status = self._stat(row)
+        return f"{row.path} {status.st_mtime_ns} {status.st_size}"
 
     def _stat(self, row: ItemRow) -> os.stat_result:
         try:
             return self._services.home.at(str(row.path)).stat()
         except OSError as error:
-            raise gone(row, error) from None
+            raise missing_file_error(row, error) from None
 
-    def _imaged(self, identity: str) -> ItemRow:
+    def _image_row(self, identity: str) -> ItemRow:
         with self._services.database.read() as connection:
             row = self._find(connection, identity)
         if row.media_type is None:
-            raise NotFound(f"item {identity!r} is no image")
+            raise NotFound(f"item {identity!r} is not an image")
         return row
 
     def _read(self, row: ItemRow) -> tuple[bytes, str]:
         return self._services.pool(self._config.name).image(row)
 
     def _find(self, connection: Connection, identity: str) -> ItemRow:
-        found = items.by_ids(connection, self._config.name, [identity])
-        if identity not in found:
+        rows = items.by_ids(connection, self._config.name, [identity])
+        if identity not in rows:
             raise NotFound(f"project {self._config.name!r} has no item {identity!r}")
-        return found[identity]
+        return rows[identity]
 
 
-def _in_state(state: PoolState, wanted: str | None) -> BoolArray:
-    opened, skipped = state.labels.is_open, state.labels.skipped
-    if wanted is None:
+def _in_state(state: PoolState, name: str | None) -> BoolArray:
+    """Return (n,) which items are in the state with this name; None: all of them."""
+    is_open, skipped = state.labels.is_open, state.labels.skipped
+    if name is None:
         return np.ones(len(state), np.bool_)
-    return {"labelled": ~opened, "skipped": opened & skipped, "open": opened & ~skipped}[wanted]
+    return {"labelled": ~is_open, "skipped": is_open & skipped, "open": is_open & ~skipped}[name]

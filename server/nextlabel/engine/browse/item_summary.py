@@ -1,4 +1,4 @@
-"""One item of the pool, summarised."""
+"""Summarises one item of the pool."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ from nextlabel.store.items import ItemRow
 
 
 def summary(state: PoolState, row: ItemRow) -> ItemSummary:
-    """Return an item of the pool as it stands."""
-    position = row.position
+    """Return an item with its state and its resolved set or value."""
+    position, names = row.position, np.asarray(state.project.classes, object)
     sets, values = state.labels.candidates, state.labels.values
-    spoken = sets is not None and not sets[position].all()
-    value = None if values is None or np.isnan(values[position]) else float(values[position])
-    names = state.project.classes
+    candidates = None if sets is None or sets[position].all() else tuple(names[sets[position]])
     return ItemSummary(
         id=row.id,
         state=_state_of(state, position),
         holdout=row.holdout,
         media_type=row.media_type,
-        candidates=tuple(np.asarray(names, object)[sets[position]]) if spoken and sets is not None else None,
-        value=value,
+        candidates=candidates,
+        value=None if values is None or np.isnan(values[position]) else float(values[position]),
     )
 
 

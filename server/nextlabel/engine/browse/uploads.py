@@ -1,4 +1,4 @@
-"""Images that people add to a pool."""
+"""Adds uploaded images to a pool."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.engine.datasets.import_dataset import held_out
-from nextlabel.engine.images.decoding import inspect, of_each
+from nextlabel.engine.images.decoding import inspect, map_images
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.scheduling import queue_scoring
 from nextlabel.engine.services import Services
@@ -18,23 +18,24 @@ from nextlabel.store.projects import ProjectRow
 
 
 @dataclass(frozen=True)
-class Added:
-    """An image that was sent."""
+class UploadResult:
+    """An uploaded image."""
 
     id: str
     new: bool
-    """False: the pool held its content already, or it was sent twice."""
+    """False if the pool has the same content already, or if it was uploaded twice."""
 
 
-def upload_images(services: Services, config: ProjectConfig, row: ProjectRow, blobs: Sequence[bytes]) -> list[Added]:
-    """Add images to the pool of an imported project, all or none, and queue their scoring."""
+def upload_images(
+    services: Services, config: ProjectConfig, row: ProjectRow, blobs: Sequence[bytes]
+) -> list[UploadResult]:
+    """Add encoded images to the pool of an imported project, all or none, and queue their scoring."""
     name = config.name
     if services.pool(name).kind != "image":
         raise Unprocessable(f"project {name!r} holds {services.pool(name).kind}s, not images")
-    if not row.imported and _looks_for_data(services, name):
-        raise NotReady(f"the data set of project {name!r} is being looked for; add images when that is done", 2)
-    with services.room.for_all(blobs):
-        kinds = of_each(blobs, lambda blob: inspect(blob, services.settings.max_pixels))
+    if not row.imported and _may_import(services, name):
+        raise NotReady(f"the data set of project {name!r} is being imported; add images when that is done", 2)
+    kinds = map_images(blobs, lambda blob: inspect(blob, services.settings.max_pixels))
     ids = [services.home.save_upload(blob) for blob in blobs]
     rows = [
         NewItem(
@@ -44,17 +45,17 @@ def upload_images(services: Services, config: ProjectConfig, row: ProjectRow, bl
         for identity, kind in zip(ids, kinds, strict=True)
     ]  # fmt: skip
     with services.database.write() as connection:
-        next_one = items.count(connection, name)
-        added = []
+        next_position = items.count(connection, name)
+        results = []
         for identity, position in zip(ids, items.add(connection, name, rows, time.time()), strict=True):
-            added.append(Added(identity, new=position == next_one))
-            next_one += added[-1].new
+            results.append(UploadResult(identity, new=position == next_position))
+            next_position += results[-1].new
         queue_scoring(connection, name)
-    return added
+    return results
 
 
-def _looks_for_data(services: Services, project: str) -> bool:
-    """Whether a data set may still fill the empty pool; what people add first would keep it out."""
+def _may_import(services: Services, project: str) -> bool:
+    """Return whether a data set may still fill the empty pool; an upload before that would prevent it."""
     with services.database.read() as connection:
-        looking = jobs.active(connection, project, "import") is not None
-        return looking and items.count(connection, project) == 0
+        importing = jobs.active(connection, project, "import") is not None
+        return importing and items.count(connection, project) == 0

@@ -1,4 +1,4 @@
-"""Models on disk: a checkpoint folder is weights, a card, and ONNX where the model can say so."""
+"""Writes a model to a checkpoint folder and rebuilds it: weights, a card, and ONNX if the model has that form."""
 
 from __future__ import annotations
 
@@ -17,54 +17,61 @@ from nextlabel.engine.plugins.parameters import build, with_current_names
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.store.checkpoint_files import ONNX, read_card, read_weights, write_card, write_weights
+from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.projects import ProjectRow
 
 _TOLERANCE = 1e-3
+"""Largest accepted difference between an output of the ONNX form and the model's own."""
 _SAMPLE = 32
+"""Number of items that the ONNX form is checked on."""
 
 
 @dataclass(frozen=True)
-class Trained:
-    """How a checkpoint came to be."""
+class TrainingInfo:
+    """How a checkpoint was trained, for its card."""
 
     checkpoint: str
     seed: int
     last_label: int
+    """The newest label it was trained on."""
     metrics: Mapping[str, float]
     start: str | None = None
-    """The checkpoint it was given to start from; a learner may have ignored it."""
+    """The checkpoint passed to the learner as a start; the learner may have ignored it."""
 
 
 def write_model(
-    folder: Path, model: Model, items: Items, config: ProjectConfig, project: ProjectRow, how: Trained
+    folder: Path, model: Model, items: Items, config: ProjectConfig, project: ProjectRow, info: TrainingInfo
 ) -> dict[str, Any]:
-    """Write weights, ONNX (checked on some of `items`) and the card to `folder`; return the card."""
+    """Write weights, ONNX (checked on some of `items`) and the card to `folder`, and return the card.
+
+    Raises PluginError if the ONNX form and the model disagree.
+    """
     write_weights(folder, {name: np.ascontiguousarray(array) for name, array in model.tensors().items()})
     onnx = model.inductive and model.write_onnx(folder / ONNX)
     if onnx:
         check_onnx(folder / ONNX, model, items)
     card = {
         "project": config.name,
-        "checkpoint": how.checkpoint,
+        "checkpoint": info.checkpoint,
         "title": config.title,
         "task": project.task,
         "classes": list(project.classes),
         "learner": {"plugin": config.learner.plugin, "parameters": config.learner.parameters},
-        **drawn(config),
+        **holdout_settings(config),
         "input": input_card(model.input),
         "onnx": onnx,
         "description": dict(model.description()),
-        "seed": how.seed,
-        "start": how.start,
-        "last_label": how.last_label,
-        "metrics": dict(how.metrics),
+        "seed": info.seed,
+        "start": info.start,
+        "last_label": info.last_label,
+        "metrics": dict(info.metrics),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
     return write_card(folder, card)
 
 
-def drawn(config: ProjectConfig) -> dict[str, Any]:
-    """Return what says which items are held out, and which sets are drawn: the data set, the seed, the share."""
+def holdout_settings(config: ProjectConfig) -> dict[str, Any]:
+    """Return the settings that decide which items are held out: the data set, the seed and the share."""
     return {
         "dataset": {"plugin": config.dataset.plugin, "parameters": config.dataset.parameters},
         "project_seed": config.seed,
@@ -72,30 +79,43 @@ def drawn(config: ProjectConfig) -> dict[str, Any]:
     }
 
 
+def trained_with_other_holdout(checkpoint: CheckpointRow, project: ProjectRow, config: ProjectConfig) -> bool:
+    """Return whether a bundled checkpoint may have been trained on items that the project holds out.
+
+    That is so if its card names other hold-out settings than the project file.
+    """
+    if checkpoint.job is not None or not project.imported:
+        return False
+    return any(checkpoint.card.get(name) != value for name, value in holdout_settings(config).items())
+
+
 def read_model(folder: Path, registry: Registry) -> tuple[Model, dict[str, Any]]:
-    """Rebuild a checkpoint's model through its learner; returns it with its card."""
+    """Rebuild a checkpoint's model with its learner, and return it with its card.
+
+    Raises Gone if a file is missing or damaged, NotFound if the learner is not installed.
+    """
     card = read_card(folder)
-    return learner_of(card, registry).rebuild(card["description"], read_weights(folder)), card
+    return card_learner(card, registry).rebuild(card["description"], read_weights(folder)), card
 
 
-def learner_of(card: Mapping[str, Any], registry: Registry) -> Learner[object]:
-    """Make the learner that a card names; NotFound where it is not installed."""
-    learner = card["learner"]
-    record = registry.learner(learner["plugin"])
-    parameters = with_current_names(record.parameters, learner["parameters"])
-    made: Learner[object] = build(record, parameters, "the card's learner")
-    return made
+def card_learner(card: Mapping[str, Any], registry: Registry) -> Learner[object]:
+    """Return the learner that a card names. Raises NotFound if it is not installed."""
+    spec = card["learner"]
+    record = registry.learner(spec["plugin"])
+    parameters = with_current_names(record.parameters, spec["parameters"])
+    learner: Learner[object] = build(record, parameters, "the card's learner")
+    return learner
 
 
 def input_card(spec: ModelInput) -> dict[str, Any] | None:
-    """Return what a model takes, as JSON."""
+    """Return a model's input as JSON, or None for a model that takes no new content."""
     if spec is None:
         return None
     return {"kind": "image" if isinstance(spec, ImageInput) else "vector", **asdict(spec)}
 
 
 def model_input(card: Mapping[str, Any]) -> ModelInput:
-    """Return what the card's model takes."""
+    """Return the input that the card's model takes."""
     spec = dict(card["input"] or {})
     kind = spec.pop("kind", None)
     if kind == "image":
@@ -104,14 +124,17 @@ def model_input(card: Mapping[str, Any]) -> ModelInput:
 
 
 def input_array(spec: ModelInput, items: Items) -> Any:
-    """Return `items` as the array an ONNX model takes: uint8 (n, h, w, c) or float32 (n, d)."""
+    """Return `items` as the input of an ONNX model: uint8 (n, h, w, c) or float32 (n, d)."""
     if isinstance(spec, ImageInput):
         return items.pixels((spec.height, spec.width), spec.channels)  # type: ignore[union-attr]
     return np.asarray(items.vectors, np.float32)  # type: ignore[union-attr]
 
 
 def check_onnx(path: Path, model: Model, items: Items) -> None:
-    """Raise PluginError where the ONNX form answers some of `items` otherwise than the model, or in another shape."""
+    """Compare the ONNX form with the model on some of `items`.
+
+    Raises PluginError if it has other outputs, other shapes, or differs by more than 1e-3.
+    """
     from onnxruntime import InferenceSession  # noqa: PLC0415 - 50 MB that a listing of projects need not load
 
     if isinstance(items, GraphItems) or not len(items):
@@ -120,15 +143,15 @@ def check_onnx(path: Path, model: Model, items: Items) -> None:
     expected = model.predict(sample, frozenset(), np.random.default_rng(0))
     session = InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    given: dict[str, FloatArray] = dict(
+    outputs: dict[str, FloatArray] = dict(
         zip(names, session.run(names, {"input": input_array(model.input, sample)}), strict=True)
     )
     if set(names) not in ({"probabilities"}, {"mean", "std"}):
-        raise PluginError(f"the ONNX form must give probabilities, or mean and std, not {', '.join(names)}")
-    for name, array in given.items():
-        wanted = getattr(expected, name)
-        if wanted is None or array.shape != wanted.shape:
-            raise PluginError(f"the ONNX form gives {name} of shape {array.shape}, which the model does not")
-        difference = float(np.abs(array - wanted).max())
+        raise PluginError(f"the ONNX form must return probabilities, or mean and std, not {', '.join(names)}")
+    for name, array in outputs.items():
+        expected_array = getattr(expected, name)
+        if expected_array is None or array.shape != expected_array.shape:
+            raise PluginError(f"the ONNX form returns {name} of shape {array.shape}, which the model does not")
+        difference = float(np.abs(array - expected_array).max())
         if not difference <= _TOLERANCE:
-            raise PluginError(f"the ONNX form answers differently: {name} by {difference:.2g}")
+            raise PluginError(f"the ONNX form and the model disagree: {name} differ by {difference:.2g}")

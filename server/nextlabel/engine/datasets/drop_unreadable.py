@@ -1,4 +1,4 @@
-"""What of a data set's files decodes: looked at once, before they are items, so that no training meets the rest."""
+"""Removes files that do not decode from a data set, once, before they become items."""
 
 from __future__ import annotations
 
@@ -10,66 +10,66 @@ from pathlib import Path
 import numpy as np
 
 from nextlabel.contracts.data import BoolArray, Contents, Files, IntArray, TestSplit
-from nextlabel.engine.images.decode_limit import Room
 from nextlabel.engine.images.decoding import inspect
-from nextlabel.engine.images.unreadable import REFUSED, TOLD, why
+from nextlabel.engine.images.unreadable import DECODE_ERRORS, MAX_LISTED, error_reason
 
-_PIECE = 64
+_CHUNK = 64
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """A data set's files that cannot be read, with the reasons."""
+class DroppedFiles:
+    """The files of a data set that cannot be read, with the reasons."""
 
     reasons: Mapping[Path, str]
-    of: int
-    """How many files there are."""
+    total: int
+    """Number of files in the data set."""
 
     def lines(self) -> list[str]:
-        """Return every one of them, a line each."""
+        """Return one line per dropped file."""
         return [f"{path}: {reason}" for path, reason in self.reasons.items()]
 
-    def said(self) -> str:
-        """Return in a line how many there are, and which the first few are."""
-        more = ["..."] if len(self.reasons) > TOLD else []
-        first = f"{len(self.reasons):,} of {self.of:,} images cannot be read and are left out"
-        return f"{first}: {'; '.join([*self.lines()[:TOLD], *more])}"
+    def summary(self) -> str:
+        """Return one line with the number of dropped files and the first few of them."""
+        more = ["..."] if len(self.reasons) > MAX_LISTED else []
+        count = f"{len(self.reasons):,} of {self.total:,} images cannot be read and are left out"
+        return f"{count}: {'; '.join([*self.lines()[:MAX_LISTED], *more])}"
 
 
-def readable(
+def drop_unreadable(
     contents: Contents, max_pixels: int, threads: int, progress: Callable[[float], None]
-) -> tuple[Contents, LeftOut]:
-    """Return what a data set holds without the files that do not decode, and those; arrays stay as they are.
+) -> tuple[Contents, DroppedFiles]:
+    """Return the contents of a data set without the files that do not decode, and those files.
 
-    Each file is decoded, as each scoring does again: a header says nothing of what is cut off.
+    Arrays are unchanged. Every file is decoded completely, because its header does not show
+    whether it is truncated. `progress` is called with the share of files that were checked.
     """
     test = contents.test
     paths = [*_paths(contents.content), *(_paths(test.content) if test else ())]
-    left_out = LeftOut(_reasons(paths, max_pixels, threads, progress), len(paths))
-    if not left_out.reasons:
-        return contents, left_out
+    dropped = DroppedFiles(_check_files(paths, max_pixels, threads, progress), len(paths))
+    if not dropped.reasons:
+        return contents, dropped
     if isinstance(contents.content, Files):
-        contents = _kept(contents, contents.content, left_out)
+        contents = _without(contents, contents.content, dropped)
     if test is not None and isinstance(test.content, Files):
-        stays = _stays(test.content, left_out)
-        split = TestSplit(_some(test.content, stays), test.truth[stays]) if stays.any() else None
+        readable = _readable(test.content, dropped)
+        split = TestSplit(_select(test.content, readable), test.truth[readable]) if readable.any() else None
         contents = replace(contents, test=split)
-    return contents, left_out
+    return contents, dropped
 
 
-def _kept(contents: Contents, files: Files, left_out: LeftOut) -> Contents:
-    stays = _stays(files, left_out)
-    place = np.cumsum(stays) - 1
+def _without(contents: Contents, files: Files, dropped: DroppedFiles) -> Contents:
+    readable = _readable(files, dropped)
+    new_positions = np.cumsum(readable) - 1
 
     def moved(positions: IntArray | None) -> IntArray | None:
-        return None if positions is None else place[positions[stays[positions]]]
+        return None if positions is None else new_positions[positions[readable[positions]]]
 
     return replace(
         contents,
-        ids=[identity for identity, kept in zip(contents.ids, stays, strict=True) if kept],
-        content=_some(files, stays),
-        truth=None if contents.truth is None else contents.truth[stays],
-        candidates=None if contents.candidates is None else contents.candidates[stays],
+        ids=[identity for identity, remains in zip(contents.ids, readable, strict=True) if remains],
+        content=_select(files, readable),
+        truth=None if contents.truth is None else contents.truth[readable],
+        candidates=None if contents.candidates is None else contents.candidates[readable],
         initial=moved(contents.initial),
         holdout=moved(contents.holdout),
     )
@@ -79,34 +79,32 @@ def _paths(content: object) -> Sequence[Path]:
     return content.paths if isinstance(content, Files) else ()
 
 
-def _stays(files: Files, left_out: LeftOut) -> BoolArray:
-    return np.array([path not in left_out.reasons for path in files.paths], np.bool_)
+def _readable(files: Files, dropped: DroppedFiles) -> BoolArray:
+    return np.array([path not in dropped.reasons for path in files.paths], np.bool_)
 
 
-def _some(files: Files, stays: BoolArray) -> Files:
-    return replace(files, paths=[path for path, kept in zip(files.paths, stays, strict=True) if kept])
+def _select(files: Files, mask: BoolArray) -> Files:
+    return replace(files, paths=[path for path, selected in zip(files.paths, mask, strict=True) if selected])
 
 
-def _reasons(
+def _check_files(
     paths: Sequence[Path], max_pixels: int, threads: int, progress: Callable[[float], None]
 ) -> dict[Path, str]:
-    room = Room()
+    """Return the files that do not decode, with the reasons."""
 
-    def look(path: Path) -> str | None:
+    def check(path: Path) -> str | None:
         try:
-            data = path.read_bytes()
-            with room.for_all([data]):
-                inspect(data, max_pixels)
-        except REFUSED as error:
-            return why(error)
+            inspect(path.read_bytes(), max_pixels)
+        except DECODE_ERRORS as error:
+            return error_reason(error)
         return None
 
-    found: dict[Path, str] = {}
+    reasons: dict[Path, str] = {}
     with ThreadPoolExecutor(threads) as pool:
-        # in pieces, so that who is told to stop by `progress` need not wait for all of them
-        for start in range(0, len(paths), _PIECE):
-            piece = paths[start : start + _PIECE]
-            said = zip(piece, pool.map(look, piece), strict=True)
-            found.update({path: reason for path, reason in said if reason is not None})
-            progress((start + len(piece)) / len(paths))
-    return found
+        # in chunks, so that a job cancelled by `progress` ends soon
+        for start in range(0, len(paths), _CHUNK):
+            chunk = paths[start : start + _CHUNK]
+            results = zip(chunk, pool.map(check, chunk), strict=True)
+            reasons.update({path: reason for path, reason in results if reason is not None})
+            progress((start + len(chunk)) / len(paths))
+    return reasons

@@ -1,4 +1,4 @@
-"""What a data set holds, checked before anything is stored of it."""
+"""Validates the contents of a data set before any of it is stored."""
 
 from __future__ import annotations
 
@@ -11,21 +11,34 @@ from nextlabel.contracts.errors import PluginError
 
 
 def check_contents(contents: Contents, where: str) -> None:
-    """Raise PluginError with all that does not fit together; `where` names the data set."""
-    faults = [*_sizes(contents)] or [*_labels(contents), *_places(contents), *_test(contents)]
+    """Raise PluginError that lists every inconsistency; `where` names the data set."""
+    faults = [*_size_faults(contents)] or [
+        *_label_faults(contents),
+        *_position_faults(contents),
+        *_test_faults(contents),
+    ]
     if faults:
         raise PluginError(f"{where}: {'; '.join(faults)}")
 
 
 def known_truth(contents: Contents) -> BoolArray:
-    """Return (n,) whether an item's right label is known to the data set."""
+    """Return (n,) whether the data set knows an item's correct label."""
     if contents.truth is None:
         return np.zeros(len(contents.ids), np.bool_)
     truth = np.asarray(contents.truth)
     return truth >= 0 if contents.classes else ~np.isnan(truth)
 
 
-def _sizes(contents: Contents) -> Iterator[str]:
+def candidate_set_error(candidates: object) -> str | None:
+    """Return why an array cannot hold candidate sets, or None if its type is right."""
+    # a row of the numbers 0 and 1 would be used as positions of classes, and give wrong labels
+    dtype = getattr(candidates, "dtype", type(candidates).__name__)
+    if dtype == np.bool_:
+        return None
+    return f"candidates must be booleans, True for each class an item could be, not {dtype}"
+
+
+def _size_faults(contents: Contents) -> Iterator[str]:
     size = len(contents.ids)
     if (length := _length(contents.content)) != size:
         yield f"{size} ids for {length} items"
@@ -40,37 +53,28 @@ def _length(content: Content) -> int:
     return len(content.paths) if isinstance(content, Files) else len(getattr(content, "array", content))  # type: ignore[arg-type]
 
 
-def _labels(contents: Contents) -> Iterator[str]:
+def _label_faults(contents: Contents) -> Iterator[str]:
     count = len(contents.classes)
     if len(set(contents.classes)) != count or count == 1:
         yield f"a classification needs two or more distinct classes, got {contents.classes}"
     if count and contents.truth is not None and not np.isin(contents.truth, np.arange(-1, count)).all():
-        yield f"truth must be class numbers up to {count - 1}, or -1 where it is not known"
-    sets = contents.candidates
-    if sets is None:
+        yield f"truth must be class numbers up to {count - 1}, or -1 if not known"
+    candidates = contents.candidates
+    if candidates is None:
         return
-    if (fault := no_sets(sets)) is not None:
+    if (fault := candidate_set_error(candidates)) is not None:
         yield fault
-    elif sets.shape != (len(contents.ids), count) or not sets.any(axis=1).all():
+    elif candidates.shape != (len(contents.ids), count) or not candidates.any(axis=1).all():
         yield f"candidates must be rows of {count}, each with one class or more"
 
 
-def no_sets(candidates: object) -> str | None:
-    """Say why these are no candidate sets of any size, or return None."""
-    # a row of numbers 0 and 1 would be read as the positions of classes, and give wrong labels
-    kind = getattr(candidates, "dtype", type(candidates).__name__)
-    return (
-        None if kind == np.bool_ else f"candidates must be booleans, True for each class an item could be, not {kind}"
-    )
-
-
-def _places(contents: Contents) -> Iterator[str]:
+def _position_faults(contents: Contents) -> Iterator[str]:
     size = len(contents.ids)
-    for name, places in (("initial", contents.initial), ("holdout", contents.holdout)):
-        if places is None:
+    for name, positions in (("initial", contents.initial), ("holdout", contents.holdout)):
+        if positions is None:
             continue
-        numbers = np.asarray(places)
-        # a mask would be read as the positions 0 and 1
+        numbers = np.asarray(positions)
+        # a mask would be used as the positions 0 and 1
         if not np.issubdtype(numbers.dtype, np.integer):
             yield f"{name} must be positions, integers from 0 to {size - 1}, not {numbers.dtype}"
         elif not np.isin(numbers, np.arange(size)).all():
@@ -79,7 +83,7 @@ def _places(contents: Contents) -> Iterator[str]:
             yield "initial names items whose truth is not known"
 
 
-def _test(contents: Contents) -> Iterator[str]:
+def _test_faults(contents: Contents) -> Iterator[str]:
     if contents.test is None:
         return
     truth, count = np.asarray(contents.test.truth), len(contents.classes)
@@ -89,6 +93,6 @@ def _test(contents: Contents) -> Iterator[str]:
         yield f"the test split's truth has {len(truth)} rows for {length} items"
     if count and not np.isin(truth, np.arange(count)).all():
         yield f"the test split's truth must be class numbers from 0 to {count - 1}, none of them unknown"
-    # one that is not known would make the error of all of them NaN
+    # a single unknown value would make the error over all items NaN
     elif not count and not (np.issubdtype(truth.dtype, np.number) and np.isfinite(truth).all()):
         yield "the test split's truth must be finite numbers, none of them unknown"

@@ -1,4 +1,4 @@
-"""A checkpoint written as one that ships: half precision, with a card that says how it was made."""
+"""Writes a checkpoint as a bundled one: in half precision, with a card that records how it was made."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from nextlabel.contracts.data import Items
 from nextlabel.contracts.errors import Conflict, NotReady, PluginError, Unprocessable
 from nextlabel.contracts.interfaces import Model
 from nextlabel.engine.bundled_checkpoints import check_name
-from nextlabel.engine.checkpoints.half_precision import halve_onnx, halved
-from nextlabel.engine.checkpoints.serialization import check_onnx, learner_of
-from nextlabel.engine.evaluation.evaluate import measure, untouched_items
-from nextlabel.engine.labels.pool_state import PoolState
+from nextlabel.engine.checkpoints.half_precision import halve_onnx, halve_tensors
+from nextlabel.engine.checkpoints.serialization import card_learner, check_onnx
+from nextlabel.engine.evaluation.evaluate import find_evaluation_set, measure
 from nextlabel.engine.live_models import Served
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints
@@ -32,72 +31,71 @@ from nextlabel.store.home import check_writable
 
 
 @dataclass(frozen=True)
-class Made:
-    """How a checkpoint was made, for its card."""
+class BuildInfo:
+    """How a bundled checkpoint was made, for its card."""
 
     command: str
     """The command line, without paths of the machine."""
     seconds: float
-    """Of the training, by the clock."""
+    """Duration of the training."""
     threads: int
-    """The processor's, that it used."""
+    """Processor threads that the training used."""
     licence: str
     """An SPDX identifier."""
 
 
 def check_target(target: Path) -> None:
-    """Raise Conflict where the folder is there already, Unprocessable where it cannot be made or called so."""
+    """Raise Conflict if the folder exists, Unprocessable if it cannot be created or has an invalid name."""
     check_name(target.name)
     if target.exists():
-        raise Conflict(f"{target} exists already; a checkpoint is written to a folder of its own")
+        raise Conflict(f"{target} exists already; a checkpoint is written to a new folder")
     check_writable(target.parent)
 
 
-def pack(
-    services: Services, project: str, checkpoint: str, target: Path, made: Made, progress: Callable[[float], None]
+def write_bundle(
+    services: Services, project: str, checkpoint: str, target: Path, info: BuildInfo, progress: Callable[[float], None]
 ) -> dict[str, Any]:
-    """Write a checkpoint of `project` to the new folder `target`, to be shipped, and return its card.
+    """Write a checkpoint of `project` to the new folder `target` as a bundled one, and return its card.
 
-    Weights are kept in half precision, those of the ONNX form too unless it then answers
-    otherwise than the model. The card's `test` is measured on what was written, as it will be
-    served; None where nothing is known to measure it on.
+    The weights are stored in half precision. So are those of the ONNX form, unless it then
+    predicts differently from the model. The card's `test` is measured on the written files, as they
+    will be served; it is None if there is nothing to measure on.
     """
     check_target(target)
-    row = services.row(project)
-    state = PoolState(row)
     with services.database.read() as connection:
-        state.catch_up(connection)
-        found = checkpoints.get(connection, project, checkpoint)
-    assert found is not None
-    source = services.home.at(found.folder)
+        row = checkpoints.get(connection, project, checkpoint)
+    assert row is not None
+    source = services.home.at(row.folder)
     card = read_card(source)
     if card["input"] is None:
-        raise Unprocessable(f"checkpoint {checkpoint} of {project!r} knows only its pool: it cannot ship without it")
+        raise Unprocessable(
+            f"checkpoint {checkpoint} of {project!r} is transductive: it cannot be bundled without its pool"
+        )
     with new_folder(target.absolute()) as partial:
-        tensors = halved(read_weights(source))
+        tensors = halve_tensors(read_weights(source))
         write_weights(partial, tensors)
-        # from here on it is the model that those weights give
-        model = learner_of(card, services.registry).rebuild(card["description"], single_precision(tensors))
+        # from here on, the model with the rounded weights
+        model = card_learner(card, services.registry).rebuild(card["description"], single_precision(tensors))
         onnx = model.write_onnx(partial / ONNX)
         if onnx:
-            _halve(partial / ONNX, model, services.items(state))
-        whole: dict[str, Any] = {
+            _halve(partial / ONNX, model, services.items(services.state(services.row(project))))
+        bundled: dict[str, Any] = {
             **{name: value for name, value in card.items() if name != "sha256"},
             "checkpoint": target.name,
             "onnx": onnx,
             "precision": HALF,
-            "command": made.command,
-            "seconds": round(made.seconds, 1),
-            "processor_threads": made.threads,
-            "licence": made.licence,
+            "command": info.command,
+            "seconds": round(info.seconds, 1),
+            "processor_threads": info.threads,
+            "licence": info.licence,
             "test": None,
         }
-        whole["test"] = _test(services, project, partial, write_card(partial, whole), progress)
-        return write_card(partial, whole)
+        bundled["test"] = _measure(services, project, partial, write_card(partial, bundled), progress)
+        return write_card(partial, bundled)
 
 
 def _halve(path: Path, model: Model, items: Items) -> None:
-    """Halve the weights of an ONNX file in place, unless it then answers otherwise than the model."""
+    """Halve the weights of an ONNX file in place, unless it then predicts differently from the model."""
     check_onnx(path, model, items)
     half = path.with_suffix(".half")
     halve_onnx(path, half)
@@ -109,18 +107,19 @@ def _halve(path: Path, model: Model, items: Items) -> None:
         half.replace(path)
 
 
-def _test(
+def _measure(
     services: Services, project: str, folder: Path, card: dict[str, Any], progress: Callable[[float], None]
 ) -> Mapping[str, Any] | None:
+    """Return the card's `test` entry, or None if there is nothing to measure the checkpoint on."""
     try:
-        untouched = untouched_items(services, services.row(project))
+        evaluation_set = find_evaluation_set(services, services.row(project))
     except NotReady:
         return None
-    if untouched is None:
+    if evaluation_set is None:
         return None
     served = Served(card["checkpoint"], card, folder, services.registry)
-    measured = measure(served, untouched.items, untouched.truth, services.settings.cores, progress)
+    measured = measure(served, evaluation_set.items, evaluation_set.truth, services.settings.cores, progress)
     if not measured:
         return None
     count = int(measured.pop("holdout"))
-    return {"split": untouched.split, "items": count, **measured}
+    return {"split": evaluation_set.split, "items": count, **measured}

@@ -1,4 +1,4 @@
-"""How good the live checkpoint is, as served: on the data set's own test split, else on the hold-out."""
+"""Measures the live checkpoint as it serves: on the data set's own test split, else on the hold-out."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ import numpy as np
 
 from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items
 from nextlabel.contracts.errors import NotReady, Unprocessable
-from nextlabel.engine.bundled_checkpoints import held_out_elsewhere
-from nextlabel.engine.checkpoints.serialization import input_array, model_input
-from nextlabel.engine.images.image_items import unread
+from nextlabel.engine.checkpoints.serialization import input_array, model_input, trained_with_other_holdout
+from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.live_models import OutputArrays, Served
-from nextlabel.engine.scores import decided, kept_scores
+from nextlabel.engine.metrics import metrics
+from nextlabel.engine.scores import is_informative, stored_scores
 from nextlabel.engine.services import Services
-from nextlabel.engine.training.evaluation import metrics
 from nextlabel.store import checkpoints
 from nextlabel.store.checkpoint_files import read_card
 from nextlabel.store.checkpoints import CheckpointRow
@@ -25,7 +24,8 @@ from nextlabel.store.projects import ProjectRow
 
 Split = Literal["test", "holdout"]
 Form = Literal["onnx", "model"]
-_PIECE = 256
+_CHUNK = 256
+"""Items that a thread predicts at a time."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,17 @@ class Evaluation:
     project: str
     checkpoint: str
     split: Split
-    """The data set's own test items, or those of the pool that are never trained on."""
+    """The data set's own test items, or the pool's hold-out, which is never trained on."""
     items: int
     metrics: Mapping[str, float]
     """`accuracy` and `loss`, or `rmse` and `loss`."""
     form: Form
-    """What answered: the ONNX form, as it serves, or the model's own class where it has none."""
+    """What predicted: the ONNX form, as it serves, or the model's own class if it has none."""
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Items nobody trained on, with what is right of them (k,)."""
+class EvaluationSet:
+    """Items that no checkpoint is trained on, with their labels (k,)."""
 
     split: Split
     items: Items
@@ -53,9 +53,10 @@ class Measured:
 
 
 def evaluate(services: Services, project: str, progress: Callable[[float], None]) -> Evaluation:
-    """Evaluate a project's live checkpoint; NotReady where there is none, or nothing to measure it on.
+    """Evaluate a project's live checkpoint.
 
-    Unprocessable where it may have learnt from what is held out here.
+    Raises NotReady if there is none or nothing to measure it on, Unprocessable if it may have been
+    trained on the project's hold-out.
     """
     row = services.row(project)
     with services.database.read() as connection:
@@ -64,88 +65,87 @@ def evaluate(services: Services, project: str, progress: Callable[[float], None]
         raise NotReady(f"project {project!r} has no trained model yet; train it first")
     folder = services.home.at(live.folder)
     served = Served(live.name, read_card(folder), folder, services.registry)
-    untouched = untouched_items(services, row) if served.card["input"] is not None else None
-    if (untouched is None or untouched.split == "holdout") and held_out_elsewhere(
-        live, row, services.projects.get(project)
-    ):
+    evaluation_set = find_evaluation_set(services, row) if served.card["input"] is not None else None
+    on_holdout = evaluation_set is None or evaluation_set.split == "holdout"
+    if on_holdout and trained_with_other_holdout(live, row, services.projects.get(project)):
         raise Unprocessable(
-            f"checkpoint {live.name} was made with another hold-out than project {project!r} has, of which it may have "
-            "learnt: train here first"
+            f"checkpoint {live.name} was trained with another hold-out than that of project {project!r}, and may "
+            "have been trained on items of it; train here first"
         )
-    if untouched is None:
-        return _evaluation(served, "holdout", _by_scores(services, row, live))
-    measured = measure(served, untouched.items, untouched.truth, services.settings.cores, progress)
+    if evaluation_set is None:
+        return _evaluation(served, "holdout", _measure_stored(services, row, live))
+    measured = measure(served, evaluation_set.items, evaluation_set.truth, services.settings.cores, progress)
     if not measured:
-        raise _nothing(project)
-    return _evaluation(served, untouched.split, measured)
+        raise _nothing_to_measure(project)
+    return _evaluation(served, evaluation_set.split, measured)
 
 
-def untouched_items(services: Services, row: ProjectRow) -> Measured | None:
-    """Return the data set's own test items where it has them, else the hold-out; None for a graph.
+def find_evaluation_set(services: Services, row: ProjectRow) -> EvaluationSet | None:
+    """Return the data set's own test items if it has any, else the hold-out; None for a graph.
 
-    NotReady where there is neither.
+    Raises NotReady if there is neither.
     """
     pool = services.pool(row.name)
     test = pool.test(services.settings.max_pixels) if row.has_test else None
     if test is not None and len(test[1]):
-        return Measured("test", *test)
+        return EvaluationSet("test", *test)
     state = services.state(row)
     positions, truth = state.holdout_truth(pool.truth)
     if not len(positions):
-        raise _nothing(row.name)
+        raise _nothing_to_measure(row.name)
     items = services.items(state)
-    return None if isinstance(items, GraphItems) else Measured("holdout", items.take(positions), truth)
+    return None if isinstance(items, GraphItems) else EvaluationSet("holdout", items.take(positions), truth)
 
 
 def measure(
     served: Served, items: Items, truth: IntArray | FloatArray, threads: int, progress: Callable[[float], None]
 ) -> dict[str, float]:
-    """Return the metrics of what `/predict` would answer for `items` (k), whose `truth` (k,) is known.
+    """Return the metrics of the predictions that `/predict` returns for `items` (k) with labels `truth` (k,).
 
-    Each is prepared as an upload is, and answered by itself where there is an ONNX form. Empty where
-    no image can be read.
+    Each item is prepared like an upload, and predicted alone if there is an ONNX form. Returns an
+    empty dictionary if no image can be read.
     """
     assert not isinstance(items, GraphItems)
     spec = model_input(served.card)
 
-    def answer(places: IntArray) -> OutputArrays:
-        return served.infer(input_array(spec, items.take(places)))
+    def predict(positions: IntArray) -> OutputArrays:
+        return served.infer(input_array(spec, items.take(positions)))
 
-    pieces = [np.arange(start, min(start + _PIECE, len(items))) for start in range(0, len(items), _PIECE)]
+    chunks = [np.arange(start, min(start + _CHUNK, len(items))) for start in range(0, len(items), _CHUNK)]
     served.warm()
     parts = []
-    # a session of ONNX Runtime may be shared; a model's own class need not bear it
+    # threads can share an ONNX Runtime session; a model's own class may not be thread-safe
     with ThreadPoolExecutor(threads if served.card["onnx"] else 1) as pool:
-        for part in pool.map(answer, pieces):
+        for part in pool.map(predict, chunks):
             parts.append({name: array for name, array in part.items() if name in ("probabilities", "mean", "std")})
-            progress(len(parts) / len(pieces))
+            progress(len(parts) / len(chunks))
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    known = np.setdiff1d(np.arange(len(items)), unread(items))  # white was seen in the place of those that are gone
-    return metrics(arrays, known, truth[known])
+    readable = np.setdiff1d(np.arange(len(items)), unreadable_positions(items))  # others were white
+    return metrics(arrays, readable, truth[readable])
 
 
-def _by_scores(services: Services, row: ProjectRow, live: CheckpointRow) -> dict[str, float]:
-    """Measure a model that knows only its pool on the hold-out, by its stored scores."""
+def _measure_stored(services: Services, row: ProjectRow, live: CheckpointRow) -> dict[str, float]:
+    """Measure a transductive model on the hold-out by its stored scores."""
     with services.database.read() as connection:
         scoring = checkpoints.scoring(connection, row.name, live.name)
-    arrays = kept_scores(services.home, scoring)
+    arrays = stored_scores(services.home, scoring)
     if scoring is None or arrays is None:
         raise NotReady(f"checkpoint {live.name} of project {row.name!r} has not scored the pool yet")
     positions, truth = services.state(row).holdout_truth(services.pool(row.name).truth)
     scored = positions < scoring.rows
     if "probabilities" in arrays:
-        scored[scored] = decided(arrays["probabilities"], positions[scored])
+        scored[scored] = is_informative(arrays["probabilities"], positions[scored])
     measured = metrics(arrays, positions[scored], truth[scored])
     if not measured:
-        raise _nothing(row.name)
+        raise _nothing_to_measure(row.name)
     return measured
 
 
-def _nothing(project: str) -> NotReady:
+def _nothing_to_measure(project: str) -> NotReady:
     return NotReady(f"project {project!r} has no test split, and no held-out item has a full label yet")
 
 
 def _evaluation(served: Served, split: Split, measured: Mapping[str, float]) -> Evaluation:
-    told = {name: value for name, value in measured.items() if name != "holdout"}
+    rest = {name: value for name, value in measured.items() if name != "holdout"}
     form: Form = "onnx" if served.card["onnx"] else "model"
-    return Evaluation(served.card["project"], served.checkpoint, split, int(measured["holdout"]), told, form)
+    return Evaluation(served.card["project"], served.checkpoint, split, int(measured["holdout"]), rest, form)

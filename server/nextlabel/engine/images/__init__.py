@@ -1,1 +1,1 @@
-"""Decodes images, in one place for training, scoring and serving."""
+"""Decodes images the same way for training, scoring and serving."""

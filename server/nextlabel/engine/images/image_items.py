@@ -1,4 +1,4 @@
-"""Images as a learner sees them: in one array, in files, or the one behind the other."""
+"""`ImageItems` stored in an array, in files, or in several such parts."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from PIL import Image
 
 from nextlabel.contracts.data import ImageItems, IntArray, Items, PixelArray
 from nextlabel.contracts.errors import Unprocessable
-from nextlabel.engine.images.decode_limit import Room
-from nextlabel.engine.images.decoding import MAX_PIXELS, fit, prepare
-from nextlabel.engine.images.to_rgb import flat
-from nextlabel.engine.images.unreadable import REFUSED, Unread, why
+from nextlabel.engine.images.decoding import MAX_PIXELS, prepare, resize_and_crop
+from nextlabel.engine.images.to_rgb import to_rgb_or_grey
+from nextlabel.engine.images.unreadable import DECODE_ERRORS, UnreadableFiles, error_reason
 
-_THREADS_FROM = 16
+_MIN_FILES_FOR_THREADS = 16
 _WHITE = 255
 
 
@@ -51,7 +50,7 @@ class PixelItems:
             return np.ascontiguousarray(self.array if self.array.ndim == 4 else self.array[..., None])  # noqa: PLR2004
         out = np.empty((len(self.array), *size, channels), np.uint8)
         for row, image in enumerate(self.array):
-            out[row] = fit(flat(Image.fromarray(image), channels), size)
+            out[row] = resize_and_crop(to_rgb_or_grey(Image.fromarray(image), channels), size)
         return out
 
 
@@ -63,8 +62,8 @@ class FileItems:
     channels: int = 3
     max_pixels: int = MAX_PIXELS
     size: tuple[int, int] | None = None
-    unread: Unread | None = field(default=None, compare=False)
-    """Where a file that cannot be read is noted, and white stands in for it; None: it is an error."""
+    unreadable: UnreadableFiles | None = field(default=None, compare=False)
+    """If set, unreadable files are recorded here and replaced by a white image; if None, they raise."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -74,22 +73,22 @@ class FileItems:
         return replace(self, paths=[self.paths[int(p)] for p in positions])
 
     def pixels(self, size: tuple[int, int], channels: int) -> PixelArray:
-        """Return (n, height, width, channels); unless `unread` notes it, Unprocessable names a file that is broken."""
+        """Return (n, height, width, channels).
+
+        Raises Unprocessable, with the file's path, if a file cannot be read and `unreadable` is None.
+        """
         out = np.empty((len(self.paths), *size, channels), np.uint8)
-        room = Room()
 
         def read(row: int) -> None:
             try:
-                data = self.paths[row].read_bytes()
-                with room.for_all([data]):
-                    out[row] = prepare(data, size, channels, self.max_pixels)
-            except REFUSED as error:
-                if self.unread is None:
-                    raise Unprocessable(f"{self.paths[row]}: {why(error)}") from error
-                self.unread.note(self.paths[row], why(error))
+                out[row] = prepare(self.paths[row], size, channels, self.max_pixels)
+            except DECODE_ERRORS as error:
+                if self.unreadable is None:
+                    raise Unprocessable(f"{self.paths[row]}: {error_reason(error)}") from error
+                self.unreadable.add(self.paths[row], error_reason(error))
                 out[row] = _WHITE
 
-        if len(self.paths) < _THREADS_FROM:
+        if len(self.paths) < _MIN_FILES_FOR_THREADS:
             for row in range(len(self.paths)):
                 read(row)
         else:
@@ -101,19 +100,22 @@ class FileItems:
 
 @dataclass(frozen=True)
 class JoinedItems:
-    """Several runs of images as one: a data set's, then what people added."""
+    """Several parts in sequence, such as the images of a data set and those that users added."""
 
     parts: Sequence[ImageItems]
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """The size those parts agree on that have one, or None: one upload must not change what a network sees."""
+        """The size shared by all parts that have one, or None.
+
+        Files have none, so that an upload does not change the size that a network gets.
+        """
         sizes = {part.size for part in self.parts if part.size is not None}
         return sizes.pop() if len(sizes) == 1 else None
 
     @property
     def channels(self) -> int:
-        """The most any part has."""
+        """The largest number of channels of any part."""
         return max((part.channels for part in self.parts), default=3)
 
     def __len__(self) -> int:
@@ -123,14 +125,14 @@ class JoinedItems:
         """Return the images at `positions`."""
         starts = np.cumsum([0, *(len(part) for part in self.parts)])
         owners = np.searchsorted(starts, positions, side="right") - 1
-        # neighbours from the same part stay one run, so that ascending positions give few runs
+        # neighbours from the same part become one part, so that ascending positions give few parts
         cuts = [0, *(np.flatnonzero(np.diff(owners)) + 1), len(positions)]
-        runs = [
+        taken = [
             self.parts[owners[low]].take(positions[low:high] - starts[owners[low]])
             for low, high in pairwise(cuts)
             if high > low
         ]
-        return runs[0] if len(runs) == 1 else JoinedItems(runs)
+        return taken[0] if len(taken) == 1 else JoinedItems(taken)
 
     def pixels(self, size: tuple[int, int], channels: int) -> PixelArray:
         """Return (n, height, width, channels)."""
@@ -139,12 +141,13 @@ class JoinedItems:
         return np.concatenate([part.pixels(size, channels) for part in self.parts])
 
 
-def unread(items: Items) -> IntArray:
-    """Return the positions of those whose file could not be read when their pixels were asked for."""
-    found: list[int] = []
+def unreadable_positions(items: Items) -> IntArray:
+    """Return the positions of items whose file could not be read when their pixels were requested."""
+    positions: list[int] = []
     if isinstance(items, JoinedItems):
         starts = np.cumsum([0, *(len(part) for part in items.parts)])
-        found = [int(start + row) for start, part in zip(starts, items.parts, strict=False) for row in unread(part)]
-    elif isinstance(items, FileItems) and items.unread is not None:
-        found = [row for row, path in enumerate(items.paths) if path in items.unread]
-    return np.array(found, np.int64)
+        for start, part in zip(starts, items.parts, strict=False):
+            positions += [int(start + row) for row in unreadable_positions(part)]
+    elif isinstance(items, FileItems) and items.unreadable is not None:
+        positions = [row for row, path in enumerate(items.paths) if path in items.unreadable]
+    return np.array(positions, np.int64)

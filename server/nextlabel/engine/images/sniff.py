@@ -1,13 +1,13 @@
-"""What a file is, by its first bytes: its name and the type it was sent with may say anything."""
+"""Recognises file formats by their first bytes; file names and declared media types are not reliable."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-READ: Mapping[str, str] = {"JPEG": "image/jpeg", "PNG": "image/png", "WebP": "image/webp"}
-"""The formats that are decoded, with their media types."""
+MEDIA_TYPES: Mapping[str, str] = {"JPEG": "image/jpeg", "PNG": "image/png", "WebP": "image/webp"}
+"""Media types of the supported formats."""
 
-_BEGINNINGS = (
+_SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF8", "GIF"),
@@ -25,34 +25,35 @@ _BEGINNINGS = (
     (b"<svg", "SVG"),
 )
 _BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC"}
-"""Of files that begin with a `ftyp` box (ISO 14496-12)."""
-_LOOKED_AT = 512
+"""Formats of files that begin with a `ftyp` box (ISO 14496-12), by the brand in it."""
+_TEXT_SAMPLE_BYTES = 512
 
 
-def format_of(data: bytes) -> str | None:
-    """Return the name of the format `data` begins as, or None."""
+def image_format(data: bytes) -> str | None:
+    """Return the name of the format that `data` begins with, or None if it is unknown."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WebP"
     if data[4:8] == b"ftyp":
         return _BRANDS.get(data[8:12], "video")
-    return next((name for beginning, name in _BEGINNINGS if data.startswith(beginning)), None)
+    return next((name for signature, name in _SIGNATURES if data.startswith(signature)), None)
 
 
-def refusal(data: bytes) -> str:
-    """Return, for a person, what `data` is in place of an image that is read."""
-    wanted = "an image is read if it is JPEG, PNG or WebP"
+def unsupported_reason(data: bytes) -> str:
+    """Return a message that names what `data` is and which image formats are supported."""
+    supported = "an image must be JPEG, PNG or WebP"
     if not data:
-        return f"the file is empty; {wanted}"
-    name = format_of(data)
+        return f"the file is empty; {supported}"
+    name = image_format(data)
     if name is not None:
-        return f"the format of this file is {name}, whatever its name says; {wanted}"
-    return f"this is {'text' if _is_text(data[:_LOOKED_AT]) else 'no image of a kind known here'}; {wanted}"
+        return f"the format of this file is {name}, by its content; {supported}"
+    kind = "text" if _is_text(data[:_TEXT_SAMPLE_BYTES]) else "no image of a known format"
+    return f"this is {kind}; {supported}"
 
 
-def _is_text(start: bytes) -> bool:
+def _is_text(sample: bytes) -> bool:
     try:
-        # the last character may be cut in two
-        text = start.decode("utf-8", "strict" if len(start) < _LOOKED_AT else "ignore")
+        # a full sample may end within a character
+        text = sample.decode("utf-8", "strict" if len(sample) < _TEXT_SAMPLE_BYTES else "ignore")
     except UnicodeDecodeError:
         return False
     return all(letter.isprintable() or letter.isspace() for letter in text)

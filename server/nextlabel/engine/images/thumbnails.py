@@ -1,4 +1,4 @@
-"""Small copies of images, made when they are first asked for and kept while there is room."""
+"""Creates thumbnails and caches them on disk."""
 
 from __future__ import annotations
 
@@ -13,77 +13,78 @@ from pathlib import Path
 
 from PIL import Image
 
-from nextlabel.engine.images.decoding import MAX_PIXELS, decode
+from nextlabel.engine.images.decoding import MAX_PIXELS, decoded
 
 SIZES = (160, 320)
-"""Longest sides there are, in pixels."""
+"""Available longest sides, in pixels."""
 MEDIA_TYPE = "image/webp"
 _SHARDS = 256
-_SHARP = 128
-"""Up to this side an image is kept to the pixel."""
+_MAX_LOSSLESS_SIDE = 128
+"""Longest side in pixels up to which an image is encoded without loss."""
 _QUALITY = 80
 
 
-def thumbnail(data: bytes, size: int, max_pixels: int = MAX_PIXELS) -> bytes:
-    """Return an image as a WebP of at most `size` pixels a side, upright; raises as `decoding.prepare` does.
+def make_thumbnail(data: bytes, size: int, max_pixels: int = MAX_PIXELS) -> bytes:
+    """Return an image, upright, as a WebP whose sides have at most `size` pixels; never enlarges it.
 
-    It is never made larger than it is.
+    Raises the errors of `decoding.prepare`.
     """
-    image = decode(data, (size, size), 3, max_pixels)
-    sharp = max(image.size) <= _SHARP
-    if max(image.size) > size:
-        image.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=None)
+    with decoded(data, (size, size), 3, max_pixels) as image:
+        lossless = max(image.size) <= _MAX_LOSSLESS_SIDE
+        if max(image.size) > size:
+            image.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=None)
     out = BytesIO()
-    # the fastest method: a screenful is made while somebody waits for it
-    image.save(out, "WEBP", lossless=sharp, quality=_QUALITY, method=2)
+    # a fast method: users wait while a screenful of them is created
+    image.save(out, "WEBP", lossless=lossless, quality=_QUALITY, method=2)
     return out.getvalue()
 
 
 @dataclass(frozen=True)
-class Thumbnails:
-    """The folder they are kept in: at most `room` bytes, of which each of its 256 parts has its share.
+class ThumbnailCache:
+    """A folder of thumbnails, limited to `capacity` bytes that its 256 sub-folders share equally.
 
-    What is lost is made again, so nothing waits for the disk. The oldest make room for the new.
+    The oldest files are deleted first. Losing a file is harmless because it can be created
+    again, so writes are not synced to disk.
     """
 
     folder: Path
-    room: int
+    capacity: int
 
-    def get(self, key: str, make: Callable[[], bytes]) -> bytes:
-        """Return what was kept under `key`, else what `make` returns, which is kept from now on."""
+    def get(self, key: str, create: Callable[[], bytes]) -> bytes:
+        """Return the content cached under `key`, or else call `create` and cache what it returns."""
         name = sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
         path = self.folder / name[:2] / name[2:]
         with suppress(OSError):
-            if data := path.read_bytes():  # an empty one was cut short by a power failure
+            if data := path.read_bytes():  # an empty file was truncated by a power failure
                 return data
-        data = make()
-        with suppress(OSError):  # a full disk costs time, and nothing else
-            self._keep(path, data)
+        data = create()
+        with suppress(OSError):  # without disk space, thumbnails are only slower
+            self._store(path, data)
         return data
 
-    def _keep(self, path: Path, data: bytes) -> None:
-        share = self.room // _SHARDS
+    def _store(self, path: Path, data: bytes) -> None:
+        share = self.capacity // _SHARDS
         if len(data) > share:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{secrets.token_hex(8)}")
+        partial = path.with_name(f".{secrets.token_hex(8)}")
         try:
-            part.write_bytes(data)
-            part.replace(path)
+            partial.write_bytes(data)
+            partial.replace(path)
         finally:
-            part.unlink(missing_ok=True)
-        _make_room(path.parent, share)
+            partial.unlink(missing_ok=True)
+        _delete_oldest(path.parent, share)
 
 
-def _make_room(folder: Path, share: int) -> None:
+def _delete_oldest(folder: Path, share: int) -> None:
     files = []
     for entry in os.scandir(folder):
-        with suppress(FileNotFoundError):  # another process makes room too
-            about = entry.stat()
-            files.append((about.st_mtime_ns, about.st_size, entry.path))
-    over = sum(size for _, size, _ in files) - share
+        with suppress(FileNotFoundError):  # another process may delete files too
+            stat = entry.stat()
+            files.append((stat.st_mtime_ns, stat.st_size, entry.path))
+    excess = sum(size for _, size, _ in files) - share
     for _, size, path in sorted(files):
-        if over <= 0:
+        if excess <= 0:
             break
         Path(path).unlink(missing_ok=True)
-        over -= size
+        excess -= size

@@ -1,4 +1,4 @@
-"""Files of a pool that can no longer be read: one of many stops no training and no scoring, and each is told."""
+"""Records pool files that can no longer be read. They stop neither training nor scoring; each is logged."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from threading import Lock
 
 from nextlabel.contracts.errors import TooLarge, Unprocessable, Unsupported
 
-TOLD = 3
-"""How many are told by name: a log is to stay readable."""
-REFUSED = (OSError, Unsupported, Unprocessable, TooLarge)
-"""What `decoding` raises for a file."""
+MAX_LISTED = 3
+"""Number of unreadable files that are listed by name, to keep the log short."""
+DECODE_ERRORS = (OSError, Unsupported, Unprocessable, TooLarge)
+"""The errors that reading and decoding a file can raise."""
 
 
-def why(error: Exception) -> str:
-    """Return the reason without the path, which the system's own message repeats."""
+def error_reason(error: Exception) -> str:
+    """Return the reason for a decode error, without the path that the system's messages contain."""
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
 @dataclass(frozen=True)
-class Unread:
-    """Which files those are, shared by all runs that one pool's items are taken into."""
+class UnreadableFiles:
+    """The unreadable files of one pool, shared by all parts that its items are divided into."""
 
     _reasons: dict[Path, str] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def note(self, path: Path, reason: str) -> None:
-        """Keep a file, and tell the first few on standard error, which is where a job's log comes from."""
+    def add(self, path: Path, reason: str) -> None:
+        """Record a file, and print the first few to standard error, which a job's log captures."""
         with self._lock:
             if path in self._reasons:
                 return
             self._reasons[path] = reason
-            if len(self._reasons) <= TOLD:
-                said = f"{path} cannot be read, and a white image stands in for it: {reason}"
-                print(said, file=sys.stderr, flush=True)  # noqa: T201 - as above
-            elif len(self._reasons) == TOLD + 1:
+            if len(self._reasons) <= MAX_LISTED:
+                message = f"{path} cannot be read and is replaced by a white image: {reason}"
+                print(message, file=sys.stderr, flush=True)  # noqa: T201 - as above
+            elif len(self._reasons) == MAX_LISTED + 1:
                 print("further files cannot be read", file=sys.stderr, flush=True)  # noqa: T201 - as above
 
     def __contains__(self, path: Path) -> bool:

@@ -1,1 +1,1 @@
-"""The worker, and the jobs that it runs."""
+"""Runs queued jobs."""

@@ -15,7 +15,7 @@ from nextlabel.engine.datasets.import_dataset import import_dataset
 from nextlabel.engine.services import Services
 from nextlabel.engine.training.commit import Interrupted
 from nextlabel.engine.training.job import train
-from nextlabel.engine.training.score_job import rescore
+from nextlabel.engine.training.score_job import score
 from nextlabel.store import jobs
 from nextlabel.store.jobs import JobRow, State
 
@@ -66,7 +66,7 @@ def run_job(services: Services, job: JobRow, stop: Event | None = None) -> None:
         if job.kind == "train":
             train(services, job, report)
         elif job.kind == "score":
-            rescore(services, job, report)
+            score(services, job, report)
         else:
             config = services.projects.get(job.project)
             summary = import_dataset(

@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from nextlabel.contracts.errors import NotReady
-from nextlabel.engine.scheduling import catch_up
+from nextlabel.engine.jobs.startup import queue_startup_jobs
 from nextlabel.engine.services import Services
 from nextlabel.engine.training.cleanup import sweep
 from nextlabel.store import jobs
@@ -74,7 +74,7 @@ class Worker:
         with self._services.database.write() as connection:
             jobs.interrupt_orphans(connection, self._owner, time.time())
         sweep(self._services)
-        catch_up(self._services)
+        queue_startup_jobs(self._services)
 
     def _needs_attention(self) -> bool:
         """Return whether a child has ended, or was asked to end and may have to be killed."""

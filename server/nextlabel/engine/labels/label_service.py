@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from nextlabel.engine.labels.pool_state import LabelStateCache
 from nextlabel.engine.labels.submit import SubmittedLabel, submit_labels
 from nextlabel.engine.project_files import ProjectConfig
-from nextlabel.engine.services import Services
 from nextlabel.store import labels
+from nextlabel.store.database import Database
 from nextlabel.store.labels import LabelEvent
 from nextlabel.store.projects import ProjectRow
 
 
 class LabelService:
-    """Submits and reads labels. `row` returns the imported project, or raises NotReady."""
+    """Submits and reads labels. `row` returns the imported project, or raises NotReady.
 
-    def __init__(self, services: Services, config: ProjectConfig, row: Callable[[], ProjectRow]) -> None:
-        self._services = services
+    `label_state` returns the cached label state of an imported project.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        label_state: Callable[[ProjectRow], LabelStateCache],
+        config: ProjectConfig,
+        row: Callable[[], ProjectRow],
+    ) -> None:
+        self._database = database
+        self._label_state = label_state
         self._config = config
         self._row = row
 
@@ -26,10 +37,11 @@ class LabelService:
         They are on disk when this returns. The same `key` with the same labels stores nothing and
         returns the same number; with other labels it raises Conflict.
         """
-        return submit_labels(self._services, self._config, self._row(), annotator, submitted, key)
+        label_state = self._label_state(self._row())
+        return submit_labels(self._database, label_state, self._config, annotator, submitted, key)
 
     def history(self) -> Iterator[LabelEvent]:
         """Return every label ever stored, oldest first, read one page at a time."""
         self._row()
-        pages = labels.pages(self._services.database, self._config.name)
+        pages = labels.pages(self._database, self._config.name)
         return (stored.event for page in pages for stored in page)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,8 +20,6 @@ from nextlabel.store.labels import DATASET, Label, StoredLabel
 __all__ = ["DATASET", "LabelState"]
 
 A = TypeVar("A", bound=np.ndarray[Any, Any])
-_Packed: TypeAlias = int | float | None
-"""A current label, packed: a set as the bits of an integer, a value, or None for a skip."""
 
 
 class LabelState:
@@ -35,9 +33,13 @@ class LabelState:
         self.classes = classes
         self.last = 0
         """Id of the newest label applied."""
+        self.by_annotators = 0
+        """Number of labels applied that are not the data set's own, skips and retractions included."""
         self._bits = {name: 1 << number for number, name in enumerate(classes)}
+        self._sets: dict[tuple[str, ...], int] = {}
+        """The candidate sets applied so far, as the bits of an integer."""
         # by annotator, then by position: a few big dicts are smaller than many small ones
-        self._current: dict[str, dict[int, _Packed]] = {}
+        self._current: dict[str, dict[int, Label]] = {}
         self._candidates: BoolArray = np.empty((0, len(classes)), np.bool_)
         self._values: FloatArray = np.empty(0)
         self._label_counts: IntArray = np.empty(0, np.int64)
@@ -99,9 +101,9 @@ class LabelState:
         return tuple(sorted(name for name, labels in self._current.items() if labels))
 
     def current_labels(self, position: int) -> dict[str, Label]:
-        """Return the current labels of an item by annotator, sorted by name; sets are in class order."""
-        packed = {name: labels[position] for name, labels in self._current.items() if position in labels}
-        return {name: self._unpack_label(packed[name]) for name in sorted(packed)}
+        """Return the current labels of an item by annotator, sorted by name."""
+        current = {name: labels[position] for name, labels in self._current.items() if position in labels}
+        return {name: current[name] for name in sorted(current)}
 
     def grow(self, size: int) -> None:
         """Extend the arrays to `size` items; the new ones are unlabelled. ValueError if there are more already."""
@@ -123,48 +125,38 @@ class LabelState:
         All or nothing. Raises Unprocessable or NotFound if a label does not fit the project, and
         ValueError if the state must `grow` first.
         """
-        memo: dict[tuple[str, ...], int] = {}
-        new = [(stored, self._pack_label(stored, memo)) for stored in history if stored.id > self.last]
+        new = [stored for stored in history if stored.id > self.last]
+        for stored in new:
+            self._check(stored)
         changed: set[int] = set()
-        for stored, packed in new:
+        for stored in new:
             labels = self._current.setdefault(stored.event.annotator, {})
             if stored.event.label.retract:
                 labels.pop(stored.position, None)
             else:
-                labels[stored.position] = packed
+                labels[stored.position] = stored.event.label
             changed.add(stored.position)
         if new:
             self._resolve(changed)
-            self.last = new[-1][0].id
+            self.last = new[-1].id
+            self.by_annotators += sum(stored.event.annotator != DATASET for stored in new)
 
-    def _pack_label(self, stored: StoredLabel, memo: dict[tuple[str, ...], int]) -> _Packed:
+    def _check(self, stored: StoredLabel) -> None:
         label = stored.event.label
         if not 0 <= stored.position < len(self):
             raise ValueError(f"label {stored.id} is for position {stored.position}, and there are {len(self)} items")
-        if label.candidates is not None and self.classes:
-            if label.candidates not in memo:
-                memo[label.candidates] = self._pack_set(label.candidates)
-            return memo[label.candidates]
-        if label.value is not None and not self.classes:
-            return float(label.value)
-        if not (label.skip or label.retract):
+        if (label.candidates is not None and not self.classes) or (label.value is not None and self.classes):
             raise Unprocessable(f"label {stored.id} does not fit the project's task: {stored.event}")
-        return None
+        if label.candidates is not None and label.candidates not in self._sets:
+            self._sets[label.candidates] = self._pack(label.candidates)
 
-    def _pack_set(self, names: tuple[str, ...]) -> int:
+    def _pack(self, names: tuple[str, ...]) -> int:
         bits = 0
         for name in names:
             if name not in self._bits:
                 raise NotFound.name("class", name, self.classes)
             bits |= self._bits[name]
         return bits
-
-    def _unpack_label(self, packed: _Packed) -> Label:
-        if packed is None:
-            return Label(skip=True)
-        if isinstance(packed, int) and self.classes:
-            return Label(candidates=tuple(name for name, bit in self._bits.items() if packed & bit))
-        return Label(value=packed)
 
     def _resolve(self, changed: Collection[int]) -> None:
         positions = np.fromiter(changed, np.int64, len(changed))
@@ -176,17 +168,18 @@ class LabelState:
             for position in few:
                 if position not in many:
                     continue
-                packed = labels[position]
-                if packed is None:
+                label = labels[position]
+                if label.skip:
                     skipped.add(position)
                     continue
-                current.setdefault(position, []).append(packed)
+                content = label.value if label.candidates is None else self._sets[label.candidates]
+                current.setdefault(position, []).append(content)
                 if annotator != DATASET:
                     counts[position] = counts.get(position, 0) + 1
         self._label_counts[positions] = [counts.get(position, 0) for position in changed]
         self._skipped[positions] = [position in skipped and position not in counts for position in changed]
         if self.classes:
-            rows = self._unpack_sets([resolve_sets(current[p]) if p in current else -1 for p in changed])
+            rows = self._unpack([resolve_sets(current[p]) if p in current else -1 for p in changed])
             self._candidates[positions] = rows
             self._is_open[positions] = rows.sum(axis=1) > 1
             self._in_conflict[positions] = [
@@ -197,7 +190,7 @@ class LabelState:
             self._values[positions] = means
             self._is_open[positions] = np.isnan(means)
 
-    def _unpack_sets(self, sets: list[int]) -> BoolArray:
+    def _unpack(self, sets: list[int]) -> BoolArray:
         """Return k sets of bits as (k, C) rows; -1 stands for every class."""
         width = len(self.classes)
         row_bytes = (width + 7) // 8

@@ -1,6 +1,6 @@
-"""What people have said of a project's pool so far, kept in memory and brought up to date.
+"""The items and labels of a project's pool, cached in memory and updated from the database.
 
-Labels and items are append-only, so catching up reads only what is new.
+Labels and items are append-only, so an update reads only what is new.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PAGE = 20_000
 
 
 class PoolState:
-    """A project's pool and its standing labels, at one label of the history; `len` is the number of items."""
+    """A project's pool and its current labels, as of one label of the history; `len` is the number of items."""
 
     def __init__(self, project: ProjectRow) -> None:
         self.project = project
@@ -32,10 +32,10 @@ class PoolState:
         return len(self.holdout)
 
     def catch_up(self, connection: Connection, until: int | None = None) -> None:
-        """Read the items and labels stored since; labels only to the id `until`.
+        """Read the items and labels stored since the last call; labels only up to the id `until`.
 
-        A transaction that writes labels or items calls this before it does: what is read here
-        stays, even where the transaction is rolled back.
+        A transaction that writes labels or items must call this before it writes: the state keeps
+        what it read here, even if the transaction is rolled back.
         """
         name = self.project.name
         while new := items.page(connection, name, len(self) - 1, _PAGE):
@@ -46,7 +46,7 @@ class PoolState:
 
     @property
     def labelled(self) -> BoolArray:
-        """(n,): somebody's standing label says something of the item."""
+        """(n,): the current labels rule out a class, or give a value."""
         if self.labels.candidates is not None:
             return np.asarray(~self.labels.candidates.all(axis=1))
         return ~self.labels.is_open
@@ -61,28 +61,30 @@ class PoolState:
         return targets
 
     def holdout_truth(self, truth: IntArray | FloatArray | None) -> tuple[IntArray, IntArray | FloatArray]:
-        """Return the held-out positions whose truth is known (k,), and that truth (k,).
+        """Return the held-out positions (k,) with a known label, and these labels (k,).
 
-        Known to the data set, or a full label by people.
+        `truth` holds the data set's own labels; an item without one has a full label by annotators.
         """
-        held = np.flatnonzero(self.holdout)
+        positions = np.flatnonzero(self.holdout)
+        in_data_set = positions[: 0 if truth is None else int(np.searchsorted(positions, len(truth)))]
+        known: IntArray | FloatArray
         if self.labels.candidates is not None:
-            sets = self.labels.candidates[held]
+            sets = self.labels.candidates[positions]
             known = np.where(sets.sum(axis=1) == 1, sets.argmax(axis=1), -1)
             if truth is not None:
-                given = held < len(truth)
-                known[given] = np.where(truth[held[given]] >= 0, truth[held[given]], known[given])
-            return held[known >= 0], known[known >= 0]
+                own = truth[in_data_set]
+                known[: len(own)] = np.where(own >= 0, own, known[: len(own)])
+            return positions[known >= 0], known[known >= 0]
         assert self.labels.values is not None
-        values = self.labels.values[held].copy()
+        known = self.labels.values[positions].copy()
         if truth is not None:
-            given = held < len(truth)
-            values[given] = np.where(np.isnan(truth[held[given]]), values[given], truth[held[given]])
-        return held[~np.isnan(values)], values[~np.isnan(values)]
+            own = truth[in_data_set]
+            known[: len(own)] = np.where(np.isnan(own), known[: len(own)], own)
+        return positions[~np.isnan(known)], known[~np.isnan(known)]
 
 
 class LabelStateCache:
-    """One project's `PoolState`, shared by the threads of a process."""
+    """The `PoolState` of one project, shared by the threads of a process."""
 
     def __init__(self, project: ProjectRow) -> None:
         self._state = PoolState(project)
@@ -90,10 +92,10 @@ class LabelStateCache:
 
     @contextmanager
     def current(self, connection: Connection) -> Iterator[PoolState]:
-        """Yield the state brought up to date; no other thread changes it meanwhile.
+        """Yield the updated state; no other thread changes it within the block.
 
-        Whoever waits here may hold the turn at writing, so the block must not wait for that:
-        it uses `connection`, and opens no other.
+        A thread that waits here may hold the database's write lock. To avoid a deadlock, the block
+        must not wait for that lock: it uses `connection` and opens no other.
         """
         with self._lock:
             self._state.catch_up(connection)

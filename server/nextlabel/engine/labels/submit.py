@@ -10,29 +10,28 @@ from hashlib import sha256
 
 from nextlabel.contracts.errors import Conflict, Unprocessable, suggest
 from nextlabel.engine.labels.label_state import DATASET
-from nextlabel.engine.labels.pool_state import PoolState
+from nextlabel.engine.labels.pool_state import LabelStateCache, PoolState
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.scheduling import queue_training_when_due
-from nextlabel.engine.services import Services
 from nextlabel.store import items, labels, projects, queries
+from nextlabel.store.database import Database
 from nextlabel.store.labels import Label, LabelEvent
-from nextlabel.store.projects import ProjectRow
 
 SubmittedLabel = tuple[str, Label | Unprocessable]
 """An item's id, and a label for it or the error that its content raised."""
 
 
 def submit_labels(
-    services: Services,
+    database: Database,
+    label_state: LabelStateCache,
     config: ProjectConfig,
-    row: ProjectRow,
     annotator: str,
     submitted: Sequence[SubmittedLabel],
     key: str | None,
 ) -> int:
     """Store labels, all or none, and return how many; the same `key` with the same labels stores nothing again."""
-    name, body, label_state = config.name, digest(annotator, submitted), services.label_state(row)
-    with services.database.write() as connection:
+    name, body = config.name, digest(annotator, submitted)
+    with database.write() as connection:
         projects.lock(connection, name)
         earlier = labels.submission(connection, name, key) if key is not None else None
         if earlier is not None:

@@ -1,1 +1,1 @@
-"""Plugins found and checked, and the project files that name them."""
+"""Finds, loads and validates plugins and their parameters."""

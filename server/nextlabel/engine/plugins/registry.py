@@ -1,7 +1,7 @@
-"""The plugins of this process: found through entry points, loaded one at a time.
+"""Finds plugins through entry points and loads them one at a time.
 
-pluggy's own loader silently drops a second plugin of one name, stops at the first that fails
-to import, and ignores unknown hooks until asked. This one keeps going and says what is wrong.
+pluggy's own loader silently drops a second plugin of the same name, stops at the first that
+fails to import, and ignores unknown hooks. This one continues and reports what is wrong.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from nextlabel.contracts.plugin_records import (
     Reference,
     StrategyPlugin,
 )
-from nextlabel.engine.plugins.validate_records import unfit
+from nextlabel.engine.plugins.validate_records import record_error
 
 R = TypeVar("R")
 T = TypeVar("T", StrategyPlugin, LearnerPlugin, DatasetPlugin, ProjectPlugin)
@@ -31,7 +31,7 @@ T = TypeVar("T", StrategyPlugin, LearnerPlugin, DatasetPlugin, ProjectPlugin)
 
 @dataclass(frozen=True)
 class Source:
-    """Where a plugin came from."""
+    """The distribution and module that a plugin belongs to."""
 
     distribution: str
     version: str
@@ -48,16 +48,16 @@ class Offer(Generic[R]):
 
 @dataclass(frozen=True)
 class Fault:
-    """A plugin that could not be used, in one line."""
+    """A plugin that cannot be used, described in one line."""
 
     message: str
     fatal: bool = False
-    """True: two plugins clash, so no answer would be right."""
+    """True if two plugins have the same name, so that neither can be chosen."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """An entry point and the distribution it stands in."""
+    """An entry point and its distribution."""
 
     entry: EntryPoint
     distribution: str
@@ -66,23 +66,23 @@ class Candidate:
 
 def installed() -> list[Candidate]:
     """Return the entry points of the group on this machine, sorted by distribution and name."""
-    found: dict[tuple[str, str], Candidate] = {}
+    by_name: dict[tuple[str, str], Candidate] = {}
     seen: set[str] = set()
     for distribution in distributions():
         try:
             name, version, entries = distribution.metadata["Name"], distribution.version, distribution.entry_points
-        except Exception:  # noqa: BLE001, S112 - metadata that cannot be read, of whatever distribution, is not ours
+        except Exception:  # noqa: BLE001, S112 - any distribution may have broken metadata
             continue
-        if not name or name in seen:  # the first on sys.path wins, as it does for import
+        if not name or name in seen:  # the first on sys.path wins, as for imports
             continue
         seen.add(name)
         for entry in entries.select(group=hookspecs.GROUP):
-            found[name, entry.name] = Candidate(entry, name, version)
-    return [found[key] for key in sorted(found)]
+            by_name[name, entry.name] = Candidate(entry, name, version)
+    return [by_name[key] for key in sorted(by_name)]
 
 
 class Registry:
-    """What plugins offer, by name. Built once an application and handed to whom it concerns."""
+    """The strategies, learners, data sets and projects that plugins offer, by name. Each application has one."""
 
     def __init__(
         self,
@@ -100,50 +100,50 @@ class Registry:
         self.faults = tuple(collected)
 
     def strategy(self, name: str) -> StrategyPlugin:
-        """Return the strategy called `name`; NotFound names the nearest."""
+        """Return the strategy called `name`; raises NotFound that suggests the closest name."""
         return _get("strategy", name, self.strategies)
 
     def learner(self, name: str) -> LearnerPlugin:
-        """Return the learner called `name`; NotFound names the nearest."""
+        """Return the learner called `name`; raises NotFound that suggests the closest name."""
         return _get("learner", name, self.learners)
 
     def dataset(self, name: str) -> DatasetPlugin:
-        """Return the data set called `name`; NotFound names the nearest."""
+        """Return the data set called `name`; raises NotFound that suggests the closest name."""
         return _get("data set", name, self.datasets)
 
     def check(self) -> None:
-        """Raise PluginError where two plugins clash."""
-        clashes = [fault.message for fault in self.faults if fault.fatal]
-        if clashes:
-            raise PluginError("; ".join(clashes))
+        """Raise PluginError if two plugins have the same name."""
+        fatal = [fault.message for fault in self.faults if fault.fatal]
+        if fatal:
+            raise PluginError("; ".join(fatal))
 
 
 def load(candidates: Iterable[Candidate] | None = None, blocked: Iterable[str] = ()) -> Registry:
-    """Load every entry point but those `blocked` (by entry-point or distribution name)."""
-    refused = set(blocked)
+    """Load every entry point except those `blocked` (by entry-point or distribution name)."""
+    blocked_names = set(blocked)
     parts: dict[str, list[Offer[Any]]] = {"strategies": [], "learners": [], "datasets": [], "projects": []}
     faults: list[Fault] = []
     for candidate in installed() if candidates is None else candidates:
-        if not refused & {candidate.entry.name, candidate.distribution}:
+        if not blocked_names & {candidate.entry.name, candidate.distribution}:
             _load_one(candidate, parts, faults)
     return Registry(**parts, faults=faults)
 
 
 def resolve(reference: Reference[R]) -> Any:
-    """Return the class behind a record's target, importing it if it is a "module:Class"."""
+    """Return the class that a record's target refers to, importing it if it is a "module:Class"."""
     if not isinstance(reference, str):
         return reference
     module, _, name = reference.partition(":")
     try:
         return getattr(import_module(module), name)
-    except (Exception, SystemExit) as error:  # a stranger's module may raise anything at import
+    except (Exception, SystemExit) as error:  # a third-party module may raise anything when imported
         raise PluginError(f"the plugin's class {reference!r} cannot be loaded: {_line(error)}") from error
 
 
 def _load_one(candidate: Candidate, parts: dict[str, list[Offer[Any]]], faults: list[Fault]) -> None:
     entry = candidate.entry
     where = f"plugin {entry.name!r} of {candidate.distribution} {candidate.version}"
-    # a manager for each plugin, so that a broken one cannot disturb another
+    # one manager per plugin, so that a broken plugin does not affect others
     manager = pluggy.PluginManager(hookspecs.GROUP)
     manager.add_hookspecs(hookspecs)
     try:
@@ -152,11 +152,13 @@ def _load_one(candidate: Candidate, parts: dict[str, list[Offer[Any]]], faults: 
     except pluggy.PluginValidationError as error:
         hooks = [name for name in vars(hookspecs) if name.startswith("nextlabel_")]
         wrong = [name for name in vars(error.plugin) if name.startswith("nextlabel_") and name not in hooks]
-        hint = suggest(wrong[0], hooks) if wrong else str(error).splitlines()[0]
-        named = f"has no hook {wrong[0]!r}; " if wrong else "breaks the hook contract: "
-        faults.append(Fault(f"{where} was left out: nextlabel {named}{hint}"))
+        if wrong:
+            reason = f"nextlabel has no hook {wrong[0]!r}; {suggest(wrong[0], hooks)}"
+        else:
+            reason = f"it breaks the hook contract: {str(error).splitlines()[0]}"
+        faults.append(Fault(f"{where} was left out: {reason}"))
         return
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's module may raise anything at import
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a third-party module may raise anything when imported
         faults.append(Fault(f"{where} was left out: importing {entry.value!r} failed: {_line(error)}"))
         return
     source = Source(candidate.distribution, candidate.version, entry.value)
@@ -173,11 +175,11 @@ def _load_one(candidate: Candidate, parts: dict[str, list[Offer[Any]]], faults: 
             faults.append(Fault(f"{where}: its hook nextlabel_{part} failed: {_line(error)}"))
             continue
         for record in records:
-            fault = unfit(record, kind)
-            if fault is None:
+            error_text = record_error(record, kind)
+            if error_text is None:
                 parts[part].append(Offer(record, source))
             else:
-                faults.append(Fault(f"{where}: nextlabel_{part} yielded {fault}"))
+                faults.append(Fault(f"{where}: nextlabel_{part} yielded {error_text}"))
 
 
 def _by_name(kind: str, offers: Sequence[Offer[T]], faults: list[Fault]) -> dict[str, Offer[T]]:

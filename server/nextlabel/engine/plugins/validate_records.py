@@ -1,4 +1,4 @@
-"""What makes a plugin's record one that cannot be used."""
+"""Validates the records that a plugin's hooks yield."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from nextlabel.contracts.data import Need
 from nextlabel.contracts.errors import suggest
 from nextlabel.contracts.plugin_records import DatasetPlugin, LearnerPlugin, ProjectPlugin, Record, StrategyPlugin
 
-_PLUGIN = {"plugin": "which plugin is meant"}
+_PLUGIN = {"plugin": "the plugin's name"}
 RESERVED: Mapping[type[Record[Any]], Mapping[str, str]] = {
     DatasetPlugin: _PLUGIN,
-    LearnerPlugin: {**_PLUGIN, "features": "where the learner takes features from"},
-    StrategyPlugin: {**_PLUGIN, "also": "which strategies are kept ready too"},
+    LearnerPlugin: {**_PLUGIN, "features": "the source of the learner's features"},
+    StrategyPlugin: {**_PLUGIN, "also": "further strategies to prepare scores for"},
 }
-"""What stands beside the parameters in the table of each role in a project file, and what it says there."""
+"""The keys beside the parameters in a project file's table, and their meaning, by kind of record."""
 
 
-def unfit(record: Any, kind: type[Any]) -> str | None:
+def record_error(record: Any, kind: type[Any]) -> str | None:
     """Return what is wrong with a record, or None."""
     if not isinstance(record, kind):
         return f"a {type(record).__name__}, not a {kind.__name__}"
@@ -30,30 +30,30 @@ def unfit(record: Any, kind: type[Any]) -> str | None:
     return None if fault is None else f"{record.name!r}, {fault}"
 
 
+def reserved_name_error(record: Record[Any]) -> str | None:
+    """Return a message if one of the record's parameters has a reserved name, or None."""
+    reserved = next((names for kind, names in RESERVED.items() if isinstance(record, kind)), _PLUGIN)
+    for parameter in fields(record.parameters):
+        if parameter.init and parameter.name in reserved:
+            return (
+                f"parameter {parameter.name!r} can never be set: {parameter.name!r} is reserved "
+                f"in project files for {reserved[parameter.name]}; choose another name"
+            )
+    return None
+
+
 def _faults(record: Any) -> Iterator[str]:
     if isinstance(record, ProjectPlugin) and not isinstance(record.file, Path):
         yield f"whose file is {record.file!r}, not a Path"
     if isinstance(record, Record):
         if not (isinstance(record.parameters, type) and is_dataclass(record.parameters)):
             yield f"whose parameters are {record.parameters!r}, not a dataclass"
-        if (fault := clash(record)) is not None:
+        if (fault := reserved_name_error(record)) is not None:
             yield f"whose {fault}"
     if isinstance(record, StrategyPlugin):
-        # an iterator would be used up here
+        # an iterator would be exhausted here
         if isinstance(record.needs, str | Iterator) or not isinstance(record.needs, Iterable):
             yield f"whose needs are {record.needs!r}, not names"
         for need in record.needs:
             if need not in get_args(Need):
                 yield f"which needs {need!r}; {suggest(str(need), get_args(Need))}"
-
-
-def clash(record: Record[Any]) -> str | None:
-    """Say which of the record's parameters has a reserved name, or return None."""
-    kept = next((names for kind, names in RESERVED.items() if isinstance(record, kind)), _PLUGIN)
-    for parameter in fields(record.parameters):
-        if parameter.init and parameter.name in kept:
-            return (
-                f"parameter {parameter.name!r} could never be set: {parameter.name!r} is reserved, "
-                f"in a project file it says {kept[parameter.name]}; choose another name"
-            )
-    return None

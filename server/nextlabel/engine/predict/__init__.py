@@ -1,1 +1,1 @@
-"""Predictions of the live model."""
+"""Predicts with the live model."""

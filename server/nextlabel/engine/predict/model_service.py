@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from nextlabel.contracts.errors import NextlabelError, NotFound
 from nextlabel.engine.predict.predictor import Predictor
-from nextlabel.engine.predict.preview import Look, look
+from nextlabel.engine.predict.preview import Preview
 from nextlabel.engine.records import Checkpoint, Predictions
 from nextlabel.engine.scheduling import queue_scoring
 from nextlabel.engine.services import Services
@@ -38,11 +38,9 @@ class ModelService:
         self._row()
         return self._predictor.ids(ids)
 
-    def preview(self, image: bytes) -> Look:
-        """Predict one encoded image and return what the model sees of it. Raises as `predict_images` does."""
-        served = self._services.live.current(self._project)
-        with self._services.room.for_all([image]):
-            return look(served, self._project, image, self._services.settings.max_pixels)
+    def preview(self, image: bytes) -> Preview:
+        """Predict one encoded image and return what the model used of it. Raises as `predict_images` does."""
+        return self._predictor.preview(image)
 
     def ready(self) -> bool:
         """Return whether the project can predict."""

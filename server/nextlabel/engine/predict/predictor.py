@@ -1,4 +1,4 @@
-"""Predictions: of new content by the live model, of pool items from its stored scores."""
+"""Predicts new content with the live model, and pool items from its stored scores."""
 
 from __future__ import annotations
 
@@ -8,79 +8,97 @@ import numpy as np
 
 from nextlabel.contracts.data import FloatArray
 from nextlabel.contracts.errors import NotFound, NotReady, TooLarge, Unprocessable
-from nextlabel.engine.live_models import OutputArrays, Served
+from nextlabel.engine.images.decoding import Size, crop_box, encode_png, measure_upright
+from nextlabel.engine.live_models import Served
+from nextlabel.engine.predict.preview import Preview
 from nextlabel.engine.records import Prediction, Predictions
-from nextlabel.engine.scores import Arrays, kept_scores
+from nextlabel.engine.scores import Arrays, stored_scores
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, items
 from nextlabel.store.items import ItemRow
 
+_MAX_LISTED = 5
+
 
 class Predictor:
-    """The predictions of one project."""
+    """Predicts for one project."""
 
     def __init__(self, services: Services, project: str) -> None:
         self._services = services
         self._project = project
 
     def images(self, blobs: Sequence[bytes]) -> Predictions:
-        """Predict images, in the order given."""
+        """Predict encoded images, in the given order; raises the errors of `decoding.prepare`."""
         served = self._served(len(blobs))
-        return self._answer(served, self._said(served, blobs))
+        pixels = served.preprocess(blobs, self._services.settings.max_pixels)
+        return self._predictions(served, served.infer(pixels))
+
+    def preview(self, blob: bytes) -> Preview:
+        """Predict one encoded image and return what the model used of it; raises as `images` does."""
+        served = self._served(1)
+        max_pixels = self._services.settings.max_pixels
+        pixels = served.preprocess([blob], max_pixels)
+        size: Size = (pixels.shape[1], pixels.shape[2])
+        width, height = measure_upright(blob, max_pixels)
+        return Preview(
+            predictions=self._predictions(served, served.infer(pixels)),
+            width=width,
+            height=height,
+            crop=crop_box(width, height, size),
+            input_png=encode_png(pixels[0]),
+            input_size=size,
+        )
 
     def vectors(self, rows: Sequence[Sequence[float]]) -> Predictions:
-        """Predict vectors, in the order given."""
+        """Predict vectors, in the given order."""
         served = self._served(len(rows))
-        return self._answer(served, served.predict_vectors(rows))
+        return self._predictions(served, served.predict_vectors(rows))
 
     def ids(self, ids: Sequence[str]) -> Predictions:
-        """Predict items of the pool from the stored scores, in the order given.
+        """Predict items of the pool from the stored scores, in the given order.
 
-        An item added since is predicted from its content, or NotReady where the model cannot.
+        An item without scores, such as a new one, is predicted from its content. Raises NotFound
+        for an unknown id, and NotReady if the model cannot predict an item's content.
         """
         served = self._served(len(ids))
         with self._services.database.read() as connection:
-            known = items.by_ids(connection, self._project, ids)
+            rows = items.by_ids(connection, self._project, ids)
             scoring = checkpoints.scoring(connection, self._project, served.checkpoint)
-        unknown = [identity for identity in ids if identity not in known]
+        unknown = [identity for identity in ids if identity not in rows]
         if unknown:
-            raise NotFound(
-                f"project {self._project!r} has no item " + ", ".join(repr(identity) for identity in unknown[:5])
-            )
-        arrays = kept_scores(self._services.home, scoring) or {}
-        predictions = [self._one(served, known[identity], arrays) for identity in ids]
+            listed = ", ".join(repr(identity) for identity in unknown[:_MAX_LISTED])
+            raise NotFound(f"project {self._project!r} has no item {listed}")
+        scores = stored_scores(self._services.home, scoring) or {}
+        predictions = [self._item(served, rows[identity], scores) for identity in ids]
         return Predictions(self._project, served.checkpoint, tuple(predictions))
 
-    def _one(self, served: Served, row: ItemRow, arrays: Arrays) -> Prediction:
-        told = {name: array for name, array in arrays.items() if name in ("probabilities", "mean", "std")}
-        if told and row.position < len(next(iter(told.values()))):
-            slices = {name: np.asarray(array[row.position : row.position + 1]) for name, array in told.items()}
-            return predictions(served.card["classes"], slices)[0]
+    def _item(self, served: Served, row: ItemRow, scores: Arrays) -> Prediction:
+        arrays = {name: array for name, array in scores.items() if name in ("probabilities", "mean", "std")}
+        if arrays and row.position < len(next(iter(arrays.values()))):
+            only_row = {name: np.asarray(array[row.position : row.position + 1]) for name, array in arrays.items()}
+            return predictions(served.card["classes"], only_row)[0]
         if row.media_type is None or served.card["input"] is None:
             raise NotReady(f"item {row.id!r} has not been scored yet", 2)
         image, _ = self._services.pool(self._project).image(row)
-        return predictions(served.card["classes"], self._said(served, [image]))[0]
-
-    def _said(self, served: Served, blobs: Sequence[bytes]) -> OutputArrays:
-        with self._services.room.for_all(blobs):
-            pixels = served.preprocess(blobs, self._services.settings.max_pixels)
-        return served.infer(pixels)
+        pixels = served.preprocess([image], self._services.settings.max_pixels)
+        return predictions(served.card["classes"], served.infer(pixels))[0]
 
     def _served(self, count: int) -> Served:
+        """Return the live model; raises Unprocessable or TooLarge for a batch of `count` items."""
         if not count:
-            raise Unprocessable("there is nothing to predict")
+            raise Unprocessable("there is nothing to predict; send at least one item")
         if count > self._services.settings.max_batch:
-            raise TooLarge(f"at most {self._services.settings.max_batch} are predicted at a time, not {count}")
+            raise TooLarge(f"the batch has {count} items; at most {self._services.settings.max_batch} are allowed")
         return self._services.live.current(self._project)
 
-    def _answer(self, served: Served, arrays: Arrays) -> Predictions:
+    def _predictions(self, served: Served, arrays: Arrays) -> Predictions:
         return Predictions(self._project, served.checkpoint, tuple(predictions(served.card["classes"], arrays)))
 
 
 def predictions(classes: Sequence[str], arrays: Arrays) -> list[Prediction]:
     """Return a record for each row of `probabilities` (n, C), or of `mean` and `std` (n,)."""
     if "probabilities" in arrays:
-        return [_classified(classes, row) for row in arrays["probabilities"]]
+        return [_class_prediction(classes, row) for row in arrays["probabilities"]]
     std = arrays.get("std")
     return [
         Prediction(mean=float(mean), std=None if std is None else float(std[row]))
@@ -88,8 +106,8 @@ def predictions(classes: Sequence[str], arrays: Arrays) -> list[Prediction]:
     ]
 
 
-def _classified(classes: Sequence[str], row: FloatArray) -> Prediction:
-    order = np.argsort(-row, kind="stable")
-    named = {classes[place]: float(row[place]) for place in order}
+def _class_prediction(classes: Sequence[str], probabilities: FloatArray) -> Prediction:
+    order = np.argsort(-probabilities, kind="stable")
+    by_class = {classes[number]: float(probabilities[number]) for number in order}
     best = classes[int(order[0])]
-    return Prediction(label=best, probability=named[best], probabilities=named)
+    return Prediction(label=best, probability=by_class[best], probabilities=by_class)

@@ -1,1 +1,1 @@
-"""What is known of how a project goes: its checkpoints, its labels, and where people and model differ."""
+"""The progress of a project: its checkpoints, its labels, and where annotators and model disagree."""

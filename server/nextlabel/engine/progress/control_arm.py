@@ -1,7 +1,7 @@
-"""What a control arm tells: the live model on items drawn at random, and on those it had people asked of.
+"""Compares the live model's accuracy on randomly drawn items with its accuracy on items the strategy chose.
 
-Only items count of which nothing had been said when the checkpoint learnt. Its weights have
-not changed since, so its stored scores are what it would have said as the item was asked.
+Only items count that had no label when the checkpoint was trained. Its weights have not changed
+since, so its stored scores are its predictions at the time the item was queried.
 """
 
 from __future__ import annotations
@@ -19,22 +19,24 @@ ARMS = ("control", "strategy")
 
 
 def reasons(rounds: Iterable[tuple[Chosen, ...]]) -> dict[int, str]:
-    """Return why each position was asked; the last time it was, if several."""
-    return {one.position: one.reason for chosen in rounds for one in chosen if one.reason in ARMS}
+    """Return the reason each position was queried, the last one if it was queried several times."""
+    return {item.position: item.reason for chosen in rounds for item in chosen if item.reason in ARMS}
 
 
 def control(
-    checkpoint: str, why: dict[int, str], known: Collection[int], answered: IntArray, right: BoolArray
+    checkpoint: str, why: dict[int, str], known: Collection[int], labelled: IntArray, right: BoolArray
 ) -> Control:
-    """Compare the arms. `known` positions were spoken of before; `answered` (k,) have a full label now.
+    """Compare the arms.
 
-    `right` (k,): the checkpoint's most probable class is that label.
+    `why` is the reason by position, `known` are the positions that had a label before the training,
+    `labelled` (k,) those with a full label now, and `right` (k,) is whether the checkpoint predicts
+    that label.
     """
     arms = {}
     for name in ARMS:
-        mine = [why.get(int(position)) == name and int(position) not in known for position in answered]
-        chosen = right[np.asarray(mine, np.bool_)]
-        if len(chosen):
-            share = float(chosen.mean())
-            arms[name] = Arm(len(chosen), int(chosen.sum()), share, wilson(share, len(chosen)))
+        counted = [why.get(int(position)) == name and int(position) not in known for position in labelled]
+        right_in_arm = right[np.asarray(counted, np.bool_)]
+        if len(right_in_arm):
+            share = float(right_in_arm.mean())
+            arms[name] = Arm(len(right_in_arm), int(right_in_arm.sum()), share, wilson(share, len(right_in_arm)))
     return Control(checkpoint, arms)

@@ -1,24 +1,25 @@
-"""Labels worth a second look: those the live checkpoint finds all but impossible."""
+"""Possible label errors: labels that the live checkpoint gives a very low probability."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from nextlabel.contracts.data import FloatArray, IntArray
-from nextlabel.engine.scores import decided
+from nextlabel.engine.scores import is_informative
 
 UNLIKELY = 0.05
-"""Below this probability of its label an item is worth a second look."""
+"""A label with a lower probability is a possible error."""
 
 
-def doubtful(probabilities: FloatArray, positions: IntArray, labels: IntArray) -> IntArray:
+def label_issues(probabilities: FloatArray, positions: IntArray, labels: IntArray) -> IntArray:
     """Return those of the k `positions` whose label (k,) is unlikely, the least likely first.
 
-    `probabilities` (n, C) may be on disk, and be of fewer items than there are positions.
+    `probabilities` (n, C) may be on disk, and may cover fewer items than there are positions.
     """
     scored = positions < len(probabilities)
-    places = positions[scored]
-    given = np.asarray(probabilities[places, labels[scored]])
-    below = np.flatnonzero(given < UNLIKELY)
-    below = below[decided(probabilities, places[below])]  # with many classes each is unlikely where nothing is said
-    return places[below[np.argsort(given[below], kind="stable")]]
+    positions = positions[scored]
+    likelihood = np.asarray(probabilities[positions, labels[scored]])
+    unlikely = np.flatnonzero(likelihood < UNLIKELY)
+    # the classes of an unreadable image are equally probable, and with many classes all are below the limit
+    unlikely = unlikely[is_informative(probabilities, positions[unlikely])]
+    return positions[unlikely[np.argsort(likelihood[unlikely], kind="stable")]]

@@ -1,4 +1,4 @@
-"""How a project goes, read from what is stored: nothing here runs a model."""
+"""The progress of a project, read from what is stored; no model runs here."""
 
 from __future__ import annotations
 
@@ -10,14 +10,22 @@ import numpy as np
 
 from nextlabel.contracts.data import IntArray
 from nextlabel.contracts.errors import NotFound, NotReady, Unprocessable
-from nextlabel.engine.progress import confusion as confusing
+from nextlabel.engine.progress import confusion as confusion_matrix
 from nextlabel.engine.progress.control_arm import control, reasons
 from nextlabel.engine.progress.curve import curve
-from nextlabel.engine.progress.label_issues import doubtful
-from nextlabel.engine.progress.progress_records import ClassTally, Confusion, Control, Labels, Listing, Point, Shown
-from nextlabel.engine.progress.progress_view import Snapshot, take
+from nextlabel.engine.progress.label_issues import label_issues
+from nextlabel.engine.progress.progress_records import (
+    ClassTally,
+    Confusion,
+    Control,
+    LabelCounts,
+    ListedItem,
+    Listing,
+    Point,
+)
+from nextlabel.engine.progress.progress_view import ProgressView, read_view
 from nextlabel.engine.records import Suggestion
-from nextlabel.engine.scores import decided
+from nextlabel.engine.scores import is_informative
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, items, labels, projects, statistics
 from nextlabel.store.checkpoint_files import CARD
@@ -29,148 +37,152 @@ _HOUR = 3600.0
 
 
 class Progress:
-    """One project's progress. Made for one request: what it has read, it does not read again."""
+    """The progress of one project. Use one object per request: it reads everything once."""
 
     def __init__(self, services: Services, project: str) -> None:
         self._services = services
         self._project = project
 
     def curve(self) -> tuple[Point, ...]:
-        """Return every checkpoint, oldest first; none before the data set has been read."""
+        """Return every checkpoint, oldest first; an empty tuple before the data set has been imported."""
         with self._services.database.read() as connection:
             row = projects.get(connection, self._project)
-            found = checkpoints.all(connection, self._project)
-        return curve(found, row.live if row else None, self._kept)
+            rows = checkpoints.all(connection, self._project)
+        return curve(rows, row.live if row else None, self._has_files)
 
-    def labels(self) -> Labels:
-        """Return who said how much, and of what. NotReady until the data set has been read."""
+    def labels(self) -> LabelCounts:
+        """Return counts of labels by annotator and class. Raises NotReady until the data set has been imported."""
         row = self._services.row(self._project)
         with self._services.database.read() as connection:
             annotators = statistics.by_annotator(connection, row.name, row.classes, time.time() - _HOUR)
             live = checkpoints.get(connection, row.name, row.live) if row.live else None
             unseen = labels.count(connection, row.name, live.card["last_label"] if live else 0)
-        recent = sum(one.recent for one in annotators if one.annotator != DATASET)
-        return Labels(self._classes() if row.classes else (), tuple(annotators), recent, unseen)
+        recent = sum(tally.recent for tally in annotators if tally.annotator != DATASET)
+        return LabelCounts(self._classes() if row.classes else (), tuple(annotators), recent, unseen)
 
     def confusion(self) -> Confusion:
-        """Return the live checkpoint on the hold-out, class by class.
+        """Return the confusion matrix of the live checkpoint on the hold-out.
 
-        NotReady where something is missing for it, Unprocessable for regression; both say what.
+        Raises NotReady if there is nothing to compare yet, Unprocessable for regression.
         """
-        now, held, truth, said = self._judged
-        assert now.live is not None
-        counts = confusing.table(truth, said, len(now.row.classes))
-        return confusing.confusion(now.live.name, now.row.classes, counts, len(now.holdout) - len(held))
+        view, held, truth, predictions = self._holdout_predictions
+        assert view.live is not None
+        counts = confusion_matrix.table(truth, predictions, len(view.row.classes))
+        return confusion_matrix.confusion(view.live.name, view.row.classes, counts, len(view.holdout) - len(held))
 
     def confused(self, true: str, predicted: str, page: int, size: int) -> Listing:
-        """Return held-out items of the class `true` that are taken for `predicted`; NotFound, and as `confusion`."""
-        now, held, truth, said = self._judged
-        for name in (true, predicted):
-            if name not in now.row.classes:
-                raise NotFound.name("class", name, now.row.classes)
-        row, column = (now.row.classes.index(name) for name in (true, predicted))
-        return self._listing(held[(truth == row) & (said == column)], page, size)
+        """Return the held-out items of class `true` that are predicted as `predicted`.
 
-    def contested(self, page: int, size: int) -> Listing:
-        """Return items whose annotators have no class in common."""
-        return self._listing(self._now.contested, page, size)
-
-    def doubtful(self, page: int, size: int) -> Listing:
-        """Return items whose full label the live checkpoint finds all but impossible, the least likely first.
-
-        NotReady where it has no scores.
+        Raises NotFound for an unknown class, and what `confusion` raises.
         """
-        now = self._scored
-        assert now.probabilities is not None
-        return self._listing(doubtful(now.probabilities, now.full, now.labels), page, size)
+        view, held, truth, predictions = self._holdout_predictions
+        for name in (true, predicted):
+            if name not in view.row.classes:
+                raise NotFound.name("class", name, view.row.classes)
+        row, column = (view.row.classes.index(name) for name in (true, predicted))
+        return self._listing(held[(truth == row) & (predictions == column)], page, size)
+
+    def conflicts(self, page: int, size: int) -> Listing:
+        """Return items whose annotators have no class in common."""
+        return self._listing(self._view.conflicts, page, size)
+
+    def label_issues(self, page: int, size: int) -> Listing:
+        """Return items whose full label is unlikely by the live checkpoint, the least likely first.
+
+        Raises NotReady if it has no scores.
+        """
+        view = self._scored
+        assert view.probabilities is not None
+        return self._listing(label_issues(view.probabilities, view.full, view.labels), page, size)
 
     def control(self) -> Control:
-        """Return what the control arm tells of the live checkpoint; NotReady where it has no scores."""
-        now = self._scored
-        assert now.live is not None
-        assert now.probabilities is not None
+        """Compare the control arm with the strategy under the live checkpoint. Raises NotReady if it has no scores."""
+        view = self._scored
+        assert view.live is not None
+        assert view.probabilities is not None
         with self._services.database.read() as connection:
-            why = reasons(statistics.chosen_with(connection, self._project, now.live.name))
-            asked = np.isin(now.full, np.fromiter(why, np.int64, len(why))) & (now.full < len(now.probabilities))
-            asked[asked] = decided(now.probabilities, now.full[asked])
-            places = now.full[asked]
-            known = statistics.labelled(connection, self._project, places, now.live.card["last_label"])
-        right = confusing.predicted(now.probabilities, places) == now.labels[asked]
-        return control(now.live.name, why, known, places, right)
+            why = reasons(statistics.chosen_under(connection, self._project, view.live.name))
+            queried = np.isin(view.full, np.fromiter(why, np.int64, len(why))) & (view.full < len(view.probabilities))
+            queried[queried] = is_informative(view.probabilities, view.full[queried])
+            positions = view.full[queried]
+            known = statistics.labelled_positions(connection, self._project, positions, view.live.card["last_label"])
+        right = confusion_matrix.predicted(view.probabilities, positions) == view.labels[queried]
+        return control(view.live.name, why, known, positions, right)
 
     @cached_property
-    def _now(self) -> Snapshot:
+    def _view(self) -> ProgressView:
         row = self._services.row(self._project)
         if not row.classes:
             raise Unprocessable(f"project {row.name!r} is a regression: it has no classes to compare")
-        return take(self._services, row)
+        return read_view(self._services, row)
 
     @cached_property
-    def _scored(self) -> Snapshot:
-        now = self._now
-        if now.live is None:
+    def _scored(self) -> ProgressView:
+        """The view, with a live checkpoint and its scores. Raises NotReady if one is missing."""
+        view = self._view
+        if view.live is None:
             raise NotReady(f"project {self._project!r} has no trained model yet", 5)
-        if now.probabilities is None:
-            raise NotReady(f"the live checkpoint {now.live.name} has not scored the pool yet", 5)
-        return now
+        if view.probabilities is None:
+            raise NotReady(f"the live checkpoint {view.live.name} has not scored the pool yet", 5)
+        return view
 
     @cached_property
-    def _judged(self) -> tuple[Snapshot, IntArray, IntArray, IntArray]:
-        """Return held-out positions that are known, scored and readable (k,), their class and the predicted."""
-        now = self._scored
-        assert now.probabilities is not None
-        if not len(now.holdout):
+    def _holdout_predictions(self) -> tuple[ProgressView, IntArray, IntArray, IntArray]:
+        """The view; held-out positions that are known, scored and readable (k,); their true and predicted classes."""
+        view = self._scored
+        assert view.probabilities is not None
+        if not len(view.holdout):
             raise NotReady("no held-out item has a known class yet", 5)
-        scored = now.holdout < len(now.probabilities)
-        scored[scored] = decided(now.probabilities, now.holdout[scored])
-        held = now.holdout[scored]
-        return now, held, now.truth[scored], confusing.predicted(now.probabilities, held)
+        scored = view.holdout < len(view.probabilities)
+        scored[scored] = is_informative(view.probabilities, view.holdout[scored])
+        held = view.holdout[scored]
+        return view, held, view.truth[scored], confusion_matrix.predicted(view.probabilities, held)
 
     def _classes(self) -> tuple[ClassTally, ...]:
-        now = self._now
-        full = np.bincount(now.labels, minlength=len(now.row.classes))
-        return tuple(ClassTally(name, int(full[k]), int(now.named[k])) for k, name in enumerate(now.row.classes))
+        view = self._view
+        full = np.bincount(view.labels, minlength=len(view.row.classes))
+        return tuple(ClassTally(name, int(full[k]), int(view.named[k])) for k, name in enumerate(view.row.classes))
 
-    def _kept(self, row: CheckpointRow) -> bool:
+    def _has_files(self, row: CheckpointRow) -> bool:
         return (self._services.home.at(row.folder) / CARD).is_file()
 
     def _listing(self, positions: IntArray, page: int, size: int) -> Listing:
         pages = max(1, -(-len(positions) // size))
         page = min(max(page, 1), pages)
         shown = positions[(page - 1) * size : page * size]
-        live = self._now.live.name if self._now.live else None
-        return Listing(self._shown(shown), len(positions), page, pages, live)
+        live = self._view.live.name if self._view.live else None
+        return Listing(self._listed(shown), len(positions), page, pages, live)
 
-    def _shown(self, positions: IntArray) -> tuple[Shown, ...]:
-        row, places = self._now.row, [int(position) for position in positions]
+    def _listed(self, positions: IntArray) -> tuple[ListedItem, ...]:
+        row, places = self._view.row, [int(position) for position in positions]
         with self._services.database.read() as connection:
-            found = items.by_positions(connection, row.name, places)
+            rows = items.by_positions(connection, row.name, places)
             with self._services.label_state(row).current(connection) as state:
-                current = {place: state.labels.current_labels(place) for place in places}
-        return tuple(self._look(found[place], current[place]) for place in places)
+                current = {position: state.labels.current_labels(position) for position in places}
+        return tuple(self._item(rows[position], current[position]) for position in places)
 
-    def _look(self, item: ItemRow, current_labels: Mapping[str, Label]) -> Shown:
-        now, place = self._now, item.position
-        known = _class_at(place, now.holdout, now.truth)
-        if known is None:
-            known = _class_at(place, now.full, now.labels)
-        guess = given = None
-        if now.probabilities is not None and place < len(now.probabilities):
-            says = np.asarray(now.probabilities[place])
-            best = int(says.argmax())
-            guess = Suggestion(now.row.classes[best], float(says[best]))
-            given = None if known is None else float(says[known])
-        return Shown(
+    def _item(self, item: ItemRow, current_labels: Mapping[str, Label]) -> ListedItem:
+        view, position = self._view, item.position
+        truth = _class_at(position, view.holdout, view.truth)
+        if truth is None:
+            truth = _class_at(position, view.full, view.labels)
+        prediction = truth_probability = None
+        if view.probabilities is not None and position < len(view.probabilities):
+            probabilities = np.asarray(view.probabilities[position])
+            best = int(probabilities.argmax())
+            prediction = Suggestion(view.row.classes[best], float(probabilities[best]))
+            truth_probability = None if truth is None else float(probabilities[truth])
+        return ListedItem(
             id=item.id,
             holdout=item.holdout,
             current_labels=current_labels,
-            truth=None if known is None else now.row.classes[known],
-            guess=guess,
-            given=given,
+            truth=None if truth is None else view.row.classes[truth],
+            prediction=prediction,
+            truth_probability=truth_probability,
         )
 
 
-def _class_at(place: int, positions: IntArray, classes: IntArray) -> int | None:
-    """Return the class (k,) that goes with a place among the sorted `positions` (k,), if it is there."""
-    found = int(np.searchsorted(positions, place))
-    return int(classes[found]) if found < len(positions) and positions[found] == place else None
+def _class_at(position: int, positions: IntArray, classes: IntArray) -> int | None:
+    """Return the class at `position`, or None. `positions` (k,) are sorted, `classes` (k,) belong to them."""
+    index = int(np.searchsorted(positions, position))
+    return int(classes[index]) if index < len(positions) and positions[index] == position else None

@@ -1,4 +1,4 @@
-"""What the progress page tells, as frozen records."""
+"""Frozen records for the progress page."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from nextlabel.engine.records import Suggestion
 from nextlabel.store.labels import Label
 from nextlabel.store.statistics import AnnotatorTally
 
-Standing = Literal["live", "earlier", "waits", "rolled back"]
-"""`earlier`: it was live, or could have been, before the live one. `waits`: it never went live by itself.
-`rolled back`: it went live by itself, and an older one was put back over it."""
+CurveState = Literal["live", "earlier", "waits", "rolled back"]
+"""`earlier`: it was live, or could have been, before the live one. `waits`: it did not go live after its training.
+`rolled back`: it went live after its training, and an older one was promoted since."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Where the true share lies, 19 times of 20; both ends in 0..1."""
+    """A 95 % confidence interval of a share; both ends are in 0..1."""
 
     low: float
     high: float
@@ -30,12 +30,12 @@ class Point:
 
     checkpoint: str
     number: int
-    standing: Standing
+    state: CurveState
     labels: int | None
-    """Labelled items it learnt from; None: it does not say."""
+    """Labelled items it was trained on; None if that was not recorded."""
     accuracy: float | None
     interval: Interval | None
-    """Of the accuracy; None where it is not known of how many items that is."""
+    """Confidence interval of the accuracy; None if the size of the hold-out was not recorded."""
     rmse: float | None
     holdout: int | None
     """Held-out items it was measured on."""
@@ -43,119 +43,119 @@ class Point:
     created: float
     job: int | None
     start: str | None
-    """The checkpoint its training was given to start from; a learner may have ignored it."""
-    kept: bool
-    """Whether its files are still there."""
+    """The checkpoint passed to the learner as a start; the learner may have ignored it."""
+    has_files: bool
+    """Whether its files still exist."""
 
 
 @dataclass(frozen=True)
 class ClassTally:
-    """How often a class was named, in items."""
+    """How often a class was named, counted in items."""
 
     name: str
     full: int
-    """Items that are this class."""
+    """Items whose label is this class alone."""
     named: int
-    """Items that could be this class, by a set of some classes but not all; the full ones among them."""
+    """Items that could be this class, by a candidate set of fewer than all classes; the full ones included."""
 
 
 @dataclass(frozen=True)
-class Labels:
-    """What people and the data set have said so far."""
+class LabelCounts:
+    """Counts of the labels by annotators and by the data set."""
 
     classes: tuple[ClassTally, ...]
     annotators: tuple[AnnotatorTally, ...]
     last_hour: int
-    """Full and partial labels of people."""
+    """Full and partial labels by annotators in the last hour."""
     unseen: int
-    """Labels of people that the live checkpoint has not learnt from."""
+    """Labels by annotators that the live checkpoint was not trained on."""
 
 
 @dataclass(frozen=True)
-class Rates:
-    """Of one class, on the hold-out; None where there is nothing to divide by."""
+class ClassRates:
+    """Counts and rates of one class on the hold-out; a rate is None if its denominator is 0."""
 
     name: str
     items: int
     """Held-out items of this class."""
     predicted: int
-    """Held-out items taken for it."""
+    """Held-out items predicted as this class."""
     right: int
     recall: float | None
     precision: float | None
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A class taken for another."""
+class ClassPair:
+    """A class that is predicted as another."""
 
     true: str
     predicted: str
     count: int
     share: float
-    """Of the items that are `true`."""
+    """Share of the items of class `true`."""
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """The live checkpoint on the hold-out, class by class."""
+    """The confusion matrix of the live checkpoint on the hold-out."""
 
     checkpoint: str
     classes: tuple[str, ...]
     counts: IntArray
-    """(C, C): rows are the true class, columns the predicted."""
-    rates: tuple[Rates, ...]
-    worst: tuple[Pair, ...]
+    """(C, C): rows are the true class, columns the predicted one."""
+    rates: tuple[ClassRates, ...]
+    worst: tuple[ClassPair, ...]
     """Every pair of different classes that occurs, most frequent first."""
     shown: tuple[int, ...]
-    """Places of the classes to show a table of: all, or, of very many, those with the most mistakes."""
+    """Indices of the classes in the table: all, or those with the most mistakes if there are very many."""
     unscored: int
-    """Held-out items of a known class that it has not scored yet, or that can no longer be read."""
+    """Held-out items of a known class that are not scored yet, or can no longer be read."""
 
     @property
     def items(self) -> int:
-        """Held-out items that are counted."""
+        """Number of held-out items counted."""
         return int(self.counts.sum())
 
     @property
     def right(self) -> int:
-        """How many of them it is right about."""
+        """Number of them predicted as their true class."""
         return int(self.counts.trace())
 
 
 @dataclass(frozen=True)
-class Shown:
-    """An item to look at."""
+class ListedItem:
+    """An item in a list of the progress page."""
 
     id: str
     holdout: bool
     current_labels: Mapping[str, Label]
     """Each annotator's current label, by name."""
     truth: str | None
-    """Its class, if that is known for sure or by a full label."""
-    guess: Suggestion | None
-    """By the live checkpoint."""
-    given: float | None
+    """Its class, if the data set or a full label gives it."""
+    prediction: Suggestion | None
+    """The live checkpoint's prediction."""
+    truth_probability: float | None
     """The probability that the live checkpoint gives to `truth`."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A page of items to look at."""
+    """A page of items."""
 
-    items: tuple[Shown, ...]
+    items: tuple[ListedItem, ...]
     total: int
-    """On all pages."""
+    """Number of items on all pages."""
     page: int
-    """From 1."""
+    """Counted from 1."""
     pages: int
     checkpoint: str | None = None
-    """The live one, where it has a part in this."""
+    """The live checkpoint."""
 
 
 @dataclass(frozen=True)
 class Arm:
-    """How often the live checkpoint was right about what people then said, of items asked for one reason."""
+    """The live checkpoint's accuracy on items that were queried for one reason and then labelled."""
 
     items: int
     right: int
@@ -165,8 +165,8 @@ class Arm:
 
 @dataclass(frozen=True)
 class Control:
-    """What the live checkpoint knew of the items it had people asked of, before it could learn from the answers."""
+    """The live checkpoint's accuracy on queried items before it could be trained on their labels."""
 
     checkpoint: str
     arms: Mapping[str, Arm]
-    """By the reason, `control` and `strategy`; one without an answer is not in it."""
+    """Arms by reason, `control` and `strategy`; an arm without labels is left out."""

@@ -1,4 +1,4 @@
-"""How far a share that was counted may be from the true one."""
+"""The Wilson confidence interval of a proportion."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from math import sqrt
 from nextlabel.engine.progress.progress_records import Interval
 
 _Z = 1.959963984540054
-"""Of the normal distribution, for 95 %."""
+"""The 97.5 % quantile of the standard normal distribution."""
 
 
 def wilson(share: float, count: int) -> Interval:
-    """Return the 95 % interval of a `share` (0..1) of `count` items that were drawn at random.
+    """Return the 95 % confidence interval of a `share` (0..1) of `count` items drawn at random.
 
-    The score interval (Wilson 1927): right near 0 and 1 and for few items too, where the
-    share plus and minus two standard errors is not. ValueError unless `count` is positive.
+    The score interval (Wilson 1927) also holds near 0 and 1 and for few items, unlike the share
+    plus and minus two standard errors. Raises ValueError unless `count` is positive.
     """
     if count <= 0:
         raise ValueError(f"a share of {count} items has no interval")

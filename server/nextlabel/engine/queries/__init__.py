@@ -1,1 +1,1 @@
-"""What is asked next, of whom, and what becomes of the answers."""
+"""Queries: which items to label next, leased to whom, and how a stored query is replayed."""

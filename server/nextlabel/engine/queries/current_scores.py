@@ -1,4 +1,4 @@
-"""The scores that a query is answered from: the live checkpoint's newest, or those of a query's record."""
+"""The scores a query chooses by: the live checkpoint's newest, or the ones that a stored query recorded."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from nextlabel.contracts.data import Need
 from nextlabel.contracts.errors import NextlabelError, NotReady, Unprocessable
 from nextlabel.engine.scheduling import queue_once
-from nextlabel.engine.scores import Arrays, kept_scores, needs_of, project_needs
+from nextlabel.engine.scores import Arrays, needs_of, project_needs, stored_scores
 from nextlabel.engine.services import Services
-from nextlabel.store import checkpoints, items, jobs, projects
+from nextlabel.store import checkpoints, items, jobs
 from nextlabel.store.checkpoints import ScoringRow
 from nextlabel.store.projects import ProjectRow
 from nextlabel.store.queries import QueryRow
@@ -20,75 +20,77 @@ _NEVER: Mapping[str, frozenset[Need]] = {
     "regression": frozenset({"probabilities", "samples"}),
     "classification": frozenset({"std"}),
 }
-"""What no model of that task says."""
-_TRY_AGAIN = 60.0
-"""Seconds after which scores that could not be computed are tried again."""
-_LOOKS = 3
+"""Arrays that no model of the task provides."""
+_RETRY_AFTER = 60.0
+"""Seconds until scores that could not be computed are tried again."""
+_READ_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
-class Scored:
-    """A round of scores; both None before any model."""
+class Scores:
+    """A scoring of the pool with its arrays; both are None before any model."""
 
     row: ScoringRow | None = None
     arrays: Arrays | None = None
 
 
-def scores_now(services: Services, project: ProjectRow, strategy: str) -> Scored:
-    """Return the live checkpoint's newest scores, with all that the strategy needs (of an empty pool: nothing).
+def current_scores(services: Services, project: ProjectRow, strategy: str) -> Scores:
+    """Return the live checkpoint's newest scores with every array the strategy needs; an empty pool has none.
 
-    NotReady where they are still to be computed, which is queued; Unprocessable where they
-    cannot be.
+    Raises NotReady if an array is still to be computed, and queues that; Unprocessable if it cannot be.
     """
     needs = needs_of([services.registry.strategy(strategy).needs])
-    if needs & _NEVER[project.task]:
-        told = ", ".join(sorted(needs & _NEVER[project.task]))
-        raise Unprocessable(f"strategy {strategy!r} needs {told}, which no model of a {project.task} says")
-    live, scored = _newest(services, project.name)
-    missing = sorted(needs - set(scored.arrays or ()))
-    if live is not None and missing and not _empty(services, project.name):
+    if impossible := needs & _NEVER[project.task]:
+        names = ", ".join(sorted(impossible))
+        raise Unprocessable(f"strategy {strategy!r} needs {names}, which {project.task} models do not provide")
+    live, scores = _newest(services, project)
+    missing = sorted(needs - set(scores.arrays or ()))
+    if live is not None and missing and not _is_empty(services, project.name):
         raise _to_be_computed(services, project.name, strategy, live, missing)
-    return scored
+    return scores
 
 
-def scores_then(services: Services, record: QueryRow) -> Scored:
-    """Return scores that hold those the query was chosen from; without arrays where none are kept."""
+def recorded_scores(services: Services, record: QueryRow) -> Scores:
+    """Return scores that contain those the query was chosen by; without arrays if they were deleted."""
     if record.scoring is None or record.checkpoint is None:
-        return Scored()
+        return Scores()
     with services.database.read() as connection:
-        # the newest of a checkpoint hold what the older ones did, and the items that came since
-        found = checkpoints.scoring(connection, record.project, record.checkpoint)
-    return Scored(found, kept_scores(services.home, found))
+        # a checkpoint's newest scoring contains its older ones, and the items added since
+        scoring = checkpoints.scoring(connection, record.project, record.checkpoint)
+    return Scores(scoring, stored_scores(services.home, scoring))
 
 
-def _empty(services: Services, project: str) -> bool:
+def _is_empty(services: Services, project: str) -> bool:
     with services.database.read() as connection:
         return items.count(connection, project) == 0
 
 
-def _newest(services: Services, project: str) -> tuple[str | None, Scored]:
-    for _ in range(_LOOKS):  # newer scores may replace, and remove, those just named
+def _newest(services: Services, project: ProjectRow) -> tuple[str | None, Scores]:
+    """Return the name of the live checkpoint, if any, and its newest scores."""
+    for _ in range(_READ_ATTEMPTS):
+        if project.live is None:
+            return None, Scores()
         with services.database.read() as connection:
-            row = projects.get(connection, project)
-            live = row.live if row else None
-            found = checkpoints.scoring(connection, project, live) if live else None
-        arrays = kept_scores(services.home, found)
-        if found is None or arrays is not None:
-            return live, Scored(found, arrays)
-    return live, Scored()
+            scoring = checkpoints.scoring(connection, project.name, project.live)
+        arrays = stored_scores(services.home, scoring)
+        if scoring is None or arrays is not None:
+            return project.live, Scores(scoring, arrays)
+        # a newer scoring, or a newer live checkpoint, has just replaced this one and deleted its arrays
+        project = services.row(project.name)
+    return project.live, Scores()
 
 
 def _to_be_computed(
     services: Services, project: str, strategy: str, checkpoint: str, missing: Sequence[str]
 ) -> NextlabelError:
-    """Queue what is missing, unless that has just failed; returns what to raise."""
-    unasked = sorted(set(missing) - project_needs(services.registry, services.projects.get(project)))
+    """Queue the computation of missing arrays, unless it has just failed, and return the error to raise."""
+    extra = sorted(set(missing) - project_needs(services.registry, services.projects.get(project)))
     with services.database.read() as connection:
         recent = jobs.page(connection, project, 20)
     for job in recent:
-        same = job.parameters.get("checkpoint") == checkpoint and set(unasked) <= set(job.parameters["needs"])
-        if same and job.state == "failed" and (job.finished or 0.0) > time.time() - _TRY_AGAIN:
-            return Unprocessable(f"what strategy {strategy!r} needs cannot be computed: {job.error}")
-    number = queue_once(services, project, "score", {"checkpoint": checkpoint, "needs": unasked})
+        same = job.parameters.get("checkpoint") == checkpoint and set(extra) <= set(job.parameters["needs"])
+        if same and job.state == "failed" and (job.finished or 0.0) > time.time() - _RETRY_AFTER:
+            return Unprocessable(f"strategy {strategy!r} needs scores that cannot be computed: {job.error}")
+    number = queue_once(services.database, project, "score", {"checkpoint": checkpoint, "needs": extra})
     needed = f"strategy {strategy!r} needs {', '.join(missing)} (job {number})"
-    return NotReady(f"the model looks at the pool first: {needed}", 2)
+    return NotReady(f"the model must score the pool first: {needed}", 2)

@@ -1,6 +1,6 @@
-"""Which items to ask next: a pure function of the pool's state, the scores and a seed.
+"""Which items to label next: a pure function of the pool's state, the scores and a seed.
 
-The same inputs give the same answer, which is how a stored query is replayed.
+The same inputs give the same result, which is how a stored query is replayed.
 """
 
 from __future__ import annotations
@@ -22,25 +22,13 @@ from nextlabel.store.queries import Chosen
 
 
 @dataclass(frozen=True)
-class Request:
-    """One query to answer."""
-
-    size: int
-    annotator: str | None
-    seed: int
-    rows: int
-    """Items that have scores; those behind them are not asked yet."""
-    excluded: Sequence[int]
-    """Positions that leases take out of the choice."""
-
-
-@dataclass(frozen=True)
 class Askable:
-    """Who may be asked, by position."""
+    """The items that may be chosen, by position."""
 
     pool: IntArray
+    """Items outside the hold-out, in order."""
     holdout: IntArray
-    """Held-out items whose truth is still gathered from people, in the order they are asked."""
+    """Held-out items that still need a label from annotators, in the order they are chosen."""
 
     def __len__(self) -> int:
         return len(self.pool) + len(self.holdout)
@@ -48,35 +36,34 @@ class Askable:
 
 @dataclass(frozen=True)
 class Selector:
-    """A strategy with what it needs, for one project."""
+    """A strategy with the scores it needs, for one project."""
 
     config: ProjectConfig
     strategy: Strategy[Any]
     needs: frozenset[Need]
     scores: Arrays | None
-    """None: there is no model yet; every class is then equally probable."""
+    """None if there is no model yet; every class is then equally probable."""
 
-    def choose(self, state: PoolState, request: Request) -> list[Chosen]:
-        """Return at most `request.size` distinct items, best first within each reason."""
-        askable = askable_items(state, self.config, request)
-        rng = np.random.default_rng(request.seed)
-        size = min(request.size, len(askable))
-        held, controlled = self._shares(askable, size, rng)
-        holdout = askable.holdout[:held]
-        control = in_fixed_order(askable.pool, self.config.seed, "control")[:controlled] if controlled else ()
+    def choose(self, state: PoolState, askable: Askable, *, size: int, rows: int, seed: int) -> list[Chosen]:
+        """Return at most `size` distinct items, best first within each reason; the first `rows` items have scores."""
+        rng = np.random.default_rng(seed)
+        size = min(size, len(askable))
+        holdout_count, control_count = self._shares(askable, size, rng)
+        holdout = askable.holdout[:holdout_count]
+        control = in_fixed_order(askable.pool, self.config.seed, "control")[:control_count] if control_count else ()
         chosen: list[Chosen] = []
-        if count := size - held - controlled:
+        if count := size - holdout_count - control_count:
             rest = np.setdiff1d(askable.pool, control, assume_unique=True)
-            view = self.view(state, rest, request.rows)
+            view = self.view(state, rest, rows)
             selection = _checked(self.strategy.select(view, count, rng), count, len(rest))
             pairs = zip(rest[selection.positions], selection.scores, strict=True)
             chosen = [Chosen(int(position), float(score), "strategy") for position, score in pairs]
-        # the order of these says nothing of how much is learnt from them, and no score does
+        # the fixed order does not depend on the model, so these items have no score
         chosen += [Chosen(int(position), 0.0, "control") for position in control]
         return chosen + [Chosen(int(position), 0.0, "holdout") for position in holdout]
 
     def view(self, state: PoolState, positions: IntArray, rows: int) -> Pool:
-        """Return these items as the strategy sees them, where the first `rows` of the pool have scores."""
+        """Return these items as the strategy sees them; the first `rows` items of the pool have scores."""
         sets = state.labels.candidates
         candidates = None if sets is None else sets[positions]
         arrays: dict[Need, FloatArray] = {}
@@ -88,51 +75,55 @@ class Selector:
         self, need: Need, state: PoolState, positions: IntArray, candidates: BoolArray | None, rows: int
     ) -> FloatArray:
         if self.scores is None:
-            return _before_any_model(need, len(positions), candidates)
+            return _without_model(need, len(positions), candidates)
         if need == "labelled_embeddings":
-            embeddings = self.scores["embeddings"][:rows]  # a replay must not see those that have come since
+            embeddings = self.scores["embeddings"][:rows]  # a replay must not see items added since the query
             labelled = np.flatnonzero(state.labelled[: len(embeddings)] & ~state.holdout[: len(embeddings)])
             return embeddings[labelled]
         if need == "samples":
             return _samples(self.scores["samples"], positions, candidates)
         array: FloatArray = self.scores[need][positions]
-        return within(array, candidates) if need == "probabilities" else array
+        return restrict_to_candidates(array, candidates) if need == "probabilities" else array
 
     def _shares(self, askable: Askable, size: int, rng: np.random.Generator) -> tuple[int, int]:
-        """Return how many of `size` are of the hold-out, and how many of the control arm."""
+        """Return how many of `size` items come from the hold-out, and how many from the control arm."""
         labels = self.config.labels
         draws = rng.random(size)
         share = labels.holdout if len(askable.holdout) else 0.0
-        held = min(int((draws < share).sum()), len(askable.holdout))
-        # where one kind runs out the others fill the places
-        held = max(held, size - len(askable.pool))
-        return held, min(int(((draws >= share) & (draws < share + labels.control)).sum()), size - held)
+        holdout_count = min(int((draws < share).sum()), len(askable.holdout))
+        # if the pool has too few items, the hold-out fills the rest
+        holdout_count = max(holdout_count, size - len(askable.pool))
+        control_count = int(((draws >= share) & (draws < share + labels.control)).sum())
+        return holdout_count, min(control_count, size - holdout_count)
 
 
-def askable_items(state: PoolState, config: ProjectConfig, request: Request) -> Askable:
-    """Return the items that may be asked of the annotator now."""
-    mask = wanted(state, config, request.annotator, request.rows)
-    excluded = np.asarray(request.excluded, np.int64)
-    mask[excluded[excluded < len(mask)]] = False
-    held = state.holdout[: len(mask)]
-    pool = np.flatnonzero(mask & ~held)
+def askable_items(state: PoolState, config: ProjectConfig, mask: BoolArray, excluded: Sequence[int]) -> Askable:
+    """Return the items that may be chosen now: those of `mask`, from `askable_mask`, without the `excluded` positions.
+
+    `excluded` holds the positions that leases reserve.
+    """
+    reserved = np.asarray(excluded, np.int64)
+    mask = mask.copy()
+    mask[reserved[reserved < len(mask)]] = False
+    held_out = state.holdout[: len(mask)]
+    pool = np.flatnonzero(mask & ~held_out)
     if state.project.known_truth:
         return Askable(pool, np.empty(0, np.int64))
-    asked = int(state.holdout[excluded].sum())  # of others, at this moment
-    missing = max(0, config.labels.holdout_max - len(state.holdout_truth(None)[0]) - asked)
-    return Askable(pool, in_fixed_order(np.flatnonzero(mask & held), config.seed, "holdout-order")[:missing])
+    leased = int(state.holdout[reserved].sum())
+    missing = max(0, config.labels.holdout_max - len(state.holdout_truth(None)[0]) - leased)
+    return Askable(pool, in_fixed_order(np.flatnonzero(mask & held_out), config.seed, "holdout-order")[:missing])
 
 
-def wanted(state: PoolState, config: ProjectConfig, annotator: str | None, rows: int) -> BoolArray:
-    """Return (rows,) which items want an answer of the annotator, leases aside.
+def askable_mask(state: PoolState, config: ProjectConfig, annotator: str | None, rows: int) -> BoolArray:
+    """Return (rows,) which of the first `rows` items need a label by this annotator, without regard to leases.
 
-    An item does while it is open; one that people have closed does until `answers` of them
-    agreed to it. Nobody is asked twice, and what somebody skipped is not asked of them again.
+    An open item does. A closed one that annotators labelled does until `[labels] answers` of them
+    agree on it. An annotator never gets an item that they labelled or skipped.
     """
     labels = state.labels
     rows = min(rows, len(state))
-    answers = labels.label_counts[:rows]
-    mask: BoolArray = labels.is_open[:rows] | ((answers > 0) & (answers < config.labels.answers))
+    counts = labels.label_counts[:rows]
+    mask: BoolArray = labels.is_open[:rows] | ((counts > 0) & (counts < config.labels.answers))
     if annotator is None:
         mask &= ~labels.skipped[:rows]
     else:
@@ -141,14 +132,14 @@ def wanted(state: PoolState, config: ProjectConfig, annotator: str | None, rows:
 
 
 def in_fixed_order(positions: IntArray, seed: int, purpose: str) -> IntArray:
-    """Return `positions` in an order of the whole pool that stays the same while the pool grows."""
+    """Return `positions` in a random order of the whole pool that stays the same while the pool grows."""
     if not len(positions):
         return positions
-    keys = generator(seed, purpose).random(int(positions.max()) + 1)  # the first n draws, whatever n
+    keys = generator(seed, purpose).random(int(positions.max()) + 1)  # the first n draws do not depend on n
     return positions[np.argsort(keys[positions], kind="stable")]
 
 
-def within(probabilities: FloatArray, candidates: BoolArray | None) -> FloatArray:
+def restrict_to_candidates(probabilities: FloatArray, candidates: BoolArray | None) -> FloatArray:
     """Return (n, C) probabilities renormalised over each item's candidates (n, C)."""
     partial = np.empty(0, np.int64) if candidates is None else np.flatnonzero(~candidates.all(axis=1))
     if candidates is None or not len(partial):
@@ -157,22 +148,23 @@ def within(probabilities: FloatArray, candidates: BoolArray | None) -> FloatArra
     inside = np.where(sets, probabilities[partial], 0)
     total = inside.sum(axis=1, keepdims=True)
     even = sets / sets.sum(axis=1, keepdims=True)
-    out = np.array(probabilities)
-    # a model may give a whole set no probability at all
-    out[partial] = np.where(total > 0, inside / np.where(total > 0, total, 1), even)
-    return out
+    restricted = np.array(probabilities)
+    # a model may give all classes of a set probability 0; they are then equally probable
+    restricted[partial] = np.where(total > 0, inside / np.where(total > 0, total, 1), even)
+    return restricted
 
 
 def _samples(draws: FloatArray, positions: IntArray, candidates: BoolArray | None) -> FloatArray:
-    """Return (T, n, C) of these items, renormalised over their candidates."""
-    # filled draw by draw: they are large, and not to be held twice while nobody else can write
+    """Return the samples (T, n, C) of these items, renormalised over their candidates."""
+    # filled draw by draw: the array is large, and a second copy of it would double the memory
     samples = np.empty((len(draws), len(positions), draws.shape[2]), draws.dtype)
     for number, draw in enumerate(draws):
-        samples[number] = within(draw[positions], candidates)
+        samples[number] = restrict_to_candidates(draw[positions], candidates)
     return samples
 
 
 def _checked(selection: Selection, count: int, size: int) -> Selection:
+    """Return a strategy's selection. Raises PluginError if it is not `count` distinct items of `size`."""
     positions = np.asarray(selection.positions)
     inside = positions[(positions >= 0) & (positions < size)]
     if len(positions) != count or len(np.unique(inside)) != count:
@@ -182,7 +174,8 @@ def _checked(selection: Selection, count: int, size: int) -> Selection:
     return selection
 
 
-def _before_any_model(need: Need, size: int, candidates: BoolArray | None) -> FloatArray:
+def _without_model(need: Need, size: int, candidates: BoolArray | None) -> FloatArray:
+    """Return the array a strategy gets before the first training. Raises NotReady if only a model has it."""
     if need == "probabilities" and candidates is not None:
         even: FloatArray = (candidates / candidates.sum(axis=1, keepdims=True)).astype(np.float32)
         return even

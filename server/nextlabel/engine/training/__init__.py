@@ -1,1 +1,1 @@
-"""A training, the scores of the pool after it, and whether its checkpoint goes live."""
+"""Training jobs and scoring jobs, and the decision whether a new checkpoint goes live."""

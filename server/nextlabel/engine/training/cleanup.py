@@ -1,4 +1,4 @@
-"""How long scores are kept: the newest of the newest checkpoints and of the live one."""
+"""Deletes old scores, and folders that no row of the database names."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from nextlabel.store import checkpoints, projects
 
 
 def drop_old_scores(services: Services, project: str) -> None:
-    """Forget the scores of all but `keep_scores` checkpoints, and of those all but the newest.
+    """Delete all scores except the newest of the `keep_scores` newest checkpoints and of the live one.
 
-    The newest hold what the older ones did, and the items that came since.
+    A checkpoint's newest scores contain its older ones, and the items added since.
     """
     with services.database.write() as connection:
         row = projects.get(connection, project)
-        names = [found.name for found in checkpoints.all(connection, project)]
-        kept = {*names[-services.settings.keep_scores :], row.live if row else None}
+        names = [checkpoint.name for checkpoint in checkpoints.all(connection, project)]
+        retained = {*names[-services.settings.keep_scores :], row.live if row else None}
         scorings = checkpoints.scorings(connection, project)
-        newest = {scoring.checkpoint: scoring.id for scoring in scorings if scoring.checkpoint in kept}
+        newest = {scoring.checkpoint: scoring.id for scoring in scorings if scoring.checkpoint in retained}
         dropped = [scoring for scoring in scorings if newest.get(scoring.checkpoint) != scoring.id]
         for scoring in dropped:
             checkpoints.delete_scoring(connection, scoring.id)
     for scoring in dropped:
-        # processes that still have the arrays mapped keep reading them
+        # processes that still have the arrays mapped can read on
         shutil.rmtree(services.home.at(scoring.folder), ignore_errors=True)
 
 
 @contextmanager
 def removed_on_failure(services: Services, *folders: Path) -> Iterator[None]:
-    """Remove the folders where the block raises, unless the database names them."""
+    """Remove the folders if the block raises, except those that the database names."""
     try:
         yield
     except BaseException as error:
         try:
-            named = _named(services)  # Ctrl-C may come right behind the commit
-        except Exception:  # noqa: BLE001 - what went wrong first is told; `sweep` removes them
+            named = _named_folders(services)  # Ctrl-C may arrive right after the commit
+        except Exception:  # noqa: BLE001 - the first error matters more; `sweep` removes the folders later
             raise error from None
         for folder in folders:
             if folder not in named:
@@ -47,15 +47,15 @@ def removed_on_failure(services: Services, *folders: Path) -> Iterator[None]:
 
 
 def sweep(services: Services) -> None:
-    """Remove what a crash left beside the database: temporary folders, checkpoints nothing names."""
-    services.home.sweep(_named(services))
+    """Remove what a crash left on disk: temporary folders, and checkpoints that no row names."""
+    services.home.sweep(_named_folders(services))
 
 
-def _named(services: Services) -> set[Path]:
-    """Return the folders of all checkpoints and scores that there are."""
+def _named_folders(services: Services) -> set[Path]:
+    """Return the folders of all checkpoints and scores in the database."""
     named: set[Path] = set()
     with services.database.read() as connection:
         for row in projects.all(connection):
-            named |= {services.home.at(found.folder) for found in checkpoints.all(connection, row.name)}
-            named |= {services.home.at(found.folder) for found in checkpoints.scorings(connection, row.name)}
+            named |= {services.home.at(checkpoint.folder) for checkpoint in checkpoints.all(connection, row.name)}
+            named |= {services.home.at(scoring.folder) for scoring in checkpoints.scorings(connection, row.name)}
     return named

@@ -1,4 +1,4 @@
-"""How what a job has made is kept: with the job's end, in one transaction, or not at all."""
+"""Commits a job's results together with the end of the job, in one transaction."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from nextlabel.store import jobs
 from nextlabel.store.jobs import JobRow
 
 Report = Callable[[float, Mapping[str, float]], None]
-"""Takes the share done, 0..1, and metrics; raises Interrupted where the job must stop."""
-PATIENCE = 600.0
-"""Seconds that what was made waits for the database."""
-PAUSE = 1.0
-"""Seconds between two tries: a server that is not there says so at once."""
+"""Takes the share done, 0..1, and metrics. Raises Interrupted if the job must stop."""
+RETRY_FOR = 600.0
+"""Seconds for which a job retries while the database is unavailable."""
+RETRY_EVERY = 1.0
+"""Seconds between two attempts; a database server that is down refuses a connection at once."""
 
 R = TypeVar("R")
 
 
 class Interrupted(NextlabelError):
-    """The job is no longer this process's to finish."""
+    """The job was stopped, or no longer belongs to this process."""
 
 
-def succeed(connection: Connection, job: JobRow, measured: Mapping[str, float], now: float) -> None:
-    """Write that a job is done; Interrupted where it was cancelled, or taken for dead, meanwhile.
+def finish_job(connection: Connection, job: JobRow, metrics: Mapping[str, float], now: float) -> None:
+    """Mark a job as succeeded. Raises Interrupted if it was cancelled or marked as interrupted meanwhile.
 
-    In the transaction that makes its results visible, so that such a job leaves none.
+    Call it in the transaction that stores the results, so that a stopped job leaves none.
     """
     owner = str(job.owner)
-    wanted = jobs.report(connection, job.id, owner, 1.0, measured)
-    if not wanted or not jobs.finish(connection, job.id, owner, "succeeded", now):
-        raise Interrupted(f"job {job.id} was stopped before its results were kept")
+    active = jobs.report(connection, job.id, owner, 1.0, metrics)
+    if not active or not jobs.finish(connection, job.id, owner, "succeeded", now):
+        raise Interrupted(f"job {job.id} was stopped before its results were stored")
 
 
-def patiently(do: Callable[[], R], report: Report) -> R:
-    """Return what `do` makes of the database, again while that is not to be had: an hour's work is behind it.
+def retry_while_busy(do: Callable[[], R], report: Report) -> R:
+    """Call `do` and retry while the database is unavailable, so that a finished training is not lost.
 
-    NotReady after ten minutes; Interrupted where the job is stopped meanwhile.
+    Raises NotReady after ten minutes, Interrupted if the job is stopped meanwhile.
     """
-    until = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + RETRY_FOR
     while True:
         try:
             return do()
         except NotReady:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise
             report(0.0, {})
-            time.sleep(PAUSE)
+            time.sleep(RETRY_EVERY)

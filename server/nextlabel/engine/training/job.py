@@ -1,31 +1,38 @@
-"""A training job: fit, score the pool, evaluate on the hold-out, judge, and swap."""
+"""The training job: prepare, fit, score the pool, write the checkpoint, and commit it."""
 
 from __future__ import annotations
 
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items
 from nextlabel.contracts.errors import NextlabelError, PluginError, ProjectError, Unprocessable
 from nextlabel.contracts.interfaces import Learner, Model, Training
-from nextlabel.engine.bundled_checkpoints import held_out_elsewhere
-from nextlabel.engine.checkpoints.serialization import Trained, read_model, write_model
+from nextlabel.engine.checkpoints.serialization import (
+    TrainingInfo,
+    read_model,
+    trained_with_other_holdout,
+    write_model,
+)
 from nextlabel.engine.datasets.import_dataset import import_dataset
-from nextlabel.engine.images.image_items import unread
+from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.labels.pool_state import PoolState
+from nextlabel.engine.metrics import metrics
 from nextlabel.engine.plugins.parameters import build
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.random_streams import derive
-from nextlabel.engine.scheduling import queue_what_is_due
-from nextlabel.engine.scores import open_scores, project_needs, score_pool
+from nextlabel.engine.scheduling import queue_due
+from nextlabel.engine.scores import Arrays, open_scores, project_needs, score_pool
 from nextlabel.engine.services import Services
 from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failure
-from nextlabel.engine.training.commit import Report, patiently, succeed
-from nextlabel.engine.training.evaluation import metrics
-from nextlabel.engine.training.promotion import said_of_holdout, verdict_on
+from nextlabel.engine.training.commit import Report, finish_job, retry_while_busy
+from nextlabel.engine.training.promotion import Verdict, decide_promotion, holdout_rows, score_holdout
 from nextlabel.store import checkpoints, projects
 from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoints import CheckpointRow
@@ -33,102 +40,108 @@ from nextlabel.store.jobs import JobRow
 from nextlabel.store.projects import ProjectRow
 
 _FIT = 0.85
-"""Share of a job's progress that is the fit; scoring is the rest."""
+"""Share of a job's progress that is the fit."""
+_SCORED = _FIT + 0.9 * (1 - _FIT)
+"""Share of a job's progress that is done once the pool is scored."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a training starts from, and where it writes."""
+
+    config: ProjectConfig
+    row: ProjectRow
+    state: PoolState
+    """The pool with its labels as they are when the training starts."""
+    items: Items
+    number: int
+    """The new checkpoint's number."""
+    name: str
+    seed: int
+    start: Model | None
+    start_name: str | None
+    scores: Path
+    """The folder of the new checkpoint's scores."""
+    folder: Path
+    """The new checkpoint's folder."""
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """The new checkpoint's scores of the pool, and how good they are on the hold-out."""
+
+    arrays: tuple[str, ...]
+    """Names of the arrays of scores."""
+    positions: IntArray
+    """(k,): held-out positions with a known label and a readable file."""
+    truth: IntArray | FloatArray
+    """(k,): their labels."""
+    holdout: Arrays
+    """The predictions for them, by name."""
+    metrics: dict[str, float]
 
 
 def train(services: Services, job: JobRow, report: Report) -> None:
-    """Run a claimed training job to its end.
+    """Run a claimed training job.
 
-    Its row says `succeeded` in the same transaction that makes the checkpoint visible.
+    The transaction that makes the checkpoint visible also marks the job as succeeded.
     """
     began = time.time()
+    plan = _prepare(services, job)
+    model = fit(
+        services, plan.config, plan.state, plan.items, plan.seed, plan.start,
+        lambda done, measured: report(done * _FIT, measured),
+    )  # fmt: skip
+    with removed_on_failure(services, plan.scores, plan.folder):
+        scored = _score(services, plan, model, began, report)
+        card = _write(plan, model, scored)
+        while not _commit(services, job, plan, scored, card, report):
+            pass  # another checkpoint went live meanwhile: compare with that one
+    drop_old_scores(services, plan.config.name)
+
+
+def _prepare(services: Services, job: JobRow) -> _Plan:
+    """Import the data set if needed, read labels and live model, and clear the new checkpoint's folder."""
     config = services.projects.get(job.project)
-    said = import_dataset(config, services.registry, services.settings, services.database, services.home)
-    if said is not None:
-        print(said, flush=True)  # noqa: T201 - the job's log
+    message = import_dataset(config, services.registry, services.settings, services.database, services.home)
+    if message is not None:
+        print(message, flush=True)  # noqa: T201 - the job's log
     row = services.row(config.name)
-    state = PoolState(row)
+    state = services.state(row)
     with services.database.read() as connection:
-        state.catch_up(connection)
         number = checkpoints.next_number(connection, config.name)
         live = checkpoints.get(connection, config.name, row.live) if row.live else None
     name = f"r{number}"
     from_scratch = bool(job.parameters.get("from_scratch"))
-    # what is made to ship can be made again in any home folder, whatever is registered there
-    seed = derive(config.seed, "train", 1 if from_scratch else number)
-    items = services.items(state)
-    start = None if from_scratch or live is None else _start(services, live, row, config)
-    model = fit(services, config, state, items, seed, start, lambda done, said: report(done * _FIT, said))
-    scores = services.home.scores(config.name, f"{name}-{job.id}")
+    start = None if from_scratch or live is None else _start_model(services, live, row, config)
     folder = services.home.checkpoint(config.name, name)
-    if folder.exists():  # written by a job that died before it reached the database
+    if folder.exists():  # written by a job that died before it committed
         shutil.rmtree(folder)
-    with removed_on_failure(services, scores, folder):
-        with new_folder(scores) as partial:
-            names = score_pool(
-                model,
-                items,
-                project_needs(services.registry, config),
-                partial,
-                seed,
-                lambda done: report(_FIT + done * (1 - _FIT) * 0.9, {}),
-            )
-        positions, truth = _readable(items, *state.holdout_truth(services.pool(config.name).truth))
-        arrays = open_scores(scores)
-        width = arrays["probabilities"].shape[1] if "probabilities" in arrays else 0
-        if width != len(row.classes):
-            raise PluginError(f"the model says probabilities of {width} classes; the project has {len(row.classes)}")
-        measured = {"labels": float((state.labelled & ~state.holdout).sum()), **metrics(arrays, positions, truth)}
-        measured["seconds"] = round(time.time() - began, 3)
-        how = Trained(name, seed, state.labels.last, measured, live.name if live and start else None)
-        with new_folder(folder) as partial:
-            card = write_model(partial, model, items, config, row, how)
-        rival = patiently(lambda: said_of_holdout(services, config, items, positions), report)
-
-        def keep() -> None:
-            now = time.time()
-            kept = services.home.name(folder)
-            with services.database.write() as connection:
-                succeed(connection, job, measured, now)
-                # here, because what is live may have changed during the training
-                verdict = verdict_on(services.home, connection, config, arrays, positions, truth, rival)
-                made = CheckpointRow(config.name, name, number, job.id, now, measured, card, verdict.reason, kept)
-                checkpoints.insert(connection, made)
-                checkpoints.insert_scoring(
-                    connection,
-                    project=config.name,
-                    checkpoint=name,
-                    rows=len(items),
-                    arrays=names,
-                    folder=services.home.name(scores),
-                    created=now,
-                    last_label=state.labels.last,
-                )
-                if verdict.promote:
-                    projects.set_live(connection, config.name, name)
-                queue_what_is_due(connection, config)  # items and labels may have come during the training
-
-        patiently(keep, report)
-    drop_old_scores(services, config.name)
+    return _Plan(
+        config=config,
+        row=row,
+        state=state,
+        items=services.items(state),
+        number=number,
+        name=name,
+        # a bundled checkpoint can be trained again in any home folder, whatever is registered there
+        seed=derive(config.seed, "train", 1 if from_scratch else number),
+        start=start,
+        start_name=live.name if live and start else None,
+        scores=services.home.scores(config.name, f"{name}-{job.id}"),
+        folder=folder,
+    )
 
 
-def _readable(
-    items: Items, positions: IntArray, truth: IntArray | FloatArray
-) -> tuple[IntArray, IntArray | FloatArray]:
-    """Leave out what can no longer be read: the live checkpoint's answers may be of when it could."""
-    known = ~np.isin(positions, unread(items))
-    return positions[known], truth[known]
-
-
-def _start(services: Services, live: CheckpointRow, project: ProjectRow, config: ProjectConfig) -> Model | None:
-    """Return the live model to start from, or None where it cannot be read, or knows what is held out here."""
-    if held_out_elsewhere(live, project, config):
-        print(f"training starts from scratch: {live.name} was made with another hold-out", flush=True)  # noqa: T201 - the job's log
+def _start_model(services: Services, live: CheckpointRow, project: ProjectRow, config: ProjectConfig) -> Model | None:
+    """Return the live model to start from, or None if it is unreadable or was trained with another hold-out."""
+    if trained_with_other_holdout(live, project, config):
+        print(f"training starts from scratch: {live.name} was trained with another hold-out", flush=True)  # noqa: T201 - the job's log
         return None
     try:
         return read_model(services.home.at(live.folder), services.registry)[0]
     except NextlabelError as error:  # its learner is no longer installed, or its files are damaged
-        print(f"training starts from scratch, the live checkpoint cannot be read: {error}", flush=True)  # noqa: T201 - the job's log
+        print(f"training starts from scratch: the live checkpoint cannot be read: {error}", flush=True)  # noqa: T201 - the job's log
         return None
 
 
@@ -141,33 +154,133 @@ def fit(
     start: Model | None,
     report: Report,
 ) -> Model:
-    """Train on everything but the hold-out, which a transductive learner sees unlabelled."""
+    """Train on everything except the hold-out, which only a transductive learner sees, unlabelled.
+
+    Raises Unprocessable if there is no label, ProjectError if the learner cannot learn from a graph.
+    """
     record = services.registry.learner(config.learner.plugin)
     learner: Learner[object] = build(record, config.learner.parameters, "[learner]")
     targets = state.training_targets()
     if not targets.labelled.any():
         raise Unprocessable(f"project {config.name!r} has no label to learn from yet")
-    chosen = items
-    inside = np.flatnonzero(~state.holdout)
+    visible = items
+    training_rows = np.flatnonzero(~state.holdout)
     if not record.transductive and not isinstance(items, GraphItems):
-        chosen, targets = items.take(inside), targets.take(inside)
+        visible, targets = items.take(training_rows), targets.take(training_rows)
     elif not record.transductive:
         raise ProjectError(
-            f"project {config.name!r}: learner {record.name!r} does not say it is transductive, and a graph is"
+            f"project {config.name!r}: its data set is a graph, which needs a transductive learner; "
+            f"{record.name!r} is not declared transductive"
         )
     training = Training(
         seed=seed,
         classes=state.project.classes,
         progress=report,
         start=start,
-        features=feature_source(services, config, chosen),
+        features=feature_source(services, config, visible),
     )
-    return learner.fit(chosen, targets, training)
+    return learner.fit(visible, targets, training)
+
+
+def _score(services: Services, plan: _Plan, model: Model, began: float, report: Report) -> _Scored:
+    """Score the pool with the new model and measure it on the hold-out.
+
+    Raises PluginError if the model's classes are not the project's.
+    """
+    with new_folder(plan.scores) as partial:
+        names = score_pool(
+            model, plan.items, project_needs(services.registry, plan.config), partial, plan.seed,
+            lambda done: report(_FIT + done * (_SCORED - _FIT), {}),
+        )  # fmt: skip
+    arrays = open_scores(plan.scores)
+    classes = arrays["probabilities"].shape[1] if "probabilities" in arrays else 0
+    if classes != len(plan.row.classes):
+        raise PluginError(f"the model predicts {classes} classes; the project has {len(plan.row.classes)}")
+    positions, truth = plan.state.holdout_truth(services.pool(plan.config.name).truth)
+    # without files that can no longer be read: the live checkpoint's scores may date from when they could
+    readable = ~np.isin(positions, unreadable_positions(plan.items))
+    positions, truth = positions[readable], truth[readable]
+    measured = {
+        "labels": float((plan.state.labelled & ~plan.state.holdout).sum()),
+        **metrics(arrays, positions, truth),
+        "seconds": round(time.time() - began, 3),
+    }
+    return _Scored(names, positions, truth, holdout_rows(arrays, positions), measured)
+
+
+def _write(plan: _Plan, model: Model, scored: _Scored) -> dict[str, Any]:
+    """Write the checkpoint's folder and return its card."""
+    info = TrainingInfo(plan.name, plan.seed, plan.state.labels.last, scored.metrics, plan.start_name)
+    with new_folder(plan.folder) as partial:
+        return write_model(partial, model, plan.items, plan.config, plan.row, info)
+
+
+def _commit(
+    services: Services, job: JobRow, plan: _Plan, scored: _Scored, card: dict[str, Any], report: Report
+) -> bool:
+    """Compare the checkpoint with the live one, and store it together with the end of the job.
+
+    Returns False, with nothing stored, if another checkpoint went live during the comparison.
+    """
+    live = retry_while_busy(lambda: score_holdout(services, plan.config, plan.items, scored.positions), report)
+    verdict = decide_promotion(scored.holdout, live, scored.truth)
+    compared_with = live.checkpoint if live else None
+
+    def store() -> bool:
+        now = time.time()
+        with services.database.write() as connection:
+            row = projects.get(connection, plan.config.name)
+            if row is None or row.live != compared_with:
+                return False
+            finish_job(connection, job, scored.metrics, now)
+            checkpoints.insert(connection, _row(services, job, plan, scored, card, verdict, now))
+            checkpoints.insert_scoring(
+                connection,
+                project=plan.config.name,
+                checkpoint=plan.name,
+                rows=len(plan.items),
+                arrays=scored.arrays,
+                folder=services.home.name(plan.scores),
+                created=now,
+                last_label=plan.state.labels.last,
+            )
+            if verdict.promote:
+                projects.set_live(connection, plan.config.name, plan.name)
+            queue_due(connection, plan.config)  # items and labels may have been added during the training
+            return True
+
+    return retry_while_busy(store, report)
+
+
+def _row(
+    services: Services,
+    job: JobRow,
+    plan: _Plan,
+    scored: _Scored,
+    card: dict[str, Any],
+    verdict: Verdict,
+    now: float,
+) -> CheckpointRow:
+    return CheckpointRow(
+        project=plan.config.name,
+        name=plan.name,
+        number=plan.number,
+        job=job.id,
+        created=now,
+        metrics=scored.metrics,
+        card=card,
+        verdict=verdict.reason,
+        folder=services.home.name(plan.folder),
+        promoted=verdict.promote,
+    )
 
 
 def feature_source(services: Services, config: ProjectConfig, items: Items) -> Callable[[], FloatArray] | None:
-    """Return what reads the features the project names, or None where it names none."""
-    project = config.learner.source()
+    """Return a function that computes the features named in the project file, or None if it names none.
+
+    The function returns (n, d) and raises ProjectError if the named project cannot provide them.
+    """
+    project = config.learner.features_project()
     if project is None:
         return None
     where = f"[learner] features = {config.learner.features!r}"
@@ -181,14 +294,15 @@ def feature_source(services: Services, config: ProjectConfig, items: Items) -> C
         model = read_model(services.home.at(live.folder), services.registry)[0]
         if not model.inductive:
             raise ProjectError(
-                f"{where}: its model knows only the items of project {project!r}; name one that answers new content"
+                f"{where}: its model knows only the items of project {project!r}; "
+                "name a project whose model predicts new content"
             )
         outputs = model.predict(items, frozenset({"embeddings"}), np.random.default_rng(0))
         if outputs.embeddings is None:
-            raise ProjectError(f"{where}: its model gives no embeddings")
+            raise ProjectError(f"{where}: its model returns no embeddings")
         if len(outputs.embeddings) != len(items):
             raise ProjectError(
-                f"{where}: its model gives embeddings of {len(outputs.embeddings)} items, not of the {len(items)} asked"
+                f"{where}: its model returns embeddings of {len(outputs.embeddings)} items instead of {len(items)}"
             )
         return outputs.embeddings
 

@@ -1,78 +1,133 @@
-"""Whether a new checkpoint goes live: it and the live one on one hold-out, whatever scores are kept."""
+"""Decides whether a new checkpoint goes live, by comparing it with the live one on the hold-out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection
 
-from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items
+from nextlabel.contracts.data import BoolArray, FloatArray, GraphItems, IntArray, Items
 from nextlabel.contracts.errors import NextlabelError
-from nextlabel.engine.bundled_checkpoints import held_out_elsewhere
-from nextlabel.engine.checkpoints.serialization import read_model
+from nextlabel.engine.checkpoints.serialization import read_model, trained_with_other_holdout
 from nextlabel.engine.project_files import ProjectConfig
-from nextlabel.engine.scores import Arrays, answers, kept_scores
+from nextlabel.engine.scores import Arrays, predict_items, stored_scores
 from nextlabel.engine.services import Services
-from nextlabel.engine.training.evaluation import Verdict, judge
 from nextlabel.store import checkpoints, projects
-from nextlabel.store.home import Home
+from nextlabel.store.checkpoints import CheckpointRow
+
+SIGNIFICANCE = 0.05
+"""Below this p-value a new checkpoint that lost more items than it won counts as worse."""
+_OUTPUTS = ("probabilities", "mean", "std")
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a checkpoint says of the k held-out items, in their order."""
+class Verdict:
+    """Whether a checkpoint goes live, and the reason in a sentence."""
+
+    promote: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class LiveHoldout:
+    """The live checkpoint's predictions for the k held-out items, as far as it has any."""
 
     checkpoint: str
+    common: IntArray
+    """Indices (c,) into the k items: those it can be compared on."""
     arrays: Arrays
+    """Its predictions for the c items, by name."""
+    files_missing: bool = False
 
 
-def said_of_holdout(services: Services, config: ProjectConfig, items: Items, positions: IntArray) -> Said | None:
-    """Ask the live checkpoint of the held-out `positions` (k,) of all `items` where its scores lack some.
+def score_holdout(services: Services, config: ProjectConfig, items: Items, positions: IntArray) -> LiveHoldout | None:
+    """Predict the held-out `positions` (k,) of all `items` with the live checkpoint; None if there is none.
 
-    So that one whose scores are not computed yet, as one that ships may be, is still compared.
-    None: its scores will do, or it cannot be asked.
+    Predicting them here compares a live checkpoint whose scores are not computed yet, such as a
+    bundled one. One that cannot predict them, such as a transductive one, is compared on the items
+    in its stored scores.
     """
     with services.database.read() as connection:
         row = projects.get(connection, config.name)
         live = checkpoints.get(connection, config.name, row.live) if row and row.live else None
         scoring = checkpoints.scoring(connection, config.name, live.name) if live else None
-    if live is None or live.card["input"] is None or isinstance(items, GraphItems) or not len(positions):
+    if row is None or row.live is None:
         return None
-    if scoring is not None and positions.max() < scoring.rows and kept_scores(services.home, scoring):
+    nothing = LiveHoldout(row.live, np.empty(0, np.int64), {})
+    if live is None or not services.home.at(live.folder).is_dir():
+        return LiveHoldout(row.live, nothing.common, {}, files_missing=True)
+    if not len(positions) or trained_with_other_holdout(live, row, config):
+        return nothing
+    predicted = _predict(services, live, items, positions)
+    if predicted is not None:
+        return LiveHoldout(live.name, np.arange(len(positions)), predicted)
+    stored = stored_scores(services.home, scoring)
+    if scoring is None or stored is None:
+        return nothing
+    common = np.flatnonzero(positions < scoring.rows)
+    return LiveHoldout(live.name, common, holdout_rows(stored, positions[common]))
+
+
+def holdout_rows(arrays: Arrays, positions: IntArray) -> Arrays:
+    """Return the predictions at the held-out `positions` (k,), read into memory."""
+    return {name: np.asarray(array[positions]) for name, array in arrays.items() if name in _OUTPUTS}
+
+
+def decide_promotion(new: Arrays, live: LiveHoldout | None, truth: IntArray | FloatArray) -> Verdict:
+    """Return whether the new checkpoint goes live, by its predictions `new` for the k held-out items.
+
+    `truth` (k,) are their labels. It waits if it is worse than the live one beyond chance, or if
+    there is no item to compare them on.
+    """
+    if live is None:
+        return Verdict(True, "the first checkpoint of this project")
+    if live.files_missing:
+        return Verdict(True, "the files of the live checkpoint are missing")
+    if not len(live.common):
+        return Verdict(False, "there is no common hold-out to compare with the live checkpoint; promote it by hand")
+    better, worse = _compare({name: array[live.common] for name, array in new.items()}, live.arrays, truth[live.common])
+    numbers = f"better on {better} and worse on {worse} of {len(live.common)} held-out items"
+    p_value = sign_test(better, worse)
+    if better < worse and p_value < SIGNIFICANCE:
+        return Verdict(False, f"worse than the live checkpoint beyond chance: {numbers} (p = {p_value:.2g})")
+    return Verdict(True, f"not worse than the live checkpoint: {numbers}")
+
+
+def sign_test(better: int, worse: int) -> float:
+    """Return the p-value of the one-sided exact sign test (McNemar 1947).
+
+    It is the probability of winning at most `better` of `better + worse` fair coin throws.
+    """
+    from scipy.stats import binomtest  # noqa: PLC0415 - only training jobs load scipy, not the web processes
+
+    if not better + worse:
+        return 1.0
+    return float(binomtest(better, better + worse, alternative="less").pvalue)
+
+
+def _predict(services: Services, live: CheckpointRow, items: Items, positions: IntArray) -> Arrays | None:
+    """Return the live model's predictions for the held-out items, or None if it cannot predict them."""
+    if live.card["input"] is None or isinstance(items, GraphItems):
         return None
     try:
         model = read_model(services.home.at(live.folder), services.registry)[0]
-        return Said(live.name, answers(model, items.take(positions)))
+        return predict_items(model, items.take(positions))
     except NextlabelError as error:  # its learner is no longer installed, or its files are damaged
-        print(f"the live checkpoint cannot be compared: {error}", flush=True)  # noqa: T201 - the job's log
+        print(f"the live checkpoint cannot predict the hold-out: {error}", flush=True)  # noqa: T201 - the job's log
         return None
 
 
-def verdict_on(
-    home: Home,
-    connection: Connection,
-    config: ProjectConfig,
-    arrays: Arrays,
-    positions: IntArray,
-    truth: IntArray | FloatArray,
-    said: Said | None,
-) -> Verdict:
-    """Judge a checkpoint by its scores of the pool against what is live now.
+def _compare(new: Arrays, live: Arrays, truth: IntArray | FloatArray) -> tuple[int, int]:
+    """Return on how many of the c items the new checkpoint is better, and on how many it is worse.
 
-    The k held-out `positions` have the `truth` (k,); `said` is what one checkpoint was asked of
-    them, and is used where that one is live.
+    Better is being right where the other is wrong; for regression, having the smaller error.
     """
-    row = projects.get(connection, config.name)
-    if row is None or row.live is None:
-        return judge(arrays, None, positions, truth)
-    found = checkpoints.get(connection, config.name, row.live)
-    if found is None or not home.at(found.folder).is_dir():
-        return Verdict(True, "the files of the live checkpoint are gone")
-    if held_out_elsewhere(found, row, config):
-        return judge(arrays, {}, positions, truth)
-    if said is not None and said.checkpoint == row.live:
-        ours = {name: np.asarray(array[positions]) for name, array in arrays.items() if name in said.arrays}
-        return judge(ours, said.arrays, np.arange(len(positions)), truth)
-    live = kept_scores(home, checkpoints.scoring(connection, config.name, row.live))
-    return judge(arrays, live or {}, positions, truth)
+    if "probabilities" in new:
+
+        def correct(arrays: Arrays) -> BoolArray:
+            return np.asarray(arrays["probabilities"].argmax(axis=1) == truth)
+
+        ours, theirs = correct(new), correct(live)
+        return int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
+    ours, theirs = (np.abs(arrays["mean"] - truth) for arrays in (new, live))
+    return int((ours < theirs).sum()), int((theirs < ours).sum())

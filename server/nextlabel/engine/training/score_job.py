@@ -1,70 +1,88 @@
-"""A scoring job: the live checkpoint says what it was not asked before, or of items it has not seen."""
+"""The scoring job: the live checkpoint scores items added since, or computes more arrays."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
-from nextlabel.contracts.data import GraphItems, Need
+from nextlabel.contracts.data import GraphItems, Items, Need
 from nextlabel.contracts.errors import Unprocessable
+from nextlabel.contracts.interfaces import Model
 from nextlabel.engine.checkpoints.serialization import read_model
-from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.scheduling import queue_scoring
-from nextlabel.engine.scores import kept_scores, project_needs, score_pool
+from nextlabel.engine.scores import project_needs, score_pool, stored_scores
 from nextlabel.engine.services import Services
 from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failure
-from nextlabel.engine.training.commit import Report, patiently, succeed
+from nextlabel.engine.training.commit import Report, finish_job, retry_while_busy
 from nextlabel.store import checkpoints
 from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.jobs import JobRow
+from nextlabel.store.projects import ProjectRow
 
 
-def rescore(services: Services, job: JobRow, report: Report) -> None:
-    """Run a claimed scoring job: `parameters["needs"]` beside what the project's strategies need."""
-    config = services.projects.get(job.project)
-    row = services.row(config.name)
-    state = PoolState(row)
+@dataclass(frozen=True)
+class _Plan:
+    """What the live checkpoint has to score."""
+
+    live: CheckpointRow
+    model: Model
+    items: Items
+    needs: frozenset[Need]
+    previous: Path | None
+    """The folder of scores to copy, if only rows are missing."""
+
+
+def score(services: Services, job: JobRow, report: Report) -> None:
+    """Run a claimed scoring job.
+
+    It computes what the project's strategies need, and `parameters["needs"]` of the job.
+    """
+    project = job.project
+    plan = _prepare(services, services.row(project), job.parameters)
+    folder = services.home.scores(project, f"{plan.live.name}-{job.id}")
+    with removed_on_failure(services, folder):
+        with new_folder(folder) as partial:
+            names = score_pool(
+                plan.model, plan.items, plan.needs, partial, plan.live.card["seed"],
+                lambda done: report(done * 0.95, {}), plan.previous,
+            )  # fmt: skip
+        retry_while_busy(lambda: _commit(services, job, plan.live, len(plan.items), names, folder), report)
+    drop_old_scores(services, project)
+
+
+def _prepare(services: Services, row: ProjectRow, parameters: Mapping[str, Any]) -> _Plan:
+    """Return what to score. Raises Unprocessable if the project has no live checkpoint."""
+    config = services.projects.get(row.name)
     with services.database.read() as connection:
-        state.catch_up(connection)
-        live = checkpoints.get(connection, config.name, row.live) if row.live else None
-        last = checkpoints.scoring(connection, config.name, row.live) if row.live else None
+        live = checkpoints.get(connection, row.name, row.live) if row.live else None
+        last = checkpoints.scoring(connection, row.name, row.live) if row.live else None
     if live is None:
-        raise Unprocessable(f"project {config.name!r} has no live checkpoint to score with")
-    # what was asked for once is kept, so that the arrays stay of one length
-    asked: set[Need] = {*job.parameters.get("needs", ()), *(last.arrays if last else ())} & set(get_args(Need))
-    needs = project_needs(services.registry, config) | asked
-    items = services.items(state)
+        raise Unprocessable(f"project {row.name!r} has no live checkpoint to score with")
+    # arrays that were requested once are computed from then on, so that all have the same length
+    requested: set[Need] = {*parameters.get("needs", ()), *(last.arrays if last else ())} & set(get_args(Need))
+    needs = project_needs(services.registry, config) | requested
+    items = services.items(services.state(row))
     model = read_model(services.home.at(live.folder), services.registry)[0]
     if not model.inductive and last is not None and not isinstance(items, GraphItems):
-        items = items.take(np.arange(last.rows))  # it knows no others
-    # only rows are missing: the rest is copied
-    reusable = last is not None and kept_scores(services.home, last) is not None and needs <= set(last.arrays)
-    target = services.home.scores(config.name, f"{live.name}-{job.id}")
-    with removed_on_failure(services, target):
-        with new_folder(target) as partial:
-            names = score_pool(
-                model,
-                items,
-                needs,
-                partial,
-                live.card["seed"],
-                lambda done: report(done * 0.95, {}),
-                services.home.at(last.folder) if reusable and last else None,
-            )
-        patiently(lambda: _keep(services, job, live, len(items), names, target), report)
-    drop_old_scores(services, config.name)
+        items = items.take(np.arange(last.rows))  # a transductive model knows no other items
+    # if only rows are missing, the others are copied
+    reusable = last is not None and stored_scores(services.home, last) is not None and needs <= set(last.arrays)
+    return _Plan(live, model, items, needs, services.home.at(last.folder) if reusable and last else None)
 
 
-def _keep(
+def _commit(
     services: Services, job: JobRow, live: CheckpointRow, rows: int, names: tuple[str, ...], folder: Path
 ) -> None:
+    """Store the scores together with the end of the job."""
     now = time.time()
     with services.database.write() as connection:
-        succeed(connection, job, {"items": float(rows)}, now)
+        finish_job(connection, job, {"items": float(rows)}, now)
         checkpoints.insert_scoring(
             connection,
             project=live.project,
@@ -75,4 +93,4 @@ def _keep(
             created=now,
             last_label=live.card["last_label"],
         )
-        queue_scoring(connection, live.project)  # more items came, or another checkpoint is live
+        queue_scoring(connection, live.project)  # items may have been added, or another checkpoint be live

@@ -1,1 +1,1 @@
-"""The migrations, in order, and how they are run; packaged, so an installed wheel has them."""
+"""The database migrations and the code that runs them. They are part of the package, so a wheel contains them."""

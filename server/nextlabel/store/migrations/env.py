@@ -1,4 +1,4 @@
-"""Run by Alembic, on the connection (and in the transaction) that `upgrade` hands it."""
+"""Alembic's environment: runs the migrations on the connection, and in the transaction, of `upgrade`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run the migrations, inside one transaction."""
+"""Runs the migrations, inside one transaction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nextlabel.store.write_lock import WRITE_TIMEOUT
 
 
 def configuration(connection: Connection) -> Config:
-    """Return Alembic's configuration for `connection`; there is no alembic.ini."""
+    """Return Alembic's configuration for `connection`. There is no alembic.ini."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -25,7 +25,7 @@ def configuration(connection: Connection) -> Config:
 
 
 def prepare(engine: Engine) -> None:
-    """Give an SQLite file its write-ahead log; the file remembers it."""
+    """Switch an SQLite file to a write-ahead log. The file stores this setting."""
     if engine.dialect.name != "sqlite":
         return
     deadline = time.monotonic() + WRITE_TIMEOUT
@@ -35,7 +35,7 @@ def prepare(engine: Engine) -> None:
             try:
                 raw.cursor().execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError as error:
-                # here SQLite does not wait as it does elsewhere, when another process does the same
+                # this statement does not wait for another process that runs it too, unlike others
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
@@ -46,10 +46,15 @@ def prepare(engine: Engine) -> None:
 
 
 def run(connection: Connection) -> None:
-    """Apply what is missing. The caller's transaction holds it, so it happens once and whole."""
+    """Apply the missing migrations in the caller's transaction: all of them or none.
+
+    Raises SettingsError if the database is of a newer version.
+    """
     try:
         command.upgrade(configuration(connection), "head")
     except CommandError as error:
         if "Can't locate revision" not in str(error):
             raise
-        raise SettingsError("the database was made by a newer nextlabel; use that version, or another file") from error
+        raise SettingsError(
+            "the database was created by a newer nextlabel; use that version, or another database"
+        ) from error

@@ -10,7 +10,7 @@ from nextlabel.engine.images.thumbnails import MEDIA_TYPE
 from nextlabel.engine.records import ItemSummary
 from nextlabel.web.request_context import current_project, settings
 from nextlabel.web.request_parsing import images
-from nextlabel.web.routes.labels import said
+from nextlabel.web.routes.labels import history_label
 from nextlabel.web.routing import Route, content_response, image_body
 from nextlabel.web.schemas.base import render
 from nextlabel.web.schemas.item_schemas import (
@@ -58,7 +58,7 @@ def item(path: ItemPath) -> Response:
             VoiceReply(annotator=name, candidates=label.candidates, value=label.value)
             for name, label in detail.current_labels.items()
         ],
-        history=[said(row) for row in detail.history],
+        history=[history_label(event) for event in detail.history],
         prediction=None if detail.prediction is None else prediction_from_record(detail.prediction),
     )
     return render(reply)

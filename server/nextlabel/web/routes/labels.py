@@ -9,7 +9,9 @@ from itertools import chain, islice
 from flask import Response, request
 
 from nextlabel.contracts.errors import TooLarge, Unprocessable
-from nextlabel.import_export.formats import csv, jsonl
+from nextlabel.import_export.formats.csv import writer as csv
+from nextlabel.import_export.formats.jsonl import writer as jsonl
+from nextlabel.import_export.label_fields import to_fields
 from nextlabel.store.labels import Label, LabelEvent
 from nextlabel.web.request_context import current_project, settings
 from nextlabel.web.routing import Route, json_response
@@ -23,18 +25,19 @@ from nextlabel.web.schemas.label_schemas import (
     Labels,
 )
 
-_AT_A_TIME = 500
-"""Rows sent at a time: one by one, each would be a packet of its own."""
+_ROWS_PER_CHUNK = 500
+"""Rows per chunk of a streamed response; single rows would be sent as one packet each."""
 
 
 def submit(body: Labels) -> Response:
     """Store labels, all of them or none.
 
-    They are on disk before the answer. The same key and labels again: the same answer, stored once.
+    They are on disk when the response is sent. Repeating a request with the same key and labels
+    stores nothing and returns the same response.
     """
-    most = settings().max_labels
-    if len(body.labels) > most:
-        raise TooLarge(f"at most {most:,} labels are taken at a time, not {len(body.labels):,}")
+    limit = settings().max_labels
+    if len(body.labels) > limit:
+        raise TooLarge(f"a request may have at most {limit:,} labels, not {len(body.labels):,}")
     submitted = [(entry.id, _label(entry)) for entry in body.labels]
     accepted = current_project().labels.submit(body.annotator, submitted, body.key)
     return render(AcceptedReply(accepted=accepted), 201)
@@ -42,41 +45,41 @@ def submit(body: Labels) -> Response:
 
 def history(query: HistoryQuery) -> Response:
     """Stream every label ever stored, oldest first."""
-    found = current_project()
-    rows = found.labels.history()
-    first = list(islice(rows, 1))  # so that what is wrong is said before the answer has begun
-    kind, write = _FORMATS[query.format]
-    parts = write(found.config.name, chain(first, rows))
-    stream = iter(lambda: "".join(islice(parts, _AT_A_TIME)), "")
-    return Response(stream if request.method != "HEAD" else (), content_type=kind)
+    project = current_project()
+    events = project.labels.history()
+    first = list(islice(events, 1))  # so that errors are raised before the response has begun
+    content_type, write = _FORMATS[query.format]
+    lines = write(project.config.name, chain(first, events))
+    stream = iter(lambda: "".join(islice(lines, _ROWS_PER_CHUNK)), "")
+    return Response(stream if request.method != "HEAD" else (), content_type=content_type)
 
 
-def said(row: LabelEvent) -> HistoryLabel:
-    """Return a row of the history with exactly one of candidates, value, skip and retract."""
-    return HistoryLabel.model_validate(jsonl.fields(row))
+def history_label(event: LabelEvent) -> HistoryLabel:
+    """Return a label of the history as JSON shows it."""
+    return HistoryLabel.model_validate(to_fields(event))
 
 
 def _label(entry: AnyLabel) -> Label | Unprocessable:
-    """Return the label of an entry, or what is wrong with it: the engine reports all faults of a request at once."""
+    """Return the label of an entry, or its error, since the engine reports all errors of a request together."""
     try:
         return Label(**entry.model_dump(exclude={"id"}))
     except Unprocessable as error:
         return error
 
 
-def _as_json(project: str, rows: Iterator[LabelEvent]) -> Iterator[str]:
+def _as_json(project: str, events: Iterator[LabelEvent]) -> Iterator[str]:
     yield f'{{"project":{json.dumps(project)},"labels":['
     comma = ""
-    for row in jsonl.write(rows):
-        yield comma + row.rstrip("\n")
+    for line in jsonl.history_lines(events):
+        yield comma + line.rstrip("\n")
         comma = ",\n"
     yield "]}\n"
 
 
 _FORMATS: dict[str, tuple[str, Callable[[str, Iterator[LabelEvent]], Iterator[str]]]] = {
     "json": ("application/json", _as_json),
-    "jsonl": ("application/jsonl", lambda _project, rows: jsonl.write(rows)),
-    "csv": ("text/csv; charset=utf-8; header=present", lambda _project, rows: csv.write(rows)),
+    "jsonl": ("application/jsonl", lambda _project, events: jsonl.history_lines(events)),
+    "csv": ("text/csv; charset=utf-8; header=present", lambda _project, events: csv.history_lines(events)),
 }
 
 ROUTES = (

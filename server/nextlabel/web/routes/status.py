@@ -12,7 +12,8 @@ from nextlabel.web.schemas.status_schemas import StatusReply
 
 def status() -> Response:
     """Show the state of a project: its labels, live checkpoint, next training and goal."""
-    return render(StatusReply.model_validate(current_project().standing()))
+    now = current_project().status()
+    return render(StatusReply.model_validate({**vars(now), "project": now.name, "checkpoint": now.live}))
 
 
 ROUTES = (Route("GET", "/status", status, StatusReply, (404,)),)

@@ -22,31 +22,33 @@ from nextlabel.web.schemas.base import (
 ClassNames = Annotated[tuple[Annotated[str, StringConstraints(max_length=1000)], ...], FailFast()]
 
 
-class CandidatesLabel(RequestModel):
-    """The classes the item could be. One class is a full label, several classes are a partial label."""
+class LabelModel(RequestModel):
+    """A label of one item; its other fields are those of `Label`."""
 
     id: ItemId
+
+
+class CandidatesLabel(LabelModel):
+    """The classes the item could be. One class is a full label, several classes are a partial label."""
+
     candidates: Annotated[ClassNames, BoundedList(1, MAX_ROWS)]
 
 
-class ValueLabel(RequestModel):
+class ValueLabel(LabelModel):
     """The item's value, in a regression."""
 
-    id: ItemId
     value: Number
 
 
-class SkipLabel(RequestModel):
+class SkipLabel(LabelModel):
     """The annotator skips the item."""
 
-    id: ItemId
     skip: Literal[True]
 
 
-class RetractLabel(RequestModel):
+class RetractLabel(LabelModel):
     """The annotator takes back the current label of the item."""
 
-    id: ItemId
     retract: Literal[True]
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from nextlabel.engine.browse.filters import Filter, Held, Kept
+from nextlabel.engine.browse.filters import HoldoutFilter, ItemFilter, StateFilter
 from nextlabel.web.schemas.base import ItemId, Name, RequestModel
 
 
@@ -19,10 +19,10 @@ class AnnotatorForm(RequestModel):
 class PoolQuery(RequestModel):
     """Query parameters of the pool page, and of an item page opened from it. Empty ones count as left out."""
 
-    state: Kept | None = None
+    state: StateFilter | None = None
     named: str | None = Field(None, alias="class", max_length=1000)
     annotator: Name | None = None
-    holdout: Held | None = None
+    holdout: HoldoutFilter | None = None
     guess: str | None = Field(None, max_length=1000)
     differs: Literal["1"] | None = None
     q: Name | None = None
@@ -38,10 +38,10 @@ class PoolQuery(RequestModel):
         return {name: text for name, text in value.items() if text != ""} if isinstance(value, dict) else value
 
     @property
-    def filter(self) -> Filter:
+    def filter(self) -> ItemFilter:
         """The items to show."""
         search = (self.q or "").strip()
-        return Filter(
+        return ItemFilter(
             self.state, self.named, self.annotator, self.holdout, self.guess, self.differs is not None, search
         )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pydantic import Field
 
-from nextlabel.engine.records import Reason
+from nextlabel.engine.records import QueryAnswer, Reason
 from nextlabel.web.schemas.base import Name, Reply, RequestModel
 
 
@@ -53,6 +53,21 @@ class QueryReply(Reply):
     items: list[QueryItemReply]
     remaining: int = Field(description="items that could still be queried, including these")
     stale_labels: int = Field(description="labels that the checkpoint was not trained on")
+
+    @classmethod
+    def from_record(cls, answer: QueryAnswer, image_url: Callable[[str], str | None]) -> QueryReply:
+        """Return the reply for a query; `image_url` maps an item's id to the URL of its image, or to None."""
+        items = [
+            QueryItemReply.model_construct(
+                id=item.id,
+                url=image_url(item.id),
+                score=item.score,
+                suggestion=None if item.suggestion is None else SuggestionReply.model_validate(item.suggestion),
+                reason=item.reason,
+            )
+            for item in answer.items
+        ]
+        return cls.model_validate({**vars(answer), "items": items})
 
 
 class ReleasedReply(Reply):

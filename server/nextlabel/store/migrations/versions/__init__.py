@@ -1,1 +1,1 @@
-"""One file a migration; a released one never changes."""
+"""One file per migration. A released migration is never edited."""

@@ -1,0 +1,45 @@
+"""The jobs that a start queues."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from support.engine import SQUARES, ToyProject
+
+from nextlabel.engine.jobs.startup import queue_startup_jobs
+from nextlabel.store import checkpoints, jobs, projects
+
+Make = Callable[..., ToyProject]
+
+
+def test_a_start_queues_unfinished_work(make: Make, image: Callable[[int], bytes]) -> None:
+    default = make(SQUARES)
+    for _ in range(2):
+        queue_startup_jobs(default.services)
+    assert [(job.kind, job.state) for job in default.work()] == [("train", "succeeded")]
+    queue_startup_jobs(default.services)
+    assert default.work() == []
+    default.add_images([image(0)])
+    with default.services.database.write() as connection:
+        (job,) = jobs.page(connection, "toy", 1)
+        jobs.request_cancel(connection, job.id, time.time())
+    queue_startup_jobs(default.services)
+    assert [job.kind for job in default.work()] == ["score"]
+
+
+def test_another_project_trains_at_the_start_only_if_automatic(make: Make) -> None:
+    for automatic in (False, True):
+        project = make(automatic=automatic, settings={"default_project": "another"})
+        queue_startup_jobs(project.services)
+        assert len(project.work()) == int(automatic)
+
+
+def test_a_live_checkpoint_without_scores_is_scored_at_the_start(make: Make) -> None:
+    project = make(SQUARES).import_dataset().train()
+    with project.services.database.write() as connection:
+        (scoring,) = checkpoints.scorings(connection, "toy")
+        checkpoints.delete_scoring(connection, scoring.id)
+        assert projects.get(connection, "toy") is not None
+    queue_startup_jobs(project.services)
+    assert [(job.kind, job.state) for job in project.work()] == [("score", "succeeded")]
