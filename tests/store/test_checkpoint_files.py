@@ -46,7 +46,7 @@ def test_writing_the_card_returns_its_content(tmp_path):
     files.write_weights(tmp_path, {})
     assert files.write_card(tmp_path, {"a": (1, 2)}) == files.read_card(tmp_path)
     assert files.read_weights(tmp_path) == {}
-    assert files.checked(tmp_path, files.ONNX) is None
+    assert files.verified_path(tmp_path, files.ONNX) is None
 
 
 def test_half_precision_weights_are_read_in_single(tmp_path):
@@ -59,7 +59,7 @@ def test_half_precision_weights_are_read_in_single(tmp_path):
 
 
 def test_the_onnx_is_named_once_it_was_checked(folder):
-    assert files.checked(folder, files.ONNX) == folder / "model.onnx"
+    assert files.verified_path(folder, files.ONNX) == folder / "model.onnx"
 
 
 def _flip(path):
@@ -82,7 +82,7 @@ def test_files_with_another_sum_than_the_cards_are_not_read(folder, harm):
     with pytest.raises(Gone, match="damaged"):
         files.read_weights(folder)
     with pytest.raises(Gone, match="damaged"):
-        files.checked(folder, files.ONNX)
+        files.verified_path(folder, files.ONNX)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"sha256": 1}', "\udcff"])
