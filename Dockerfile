@@ -1,14 +1,14 @@
-# nextlabel in a container: docs/deploying.md says how to run it.
+# nextlabel in a container: docs/deploying.md describes how to run it.
 #
-# Both stages stand on the same base, so that the virtual environment made in the first one works in the second.
+# Both stages use the same base, so that the virtual environment of the first works in the second.
 
 FROM python:3.11-slim AS builder
 
-# The ordinary index gives torch with CUDA's libraries, for machines with a GPU and without. The address of an index
-# of CPU builds, given here, is asked too, and its builds come first: a much smaller image.
+# The ordinary index has torch with CUDA's libraries, which it needs even without a GPU. With the address of an index
+# of CPU builds here, pip prefers those builds: the image is much smaller.
 ARG TORCH_INDEX=""
 
-# constrained by the environment, so that what builds the wheel is pinned too
+# constraints in the environment also pin the packages that build the wheel
 ENV PIP_CONSTRAINT=/build/constraints.txt \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
@@ -16,13 +16,13 @@ WORKDIR /build
 RUN python -m venv /opt/nextlabel
 ENV PATH=/opt/nextlabel/bin:$PATH
 
-# the dependencies alone, in a layer that outlives changes to the source
+# the dependencies alone, in a layer that is reused when only the source changes
 COPY pyproject.toml constraints.txt ./
 RUN python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
 print(*project['dependencies'], *project['optional-dependencies']['postgres'], sep='\n')" > requirements.txt \
     && pip install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} --requirement requirements.txt
 
-# they must be of one build: a torch of one index and a torchvision of another do not work together
+# both must come from the same index: otherwise they do not work together
 RUN python -c "import torch, torchvision"
 
 COPY README.md LICENSE ./
@@ -45,9 +45,9 @@ RUN groupadd --gid 10001 nextlabel \
     && chown 10001:10001 /var/lib/nextlabel
 COPY --from=builder /opt/nextlabel /opt/nextlabel
 
-# Everything that is written lies in the volume; it is the working directory too, where Python looks for a
-# temporary folder when there is no other. A server that others reach needs NEXTLABEL_TOKEN or NEXTLABEL_TOKEN_FILE:
-# there is none in the image, and without one `serve` says so and ends.
+# All files are written to the volume. It is also the working directory, where Python looks for a temporary folder
+# if there is no other. A server that others can reach needs NEXTLABEL_TOKEN or NEXTLABEL_TOKEN_FILE: the image has
+# none, and without one `serve` ends with an error.
 ENV PATH=/opt/nextlabel/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

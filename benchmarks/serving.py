@@ -98,7 +98,7 @@ class Server:
         with log.open("a") as out:
             out.write("---\n")
             out.flush()
-            start = out.tell()
+            start = log.stat().st_size
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "nextlabel", "serve"],
                 env=environment, stdout=out, stderr=subprocess.STDOUT, text=True, start_new_session=True,

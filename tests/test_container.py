@@ -1,4 +1,4 @@
-"""What the Dockerfile and compose.yaml promise, read from them: no engine is needed."""
+"""Promises of the Dockerfile and compose.yaml, checked in their text; no container engine is needed."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def instructions() -> list[tuple[str, str]]:
 
 def stages() -> list[list[tuple[str, str]]]:
     """The instructions of each stage, its FROM first."""
-    made: list[list[tuple[str, str]]] = []
+    grouped: list[list[tuple[str, str]]] = []
     for name, rest in instructions():
         if name == "FROM":
-            made.append([])
-        made[-1].append((name, rest))
-    return made
+            grouped.append([])
+        grouped[-1].append((name, rest))
+    return grouped
 
 
-def last(wanted: str) -> str:
+def last(instruction: str) -> str:
     """The last instruction of that name in the last stage, which is the one that counts."""
-    return [rest for name, rest in stages()[-1] if name == wanted][-1]
+    return [rest for name, rest in stages()[-1] if name == instruction][-1]
 
 
 def ignored(path: str) -> bool:
@@ -63,18 +63,18 @@ def compose() -> dict[str, Any]:
     return dict(yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8")))
 
 
-def test_both_stages_stand_on_one_base():
+def test_both_stages_use_one_base():
     bases = [rest.split()[0] for name, rest in instructions() if name == "FROM"]
     assert bases == ["python:3.11-slim"] * 2
 
 
-def test_it_runs_as_somebody_who_may_write_only_the_volume():
+def test_its_user_may_write_only_the_volume():
     user, _, group = last("USER").partition(":")
     assert int(user) > 0
     assert int(group) > 0
-    made = next(rest for name, rest in stages()[-1] if name == "RUN")
-    assert f"--uid {user} --gid {group}" in made
-    assert f"chown {user}:{group} {HOME}" in made
+    command = next(rest for name, rest in stages()[-1] if name == "RUN")
+    assert f"--uid {user} --gid {group}" in command
+    assert f"chown {user}:{group} {HOME}" in command
     assert last("VOLUME") == last("WORKDIR") == HOME
     order = [name for name, _ in stages()[-1]]
     assert order.index("RUN") < order.index("USER") < order.index("VOLUME")
@@ -89,16 +89,16 @@ def test_signals_reach_the_server():
     assert last("STOPSIGNAL") == "SIGTERM"
 
 
-def test_its_health_is_asked_of_a_route_that_needs_no_token(quick):
+def test_its_health_check_needs_no_token(quick):
     app.prepare(quick)
     engine = app.build_engine(quick.model_copy(update={"token": "a long enough token"}))
-    asked = json.loads(last("HEALTHCHECK").partition("CMD ")[2])
-    assert asked[:2] == ["python", "-c"]
-    compile(asked[2], "HEALTHCHECK", "exec")
-    made = app.create_app(engine.settings, engine).test_client()
-    assert "/healthz" in asked[2]
-    assert made.get("/healthz").status_code == 200
-    assert made.get("/info").status_code == 401
+    check = json.loads(last("HEALTHCHECK").partition("CMD ")[2])
+    assert check[:2] == ["python", "-c"]
+    compile(check[2], "HEALTHCHECK", "exec")
+    client = app.create_app(engine.settings, engine).test_client()
+    assert "/healthz" in check[2]
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/info").status_code == 401
     engine.services.database.dispose()
 
 
@@ -111,7 +111,7 @@ def test_its_settings_exist_and_none_of_them_is_a_secret():
     assert not [name for name in named if "TOKEN" in name]
 
 
-def test_what_is_copied_is_there_and_let_through():
+def test_copied_files_exist_and_are_not_ignored():
     copied = [rest.split()[:-1] for name, rest in stages()[0] if name == "COPY"]
     assert len(copied) >= 2
     for path in (path for paths in copied for path in paths):
@@ -136,11 +136,11 @@ def test_what_is_copied_is_there_and_let_through():
         "dist/nextlabel-0.1.0.tar.gz",
     ],
 )
-def test_what_is_of_this_machine_stays_out(path):
+def test_local_files_stay_out_of_the_image(path):
     assert ignored(path)
 
 
-def test_what_the_wheel_is_made_of_is_copied():
+def test_the_parts_of_the_wheel_are_copied():
     hatch = (ROOT / "pyproject.toml").read_text("utf-8")
     copied = {path for name, rest in stages()[0] if name == "COPY" for path in rest.split()[:-1]}
     for named in ("server", "plugins", "trained", "README.md", "LICENSE"):
@@ -155,7 +155,7 @@ def test_compose_gives_settings_that_exist(compose):
     assert f"nextlabel:{HOME}" in server["volumes"]
     assert "nextlabel" in compose["volumes"]
     assert server["read_only"] is True
-    # nobody is let in from outside before somebody wants it
+    # no other machine is let in by default
     assert all(entry.startswith("127.0.0.1:") for entry in server["ports"])
 
 
@@ -165,7 +165,7 @@ def test_compose_waits_longer_than_the_server_takes_to_end(compose):
     assert int(compose["services"]["nextlabel"]["stop_grace_period"].removesuffix("s")) > GRACE + 1
 
 
-def test_its_page_names_what_there_is():
+def test_its_page_names_existing_settings_and_files():
     text = page("deploying.md")
     assert set(re.findall(rf"{PREFIX}[A-Z_]+", text)) <= SETTINGS
     for path in re.findall(r"\b(?:tests|docs)/[\w/.]+\b", text):

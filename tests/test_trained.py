@@ -16,7 +16,7 @@ from nextlabel.engine.images.image_items import PixelItems
 from nextlabel.engine.live_models import Served
 from nextlabel.engine.plugins.registry import load
 from nextlabel.engine.project_files import load_projects
-from nextlabel.store.checkpoint_files import CARD, ONNX, WEIGHTS, checked
+from nextlabel.store.checkpoint_files import CARD, ONNX, WEIGHTS, verified_path
 from nextlabel_plugins.datasets.candidate_sets import PartialParameters
 from nextlabel_plugins.datasets.cifar10 import Cifar10
 
@@ -41,8 +41,8 @@ def test_bundled_checkpoints_are_complete_and_small():
     for checkpoint in checkpoints:
         assert {path.name for path in checkpoint.folder.iterdir()} <= {CARD, ONNX, WEIGHTS}
         assert sum(path.stat().st_size for path in checkpoint.folder.iterdir()) < MAX_BYTES
-        assert checked(checkpoint.folder, WEIGHTS)
-        assert bool(checked(checkpoint.folder, ONNX)) == checkpoint.card["onnx"]
+        assert verified_path(checkpoint.folder, WEIGHTS)
+        assert bool(verified_path(checkpoint.folder, ONNX)) == checkpoint.card["onnx"]
         for name in ("command", "seconds", "processor_threads", "licence", "dataset", "seed", "classes"):
             assert checkpoint.card[name] not in (None, "", []), name
 

@@ -1,7 +1,4 @@
-"""A real server and a real browser; without either browser or playwright these tests are skipped.
-
-The browser is the machine's own: nothing is downloaded.
-"""
+"""A real server and a real browser. Without an installed browser or playwright, these tests are skipped."""
 
 from __future__ import annotations
 
@@ -25,23 +22,23 @@ FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "-
 def browser() -> Iterator[Any]:
     """A headless Chromium."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"there is no browser: none of {', '.join(BROWSERS)} is on the path")
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if executable is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on the path")
     with api.sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield made
-        made.close()
+        chromium = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")
 def server(browser: Any, quick_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose project `quick` has learnt digits."""
+    """A server with a trained project `quick`, which classifies digits."""
     home = tmp_path_factory.mktemp("browser") / "home"
     settings = {
         "NEXTLABEL_PROJECTS": str(quick_folder / "projects"),
         "NEXTLABEL_DEFAULT_PROJECT": "quick",
-        "NEXTLABEL_BLOCKED_PLUGINS": "projects",  # those in the box train by themselves
+        "NEXTLABEL_BLOCKED_PLUGINS": "projects",  # the bundled projects start trainings automatically
         "NEXTLABEL_WEB_WORKERS": "1",
     }
     with pytest.MonkeyPatch.context() as patch:
@@ -57,33 +54,33 @@ def server(browser: Any, quick_folder: Path, tmp_path_factory: pytest.TempPathFa
 
 
 class Window:
-    """A page of the browser; what it complains of is kept."""
+    """A browser page and the errors that it logs."""
 
     def __init__(self, page: Any, address: str) -> None:
         self.page, self.address = page, address
-        self.complaints: list[str] = []
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self._listen)
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._log)
 
-    def _listen(self, message: Any) -> None:
-        # a refused image is a refusal, and the browser's console says so
+    def _log(self, message: Any) -> None:
+        # the browser logs failed requests, which the tests provoke
         if message.type == "error" and "Failed to load resource" not in message.text:
-            self.complaints.append(message.text)
+            self.errors.append(message.text)
 
     def visit(self, path: str) -> Any:
         self.page.goto(self.address + path)
         return self.page
 
     def overflows(self) -> bool:
-        """Whether one has to scroll sideways."""
+        """Return whether the page is wider than its window."""
         return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
 
 @pytest.fixture
 def window(browser: Any, server: Server, request: pytest.FixtureRequest) -> Iterator[Window]:
-    """A window; give browser options as its parameter. Nothing on the page may break its own policy."""
-    services = browser.new_context(**getattr(request, "param", {}))
-    made = Window(services.new_page(), f"http://127.0.0.1:{server.port}")
-    yield made
-    services.close()
-    assert made.complaints == []
+    """A window, with browser options as its parameter. The page must not log an error, such as a policy violation."""
+    context = browser.new_context(**getattr(request, "param", {}))
+    window = Window(context.new_page(), f"http://127.0.0.1:{server.port}")
+    yield window
+    context.close()
+    assert window.errors == []

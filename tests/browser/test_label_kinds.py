@@ -1,4 +1,4 @@
-"""Other projects at the labelling page: many classes, photographs, values, nodes, pools that are empty or used up."""
+"""The labelling page of other projects: many classes, photographs, values, nodes, empty and finished pools."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from serving import until
-from support.label_page import Labeller, labelling, quick, said
+from support.label_page import Annotator, label_row, labelling, quick_project
 
 ANIMALS = ("ant", "bear", "cat", "dog", "eel", "fox", "gnu", "hen")
 CLASSES = [f"{colour} {animal}" for animal in ANIMALS for colour in ("black", "brown", "grey", "red", "white")]
@@ -49,147 +49,140 @@ def labels(browser, quick_folder, tmp_path_factory):
     Image.new("RGB", (40, 30)).save(odd / "good.png")
     Image.new("RGB", (40, 30)).save(odd / "rotten.jpg")
     projects = {
-        "quick": quick(quick_folder),
+        "quick": quick_project(quick_folder),
         "many": FOLDER.format(images, ""),
         "few": FOLDER.format(flat, 'classes = ["s", "u", "x"]'),
         "odd": FOLDER.format(odd, 'classes = ["cat", "dog"]'),
-        "gone": FOLDER.format(flat / "not-there", ""),
+        "missing": FOLDER.format(flat / "not-there", ""),
         "wave": TINY.format(dataset="tiny-wave", learner="tiny-process", initial=3),
         "rings": TINY.format(dataset="tiny-rings", learner="tiny-propagation", initial=0),
     }
     with labelling(quick_folder, tmp_path_factory.mktemp("kinds"), projects) as server:
-        # only now: what is broken when a folder is read does not become an item
+        # only now, because unreadable files are skipped when the folder is read
         (odd / "rotten.jpg").write_bytes(b"\xff\xd8\xff\xe0 this is no image")
         yield server
 
 
-def test_one_of_many_classes_is_found_by_its_name(browser, labels):
-    with Labeller(browser, labels, "finder", "many") as ann:
-        item = ann.shown()
+def test_class_search(browser, labels):
+    with Annotator(browser, labels, "finder", "many") as ann:
+        item = ann.shown_item()
         caps = ann.page.eval_on_selector_all("#classes kbd", "caps => caps.map((cap) => cap.innerText.toLowerCase())")
         assert len(caps) == len(set(caps)) > 30
         assert not set(caps) & set("usgz?/")
         ann.press("/")
         ann.page.keyboard.type("fox")
         assert ann.page.locator("#classes .chip:visible").count() == 5
-        assert ann.page.locator("#classes .best kbd").is_visible()  # the keys stay in sight
+        assert ann.page.locator("#classes .best kbd").is_visible()  # the keys stay visible
         ann.press("Enter")
         ann.page.keyboard.type("red g")
         ann.press("Enter")
-        assert ann.text("#said") == "black fox or red gnu"
-        ann.press("Enter")  # the box is empty: send
-        assert ann.shown() != item
+        assert ann.text("#preview") == "black fox or red gnu"
+        ann.press("Enter")  # sends, because the box is empty
+        assert ann.shown_item() != item
         ann.page.keyboard.type("zebra")
-        assert "No class" in ann.text("#found")
+        assert "No class" in ann.text("#class-search-match")
         ann.press("Enter", "Escape")
-        assert ann.chosen() == []
+        assert ann.selected_classes() == []
         ann.press("1", "Enter")
-        assert ann.stored()[0] == said(item, "black fox", "red gnu")
+        assert ann.saved_labels()[0] == label_row(item, "black fox", "red gnu")
 
 
-def test_an_image_that_cannot_be_shown_can_still_be_skipped(browser, labels):
-    with Labeller(browser, labels, "rotten", "odd") as ann:
+def test_an_unreadable_image_can_be_skipped(browser, labels):
+    with Annotator(browser, labels, "rotten", "odd") as ann:
         ann.page.wait_for_selector("#frame img, #frame .nothing")
         if ann.page.locator("#frame img").count():
-            ann.answer("1")
+            ann.label("1")
         assert "cannot be shown" in ann.wait_text("#frame", "rotten.jpg")
         ann.press("s")
-        assert {"id": "rotten.jpg", "skip": True} in ann.stored()
+        assert {"id": "rotten.jpg", "skip": True} in ann.saved_labels()
 
 
-def test_commands_keep_their_letters(browser, labels):
-    with Labeller(browser, labels, "letters", "few") as ann:
-        first = ann.shown()
+def test_letters_of_commands_are_not_class_keys(browser, labels):
+    with Annotator(browser, labels, "letters", "few") as ann:
+        first = ann.shown_item()
         assert ann.page.eval_on_selector_all("#classes kbd", "caps => caps.map((cap) => cap.innerText)") == ["1", "2"]
         ann.press("1", "x")
-        assert ann.chosen() == ["s", "x"]
+        assert ann.selected_classes() == ["s", "x"]
         ann.press("Enter")
-        second = ann.shown()
+        second = ann.shown_item()
         ann.press("s")
-        ann.wait_text("#notice", "Nothing to label for you just now|All is labelled")
-        assert ann.stored() == [said(first, "s", "x"), {"id": second, "skip": True}]
+        ann.wait_text("#empty-state", "Nothing to label right now|Everything is labelled")
+        assert ann.saved_labels() == [label_row(first, "s", "x"), {"id": second, "skip": True}]
         ann.press("u")
-        assert ann.shown() == second
+        assert ann.shown_item() == second
         ann.press("2", "Enter", "u", "u")
-        assert ann.shown() == first
-        assert ann.chosen() == ["s", "x"]
+        assert ann.shown_item() == first
+        assert ann.selected_classes() == ["s", "x"]
 
 
-def test_only_what_one_key_types_is_a_key_of_its_own(browser, labels):
-    with Labeller(browser, labels, "signs", "few") as ann:
-        names = ["猫", "犬", "🐈", "@", "ж", "λ", "7", "A", "s"]
-        assign = "names => import('/static/label/keys.js').then(({ assign }) => assign(names))"
-        assert ann.page.evaluate(assign, names) == ["1", "2", "3", "4", "ж", "λ", "7", "a", "5"]
+def test_an_image_is_requested_again_after_a_failure(browser, labels):
+    ann, aborted = Annotator(browser, labels, "hiccup"), set()
 
-
-def test_an_image_that_did_not_come_is_asked_for_once_more(browser, labels):
-    ann, lost = Labeller(browser, labels, "hiccup"), set()
-
-    def lose(route):
-        if route.request.method == "GET" and route.request.url not in lost:
-            lost.add(route.request.url)
+    def abort_once(route):
+        if route.request.method == "GET" and route.request.url not in aborted:
+            aborted.add(route.request.url)
             route.abort()
         else:
             route.continue_()
 
-    ann.page.route("**/image", lose)
+    ann.page.route("**/image", abort_once)
     with ann:
-        assert re.fullmatch(r"\d+", ann.shown())
-        assert lost
+        assert re.fullmatch(r"\d+", ann.shown_item())
+        assert aborted
 
 
 def test_values(browser, labels):
-    with Labeller(browser, labels, "values", "wave") as ann:
-        ann.wait_text("#frame", "without an image")
+    with Annotator(browser, labels, "values", "wave") as ann:
+        ann.wait_text("#frame", "Item without an image")
         assert ann.page.locator("#classes").is_hidden()
         ann.page.keyboard.type("about 3")
         ann.press("Enter")
-        assert "is no number" in ann.text("#value-fault")
+        assert "is not a number" in ann.text("#value-error")
         ann.page.fill("#value", "")
         ann.page.keyboard.type("-1,5")
         ann.press("Enter")
         ann.page.keyboard.type("2e-1")
         ann.press("Enter")
-        assert [row["value"] for row in ann.stored()] == [-1.5, 0.2]
+        assert [row["value"] for row in ann.saved_labels()] == [-1.5, 0.2]
         ann.page.click("#undo")
         assert ann.page.input_value("#value") == "2e-1"
-        assert ann.stored()[-1]["retract"]
+        assert ann.saved_labels()[-1]["retract"]
         ann.page.fill("#value", "abc")
         ann.page.click("#send")
-        assert "is no number" in ann.text("#value-fault")
-        ann.page.keyboard.press("ControlOrMeta+a")  # the field has the focus, and what is typed goes there
+        assert "is not a number" in ann.text("#value-error")
+        ann.page.keyboard.press("ControlOrMeta+a")  # the field has the focus
         ann.page.keyboard.type("7")
         ann.press("Enter")
-        assert ann.stored()[-1]["value"] == 7
+        assert ann.saved_labels()[-1]["value"] == 7
         ann.page.click("#skip")
         ann.page.keyboard.type("2.5")
         ann.press("Enter")
-        assert ann.stored()[-1]["value"] == 2.5
+        assert ann.saved_labels()[-1]["value"] == 2.5
 
 
-def test_nodes_have_no_image_and_are_labelled_all_the_same(browser, labels):
-    with Labeller(browser, labels, "nodes", "rings") as ann:
-        ann.wait_text("#frame", "without an image")
+def test_nodes_without_images(browser, labels):
+    with Annotator(browser, labels, "nodes", "rings") as ann:
+        ann.wait_text("#frame", "Item without an image")
         item = ann.text("#frame strong")
         ann.press("2", "Enter", "g")
         ann.page.wait_for_selector("#grid [role=option]")
-        assert ann.page.locator("#mark").is_hidden()  # there is no model that takes them for anything
+        assert ann.page.locator("#select-predicted").is_hidden()  # no model, so no predictions
         ann.press("1", "Space", "Enter")
-        first, second = ann.stored()
+        first, second = ann.saved_labels()
         assert first["id"] == item
         assert first["candidates"] != second["candidates"]
 
 
-def test_what_keeps_a_project_from_being_labelled_is_told(browser, labels):
+def test_a_project_without_its_data_set(browser, labels):
     client = labels.client()
-    until(lambda: "no folder" in client("GET", "/projects/gone/items").json()["detail"])
-    with Labeller(browser, labels, "early", "gone") as ann:
-        assert "there is no folder" in ann.wait_text("#notice", "tries again by itself")
-        assert ann.page.locator("#answer").is_hidden()
+    until(lambda: "no folder" in client("GET", "/projects/missing/items").json()["detail"])
+    with Annotator(browser, labels, "early", "missing") as ann:
+        assert "there is no folder" in ann.wait_text("#empty-state", "tries again automatically")
+        assert ann.page.locator("#label-panel").is_hidden()
 
 
-def test_an_empty_pool_fills_by_itself(browser, labels):
-    with Labeller(browser, labels, "waiter", "few") as ann:
+def test_an_empty_pool_fills_automatically(browser, labels):
+    with Annotator(browser, labels, "waiter", "few") as ann:
         nothing = {"query": "q", "items": [], "strategy": "random"}
         ann.page.route("**/query?*", lambda route: route.fulfill(json=nothing))
         ann.page.route("**/status", lambda route: route.fulfill(json={
@@ -197,39 +190,39 @@ def test_an_empty_pool_fills_by_itself(browser, labels):
             "training": None, "checkpoint": None, "metrics": {}, "stop": {}, "reached": False,
         }))  # fmt: skip
         ann.page.reload()
-        ann.wait_text("#notice", "There is nothing to label yet. Add images in the pool")
+        ann.wait_text("#empty-state", "There is nothing to label yet. Add images in the pool")
         ann.page.unroute("**/query?*")
         ann.page.evaluate("window.dispatchEvent(new Event('online'))")
-        ann.shown()
+        ann.shown_item()
 
 
-def test_a_page_nobody_looks_at_does_not_ask_for_more(browser, labels):
-    ann, asked = Labeller(browser, labels, "idle"), []
+def test_a_hidden_page_sends_no_queries(browser, labels):
+    ann, queries = Annotator(browser, labels, "idle"), []
 
     def nothing(route):
-        asked.append(route.request.url)
+        queries.append(route.request.url)
         route.fulfill(json={"query": "q", "items": [], "strategy": "random"})
 
     ann.page.clock.install()
     ann.page.route("**/query?*", nothing)
     hide = "hidden => Object.defineProperty(document, 'hidden', { value: hidden, configurable: true })"
     with ann:
-        ann.wait_text("#notice", "Nothing to label for you just now")
+        ann.wait_text("#empty-state", "Nothing to label right now")
         ann.page.evaluate(hide, True)
-        before = len(asked)
+        before = len(queries)
         for _ in range(6):
             ann.page.clock.run_for(60_000)
-        assert len(asked) == before
+        assert len(queries) == before
         ann.page.evaluate(hide, False)
         with ann.page.expect_request("**/query?*"):
             ann.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
-def test_scores_that_are_not_computed_yet_are_waited_for(browser, labels):
-    with Labeller(browser, labels, "patient") as ann:
+def test_the_page_waits_for_missing_scores(browser, labels):
+    with Annotator(browser, labels, "patient") as ann:
         late = {"Retry-After": "1"}
         ann.page.route("**/query?*", lambda route: route.fulfill(status=503, json={"detail": "scores"}, headers=late))
         ann.page.reload()
-        ann.wait_text("#notice", "Not ready yet: scores. This page tries again by itself")
+        ann.wait_text("#empty-state", "Not ready yet: scores. This page tries again automatically")
         ann.page.unroute("**/query?*")
-        assert re.fullmatch(r"\d+", ann.shown())
+        assert re.fullmatch(r"\d+", ann.shown_item())

@@ -1,4 +1,4 @@
-"""An answer is never lost: the connection goes, the server dies or refuses, the page is reloaded, a tab closes."""
+"""No label is lost: offline, server killed or rejecting, page reloaded, tab or browser closed."""
 
 from __future__ import annotations
 
@@ -9,56 +9,56 @@ from urllib.parse import quote
 
 import pytest
 from serving import until
-from support.label_page import TRUTH, Labeller, labelling, quick, said, told
+from support.label_page import TRUTH, Annotator, label_row, labelling, labels_of, quick_project
 
 
 @pytest.fixture(scope="module")
 def labels(browser, quick_folder, tmp_path_factory):
-    folder, projects = tmp_path_factory.mktemp("offline"), {"quick": quick(quick_folder)}
+    folder, projects = tmp_path_factory.mktemp("offline"), {"quick": quick_project(quick_folder)}
     with labelling(quick_folder, folder, projects, NEXTLABEL_LEASE_SECONDS="3000") as server:
         yield server
 
 
-def at_hand(ann, count):
+def wait_for_images(ann, count):
     """Wait until so many images are fetched."""
     fetched = "performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/image')).length"
     ann.page.wait_for_function(f"count => {fetched} >= count", arg=count)
     ann.page.wait_for_timeout(300)
 
 
-def test_work_goes_on_without_a_connection_and_nothing_is_stored_twice(browser, labels):
-    with Labeller(browser, labels, "cut") as ann:
-        at_hand(ann, 20)
-        expected = [said(item := ann.answer(), TRUTH[int(item)]) for _ in range(3)]
-        assert ann.stored() == expected
-        ann.services.set_offline(True)
-        expected += [said(item := ann.answer(), TRUTH[int(item)]) for _ in range(5)]
+def test_labels_given_offline_are_stored_once(browser, labels):
+    with Annotator(browser, labels, "cut") as ann:
+        wait_for_images(ann, 20)
+        expected = [label_row(item := ann.label(), TRUTH[int(item)]) for _ in range(3)]
+        assert ann.saved_labels() == expected
+        ann.context.set_offline(True)
+        expected += [label_row(item := ann.label(), TRUTH[int(item)]) for _ in range(5)]
         ann.press("u", "Enter")
         expected += [{"id": item, "retract": True}, expected[-1]]
-        ann.wait_text("#kept", "7 answers are kept here and will be sent when the server is back")
-        assert told(labels, "quick", "cut") == expected[:3]
-        ann.services.set_offline(False)
-        assert ann.stored() == expected
-        expected.append(said(item := ann.answer(), TRUTH[int(item)]))
-        assert ann.stored() == expected
+        ann.wait_text("#outbox-status", "7 labels are stored in this browser and will be sent when the server is back")
+        assert labels_of(labels, "quick", "cut") == expected[:3]
+        ann.context.set_offline(False)
+        assert ann.saved_labels() == expected
+        expected.append(label_row(item := ann.label(), TRUTH[int(item)]))
+        assert ann.saved_labels() == expected
 
 
-def test_answers_survive_a_reload_while_the_server_is_away(browser, labels):
-    with Labeller(browser, labels, "reload") as ann:
-        at_hand(ann, 20)
+def test_labels_survive_a_reload_while_offline(browser, labels):
+    with Annotator(browser, labels, "reload") as ann:
+        wait_for_images(ann, 20)
         ann.page.route("**/labels", lambda route: route.fulfill(status=503, body="{}", headers={"Retry-After": "1"}))
-        expected = [said(item := ann.answer(), TRUTH[int(item)]) for _ in range(4)]
-        ann.page.reload()  # at once: the last answer has only just been given
-        ann.wait_text("#kept", "4 answers are kept here")
-        shown = ann.shown()
-        assert shown not in {row["id"] for row in expected}  # they wait, and are not asked again
-        assert told(labels, "quick", "reload") == []
+        expected = [label_row(item := ann.label(), TRUTH[int(item)]) for _ in range(4)]
+        ann.page.reload()  # immediately after the last label
+        ann.wait_text("#outbox-status", "4 labels are stored in this browser")
+        item = ann.shown_item()
+        assert item not in {row["id"] for row in expected}  # items with waiting labels are not shown again
+        assert labels_of(labels, "quick", "reload") == []
         ann.page.unroute("**/labels")
         ann.page.click("#retry")
-        assert ann.stored() == expected
+        assert ann.saved_labels() == expected
 
 
-def test_answers_survive_the_browser(browser, labels, tmp_path):
+def test_labels_survive_closing_the_browser(browser, labels, tmp_path):
     kind = browser.browser_type
     options = {"args": ["--no-sandbox", "--disable-quic"], "executable_path": executable(), "headless": True}
     address = f"http://127.0.0.1:{labels.port}/projects/quick/label"
@@ -70,235 +70,237 @@ def test_answers_survive_the_browser(browser, labels, tmp_path):
     item = re.findall(r"items/(\d+)/", page.get_attribute("#frame img", "src"))[0]
     page.keyboard.press(TRUTH[int(item)])
     page.keyboard.press("Enter")
-    page.wait_for_function("() => document.querySelector('#kept').innerText.startsWith('1 answer is kept here')")
+    page.wait_for_function(
+        "() => document.querySelector('#outbox-status').innerText.startsWith('1 label is stored in this browser')"
+    )
     first.close()
     second = kind.launch_persistent_context(str(tmp_path / "profile"), **options)
     second.pages[0].goto(address)
-    until(lambda: told(labels, "quick", "closed"))
-    assert told(labels, "quick", "closed") == [said(item, TRUTH[int(item)])]
-    assert second.pages[0].inner_text("#person") == "You are closed."
+    until(lambda: labels_of(labels, "quick", "closed"))
+    assert labels_of(labels, "quick", "closed") == [label_row(item, TRUTH[int(item)])]
+    assert second.pages[0].inner_text("#annotator") == "You are closed."
     second.close()
 
 
-def test_a_server_that_dies_and_comes_back_has_every_answer_once(browser, labels):
-    with Labeller(browser, labels, "killed") as ann:
-        at_hand(ann, 20)
-        expected = [said(item := ann.answer(), TRUTH[int(item)]) for _ in range(4)]
-        labels.kill_all()  # perhaps in the middle of one of them
-        expected += [said(item := ann.answer(), TRUTH[int(item)]) for _ in range(4)]
-        ann.wait_text("#kept", "kept here and will be sent when the server is back")
+def test_a_killed_server_stores_every_label_once(browser, labels):
+    with Annotator(browser, labels, "killed") as ann:
+        wait_for_images(ann, 20)
+        expected = [label_row(item := ann.label(), TRUTH[int(item)]) for _ in range(4)]
+        labels.kill_all()  # perhaps while it stores one of them
+        expected += [label_row(item := ann.label(), TRUTH[int(item)]) for _ in range(4)]
+        ann.wait_text("#outbox-status", "stored in this browser and will be sent when the server is back")
         for _ in range(12):
-            ann.answer("1")
-        ann.wait_text("#notice", "Waiting for the connection.*Your answers are kept here")
+            ann.label("1")
+        ann.wait_text("#empty-state", "Offline.*Your labels are stored in this browser")
         labels.start()
         ann.page.click("#retry")
-        rows = ann.stored()
+        rows = ann.saved_labels()
         assert rows[:8] == expected
         assert len(rows) == 20 == len({row["id"] for row in rows})
-        assert ann.shown() not in {row["id"] for row in rows}  # and on it goes by itself
+        assert ann.shown_item() not in {row["id"] for row in rows}  # it continues without a reload
 
 
-@pytest.mark.parametrize("fault", ["lost answer", "busy"])
-def test_an_answer_that_arrived_but_was_not_confirmed_is_stored_once(browser, labels, fault):
-    with Labeller(browser, labels, fault.replace(" ", "-")) as ann:
-        at_hand(ann, 20)
+@pytest.mark.parametrize("failure", ["lost response", "busy"])
+def test_an_unconfirmed_label_is_stored_once(browser, labels, failure):
+    with Annotator(browser, labels, failure.replace(" ", "-")) as ann:
+        wait_for_images(ann, 20)
         failed = []
 
-        def lose(route):
+        def fail(route):
             if len(failed) >= 2:
                 route.continue_()
                 return
             failed.append(json.loads(route.request.post_data)["key"])
-            if fault == "busy":
+            if failure == "busy":
                 route.fulfill(status=429, body="{}")
             else:
-                route.fetch()  # the server stores it, and the browser never hears of it
+                route.fetch()  # the server stores the label, but its response is lost
                 route.abort()
 
-        ann.page.route("**/labels", lose)
-        expected = [said(item := ann.answer(), TRUTH[int(item)]) for _ in range(3)]
-        assert ann.stored() == expected
-        assert len(set(failed)) == 1  # the same key again, before anything else
+        ann.page.route("**/labels", fail)
+        expected = [label_row(item := ann.label(), TRUTH[int(item)]) for _ in range(3)]
+        assert ann.saved_labels() == expected
+        assert len(set(failed)) == 1  # the same label is sent again first
 
 
-def test_a_page_in_the_place_of_the_server_takes_no_answer(browser, labels):
-    with Labeller(browser, labels, "portal") as ann:
-        at_hand(ann, 20)
+def test_the_page_of_a_proxy_does_not_count_as_success(browser, labels):
+    with Annotator(browser, labels, "portal") as ann:
+        wait_for_images(ann, 20)
         page = "<!doctype html><title>Log in to the network</title>"
         ann.page.route("**/labels", lambda route: route.fulfill(status=200, content_type="text/html", body=page))
-        expected = [said(item := ann.answer(), TRUTH[int(item)]) for _ in range(2)]
-        ann.wait_text("#kept", "2 answers are kept here and will be sent when the server is back")
+        expected = [label_row(item := ann.label(), TRUTH[int(item)]) for _ in range(2)]
+        ann.wait_text("#outbox-status", "2 labels are stored in this browser and will be sent when the server is back")
         ann.page.unroute("**/labels")
-        assert ann.stored() == expected  # it tries again by itself
+        assert ann.saved_labels() == expected  # after an automatic retry
 
 
-def test_two_tabs_send_each_answer_once(browser, labels):
+def test_two_tabs_send_each_label_once(browser, labels):
     sent = []
-    with Labeller(browser, labels, "tabs") as ann:
-        at_hand(ann, 20)
-        ann.services.set_offline(True)
-        expected = [said(item := ann.answer(), TRUTH[int(item)]) for _ in range(6)]
-        ann.wait_text("#kept", "6 answers are kept here")
-        ann.services.on("request", lambda request: sent.append(request) if request.method == "POST" else None)
-        ann.services.set_offline(False)
-        other = ann.services.new_page()
+    with Annotator(browser, labels, "tabs") as ann:
+        wait_for_images(ann, 20)
+        ann.context.set_offline(True)
+        expected = [label_row(item := ann.label(), TRUTH[int(item)]) for _ in range(6)]
+        ann.wait_text("#outbox-status", "6 labels are stored in this browser")
+        ann.context.on("request", lambda request: sent.append(request) if request.method == "POST" else None)
+        ann.context.set_offline(False)
+        other = ann.context.new_page()
         other.goto(ann.address)
-        assert ann.stored() == expected
-        other.wait_for_function("() => document.querySelector('#kept').innerText === 'All answers are stored.'")
-        assert len(sent) <= 7  # one may have been under way when the second tab came
+        assert ann.saved_labels() == expected
+        other.wait_for_function("() => document.querySelector('#outbox-status').innerText === 'All labels are saved.'")
+        assert len(sent) <= 7  # one may have been sent when the second tab opened
 
 
-def test_what_is_refused_is_shown_kept_and_does_not_stop_the_rest(browser, labels):
-    with Labeller(browser, labels, "refused") as ann:
-        refuse = [True]
+def test_a_rejected_label_is_shown_and_does_not_stop_the_rest(browser, labels):
+    with Annotator(browser, labels, "refused") as ann:
+        pending = [True]
 
-        def answer(route):
-            if refuse:
-                refuse.pop()
+        def reject_once(route):
+            if pending:
+                pending.pop()
                 body = json.dumps({"detail": "that makes no sense", "faults": ["labels[0]: no such class"]})
                 route.fulfill(status=422, body=body, content_type="application/problem+json")
             else:
                 route.continue_()
 
-        ann.page.route("**/labels", answer)
-        first = ann.answer()
-        second = ann.answer()
-        ann.wait_text("#kept", "1 answer was refused: see above")
-        assert told(labels, "quick", "refused") == [said(second, TRUTH[int(second)])]
-        assert "no such class" in ann.text("#refused")
-        assert f"{first}: {TRUTH[int(first)]}" in ann.text("#refused")
+        ann.page.route("**/labels", reject_once)
+        first = ann.label()
+        second = ann.label()
+        ann.wait_text("#outbox-status", "1 label was rejected: see above")
+        assert labels_of(labels, "quick", "refused") == [label_row(second, TRUTH[int(second)])]
+        assert "no such class" in ann.text("#rejected")
+        assert f"{first}: {TRUTH[int(first)]}" in ann.text("#rejected")
         ann.page.reload()
-        ann.wait_text("#refused", "no such class")
+        ann.wait_text("#rejected", "no such class")
         with ann.page.expect_download() as saved:
             ann.page.click("#download")
-        (told_of,) = json.loads(saved.value.path().read_text())
-        assert told_of["labels"] == [said(first, TRUTH[int(first)])]
-        ann.page.click("#refused button:has-text('Try again')")
-        ann.page.wait_for_selector("#refused", state="hidden")
-        assert ann.stored()[-1] == said(first, TRUTH[int(first)])
+        (entry,) = json.loads(saved.value.path().read_text())
+        assert entry["labels"] == [label_row(first, TRUTH[int(first)])]
+        ann.page.click("#rejected button:has-text('Try again')")
+        ann.page.wait_for_selector("#rejected", state="hidden")
+        assert ann.saved_labels()[-1] == label_row(first, TRUTH[int(first)])
 
 
-def test_what_is_refused_is_gone_through_by_the_keyboard(browser, labels):
-    with Labeller(browser, labels, "rows") as ann:
-        at_hand(ann, 20)
+def test_rejected_labels_by_keyboard(browser, labels):
+    with Annotator(browser, labels, "rows") as ann:
+        wait_for_images(ann, 20)
         ann.page.route("**/labels", lambda route: route.fulfill(status=422, body='{"detail": "no"}'))
         for count in range(3):
-            ann.answer()
-            ann.wait_text("#kept", f"^{count + 1} answers? (was|were) refused: see above")
+            ann.label()
+            ann.wait_text("#outbox-status", f"^{count + 1} labels? (was|were) rejected: see above")
         ann.page.unroute("**/labels")
-        rows = ann.page.locator("#refused li")
+        rows = ann.page.locator("#rejected li")
         assert rows.count() == 3
         rows.nth(1).locator("button").last.focus()
         focused = "[document.activeElement.innerText, document.activeElement.closest('li')?.innerText]"
         for left in (2, 1):
             ann.press("Enter")
-            ann.page.wait_for_function("left => document.querySelectorAll('#refused li').length === left", arg=left)
+            ann.page.wait_for_function("left => document.querySelectorAll('#rejected li').length === left", arg=left)
             assert ann.page.evaluate(focused) == ["Dismiss", rows.last.inner_text()]
-        ann.page.evaluate("window.dispatchEvent(new Event('online'))")  # it looks whether anything waits
+        ann.page.evaluate("window.dispatchEvent(new Event('online'))")  # updates the list
         assert ann.page.evaluate(focused) == ["Dismiss", rows.last.inner_text()]
         ann.press("Enter")
-        ann.page.wait_for_selector("#refused", state="hidden")
-        assert ann.page.evaluate("document.activeElement.id") == "stage"
-        assert ann.stored() == []
+        ann.page.wait_for_selector("#rejected", state="hidden")
+        assert ann.page.evaluate("document.activeElement.id") == "image-area"
+        assert ann.saved_labels() == []
 
 
-def test_who_has_to_log_in_again_is_told_and_loses_nothing(browser, labels):
-    with Labeller(browser, labels, "locked") as ann:
-        at_hand(ann, 20)
+def test_labels_survive_a_new_login(browser, labels):
+    with Annotator(browser, labels, "locked") as ann:
+        wait_for_images(ann, 20)
         ann.page.route("**/labels", lambda route: route.fulfill(status=401, body="{}"))
-        item = ann.answer()
-        ann.wait_text("#kept", "1 answer is kept here until you log in again")
+        item = ann.label()
+        ann.wait_text("#outbox-status", "1 label is stored in this browser until you log in again")
         back = "/login?next=" + quote("/projects/quick/label?annotator=locked", safe="")
-        assert ann.page.get_attribute("#kept a", "href") == back
+        assert ann.page.get_attribute("#outbox-status a", "href") == back
         ann.page.unroute("**/labels")
-        ann.page.reload()  # as the login page leads back
-        assert ann.stored() == [said(item, TRUTH[int(item)])]
+        ann.page.reload()  # as after the login
+        assert ann.saved_labels() == [label_row(item, TRUTH[int(item)])]
 
 
-def test_keys_of_submissions_are_fresh_where_the_browser_offers_little(browser, labels):
+def test_submission_keys_without_random_uuid(browser, labels):
     bare = "delete Crypto.prototype.randomUUID; delete Navigator.prototype.locks;"
-    with Labeller(browser, labels, "bare") as ann:
+    with Annotator(browser, labels, "bare") as ann:
         ann.page.add_init_script(bare)
         ann.page.reload()
-        items = [ann.answer() for _ in range(3)]
-        assert ann.stored() == [said(item, TRUTH[int(item)]) for item in items]
+        items = [ann.label() for _ in range(3)]
+        assert ann.saved_labels() == [label_row(item, TRUTH[int(item)]) for item in items]
         rows = labels.client()("GET", "/labels").json()["labels"]
         keys = {row["key"] for row in rows if row["annotator"] == "bare"}
         assert len(keys) == 3
         assert all(re.fullmatch(r"[0-9a-f]{32}", key) for key in keys)
 
 
-def test_a_browser_that_keeps_nothing_says_so(browser, labels):
-    with Labeller(browser, labels, "forgetful") as ann:
+def test_a_browser_without_storage(browser, labels):
+    with Annotator(browser, labels, "forgetful") as ann:
         ann.page.add_init_script("Object.defineProperty(window, 'indexedDB', { value: undefined });")
         ann.page.reload()
-        at_hand(ann, 20)
+        wait_for_images(ann, 20)
         ann.page.route("**/labels", lambda route: route.abort())
-        item = ann.answer()
-        ann.wait_text("#kept", "leave the page open until 1 answer is sent")
+        item = ann.label()
+        ann.wait_text("#outbox-status", "leave the page open until 1 label is sent")
         ann.page.unroute("**/labels")
-        assert ann.stored() == [said(item, TRUTH[int(item)])]
+        assert ann.saved_labels() == [label_row(item, TRUTH[int(item)])]
 
 
 BREAK = "IDBDatabase.prototype.transaction = () => { throw new DOMException('closed', 'InvalidStateError'); }; 0"
 
 
-def test_what_the_browser_did_not_keep_is_sent_all_the_same(browser, labels):
-    with Labeller(browser, labels, "full") as ann:
-        at_hand(ann, 20)
+def test_labels_that_cannot_be_stored_are_sent(browser, labels):
+    with Annotator(browser, labels, "full") as ann:
+        wait_for_images(ann, 20)
         ann.page.evaluate(BREAK)
         ann.page.route("**/labels", lambda route: route.abort())
-        expected = [said(item := ann.answer(), TRUTH[int(item)]) for _ in range(3)]
-        ann.wait_text("#kept", "leave the page open until 3 answers are sent")
+        expected = [label_row(item := ann.label(), TRUTH[int(item)]) for _ in range(3)]
+        ann.wait_text("#outbox-status", "leave the page open until 3 labels are sent")
         ann.page.unroute("**/labels")
         ann.page.evaluate("window.dispatchEvent(new Event('online'))")
-        until(lambda: told(labels, "quick", "full") == expected)
+        until(lambda: labels_of(labels, "quick", "full") == expected)
         ann.page.route("**/labels", lambda route: route.fulfill(status=422, body='{"detail": "out of the question"}'))
-        item = ann.answer()
-        ann.wait_text("#refused", "of the question")
+        item = ann.label()
+        ann.wait_text("#rejected", "of the question")
         ann.page.unroute("**/labels")
-        ann.page.click("#refused button:has-text('Try again')")
-        ann.page.wait_for_selector("#refused", state="hidden")
-        until(lambda: told(labels, "quick", "full") == [*expected, said(item, TRUTH[int(item)])])
+        ann.page.click("#rejected button:has-text('Try again')")
+        ann.page.wait_for_selector("#rejected", state="hidden")
+        until(lambda: labels_of(labels, "quick", "full") == [*expected, label_row(item, TRUTH[int(item)])])
 
 
-def test_an_undo_that_the_browser_kept_goes_behind_what_it_did_not(browser, labels):
-    with Labeller(browser, labels, "briefly full") as ann:
-        at_hand(ann, 20)
+def test_a_stored_undo_follows_an_unstored_label(browser, labels):
+    with Annotator(browser, labels, "briefly full") as ann:
+        wait_for_images(ann, 20)
         ann.page.route("**/labels", lambda route: route.abort())
         ann.page.evaluate(f"window.whole = IDBDatabase.prototype.transaction; {BREAK}")
-        item = ann.answer()
-        ann.wait_text("#kept", "leave the page open until 1 answer is sent")
+        item = ann.label()
+        ann.wait_text("#outbox-status", "leave the page open until 1 label is sent")
         ann.page.evaluate("IDBDatabase.prototype.transaction = window.whole; 0")
         ann.press("u")
-        ann.wait_text("#kept", "2 answers")
+        ann.wait_text("#outbox-status", "2 labels")
         ann.page.unroute("**/labels")
         ann.page.evaluate("window.dispatchEvent(new Event('online'))")
-        assert ann.stored() == [said(item, TRUTH[int(item)]), {"id": item, "retract": True}]
+        assert ann.saved_labels() == [label_row(item, TRUTH[int(item)]), {"id": item, "retract": True}]
 
 
-def test_what_another_tab_was_refused_is_told_in_this_one(browser, labels):
-    with Labeller(browser, labels, "one of two") as ann:
-        at_hand(ann, 20)
-        other = ann.services.new_page()
+def test_labels_rejected_in_another_tab_are_shown(browser, labels):
+    with Annotator(browser, labels, "one of two") as ann:
+        wait_for_images(ann, 20)
+        other = ann.context.new_page()
         other.route("**/labels", lambda route: route.fulfill(status=422, body='{"detail": "no such class"}'))
         ann.page.route("**/labels", lambda route: route.abort())
-        item = ann.answer()
-        ann.wait_text("#kept", "1 answer is kept here")
-        other.goto(f"http://127.0.0.1:{labels.port}/projects/quick/label")  # it sends what it finds on their shelf
-        other.wait_for_selector("#refused li")
+        item = ann.label()
+        ann.wait_text("#outbox-status", "1 label is stored in this browser")
+        other.goto(f"http://127.0.0.1:{labels.port}/projects/quick/label")  # it sends the stored labels of both tabs
+        other.wait_for_selector("#rejected li")
         ann.page.evaluate("window.dispatchEvent(new Event('online'))")
-        ann.wait_text("#kept", "1 answer was refused: see above")
-        assert item in ann.text("#refused li")
+        ann.wait_text("#outbox-status", "1 label was rejected: see above")
+        assert item in ann.text("#rejected li")
 
 
-def test_what_is_refused_covers_no_button(browser, labels):
-    with Labeller(browser, labels, "low", viewport={"width": 1366, "height": 641}) as ann:
-        at_hand(ann, 20)
+def test_rejected_labels_cover_no_button(browser, labels):
+    with Annotator(browser, labels, "low", viewport={"width": 1366, "height": 641}) as ann:
+        wait_for_images(ann, 20)
         ann.page.route("**/labels", lambda route: route.fulfill(status=422, body='{"detail": "no"}'))
         for _ in range(2):
-            ann.answer()
-        ann.wait_text("#kept", "2 answers were refused")
+            ann.label()
+        ann.wait_text("#outbox-status", "2 labels were rejected")
         for button in ("#send", "#skip", "#undo"):
             ann.page.locator(button).scroll_into_view_if_needed()
             on_top = """selector => {

@@ -1,4 +1,4 @@
-"""The pool's page, as a person has it: images dropped into it, filtered, opened, mended."""
+"""The pool page in a browser: drop images, upload a folder, filter, open an item and correct its label."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FOLDER = """async files => {
     const leaf = ([name, bytes]) => ({
         isFile: true,
         name,
-        file: (done, failed) => (bytes ? done(new File([content(bytes)], name)) : failed(new Error("it is gone"))),
+        file: (done, failed) => (bytes ? done(new File([content(bytes)], name)) : failed(new Error("missing"))),
     });
     const folder = (name, entries) => ({
         isFile: false,
@@ -46,32 +46,32 @@ FOLDER = """async files => {
 
 
 def noise(seed: int) -> bytes:
-    """An image nobody has sent before."""
+    """Return a new image for each seed."""
     return saved(Image.fromarray(np.random.default_rng(seed).integers(0, 256, (20, 30, 3), np.uint8)))
 
 
-def given(*files: tuple[str, bytes]) -> list[list[str]]:
+def encoded(*files: tuple[str, bytes]) -> list[list[str]]:
     return [[name, base64.b64encode(data).decode()] for name, data in files]
 
 
-def told(page):
-    """What became of them, once all are sent and scored."""
-    page.wait_for_selector("#sending[aria-busy=false]", timeout=120_000)
-    return page.inner_text("#told")
+def upload_status(page):
+    """Return the status of the upload, once all images are sent and scored."""
+    page.wait_for_selector("#uploads[aria-busy=false]", timeout=120_000)
+    return page.inner_text("#upload-status")
 
 
-def test_images_are_dropped_in(window, server):
+def test_drop_images(window, server):
     page = window.visit("/projects/quick/pool")
     client = server.client()
     before = client("GET", "/projects/quick/items?limit=1000").json()["items"]
-    files = given(
+    files = encoded(
         ("a.png", noise(1)), ("b.png", noise(2)), ("copy of a.png", noise(1)), ("notes.png", b"a shopping list")
     )
     page.evaluate(DROP, files)
-    assert told(page) == "2 added, 1 already there, 1 refused"
+    assert upload_status(page) == "2 added, 1 already in the pool, 1 rejected"
     assert page.get_attribute("#label", "href") == "/projects/quick/label"
     assert page.is_visible("#label")
-    assert page.locator("#refused li").all_inner_texts() == [
+    assert page.locator("#rejected li").all_inner_texts() == [
         "notes.png: this is text; an image must be JPEG, PNG or WebP"
     ]
     after = client("GET", "/projects/quick/items?limit=1000").json()["items"]
@@ -86,73 +86,73 @@ def test_images_are_dropped_in(window, server):
     )
 
 
-def test_a_folder_is_dropped_in_with_what_its_folders_hold(window):
+def test_drop_nested_folders(window):
     page = window.visit("/projects/quick/pool")
-    files = given(*[(f"{seed}.png", noise(seed)) for seed in range(10, 14)], (".DS_Store", b"x"))
+    files = encoded(*[(f"{seed}.png", noise(seed)) for seed in range(10, 14)], (".DS_Store", b"x"))
     page.evaluate(FOLDER, files)
-    assert told(page) == "4 added"
+    assert upload_status(page) == "4 added"
 
 
-def test_a_whole_folder_is_chosen(window, tmp_path: Path):
+def test_choose_a_folder(window, tmp_path: Path):
     for seed in range(20, 23):
         (tmp_path / f"{seed}.png").write_bytes(noise(seed))
     page = window.visit("/projects/quick/pool")
     page.click("#add summary")
     page.set_input_files("#folder", tmp_path)
-    assert told(page) == "3 added"
+    assert upload_status(page) == "3 added"
 
 
-def test_what_cannot_be_opened_keeps_nothing_else_out(window):
+def test_an_unreadable_file_does_not_prevent_the_others(window):
     page = window.visit("/projects/quick/pool")
-    files = given(*[(f"{seed}.png", noise(seed)) for seed in range(50, 53)])
-    page.evaluate(FOLDER, [files[0], ["gone.png", ""], *files[1:]])
-    assert told(page) == "3 added, 1 refused"
-    assert page.locator("#refused li").all_inner_texts() == ["gone.png: the file cannot be read"]
+    files = encoded(*[(f"{seed}.png", noise(seed)) for seed in range(50, 53)])
+    page.evaluate(FOLDER, [files[0], ["missing.png", ""], *files[1:]])
+    assert upload_status(page) == "3 added, 1 rejected"
+    assert page.locator("#rejected li").all_inner_texts() == ["missing.png: the file cannot be read"]
 
 
-def test_a_file_that_is_gone_before_it_is_sent_keeps_nothing_else_out(window, tmp_path: Path):
+def test_a_file_that_disappears_does_not_prevent_the_others(window, tmp_path: Path):
     for seed in range(60, 64):
         (tmp_path / f"{seed}.png").write_bytes(noise(seed))
     page, held = window.visit("/projects/quick/pool"), []
     page.route("**/projects/quick/items", lambda route: route.continue_() if held else held.append(route))
     page.click("#add summary")
     page.set_input_files("#image", tmp_path / "60.png")
-    page.set_input_files("#image", [tmp_path / f"{seed}.png" for seed in (61, 62, 63)])  # behind the first
+    page.set_input_files("#image", [tmp_path / f"{seed}.png" for seed in (61, 62, 63)])  # queued after the first
     (tmp_path / "62.png").unlink()
-    (tmp_path / "62.png").mkdir()  # the browser takes one that is gone for an empty one
+    (tmp_path / "62.png").mkdir()  # the browser would take a missing file for an empty one
     held[0].continue_()
-    assert told(page) == "3 added, 1 refused"
-    assert page.locator("#refused li").all_inner_texts() == ["62.png: the file cannot be read"]
+    assert upload_status(page) == "3 added, 1 rejected"
+    assert page.locator("#rejected li").all_inner_texts() == ["62.png: the file cannot be read"]
 
 
-def test_what_the_server_did_not_get_is_sent_again(window):
+def test_retry_files_that_were_not_sent(window):
     page = window.visit("/projects/quick/pool")
     page.route("**/projects/quick/items", lambda route: route.abort())
-    page.evaluate(DROP, given(("a.png", noise(30)), ("b.png", noise(31))))
-    assert told(page) == "0 added, 2 not sent"
-    assert page.inner_text("#again") == "Try the 2 again"
-    assert page.locator("#refused li").count() == 2
+    page.evaluate(DROP, encoded(("a.png", noise(30)), ("b.png", noise(31))))
+    assert upload_status(page) == "0 added, 2 not sent"
+    assert page.inner_text("#retry") == "Retry 2 files"
+    assert page.locator("#rejected li").count() == 2
     page.unroute("**/projects/quick/items")
-    page.click("#again")
-    assert told(page) == "2 added"
-    assert page.locator("#refused li").count() == 0
+    page.click("#retry")
+    assert upload_status(page) == "2 added"
+    assert page.locator("#rejected li").count() == 0
 
 
 @pytest.mark.parametrize("window", [WITHOUT_SCRIPT], indirect=True)
-def test_without_script_the_form_adds_them(window):
+def test_upload_without_javascript(window):
     page = window.visit("/projects/quick/pool")
     page.click("#add summary")
     files = [{"name": f"{seed}.png", "mimeType": "image/png", "buffer": noise(seed)} for seed in (40, 41)]
     files.append({"name": "notes.png", "mimeType": "image/png", "buffer": b"a shopping list"})
     page.set_input_files("#image", files)
-    page.click("#adding button")
-    page.wait_for_selector(".sent-result")
-    assert "2 added, 1 refused." in page.inner_text(".sent-result")
-    assert "notes.png: this is text" in page.inner_text(".sent-result")
+    page.click("#upload button")
+    page.wait_for_selector(".upload-result")
+    assert "2 added, 1 rejected." in page.inner_text(".upload-result")
+    assert "notes.png: this is text" in page.inner_text(".upload-result")
 
 
 @pytest.mark.parametrize("window", [{}, {**TELEPHONE, **DARK}, WITHOUT_SCRIPT], indirect=True)
-def test_by_keyboard_from_a_filter_to_an_item_that_is_mended(window, server):
+def test_filter_and_correct_a_label_by_keyboard(window, server):
     client = server.client()
     open_items = client("GET", "/items?state=open&limit=1000").json()["items"]
     item = next(item for item in open_items if item["candidates"] is None and not item["holdout"])
@@ -168,11 +168,11 @@ def test_by_keyboard_from_a_filter_to_an_item_that_is_mended(window, server):
     page.keyboard.type(item["id"])
     page.keyboard.press("Enter")
     page.wait_for_url("**class=7**")
-    (one,) = page.locator(".thumbnails a").all()
-    assert "1 or 7" in one.inner_text()
-    one.focus()
+    (link,) = page.locator(".thumbnails a").all()
+    assert "1 or 7" in link.inner_text()
+    link.focus()
     page.keyboard.press("Enter")
-    page.wait_for_selector("#set")
+    page.wait_for_selector("#resolved-label")
     assert not window.overflows()
     page.focus("#who")
     page.keyboard.type("zoe")
@@ -180,9 +180,9 @@ def test_by_keyboard_from_a_filter_to_an_item_that_is_mended(window, server):
     page.keyboard.press("Space")
     page.keyboard.press("Enter")
     page.wait_for_url("**who=zoe**")
-    assert page.inner_text("#set") == "7"
+    assert page.inner_text("#resolved-label") == "7"
     assert page.input_value("#who") == "zoe"
-    page.click("nav.beside >> text=Pool")
+    page.click("nav.neighbours >> text=Pool")
     assert page.input_value("#annotator") == "zoe"
     client("POST", "/labels", {"annotator": "zoe", "labels": [{"id": item["id"], "retract": True}]})
 
@@ -191,7 +191,7 @@ def test_by_keyboard_from_a_filter_to_an_item_that_is_mended(window, server):
 @pytest.mark.parametrize(
     "address", ["/", "/projects/quick/", "/projects/quick/pool", "/projects/quick/pool/0", "/docs"]
 )
-def test_nothing_is_wider_than_the_window_and_the_way_through_a_project_is_in_sight(window, address):
+def test_pages_fit_their_window_and_show_the_navigation(window, address):
     page = window.visit(address)
     assert not window.overflows()
     if "quick" in address:

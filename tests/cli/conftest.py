@@ -1,4 +1,4 @@
-"""Running commands: inside this process, or as the processes they are."""
+"""Fixtures that run commands, inside this process or as processes of their own."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Shell:
         return result
 
     def json(self, *arguments: str) -> Any:
-        """Return what --json prints: one document, and nothing else."""
+        """Return the document that --json prints; nothing else may be printed."""
         result = self(*arguments, "--json")
         assert result.stderr == ""
         return json.loads(result.stdout)
 
     def refused(self, *arguments: str, status: int = 1) -> str:
-        """Return the one line an error is told in."""
+        """Return the single line of an error message."""
         result = self(*arguments, status=status)
         assert result.stdout == ""
         assert "Traceback" not in result.stderr
@@ -56,7 +56,7 @@ def trained(shell: Shell, quick: Settings) -> Settings:
 
 @pytest.fixture
 def ctrl_c() -> Iterator[None]:
-    """Let SIGINT interrupt, also in the background of a script, where it is ignored; children inherit that."""
+    """Let SIGINT interrupt, also in a background script, where it is ignored; children inherit that."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -64,7 +64,7 @@ def ctrl_c() -> Iterator[None]:
 
 @pytest.fixture
 def start(ctrl_c: None) -> Any:
-    """Start a command as a process; what still runs at the end is killed."""
+    """Start a command as a process; it is killed at the end if it still runs."""
     processes: list[subprocess.Popen[str]] = []
 
     def run(*arguments: str, **options: Any) -> subprocess.Popen[str]:

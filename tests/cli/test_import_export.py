@@ -1,4 +1,4 @@
-"""nextlabel import and nextlabel export, as they are typed."""
+"""nextlabel import and nextlabel export on the command line."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from nextlabel import app
 
 @pytest.fixture
 def home(shell, quick):
-    """A project that two people spoke of."""
+    """A project with labels of two annotators."""
     shell("label", "quick", "5", "3", "8", "--annotator", "ann", "--key", "k")
     shell("label", "quick", "6", "--skip", "--annotator", 'b,"ob"')
     return quick
 
 
 def history(settings, kind):
-    """What HTTP streams."""
-    made = app.create_app(settings)
-    found = made.test_client().get(f"/projects/quick/labels?format={kind}").data
-    made.extensions["nextlabel"].services.database.dispose()
-    return found
+    """Return what HTTP streams."""
+    web = app.create_app(settings)
+    streamed = web.test_client().get(f"/projects/quick/labels?format={kind}").data
+    web.extensions["nextlabel"].services.database.dispose()
+    return streamed
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_the_history_is_what_http_streams(shell, home, tmp_path, kind):
-    said = shell.json("export", "quick", "--format", kind, "--out", str(tmp_path / "out"))
-    assert said == {"project": "quick", "out": str(tmp_path / "out"), "format": kind, "labels": 22, "notes": []}
+def test_an_exported_history_is_what_http_streams(shell, home, tmp_path, kind):
+    result = shell.json("export", "quick", "--format", kind, "--out", str(tmp_path / "out"))
+    assert result == {"project": "quick", "out": str(tmp_path / "out"), "format": kind, "labels": 22, "notes": []}
     assert (tmp_path / "out").read_bytes() == history(home, kind)
     assert shell("export", "quick", "--format", kind, "--out", "-").stdout_bytes == history(home, kind)
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "imagefolder", "coco", "label-studio"])
-def test_an_export_is_imported_elsewhere(shell, home, tmp_path, monkeypatch, kind):
+def test_an_export_can_be_imported_elsewhere(shell, home, tmp_path, monkeypatch, kind):
     out = str(tmp_path / f"out.{kind}")
     before = [row for row in map(json.loads, history(home, "jsonl").splitlines()) if row["annotator"] != "dataset"]
     shell("export", "quick", "--format", kind, "--out", out)
     monkeypatch.setenv("NEXTLABEL_HOME", str(tmp_path / "elsewhere"))
-    tried = shell.json("import", "quick", out, *_format(kind), "--dry-run")
-    assert (tried["dry_run"], tried["labels"]) == (True, 2)
-    said = shell.json("import", "quick", out, *_format(kind))
-    assert (said["format"], said["labels"], said["present"], said["images"]) == (kind, 2, 20, 0)
+    checked = shell.json("import", "quick", out, *_format(kind), "--dry-run")
+    assert (checked["dry_run"], checked["labels"]) == (True, 2)
+    result = shell.json("import", "quick", out, *_format(kind))
+    assert (result["format"], result["labels"], result["present"], result["images"]) == (kind, 2, 20, 0)
     again = shell("import", "quick", out, *_format(kind)).stdout
     assert again == "0 labels stored; 22 were there already\n"
     there = home.model_copy(update={"home": tmp_path / "elsewhere"})
@@ -56,7 +56,7 @@ def _format(kind):
     return ["--format", kind] if kind in {"csv", "jsonl"} else []
 
 
-def test_faults_are_told_line_by_line(shell, home, tmp_path):
+def test_faults_are_listed_with_their_lines(shell, home, tmp_path):
     (tmp_path / "a.csv").write_text("id,label\n1,3\n2,thre\nnone,3\n")
     result = shell("import", "quick", str(tmp_path / "a.csv"), status=1)
     first, second, last = result.stderr.splitlines()
@@ -67,8 +67,8 @@ def test_faults_are_told_line_by_line(shell, home, tmp_path):
     result = shell("import", "quick", str(tmp_path / "a.csv"), "--skip-faulty", "--annotator", "eve")
     assert result.stdout == "1 label stored; 2 left out\n"
     assert len(result.stderr.splitlines()) == 2
-    said = shell.json("import", "quick", str(tmp_path / "a.csv"), "--skip-faulty", "--annotator", "eve")
-    assert (said["labels"], said["present"], said["faulty"], len(said["faults"])) == (0, 1, 2, 2)
+    result = shell.json("import", "quick", str(tmp_path / "a.csv"), "--skip-faulty", "--annotator", "eve")
+    assert (result["labels"], result["present"], result["faulty"], len(result["faults"])) == (0, 1, 2, 2)
 
 
 def test_images_from_a_folder(shell, home, tmp_path):
@@ -76,28 +76,28 @@ def test_images_from_a_folder(shell, home, tmp_path):
     out = BytesIO()
     Image.effect_noise((20, 20), 60).save(out, "PNG")
     (tmp_path / "tree" / "3" / "a.png").write_bytes(out.getvalue())
-    said = shell("import", "quick", str(tmp_path / "tree"), "--annotator", "eve").stdout
-    assert said == "1 label and 1 image stored\n"
+    result = shell("import", "quick", str(tmp_path / "tree"), "--annotator", "eve").stdout
+    assert result == "1 label and 1 image stored\n"
 
 
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--format", "coco", "--out", "x", "--resolved"], "--resolved is of csv and jsonl"),
+        (["--format", "coco", "--out", "x", "--resolved"], "--resolved applies to csv, jsonl, not to coco"),
         (["--format", "csv", "--out", "x", "--predictions"], "needs --resolved"),
-        (["--format", "csv", "--out", "x", "--copy-images"], "not of csv"),
-        (["--format", "csv", "--out", "x", "--checkpoint", "r1"], "is of onnx"),
+        (["--format", "csv", "--out", "x", "--copy-images"], "not to csv"),
+        (["--format", "csv", "--out", "x", "--checkpoint", "r1"], "applies to onnx"),
         (["--format", "coco", "--out", "-"], "can be printed"),
         (["--format", "csv", "--out", "-", "--json"], "both print"),
         (["--format", "cvs", "--out", "x"], "cvs"),
         (["--format", "csv"], "--out"),
     ],
 )
-def test_options_that_make_no_sense(shell, quick, options, reason):
+def test_options_that_do_not_apply(shell, quick, options, reason):
     assert reason in shell("export", "quick", *options, status=2).stderr
 
 
-def test_the_folder_s_name_is_part_of_an_address(shell, home, tmp_path):
+def test_the_folder_is_part_of_an_image_address(shell, home, tmp_path):
     out = tmp_path / "cats & dogs"
     shell.json("export", "quick", "--format", "label-studio", "--copy-images", "--out", str(out))
     tasks = json.loads((out / "tasks.json").read_text())
@@ -110,12 +110,12 @@ def test_a_delimiter_is_one_character(shell, home, tmp_path):
     assert "one character" in shell("import", "quick", str(tmp_path / "a.csv"), "--delimiter", "##", status=2).stderr
 
 
-def test_what_is_there_is_left_alone(shell, home, tmp_path):
+def test_an_existing_file_is_replaced_only_on_request(shell, home, tmp_path):
     out = str(tmp_path / "a.csv")
     shell("export", "quick", "--format", "csv", "--out", out)
     assert "--force" in shell.refused("export", "quick", "--format", "csv", "--out", out)
-    said = shell("export", "quick", "--format", "csv", "--out", out, "--force", "--resolved")
-    assert said.stdout == f"{out}: 22 items\n"
+    result = shell("export", "quick", "--format", "csv", "--out", out, "--force", "--resolved")
+    assert result.stdout == f"{out}: 22 items\n"
 
 
 def test_a_model_without_an_onnx_form(shell, trained, tmp_path):

@@ -1,4 +1,4 @@
-"""What a person is shown says names as they are."""
+"""Text output shows names unchanged."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from nextlabel.cli.output import Screen
 NAMES = ("holiday[old]/1.jpg", "[/x]", ":cat:", "0123456789abcdef" * 4)
 
 
-def test_names_are_neither_marked_up_nor_cut_off(capsys):
+def test_names_are_printed_unchanged(capsys):
     table = Table("item", "score", "reason", title="[b]title")
     for name in NAMES:
         table.add_row(name, "0.5", "a reason of several words, so that it would not fit into eighty columns")
     Screen(as_json=False).answer({}, lambda console: console.print(table))
-    said = capsys.readouterr().out
-    assert all(name in said for name in (*NAMES, "[b]title"))
+    output = capsys.readouterr().out
+    assert all(name in output for name in (*NAMES, "[b]title"))

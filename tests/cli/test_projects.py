@@ -1,19 +1,19 @@
-"""projects and plugins."""
+"""projects and plugins, and the one-line errors of any command."""
 
 from __future__ import annotations
 
 from nextlabel.app import create_app
 
 
-def test_plugins_says_what_info_says(shell, engine):
+def test_plugins_lists_the_same_as_info(shell, engine):
     assert shell.json("plugins")["plugins"] == engine.info()["plugins"]
 
 
-def test_plugins_for_a_person(shell, quick):
-    said = shell("plugins").stdout
-    assert "  nearest (quick-plugins 1.0): the class whose mean is nearest" in said
-    assert "size = 8: side images are resized to" in said
-    assert "needs probabilities" in said
+def test_plugins_as_text(shell, quick):
+    output = shell("plugins").stdout
+    assert "  nearest (quick-plugins 1.0): the class whose mean is nearest" in output
+    assert "size = 8: side images are resized to" in output
+    assert "needs probabilities" in output
 
 
 def test_plugins_touches_no_home_folder(shell, quick):
@@ -21,7 +21,7 @@ def test_plugins_touches_no_home_folder(shell, quick):
     assert not quick.home.exists()
 
 
-def test_a_broken_plugin_is_one_line_and_the_rest_is_listed(shell, quick, tmp_path, monkeypatch, distribute):
+def test_a_broken_plugin_is_a_one_line_error_beside_the_list(shell, quick, tmp_path, monkeypatch, distribute):
     distribute(tmp_path, "broken-plugins", broken="no_such_module")
     distribute(tmp_path, "misspelt-plugins", misspelt="misspelt")
     (tmp_path / "misspelt.py").write_text(
@@ -37,7 +37,7 @@ def test_a_broken_plugin_is_one_line_and_the_rest_is_listed(shell, quick, tmp_pa
     assert "margin" in result.stdout
 
 
-def test_clashing_plugins_are_shown_here_and_refused_elsewhere(shell, quick, tmp_path, monkeypatch, distribute):
+def test_clashing_plugins_are_listed_but_refused_elsewhere(shell, quick, tmp_path, monkeypatch, distribute):
     distribute(tmp_path, "second-plugins", again="nextlabel_nearest")
     monkeypatch.syspath_prepend(tmp_path)
     assert "quick-plugins" in shell("plugins").stderr
@@ -47,24 +47,24 @@ def test_clashing_plugins_are_shown_here_and_refused_elsewhere(shell, quick, tmp
         assert "second-plugins" in line
 
 
-def test_projects_tells_how_far_each_has_come(shell, trained):
-    said = {entry["name"]: entry for entry in shell.json("projects")["projects"]}
-    assert set(said) == {"quick", "sleepy"}
-    quick = said["quick"]
+def test_projects_lists_the_progress_of_each(shell, trained):
+    output = {entry["name"]: entry for entry in shell.json("projects")["projects"]}
+    assert set(output) == {"quick", "sleepy"}
+    quick = output["quick"]
     assert (quick["items"], quick["labelled"], quick["checkpoint"]) == (300, 20, "r1")
     assert quick["learner"] == "nearest"
-    assert (said["sleepy"]["items"], said["sleepy"]["checkpoint"]) == (0, None)
+    assert (output["sleepy"]["items"], output["sleepy"]["checkpoint"]) == (0, None)
 
 
 def test_projects_has_the_keys_of_info(shell, trained):
     app = create_app(trained)
-    told = {entry["name"]: entry for entry in app.test_client().get("/info").json["projects"]}
+    entries = {entry["name"]: entry for entry in app.test_client().get("/info").json["projects"]}
     app.extensions["nextlabel"].services.database.dispose()
     for entry in shell.json("projects")["projects"]:
-        assert told[entry["name"]].items() <= entry.items()
+        assert entries[entry["name"]].items() <= entry.items()
 
 
-def test_a_broken_project_is_one_line(shell, quick, tmp_path, monkeypatch):
+def test_a_broken_project_is_a_one_line_error(shell, quick, tmp_path, monkeypatch):
     (tmp_path / "even.toml").write_text('[dataset]\nplugin = "digits"\n[learner]\nplugin = "cnn"\n')
     (tmp_path / "odd.toml").write_text('[dataset]\nplugin = "digit"\n[learner]\nplugin = "cnn"\n')
     monkeypatch.setenv("NEXTLABEL_PROJECTS", str(tmp_path))
@@ -74,7 +74,7 @@ def test_a_broken_project_is_one_line(shell, quick, tmp_path, monkeypatch):
     assert "did you mean 'digits'" in shell.refused("train", "odd")
 
 
-def test_a_wrong_setting_is_one_line(shell, quick, monkeypatch):
+def test_a_wrong_setting_is_a_one_line_error(shell, quick, monkeypatch):
     monkeypatch.setenv("NEXTLABEL_PROT", "1")
     assert "did you mean 'NEXTLABEL_PORT'" in shell.refused("projects")
     monkeypatch.delenv("NEXTLABEL_PROT")
@@ -82,12 +82,12 @@ def test_a_wrong_setting_is_one_line(shell, quick, monkeypatch):
     assert "NEXTLABEL_PORT" in shell.refused("projects")
 
 
-def test_what_is_no_database_is_one_line(shell, quick):
+def test_a_damaged_database_is_a_one_line_error(shell, quick):
     quick.home.mkdir()
     (quick.home / "nextlabel.db").write_text("this is no database, and long enough to look like one")
     assert "the database cannot be used" in shell.refused("projects")
 
 
-def test_a_home_that_cannot_be_made_is_one_line(shell, quick, tmp_path):
+def test_an_unusable_home_is_a_one_line_error(shell, quick, tmp_path):
     (tmp_path / "file").touch()
     assert "file" in shell.refused("projects", "--home", str(tmp_path / "file" / "home"))

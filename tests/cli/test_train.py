@@ -1,4 +1,4 @@
-"""train and evaluate: in this process, or by the worker of a server that runs."""
+"""train and evaluate: in this process, or in the worker of a running server."""
 
 from __future__ import annotations
 
@@ -19,56 +19,56 @@ INTERRUPTED = {1, -signal.SIGINT}
 
 @pytest.fixture
 def jobs(engine):
-    """The jobs there are, newest first."""
+    """The jobs, newest first."""
     return lambda: [(job.project, job.state) for job in engine.jobs()]
 
 
 def until(condition, seconds=30):
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it never came to that"
+        assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
 
 
-def test_train_says_what_http_says(shell, quick):
-    said = shell.json("train", "quick")
+def test_train_prints_what_http_returns(shell, quick):
+    output = shell.json("train", "quick")
     app = create_app(quick)
-    assert [said] == app.test_client().get("/checkpoints").json["checkpoints"]
+    assert [output] == app.test_client().get("/checkpoints").json["checkpoints"]
     app.extensions["nextlabel"].services.database.dispose()
-    assert said["checkpoint"] == "r1"
-    assert said["live"]
-    assert said["metrics"]["labels"] == 20
-    assert 0 < said["metrics"]["accuracy"] <= 1
+    assert output["checkpoint"] == "r1"
+    assert output["live"]
+    assert output["metrics"]["labels"] == 20
+    assert 0 < output["metrics"]["accuracy"] <= 1
 
 
-def test_train_for_a_person(shell, quick):
-    said = shell("train", "quick").stdout.splitlines()
-    assert said[0] == "quick/r1 is live: the first checkpoint of this project"
-    assert said[1].startswith("labels 20, accuracy ")
+def test_train_as_text(shell, quick):
+    output = shell("train", "quick").stdout.splitlines()
+    assert output[0] == "quick/r1 is live: the first checkpoint of this project"
+    assert output[1].startswith("labels 20, accuracy ")
 
 
-def test_what_waits_is_trained_first(shell, engine, jobs):
-    first = engine.project("quick").train()
-    said = shell.json("train", "quick")
-    assert said["job"] == first
+def test_queued_trainings_run_first(shell, engine, jobs):
+    first = engine.project("quick").training.start()
+    output = shell.json("train", "quick")
+    assert output["job"] == first
     assert jobs() == [("quick", "succeeded")]
 
 
-def test_a_training_that_fails_is_one_line(shell, quick, quick_folder, monkeypatch, tmp_path):
+def test_a_failed_training_is_a_one_line_error(shell, quick, quick_folder, monkeypatch, tmp_path):
     (tmp_path / "none.toml").write_text((quick_folder / "projects" / "quick.toml").read_text().replace("20", "0"))
     monkeypatch.setenv("NEXTLABEL_PROJECTS", str(tmp_path))
     assert "no label to learn from" in shell.refused("train", "none")
 
 
-def test_an_unknown_project_is_one_line(shell, quick):
+def test_an_unknown_project_is_a_one_line_error(shell, quick):
     assert "did you mean 'quick'" in shell.refused("train", "quik")
 
 
 def test_evaluate_on_the_hold_out(shell, trained):
-    said = shell.json("evaluate", "quick")
+    output = shell.json("evaluate", "quick")
     checkpoint = shell.json("projects")["projects"]
     metrics = next(entry["metrics"] for entry in checkpoint if entry["name"] == "quick")
-    assert said == {
+    assert output == {
         "project": "quick",
         "checkpoint": "r1",
         "split": "holdout",
@@ -76,8 +76,8 @@ def test_evaluate_on_the_hold_out(shell, trained):
         "metrics": {name: pytest.approx(metrics[name]) for name in ("accuracy", "loss")},
         "form": "model",
     }
-    told = "quick/r1 on the hold-out (60 items), as served: through the model's own class\naccuracy "
-    assert shell("evaluate", "quick").stdout.startswith(told)
+    expected = "quick/r1 on the hold-out (60 items), as served: through the model's own class\naccuracy "
+    assert shell("evaluate", "quick").stdout.startswith(expected)
 
 
 def test_evaluate_before_any_training(shell, quick):
@@ -100,7 +100,7 @@ def swallowed(services, job, report):
     with suppress(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
     report(0.5, {})
-    raise AssertionError("it went on")
+    raise AssertionError("it continued")
 
 
 def called_an_error(services, job, report):
@@ -111,10 +111,10 @@ def called_an_error(services, job, report):
 
 
 @pytest.mark.parametrize("train", [swallowed, called_an_error])
-def test_ctrl_c_cancels_what_does_not_let_it_through(shell, engine, jobs, monkeypatch, ctrl_c, train):
+def test_ctrl_c_cancels_even_if_a_library_swallows_it(shell, engine, jobs, monkeypatch, ctrl_c, train):
     monkeypatch.setattr(run_job, "train", train)
-    engine.project("sleepy").train()
-    result = shell("train", "quick", status=1)  # stopped in the first of what waits, it runs no other
+    engine.project("sleepy").training.start()
+    result = shell("train", "quick", status=1)  # stopped in the first queued training, it runs no other
     assert "Traceback" not in result.stderr
     assert jobs() == [("quick", "cancelled"), ("sleepy", "cancelled")]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -122,7 +122,7 @@ def test_ctrl_c_cancels_what_does_not_let_it_through(shell, engine, jobs, monkey
 
 def test_ctrl_c_cancels_the_workers_training(start, engine, jobs):
     start("worker")
-    until(lambda: ("quick", "succeeded") in jobs())  # the default project trains unasked
+    until(lambda: ("quick", "succeeded") in jobs())  # the default project trains by itself
     process = start("train", "sleepy")
     until(lambda: ("sleepy", "running") in jobs())
     second = start("train", "sleepy")
@@ -133,19 +133,19 @@ def test_ctrl_c_cancels_the_workers_training(start, engine, jobs):
     until(lambda: ("sleepy", "cancelled") in jobs())
 
 
-def test_the_worker_trains_and_the_command_looks_on(start, engine, jobs):
+def test_the_command_follows_the_workers_training(start, engine, jobs):
     start("worker")
     until(lambda: ("quick", "succeeded") in jobs())
     process = start("train", "quick", "--json")
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     assert json.loads(out)["checkpoint"] == "r2"
-    # the worker's child wrote a log, this process none
+    # the worker's child wrote the log
     assert engine.job(json.loads(out)["job"]).log
 
 
-def test_afresh_is_from_nothing_and_not_from_the_live_checkpoint(shell, engine):
-    names = [shell.json("train", "quick", *options)["checkpoint"] for options in ([], [], ["--afresh"])]
+def test_from_scratch_ignores_the_live_checkpoint(shell, engine):
+    names = [shell.json("train", "quick", *options)["checkpoint"] for options in ([], [], ["--from-scratch"])]
     with engine.services.database.read() as connection:
         cards = [checkpoints.get(connection, "quick", name).card for name in names]
     assert [card["start"] for card in cards] == [None, "r1", None]

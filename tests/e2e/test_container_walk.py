@@ -1,4 +1,4 @@
-"""The walk that a container has to stand, by a server without one; docs/deploying.md has the command for both."""
+"""The test for containers, run against a server without one; docs/deploying.md has the commands for both."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ plugin = "margin"
 initial = 20
 """
 DOZER = '''
-"""A learner that takes a minute once there are more labels than the walk's own: time to be stopped in."""
+"""A learner that takes a minute if there are more labels than the test's own, so that it can be stopped."""
 import time
 from nextlabel.contracts import LearnerPlugin, hookimpl
 from nextlabel_nearest.learner import NearestLearner, Parameters
@@ -40,7 +40,7 @@ class Dozer(NearestLearner):
 
 @hookimpl
 def nextlabel_learners():
-    yield LearnerPlugin("dozer", "dozes", Dozer, Parameters)
+    yield LearnerPlugin("dozer", "sleeps", Dozer, Parameters)
 '''
 
 
@@ -54,7 +54,7 @@ def container_walk() -> ModuleType:
 
 @pytest.fixture
 def environment(quick_folder: Path, tmp_path: Path, distribute: Callable[..., None]) -> dict[str, str]:
-    """Settings: a `digits` that trains without torch, and a port that is free."""
+    """Settings: a project `digits` that trains without torch, and a free port."""
     folder = tmp_path / "plugins"
     distribute(folder, "dozing-plugins", dozer="dozer")
     (folder / "dozer.py").write_text(DOZER)
@@ -67,12 +67,12 @@ def environment(quick_folder: Path, tmp_path: Path, distribute: Callable[..., No
     return {
         "NEXTLABEL_PROJECTS": str(tmp_path / "projects"),
         "NEXTLABEL_PORT": str(port),
-        "NEXTLABEL_DATA": "",  # reading CIFAR-10 is not what is looked at
+        "NEXTLABEL_DATA": "",  # CIFAR-10 is not part of this test
         "PYTHONPATH": os.pathsep.join(path).strip(os.pathsep),
     }
 
 
-def test_nothing_is_lost_from_start_to_sigterm_and_back(
+def test_nothing_is_lost_from_start_to_sigterm_and_restart(
     container_walk: ModuleType, environment: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "home").mkdir()
@@ -81,14 +81,14 @@ def test_nothing_is_lost_from_start_to_sigterm_and_back(
         **environment, NEXTLABEL_HOST="0.0.0.0", NEXTLABEL_TOKEN="a long enough token",
     )  # fmt: skip
     call = container_walk.Caller(f"http://127.0.0.1:{environment['NEXTLABEL_PORT']}", "a long enough token")
-    said: list[str] = []
-    figures = container_walk.walk(server, call, said.append)
+    lines: list[str] = []
+    figures = container_walk.walk(server, call, lines.append)
     assert figures["labels_201"] >= 60
-    assert len(said) >= 7
+    assert len(lines) >= 7
     assert not server.runs()
 
 
-def test_a_server_that_cannot_start_is_told_at_once(container_walk: ModuleType) -> None:
+def test_a_server_that_cannot_start_is_reported_at_once(container_walk: ModuleType) -> None:
     server = container_walk.Command([sys.executable, "-c", "raise SystemExit(3)"])
     with pytest.raises(AssertionError, match="ended before /readyz"):
         container_walk.walk(server, container_walk.Caller("http://127.0.0.1:9", None), str)
@@ -109,9 +109,9 @@ def test_another_command_can_end_it(container_walk: ModuleType, tmp_path: Path) 
     assert server.process.returncode == -9
 
 
-def test_it_explains_itself(container_walk: ModuleType) -> None:
-    said = subprocess.run(
+def test_it_has_a_help_text(container_walk: ModuleType) -> None:
+    output = subprocess.run(
         [sys.executable, container_walk.__file__, "--help"], capture_output=True, text=True, check=True
     )
     for option in ("--start", "--stop", "--address", "--token"):
-        assert option in said.stdout
+        assert option in output.stdout

@@ -1,4 +1,4 @@
-"""One item, two annotators who disagree: what each place makes of it is the same set."""
+"""One item, two annotators who disagree: store, training, page and export use the same candidate set."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nextlabel.cli.main_group import cli
 from nextlabel.engine.settings import Settings
 
 RECORDER = '''
-"""A learner that keeps what it was given."""
+"""A learner that records its input."""
 import os
 import numpy as np
 from nextlabel.contracts import LearnerPlugin, hookimpl
@@ -34,7 +34,7 @@ class Recorder(NearestLearner):
 
 @hookimpl
 def nextlabel_learners():
-    yield LearnerPlugin("recorder", "keeps what it was given", Recorder, Parameters)
+    yield LearnerPlugin("recorder", "records its input", Recorder, Parameters)
 '''
 PROJECT = """
 title = "Recorded digits"
@@ -46,7 +46,7 @@ labels = {initial = 20}
 
 @pytest.fixture
 def recorded(quick: Settings, distribute, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the learner of the default project writes what it is given."""
+    """The file in which the learner of the default project records its input."""
     plugins, projects = tmp_path / "plugins", tmp_path / "projects"
     projects.mkdir()
     distribute(plugins, "recorder-plugin", recorder="recorder")
@@ -55,8 +55,8 @@ def recorded(quick: Settings, distribute, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.syspath_prepend(plugins)
     monkeypatch.setenv("NEXTLABEL_PROJECTS", str(projects))
     monkeypatch.setenv("NEXTLABEL_DEFAULT_PROJECT", "recorded")
-    monkeypatch.setenv("RECORDED", str(tmp_path / "given.npz"))
-    return tmp_path / "given.npz"
+    monkeypatch.setenv("RECORDED", str(tmp_path / "inputs.npz"))
+    return tmp_path / "inputs.npz"
 
 
 def command(*words: str) -> None:
@@ -64,7 +64,7 @@ def command(*words: str) -> None:
     assert done.exit_code == 0, done.output
 
 
-def losses_are_of(places: list[int], candidates: np.ndarray) -> None:
+def check_losses(classes: list[int], candidates: np.ndarray) -> None:
     import torch
 
     from nextlabel_plugins.networks.training.losses import candidate_loss
@@ -75,54 +75,54 @@ def losses_are_of(places: list[int], candidates: np.ndarray) -> None:
     shares = np.exp(logits) / np.exp(logits).sum()
     sets = torch.from_numpy(candidates)
     loss = candidate_loss(torch.from_numpy(logits)[None], sets).item()
-    assert loss == pytest.approx(-math.log(shares[places].sum()), abs=1e-9)
+    assert loss == pytest.approx(-math.log(shares[classes].sum()), abs=1e-9)
 
     # progressive identification: equal weights first, then the probabilities within the set
-    inside = shares[places] / shares[places].sum()
-    targets, views, only = SoftTargets(sets), torch.from_numpy(logits).float()[None, None], torch.tensor([0])
-    for weights in (np.full(len(places), 1 / len(places)), inside):
-        before, now = targets.weights[only], targets.update(only, views)
-        assert before[0, places].numpy() == pytest.approx(weights, abs=1e-6)
+    inside = shares[classes] / shares[classes].sum()
+    targets, views, first = SoftTargets(sets), torch.from_numpy(logits).float()[None, None], torch.tensor([0])
+    for weights in (np.full(len(classes), 1 / len(classes)), inside):
+        before, now = targets.weights[first], targets.update(first, views)
+        assert before[0, classes].numpy() == pytest.approx(weights, abs=1e-6)
         assert before.sum().item() == pytest.approx(1, abs=1e-6)
-    entropy = -(inside * np.log(shares[places])).sum()
-    assert targets.loss(only, views, now).item() == pytest.approx(entropy, abs=1e-6)
+    entropy = -(inside * np.log(shares[classes])).sum()
+    assert targets.loss(first, views, now).item() == pytest.approx(entropy, abs=1e-6)
 
 
 @dataclass
-class Told:
-    """What a training of `proden` was told: the items it learns from, and what each was held to, visit by visit."""
+class Recording:
+    """The input of a training of `proden`: the items, and the target weights of each, visit by visit."""
 
     pixels: np.ndarray
     candidates: np.ndarray
     weights: dict[int, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
 
 
-def training_of_proden(monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray, candidates: np.ndarray) -> Told:
+def training_of_proden(monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray, candidates: np.ndarray) -> Recording:
     from nextlabel.contracts import Targets, Training
     from nextlabel.engine.images.image_items import PixelItems
     from nextlabel_plugins.learners.proden import Proden, ProdenParameters
     from nextlabel_plugins.networks.training import train_proden as train_proden_module
     from nextlabel_plugins.networks.training.soft_targets import SoftTargets
 
-    told = []
+    recordings = []
 
-    class Noted(SoftTargets):
+    class RecordedTargets(SoftTargets):
         def loss(self, rows, logits, weights):
-            for row, held_to in zip(rows.tolist(), weights.numpy(), strict=True):
-                told[-1].weights[row].append(held_to.copy())
+            for row, target in zip(rows.tolist(), weights.numpy(), strict=True):
+                recordings[-1].weights[row].append(target.copy())
             return super().loss(rows, logits, weights)
 
-    def noted(shape, data, *rest):
-        told.append(Told(data.images.numpy(), data.candidates.numpy()))
+    def recorded_train(shape, data, *rest):
+        recordings.append(Recording(data.images.numpy(), data.candidates.numpy()))
         return train(shape, data, *rest)
 
     train = train_proden_module.train_proden
-    monkeypatch.setattr(train_proden_module, "SoftTargets", Noted)
-    monkeypatch.setattr(train_proden_module, "train_proden", noted)
+    monkeypatch.setattr(train_proden_module, "SoftTargets", RecordedTargets)
+    monkeypatch.setattr(train_proden_module, "train_proden", recorded_train)
     learner = Proden(ProdenParameters(network="mlp", filters=8, epochs=2, min_steps=1))
     learner.fit(PixelItems(pixels), Targets(candidates=candidates), Training(0))
-    (only,) = told
-    return only
+    (recording,) = recordings
+    return recording
 
 
 DISAGREEING = [
@@ -133,56 +133,60 @@ DISAGREEING = [
 
 
 @pytest.mark.parametrize(
-    ("said", "resolved", "how"), [case[1:] for case in DISAGREEING], ids=[c[0] for c in DISAGREEING]
+    ("labels", "resolved", "how"), [case[1:] for case in DISAGREEING], ids=[c[0] for c in DISAGREEING]
 )
-def test_what_two_say_of_an_item_is_what_training_sees(recorded, monkeypatch, said, resolved, how):
+def test_two_annotators_labels_reach_training_page_and_export(recorded, monkeypatch, labels, resolved, how):
     command("train", "recorded")
     app = create_app(Settings.from_environment())
     client = app.test_client()
     (item,) = client.get("/query?size=1").get_json()["items"]
     address = f"/items/{item['id']}"
-    for annotator, names in said.items():
+    for annotator, names in labels.items():
         label = {"id": item["id"], "candidates": names}
         assert client.post("/labels", json={"annotator": annotator, "labels": [label]}).status_code == 201
 
     # the store, resolved
     shown = client.get(address).get_json()
     assert shown["candidates"] == resolved
-    assert {voice["annotator"]: voice["candidates"] for voice in shown["voices"]} == said
+    assert {voice["annotator"]: voice["candidates"] for voice in shown["voices"]} == labels
 
-    # the targets the learner is given
+    # the targets that the learner gets
     command("train", "recorded")
-    given = np.load(recorded)
+    inputs = np.load(recorded)
     image = np.asarray(Image.open(io.BytesIO(client.get(f"{address}/image").data)))
-    (row,) = np.flatnonzero((given["pixels"][..., 0] == image).all(axis=(1, 2)))
+    (row,) = np.flatnonzero((inputs["pixels"][..., 0] == image).all(axis=(1, 2)))
     classes = client.get("/info").get_json()["projects"][0]["classes"]
-    assert [name for name, could in zip(classes, given["candidates"][row], strict=True) if could] == resolved
+    assert [
+        name for name, is_candidate in zip(classes, inputs["candidates"][row], strict=True) if is_candidate
+    ] == resolved
 
-    # the losses, and a training by the second
-    places = [classes.index(name) for name in resolved]
-    losses_are_of(places, given["candidates"][row : row + 1])
-    told = training_of_proden(monkeypatch, given["pixels"], given["candidates"])
-    (place,) = np.flatnonzero((told.pixels == given["pixels"][row]).all(axis=(1, 2, 3)))
-    assert [name for name, could in zip(classes, told.candidates[place], strict=True) if could] == resolved
-    assert len(told.weights[place]) >= 2
-    for weights in told.weights[place]:
-        assert set(np.flatnonzero(weights)) == set(places)
+    # both losses, and a training with the second
+    indices = [classes.index(name) for name in resolved]
+    check_losses(indices, inputs["candidates"][row : row + 1])
+    recording = training_of_proden(monkeypatch, inputs["pixels"], inputs["candidates"])
+    (item_row,) = np.flatnonzero((recording.pixels == inputs["pixels"][row]).all(axis=(1, 2, 3)))
+    assert [
+        name for name, is_candidate in zip(classes, recording.candidates[item_row], strict=True) if is_candidate
+    ] == resolved
+    assert len(recording.weights[item_row]) >= 2
+    for weights in recording.weights[item_row]:
+        assert set(np.flatnonzero(weights)) == set(indices)
         assert weights.sum() == pytest.approx(1, abs=1e-6)
 
     # its page
     page = client.get(f"/projects/recorded/pool/{item['id']}").get_data(as_text=True)
-    words = re.search(r'<h2 id="set">([^<]*)</h2>\s*<p>([^<]*)</p>', page)
-    assert words is not None
-    assert re.split(r", | or ", words[1]) == resolved
-    assert how in words[2]
+    match = re.search(r'<h2 id="set">([^<]*)</h2>\s*<p>([^<]*)</p>', page)
+    assert match is not None
+    assert re.split(r", | or ", match[1]) == resolved
+    assert how in match[2]
 
-    # what is exported
+    # the exports
     lines = [json.loads(line) for line in client.get("/labels?format=jsonl").get_data(as_text=True).splitlines()]
-    assert {row["annotator"]: row["candidates"] for row in lines if row["id"] == item["id"]} == said
+    assert {row["annotator"]: row["candidates"] for row in lines if row["id"] == item["id"]} == labels
     table = csv.DictReader(io.StringIO(client.get("/labels?format=csv").get_data(as_text=True)))
-    assert {row["annotator"]: json.loads(row["candidates"]) for row in table if row["id"] == item["id"]} == said
+    assert {row["annotator"]: json.loads(row["candidates"]) for row in table if row["id"] == item["id"]} == labels
     app.extensions["nextlabel"].services.database.dispose()
     out = recorded.with_name("resolved.csv")
     command("export", "recorded", "--format", "csv", "--resolved", "--out", str(out))
-    (found,) = (row for row in csv.DictReader(out.read_text().splitlines()) if row["id"] == item["id"])
-    assert json.loads(found["candidates"]) == resolved
+    (exported,) = (row for row in csv.DictReader(out.read_text().splitlines()) if row["id"] == item["id"])
+    assert json.loads(exported["candidates"]) == resolved

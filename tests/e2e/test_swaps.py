@@ -1,4 +1,4 @@
-"""Twenty swaps under load: no request fails, and each answer is that of the checkpoint it names."""
+"""Twenty swaps under load: no request fails, and each prediction is by the checkpoint that it names."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def answer(server: Server, image: bytes) -> dict[str, object]:
 
 
 @pytest.mark.timeout(300)
-def test_swaps_under_load_fail_nothing_and_mix_nothing(tmp_path: Path) -> None:
+def test_swaps_under_load_fail_no_request_and_mix_no_model(tmp_path: Path) -> None:
     projects = tmp_path / "projects"
     projects.mkdir()
     (projects / "digits.toml").write_text(PROJECT)
@@ -51,27 +51,29 @@ def test_swaps_under_load_fail_nothing_and_mix_nothing(tmp_path: Path) -> None:
         expected = {}
         for name in names:
             assert client("POST", f"/checkpoints/{name}/promote").status == 200
-            time.sleep(1.2)  # noticed within a second
+            time.sleep(1.2)  # served within a second
             expected[name] = answer(server, image)
             assert expected[name]["checkpoint"] == name
         assert expected[names[0]] != expected[names[1]]
 
         seen: Counter[str] = Counter()
         faults: list[object] = []
-        over = threading.Event()
+        stop = threading.Event()
 
         def load() -> None:
             own = server.client()
-            while not over.is_set():
+            while not stop.is_set():
                 reply = own("POST", "/predict", image, "image/jpeg")
-                said = reply.json()
-                if reply.status != 200 or said["checkpoint"] not in expected:
-                    faults.append(said)
+                prediction = reply.json()
+                if reply.status != 200 or prediction["checkpoint"] not in expected:
+                    faults.append(prediction)
                     continue
-                seen[said["checkpoint"]] += 1
-                wanted = expected[said["checkpoint"]]["probabilities"]
-                if not np.allclose([said["probabilities"][c] for c in wanted], list(wanted.values()), atol=1e-6):
-                    faults.append(said)
+                seen[prediction["checkpoint"]] += 1
+                probabilities = expected[prediction["checkpoint"]]["probabilities"]
+                if not np.allclose(
+                    [prediction["probabilities"][c] for c in probabilities], list(probabilities.values()), atol=1e-6
+                ):
+                    faults.append(prediction)
 
         threads = [threading.Thread(target=load) for _ in range(CLIENTS)]
         for thread in threads:
@@ -79,7 +81,7 @@ def test_swaps_under_load_fail_nothing_and_mix_nothing(tmp_path: Path) -> None:
         for swap in range(SWAPS):
             assert client("POST", f"/checkpoints/{names[swap % 2]}/promote").status == 200
             time.sleep(0.7)
-        over.set()
+        stop.set()
         for thread in threads:
             thread.join()
         assert faults == []

@@ -1,4 +1,4 @@
-"""The live model: noticed when it changes, one reference a request, without torch."""
+"""The live model: refreshed after a swap, one reference per request, without torch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_before_any_training_it_is_not_ready(blobs: ToyProject) -> None:
     assert blobs.project.models.predict_vectors([[0, 0]]).checkpoint == "r1"
 
 
-def test_a_swap_is_noticed_within_a_second_by_every_process(
+def test_every_process_serves_a_swap_within_a_second(
     blobs: ToyProject, another: Callable[[ToyProject], ToyProject]
 ) -> None:
     other = another(blobs.train())
@@ -45,8 +45,8 @@ def test_a_swap_is_noticed_within_a_second_by_every_process(
     assert other.project.models.predict_vectors([[0, 0]]).checkpoint == "r1"
 
 
-def test_swaps_under_load_mix_no_answer(make: Make) -> None:
-    """Every answer is the one of the checkpoint it names."""
+def test_swaps_under_load_mix_no_model(make: Make) -> None:
+    """Every prediction is by the checkpoint that it names."""
     project = make(dataset={"size": 150}).bring().train()
     wrong = {"red": "green", "green": "blue", "blue": "red"}
     query = project.project.queries.create(100, None, "ann")
@@ -56,7 +56,9 @@ def test_swaps_under_load_mix_no_answer(make: Make) -> None:
     for name in ("r1", "r2"):
         project.project.models.promote(name)
         time.sleep(0.55)
-        right[name] = [one.label for one in project.project.models.predict_vectors([[0, 0], [3, 0]]).predictions]
+        right[name] = [
+            prediction.label for prediction in project.project.models.predict_vectors([[0, 0], [3, 0]]).predictions
+        ]
     assert right["r1"] != right["r2"]
     faults: list[object] = []
     seen: set[str] = set()
@@ -65,11 +67,11 @@ def test_swaps_under_load_mix_no_answer(make: Make) -> None:
     def ask() -> None:
         while not stop.is_set():
             try:
-                said = project.project.models.predict_vectors([[0, 0], [3, 0]])
-                seen.add(said.checkpoint)
-                if [one.label for one in said.predictions] != right[said.checkpoint]:
-                    faults.append(said)
-            except Exception as error:  # noqa: BLE001 - told by the test
+                result = project.project.models.predict_vectors([[0, 0], [3, 0]])
+                seen.add(result.checkpoint)
+                if [prediction.label for prediction in result.predictions] != right[result.checkpoint]:
+                    faults.append(result)
+            except Exception as error:  # noqa: BLE001 - reported by the test
                 faults.append(error)
 
     threads = [threading.Thread(target=ask) for _ in range(3)]
@@ -85,7 +87,7 @@ def test_swaps_under_load_mix_no_answer(make: Make) -> None:
     assert seen == {"r1", "r2"}
 
 
-def test_while_one_request_loads_a_model_the_others_go_on(blobs: ToyProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_requests_do_not_wait_for_a_model_to_load(blobs: ToyProject, monkeypatch: pytest.MonkeyPatch) -> None:
     blobs.train()
     blobs.project.models.predict_vectors([[0, 0]])
     blobs.train()
@@ -150,13 +152,13 @@ def test_vectors_must_fit(blobs: ToyProject) -> None:
 def test_images(make: Make, image: Callable[..., bytes]) -> None:
     project = make(SQUARES, settings={"max_batch": 3, "max_pixels": 100}).bring().train()
     data, _ = project.project.items.image("s0")
-    said = project.project.models.predict_images([data])
-    assert (said.project, said.checkpoint, len(said.predictions)) == ("toy", "r1", 1)
-    assert said.predictions[0].label == project.truth("s0") == "left"
+    result = project.project.models.predict_images([data])
+    assert (result.project, result.checkpoint, len(result.predictions)) == ("toy", "r1", 1)
+    assert result.predictions[0].label == project.truth("s0") == "left"
     scored = project.project.models.predict_ids(["s0"]).predictions[0]
-    assert scored.probability == pytest.approx(said.predictions[0].probability, abs=1e-5)
+    assert scored.probability == pytest.approx(result.predictions[0].probability, abs=1e-5)
     many = project.project.models.predict_images([project.project.items.image(f"s{place}")[0] for place in range(3)])
-    assert [one.label for one in many.predictions] == ["left", "right", "left"]
+    assert [prediction.label for prediction in many.predictions] == ["left", "right", "left"]
     with pytest.raises(Unprocessable, match="nothing to predict"):
         project.project.models.predict_images([])
     with pytest.raises(TooLarge, match="at most 3"):
@@ -207,13 +209,13 @@ project = engine.project()
 query = project.queries.create(3, None, "ann")
 project.labels.submit("ann", [(query.items[0].id, Label(candidates=("3", "5")))])
 image, _ = project.items.image(query.items[0].id)
-said = [project.models.predict_images([image]), project.models.predict_ids([query.items[0].id])]
-said += [project.status(), project.items.page(), engine.info()]
+result = [project.models.predict_images([image]), project.models.predict_ids([query.items[0].id])]
+result += [project.status(), project.items.page(), engine.info()]
 added = project.items.add([image])
 project.items.get(query.items[0].id), list(project.labels.history())
 project.queries.replay(query.query), project.training.start()
 engine.jobs(), project.models.ready()
-probabilities = [one.predictions[0].probabilities for one in said[:2]]
+probabilities = [predictions.predictions[0].probabilities for predictions in result[:2]]
 heavy = [name for name in ("torch", "torchvision", "sklearn", "onnx", "alembic") if name in sys.modules]
 print(json.dumps({"heavy": heavy, "probabilities": probabilities, "strategies": query.strategy}))
 engine.services.database.dispose()
@@ -247,8 +249,8 @@ def test_nothing_a_web_process_does_imports_torch(tmp_path: Path) -> None:
     (tmp_path / "projects").mkdir()
     (tmp_path / "projects" / "small.toml").write_text(PROJECT)
     run(TRAIN, tmp_path / "home", tmp_path / "projects")
-    told = json.loads(run(SERVE, tmp_path / "home", tmp_path / "projects").splitlines()[-1])
-    assert told["heavy"] == []
-    served, scored = told["probabilities"]
+    result = json.loads(run(SERVE, tmp_path / "home", tmp_path / "projects").splitlines()[-1])
+    assert result["heavy"] == []
+    served, scored = result["probabilities"]
     assert served.keys() == scored.keys() == set("0123456789")
     np.testing.assert_allclose([served[name] for name in scored], list(scored.values()), atol=1e-3)

@@ -1,4 +1,4 @@
-"""What the exports look like to others, and that they appear whole or not at all."""
+"""The files of an export, which appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -10,26 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from support.engine import SQUARES, ToyProject, full
-from support.import_export import CLASSES, IDS, ODD, give, registry, said, take, written
+from support.import_export import CLASSES, IDS, ODD, export_from, files_in, history, import_into, registry
 
 from nextlabel.contracts.errors import Conflict, NotReady, Unprocessable
 from nextlabel.engine.labels.label_state import DATASET
 from nextlabel.import_export.safe_filenames import FileNames, encoded
-from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
-
-
-@pytest.fixture
-def odd(make: Make) -> ToyProject:
-    """Odd names; one class, several, disagreement, a skip, and what was taken back."""
-    project = make(ODD, plugins=registry(), labels={"holdout": 0}).bring()
-    project.project.labels.submit("=ann", [full(item, name) for item, name in zip(IDS[:7], CLASSES[2:9], strict=True)])
-    project.project.labels.submit("bob", [full(IDS[7], "cat", "dog"), (IDS[8], Label(skip=True)), full(IDS[0], "cat")])
-    project.project.labels.submit("bob", [full(IDS[9], "cat"), (IDS[9], Label(retract=True))])
-    return project
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -40,8 +28,8 @@ def table(path: Path) -> list[dict[str, str]]:
 # ------------------------------------------------------------------------------ tables
 
 
-def test_resolved_rows_say_how_each_item_stands(odd: ToyProject, tmp_path: Path) -> None:
-    give(odd, "csv", tmp_path / "a.csv", resolved=True)
+def test_resolved_rows_summarize_each_item(odd: ToyProject, tmp_path: Path) -> None:
+    export_from(odd, "csv", tmp_path / "a.csv", resolved=True)
     rows = {row["id"]: row for row in table(tmp_path / "a.csv")}
     assert len(rows) == 10
     first = rows[IDS[0]]
@@ -50,39 +38,33 @@ def test_resolved_rows_say_how_each_item_stands(odd: ToyProject, tmp_path: Path)
     assert (rows[IDS[1]]["state"], rows[IDS[1]]["agreed"]) == ("labelled", "true")
     assert (rows[IDS[8]]["state"], rows[IDS[8]]["skips"], rows[IDS[8]]["candidates"]) == ("skipped", "1", "")
     assert (rows[IDS[9]]["state"], rows[IDS[9]]["annotators"], rows[IDS[9]]["agreed"]) == ("open", "0", "")
-    give(odd, "jsonl", tmp_path / "a.jsonl", resolved=True, everything=True)
+    export_from(odd, "jsonl", tmp_path / "a.jsonl", resolved=True, everything=True)
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == list(IDS)
     assert lines[0]["candidates"] == ["cat", "cat|dog"]
 
 
-def test_resolved_rows_with_what_the_model_says(make: Make, tmp_path: Path) -> None:
+def test_resolved_rows_with_predictions(make: Make, tmp_path: Path) -> None:
     project = make(SQUARES).bring()
     with pytest.raises(NotReady, match="no trained model"):
-        give(project, "csv", tmp_path / "a.csv", resolved=True, predicted=True)
+        export_from(project, "csv", tmp_path / "a.csv", resolved=True, predictions=True)
     assert not (tmp_path / "a.csv").exists()
     project.train()
-    give(project, "jsonl", tmp_path / "a.jsonl", resolved=True, predicted=True, everything=True)
+    export_from(project, "jsonl", tmp_path / "a.jsonl", resolved=True, predictions=True, everything=True)
     for line in map(json.loads, (tmp_path / "a.jsonl").read_text().splitlines()):
-        said = project.project.models.predict_ids([line["id"]]).predictions[0]
-        assert (line["checkpoint"], line["prediction"], line["probabilities"]) == ("r1", said.label, said.probabilities)
-
-
-def test_cells_that_look_like_formulas_are_told_of_and_left(odd: ToyProject, tmp_path: Path) -> None:
-    done = give(odd, "csv", tmp_path / "a.csv")
-    assert any("7 rows hold a text that a spreadsheet" in note for note in done.notes)
-    assert table(tmp_path / "a.csv")[0]["annotator"] == "=ann"
-    assert give(odd, "jsonl", tmp_path / "a.jsonl").notes == []
-    (note,) = give(odd, "csv", tmp_path / "b.csv", resolved=True).notes
-    assert note.startswith("2 rows hold a text that a spreadsheet")  # two ids; the annotators do not stand there
-    assert give(odd, "jsonl", tmp_path / "b.jsonl", resolved=True).notes == []
+        prediction = project.project.models.predict_ids([line["id"]]).predictions[0]
+        assert (line["checkpoint"], line["prediction"], line["probabilities"]) == (
+            "r1",
+            prediction.label,
+            prediction.probabilities,
+        )
 
 
 # ------------------------------------------------------------------------------ folders
 
 
 @pytest.mark.parametrize("kind", ["imagefolder", "coco", "label-studio"])
-def test_an_image_that_is_gone_keeps_no_other_out(
+def test_a_missing_image_does_not_stop_an_export(
     make: Make, tmp_path: Path, image: Callable[..., bytes], kind: str
 ) -> None:
     folder = tmp_path / "things"
@@ -94,29 +76,22 @@ def test_an_image_that_is_gone_keeps_no_other_out(
         "ann", [full("cat/1.png", "cat"), full("cat/2.png", "cat"), full("dog/3.png", "dog")]
     )
     (folder / "cat" / "1.png").unlink()
-    done = give(project, kind, tmp_path / "out", copy=True)
-    assert done.images == 2
-    assert done.notes[0].startswith("1 images can no longer be read, and are left out")
+    result = export_from(project, kind, tmp_path / "out", copy_images=True)
+    assert result.images == 2
+    assert result.notes[0].startswith("1 images can no longer be read, and are left out")
     other = make(
         SQUARES, dataset={"plugin": "folder", "path": str(folder)}, labels={"initial": 0, "holdout": 0}
     ).bring()
-    taken = take(other, tmp_path / "out", skip_faulty=True)
+    taken = import_into(other, tmp_path / "out", skip_faulty=True)
     assert taken.labels == 2
-    assert (taken.faulty == 0) == (kind == "coco")  # the others keep its labels, and it is in no pool now
+    assert (taken.faulty == 0) == (kind == "coco")  # the others hold its labels, but no pool has it
 
 
-def test_values_in_coco_are_not_taken_for_changed(make: Make, tmp_path: Path) -> None:
-    project = make(ODD, plugins=registry(()), labels={"holdout": 0}).bring()
-    project.project.labels.submit("ann", [(IDS[0], Label(value=1.5)), (IDS[1], Label(value=2.0))])
-    give(project, "coco", tmp_path / "out")
-    assert take(project, tmp_path / "out").notes == []
-
-
-def test_a_folder_a_class_whatever_they_are_called(odd: ToyProject, tmp_path: Path) -> None:
-    done = give(odd, "imagefolder", tmp_path / "out", everything=True)
-    assert (done.items, done.images, done.labels) == (12, 12, 12)
-    told = json.loads((tmp_path / "out" / "classes.json").read_text())["classes"]
-    folders = {each["name"]: each["folder"] for each in told}
+def test_folders_of_classes_with_odd_names(odd: ToyProject, tmp_path: Path) -> None:
+    result = export_from(odd, "imagefolder", tmp_path / "out", everything=True)
+    assert (result.items, result.images, result.labels) == (12, 12, 12)
+    classes = json.loads((tmp_path / "out" / "classes.json").read_text())["classes"]
+    folders = {entry["name"]: entry["folder"] for entry in classes}
     assert list(folders) == list(CLASSES)
     assert len({name.casefold() for name in folders.values()}) == len(CLASSES)
     assert folders["cat"] == "cat"
@@ -124,18 +99,18 @@ def test_a_folder_a_class_whatever_they_are_called(odd: ToyProject, tmp_path: Pa
     assert folders["a/b"] == "a%2Fb"
     rows = {row["id"]: row for row in table(tmp_path / "out" / "labels.csv")}
     for identity in IDS:
-        place = tmp_path / "out" / rows[identity]["file"]
-        assert place.read_bytes() == odd.project.items.image(identity)[0]
+        path = tmp_path / "out" / rows[identity]["file"]
+        assert path.read_bytes() == odd.project.items.image(identity)[0]
     assert rows[IDS[1]]["file"].startswith(f"train/{folders[CLASSES[3]]}/")
     assert rows[IDS[7]]["file"].startswith("partial/")
     assert rows[IDS[8]]["file"].startswith("unlabelled/")
     assert {path.name for path in (tmp_path / "out" / "train").iterdir()} == {folders[name] for name in CLASSES[3:9]}
 
 
-def test_the_hold_out_is_kept_from_training(make: Make, tmp_path: Path) -> None:
+def test_the_hold_out_has_a_folder_of_its_own(make: Make, tmp_path: Path) -> None:
     project = make(SQUARES, dataset={"known": False}, labels={"initial": 0, "holdout": 0.4}).bring()
     project.project.labels.submit("ann", [full(f"s{n}", "left") for n in range(30)])
-    give(project, "imagefolder", tmp_path / "out")
+    export_from(project, "imagefolder", tmp_path / "out")
     rows = table(tmp_path / "out" / "labels.csv")
     held = {row["id"] for row in rows if row["holdout"] == "true"}
     assert held == {row["id"] for row in rows if row["file"].startswith("holdout/left/")}
@@ -146,91 +121,40 @@ def test_torchvision_reads_the_folder(make: Make, tmp_path: Path) -> None:
     from torchvision.datasets import ImageFolder
 
     project = make(SQUARES, labels={"initial": 12, "holdout": 0}).bring()
-    give(project, "imagefolder", tmp_path / "out", everything=True)
-    found = ImageFolder(str(tmp_path / "out" / "train"))
-    assert found.classes == ["left", "right"]
-    truth = {row.item: row.label.candidates for row in said(project)}
-    assert {Path(path).stem: (found.classes[number],) for path, number in found.samples} == truth
-
-
-def test_coco_is_whole(odd: ToyProject, tmp_path: Path) -> None:
-    give(odd, "coco", tmp_path / "out", copy=True)
-    found = json.loads((tmp_path / "out" / "annotations.json").read_text())
-    categories = {each["id"]: each["name"] for each in found["categories"]}
-    assert tuple(categories.values()) == CLASSES
-    images = {each["id"]: each for each in found["images"]}
-    assert len(images) == len(found["images"]) == 10
-    for image in images.values():
-        with Image.open(tmp_path / "out" / "images" / image["file_name"]) as opened:
-            assert opened.size == (image["width"], image["height"])
-    assert len({each["id"] for each in found["annotations"]}) == len(found["annotations"])
-    for each in found["annotations"]:
-        image = images[each["image_id"]]
-        assert each["bbox"] == [0, 0, image["width"], image["height"]]
-        assert each["area"] == image["width"] * image["height"]
-        assert (each["iscrowd"], each["segmentation"]) == (0, [])
-        assert categories[each["category_id"]] in each["candidates"]
-        assert each["annotator"] in {"=ann", "bob"}
-    unsure = [each for each in found["annotations"] if images[each["image_id"]]["nextlabel"]["id"] == IDS[7]]
-    assert [categories[each["category_id"]] for each in unsure] == ["cat", "dog"]
-
-
-def test_somebody_elses_coco(make: Make, tmp_path: Path) -> None:
-    squares = make(SQUARES, labels={"initial": 0, "holdout": 0}).bring()
-    document: dict[str, Any] = {
-        "annotations": [{"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, 1, 2, 2]},
-                        {"id": 2, "image_id": 1, "category_id": 2}, {"id": 3, "image_id": 2, "category_id": 1}],
-        "images": [{"id": 1, "file_name": "s1"}, {"id": 2, "file_name": "s2"}, {"id": 3, "file_name": "s3"}],
-        "categories": [{"id": 1, "name": "left"}, {"id": 2, "name": "right"}],
-    }  # fmt: skip
-    path = tmp_path / "instances.json"
-    path.write_text(json.dumps(document))
-    assert take(squares, path).format == "coco"
-    assert [(row.item, row.label.candidates) for row in said(squares)] == [("s1", ("right",)), ("s2", ("left",))]
-    document["annotations"] = [{"image_id": 1, "category_id": 1}, {"image_id": 1, "category_id": 2},
-                               {"image_id": 9, "category_id": 1}, {"image_id": 3, "category_id": 7}, {"image_id": 3},
-                               {"image_id": [], "category_id": 1}, 5]  # fmt: skip
-    path.write_text(json.dumps(document))
-    with pytest.raises(Unprocessable) as refused:
-        take(squares, path)
-    told = "\n".join(refused.value.faults)
-    for words in (
-        "s1 shows several things (left, right)",
-        "no image 9",
-        "no category 7",
-        "no `category_id`",
-        "no number",
-    ):
-        assert words in told
+    export_from(project, "imagefolder", tmp_path / "out", everything=True)
+    folder = ImageFolder(str(tmp_path / "out" / "train"))
+    assert folder.classes == ["left", "right"]
+    truth = {row.item: row.label.candidates for row in history(project)}
+    assert {Path(path).stem: (folder.classes[number],) for path, number in folder.samples} == truth
 
 
 # ------------------------------------------------------------------------------ whole or not at all
 
 
 @pytest.mark.parametrize("kind", ["csv", "coco", "label-studio", "imagefolder"])
-def test_what_is_there_is_left_alone(odd: ToyProject, tmp_path: Path, kind: str) -> None:
+def test_existing_exports_are_replaced_only_on_request(odd: ToyProject, tmp_path: Path, kind: str) -> None:
     out = tmp_path / "out"
-    give(odd, kind, out)
-    before = written(out)
+    export_from(odd, kind, out)
+    before = files_in(out)
     odd.project.labels.submit("eve", [full(IDS[10], "cat")])
     with pytest.raises(Conflict, match="--force"):
-        give(odd, kind, out)
-    assert written(out) == before
-    give(odd, kind, out, replace=True)
-    assert written(out) != before
+        export_from(odd, kind, out)
+    assert files_in(out) == before
+    export_from(odd, kind, out, replace=True)
+    assert files_in(out) != before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_folder_of_somebody_else_never_gives_way(odd: ToyProject, tmp_path: Path) -> None:
+def test_other_folders_are_never_replaced(odd: ToyProject, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    give(odd, "coco", tmp_path / "out")
+    export_from(odd, "coco", tmp_path / "out")
     with pytest.raises(Conflict, match="no earlier export"):
-        give(odd, "imagefolder", tmp_path / "out", replace=True)
+        export_from(odd, "imagefolder", tmp_path / "out", replace=True)
     (tmp_path / "file").write_text("mine")
     with pytest.raises(Conflict, match="is a file"):
-        give(odd, "coco", tmp_path / "file", replace=True)
+        export_from(odd, "coco", tmp_path / "file", replace=True)
     with pytest.raises(Conflict, match="is a folder"):
-        give(odd, "csv", tmp_path / "out", replace=True)
+        export_from(odd, "csv", tmp_path / "out", replace=True)
 
 
 @pytest.mark.parametrize(
@@ -242,44 +166,44 @@ def test_a_folder_of_somebody_else_never_gives_way(odd: ToyProject, tmp_path: Pa
         ("label-studio", {"config.xml": "<View/>", "tasks.json": '[{"data": {"image": "a.png"}}]'}),
     ],
 )
-def test_what_is_only_called_as_an_export_is_never_gives_way(
+def test_folders_with_files_of_the_same_names_are_never_replaced(
     odd: ToyProject, tmp_path: Path, kind: str, files: dict[str, str]
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
     for name, text in {**files, "precious.png": "mine"}.items():
         (out / name).write_text(text)
-    before = written(out)
+    before = files_in(out)
     with pytest.raises(Conflict, match="no earlier export"):
-        give(odd, kind, out, replace=True)
-    assert written(out) == before
+        export_from(odd, kind, out, replace=True)
+    assert files_in(out) == before
 
 
 @pytest.mark.parametrize("kind", ["coco", "label-studio"])
-def test_an_empty_export_gives_way_too(make: Make, tmp_path: Path, kind: str) -> None:
+def test_an_empty_export_can_be_replaced(make: Make, tmp_path: Path, kind: str) -> None:
     project = make(ODD, plugins=registry(), labels={"holdout": 0}).bring()
-    assert give(project, kind, tmp_path / "out").items == 0
-    assert give(project, kind, tmp_path / "out", replace=True).items == 0
+    assert export_from(project, kind, tmp_path / "out").items == 0
+    assert export_from(project, kind, tmp_path / "out", replace=True).items == 0
 
 
-def test_a_fault_on_the_way_leaves_nothing(odd: ToyProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_export_leaves_nothing(odd: ToyProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nextlabel.import_export.formats.image_folder import writer
 
     def full_disk(*_: Any) -> Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writer, "resolved", full_disk)
+    monkeypatch.setattr(writer, "resolved_row", full_disk)
     with pytest.raises(OSError, match="No space"):
-        give(odd, "imagefolder", tmp_path / "out")
+        export_from(odd, "imagefolder", tmp_path / "out")
     assert list(tmp_path.glob("out*")) == []
     assert list(tmp_path.glob(".partial*")) == []
 
 
 def test_an_unknown_format(odd: ToyProject, tmp_path: Path) -> None:
     with pytest.raises(Unprocessable, match="did you mean 'jsonl'"):
-        give(odd, "jsonll", tmp_path / "out")
+        export_from(odd, "jsonll", tmp_path / "out")
     with pytest.raises(Unprocessable, match="did you mean 'jsonl'"):
-        take(odd, tmp_path, format="jsonll")
+        import_into(odd, tmp_path, format="jsonll")
 
 
 # ------------------------------------------------------------------------------ names
@@ -292,32 +216,32 @@ def test_an_unknown_format(odd: ToyProject, tmp_path: Path) -> None:
      ("con.txt", "%63on.txt"), ("com", "com"), ("", "%"), ("100%", "100%25"), ("a\0\n", "a%00%0A"), ("schön", "schön"),
      ("猫", "猫"), ("u\u0308", "u%CC%88"), ("\u2028", "%E2%80%A8"), ("\ud800", "%ED%A0%80")],
 )  # fmt: skip
-def test_names_of_files(name: str, file: str) -> None:
+def test_file_names(name: str, file: str) -> None:
     assert encoded(name) == file
 
 
-def test_names_of_files_differ_in_more_than_case() -> None:
+def test_file_names_differ_in_more_than_case() -> None:
     names = FileNames()
-    given = [names.give(name, ".png") for name in ("a", "A", "a", "ß", "SS", "x" * 500, "x" * 501, "ü" * 300)]
-    assert len({name.casefold() for name in given}) == len(given)
-    assert all(len(name.encode()) < 255 and name.endswith(".png") for name in given)
+    file_names = [names.unique(name, ".png") for name in ("a", "A", "a", "ß", "SS", "x" * 500, "x" * 501, "ü" * 300)]
+    assert len({name.casefold() for name in file_names}) == len(file_names)
+    assert all(len(name.encode()) < 255 and name.endswith(".png") for name in file_names)
 
 
 # ------------------------------------------------------------------------------ the data set's own labels
 
 
-def test_the_data_sets_own_labels_come_from_the_data_set(make: Make, tmp_path: Path) -> None:
+def test_the_data_sets_own_labels_are_not_imported_twice(make: Make, tmp_path: Path) -> None:
     here, there = (make(SQUARES, labels={"initial": 6}).bring() for _ in range(2))
     more = make(SQUARES, labels={"initial": 9}).bring()
     here.project.labels.submit("ann", [full("s1", "left")])
-    give(here, "csv", tmp_path / "a.csv")
-    done = take(there, tmp_path / "a.csv")
-    assert (done.labels, done.present) == (1, 6)
-    give(more, "csv", tmp_path / "b.csv")
-    done = take(here, tmp_path / "b.csv")
-    own = {row.item for row in said(make(SQUARES, labels={"initial": 6}).bring())}
-    assert done.labels == len({row.item for row in said(more)} - own)
-    assert done.present + done.labels == 9
+    export_from(here, "csv", tmp_path / "a.csv")
+    result = import_into(there, tmp_path / "a.csv")
+    assert (result.labels, result.present) == (1, 6)
+    export_from(more, "csv", tmp_path / "b.csv")
+    result = import_into(here, tmp_path / "b.csv")
+    own = {row.item for row in history(make(SQUARES, labels={"initial": 6}).bring())}
+    assert result.labels == len({row.item for row in history(more)} - own)
+    assert result.present + result.labels == 9
     targets = [p.services.state(p.services.row("toy")).labels.targets().candidates for p in (here, more)]
     assert np.array_equal(np.delete(targets[0], 1, axis=0), np.delete(targets[1], 1, axis=0))
-    assert {row.annotator for row in said(here)} == {DATASET, "ann"}
+    assert {row.annotator for row in history(here)} == {DATASET, "ann"}

@@ -111,7 +111,7 @@ class Child:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Child]]:
-    """Start programs: their text, then their arguments. All are gone after the test."""
+    """Start programs: their text, then their arguments. They are killed after the test."""
     children: list[Child] = []
 
     def start_(program: str, *arguments: object) -> Child:

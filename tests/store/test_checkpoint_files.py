@@ -26,7 +26,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_tensors_come_back_as_they_were(folder):
+def test_tensors_are_read_unchanged(folder):
     back = files.read_weights(folder)
     assert back.keys() == TENSORS.keys()
     for name, tensor in TENSORS.items():
@@ -42,14 +42,14 @@ def test_the_card_is_plain_json_with_the_sums(folder):
     assert sums == {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in (files.WEIGHTS, files.ONNX)}
 
 
-def test_writing_the_card_returns_what_is_read(tmp_path):
+def test_writing_the_card_returns_its_content(tmp_path):
     files.write_weights(tmp_path, {})
     assert files.write_card(tmp_path, {"a": (1, 2)}) == files.read_card(tmp_path)
     assert files.read_weights(tmp_path) == {}
-    assert files.checked(tmp_path, files.ONNX) is None
+    assert files.verified_path(tmp_path, files.ONNX) is None
 
 
-def test_weights_kept_in_half_precision_are_read_in_single(tmp_path):
+def test_half_precision_weights_are_read_in_single(tmp_path):
     half = {"w": np.array([0.1, 65504.0, -6e-8], np.float16), "n": np.array([2]), "d": np.array([0.1])}
     files.write_weights(tmp_path, half)
     files.write_card(tmp_path, {"precision": files.HALF})
@@ -59,7 +59,7 @@ def test_weights_kept_in_half_precision_are_read_in_single(tmp_path):
 
 
 def test_the_onnx_is_named_once_it_was_checked(folder):
-    assert files.checked(folder, files.ONNX) == folder / "model.onnx"
+    assert files.verified_path(folder, files.ONNX) == folder / "model.onnx"
 
 
 def _flip(path):
@@ -76,23 +76,23 @@ def _flip(path):
         lambda path: path.write_bytes(path.read_bytes()[:-1]),
     ],
 )
-def test_files_other_than_the_card_was_written_for_are_not_read(folder, harm):
+def test_files_with_another_sum_than_the_cards_are_not_read(folder, harm):
     harm(folder / files.WEIGHTS)
     harm(folder / files.ONNX)
     with pytest.raises(Gone, match="damaged"):
         files.read_weights(folder)
     with pytest.raises(Gone, match="damaged"):
-        files.checked(folder, files.ONNX)
+        files.verified_path(folder, files.ONNX)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"sha256": 1}', "\udcff"])
-def test_a_card_that_is_not_whole_is_not_read(folder, text):
+def test_a_damaged_card_is_not_read(folder, text):
     (folder / files.CARD).write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(Gone, match="damaged"):
         files.read_weights(folder)
 
 
-def test_weights_that_are_none_are_not_read(tmp_path):
+def test_other_files_are_not_read_as_weights(tmp_path):
     (tmp_path / files.WEIGHTS).write_bytes(b"not tensors")
     files.write_card(tmp_path, {})
     with pytest.raises(Gone, match="damaged"):

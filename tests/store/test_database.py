@@ -103,7 +103,7 @@ def test_a_write_inside_a_write_is_refused_at_once(database, project):
         projects.next_query_number(c, project)
 
 
-def test_sqlite_is_set_to_lose_nothing(sqlite_url, opened):
+def test_sqlite_settings_are_durable(sqlite_url, opened):
     database = opened(sqlite_url)
     database.migrate()
     for transaction in (database.read, database.write):
@@ -176,7 +176,7 @@ def test_a_writer_gives_up_on_a_foreign_programs_lock(url, database, project, st
     impatient.dispose()
 
 
-def test_a_writer_waits_for_another_process_and_its_other_threads_give_up(url, database, project, start, monkeypatch):
+def test_one_thread_waits_for_another_process_and_others_give_up(url, database, project, start, monkeypatch):
     if not url.startswith("sqlite"):
         pytest.skip("PostgreSQL has a queue of its own")
     child = start(HOLD, url)

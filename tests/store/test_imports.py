@@ -1,4 +1,4 @@
-"""The store stands on contracts alone, and imports nothing heavy."""
+"""The store imports nothing of ours but contracts, and nothing heavy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOADED = """
 """
 
 
-def test_no_torch_no_web_no_room_above(start):
+def test_the_store_imports_only_contracts(start):
     names = [module.name for module in pkgutil.iter_modules(store.__path__, "nextlabel.store.")]
     assert "nextlabel.store.labels" in names
     packages, rooms = (set(line.split()) for line in start(LOADED, *names).end())

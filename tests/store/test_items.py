@@ -22,7 +22,7 @@ def empty(database):
     return database
 
 
-def test_positions_are_dense_in_order_of_arrival_and_kept(empty):
+def test_positions_are_dense_and_stable(empty):
     with empty.write() as c:
         assert items.add(c, "p", [new("b"), new("a"), new("b")], 1.0) == [0, 1, 0]
         assert items.add(c, "p", [new("c"), new("a"), new("dh"), new("c")], 2.0) == [2, 1, 3, 2]
@@ -42,7 +42,7 @@ def test_positions_are_dense_in_order_of_arrival_and_kept(empty):
     assert page[0].holdout is False
 
 
-def test_an_item_there_already_keeps_its_row(empty):
+def test_an_existing_item_keeps_its_row(empty):
     with empty.write() as c:
         items.add(c, "p", [NewItem("x", "array", None, None, True)], 1.0)
         items.add(c, "p", [NewItem("x", "upload", "y", "image/png", False)], 2.0)
@@ -60,7 +60,7 @@ def test_pages_follow_one_another(empty):
     assert [row.position for row in seen] == list(range(25))
 
 
-def test_lookups_leave_out_what_is_not_there(empty):
+def test_lookups_leave_out_unknown_items(empty):
     with empty.write() as c:
         items.add(c, "p", [new("a"), new("b")], 1.0)
         assert items.by_ids(c, "p", ["b", "nobody"]).keys() == {"b"}
@@ -70,7 +70,7 @@ def test_lookups_leave_out_what_is_not_there(empty):
         assert items.by_ids(c, "q", ["a"]) == {}
 
 
-def test_a_hundred_thousand_items_go_in_and_are_found(empty):
+def test_a_hundred_thousand_items_are_stored_and_read(empty):
     rows = [NewItem(str(i), "array", None, None, False) for i in range(100_000)]
     begin = time.process_time()
     with empty.write() as c:
@@ -84,7 +84,7 @@ def test_a_hundred_thousand_items_go_in_and_are_found(empty):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.text("abc", min_size=1, max_size=2), max_size=6), max_size=5))
-def test_any_arrivals_are_numbered_by_first_sight(empty, arrivals):
+def test_positions_follow_the_first_occurrence_of_an_id(empty, arrivals):
     order: list[str] = []
     with empty.write() as c:
         nested = c.begin_nested()
@@ -104,4 +104,4 @@ def test_items_are_found_by_a_part_of_their_id_in_any_case(empty, text, found):
         items.add(c, "p", [new(id_) for id_ in ids], 1.0)
         items.add(c, "q", [new("b")], 1.0)
     with empty.read() as c:
-        assert items.holding(c, "p", text).tolist() == found
+        assert items.with_text_in_id(c, "p", text).tolist() == found

@@ -67,7 +67,7 @@ def test_a_job_is_queued_claimed_reported_and_finished(database):
     assert (ended.state, ended.progress, ended.metrics, ended.finished) == ("succeeded", 1.0, {"loss": 0.25}, 3.0)
 
 
-def test_a_failure_keeps_its_reason_and_how_far_it_came(database):
+def test_a_failed_job_keeps_its_reason_and_progress(database):
     with database.write() as c:
         id_ = jobs.queue(c, "p", "score", {}, 1.0)
         jobs.claim(c, "w", KINDS, 2.0)
@@ -91,7 +91,7 @@ def test_a_project_trains_once_at_a_time(database):
         assert jobs.queue(c, "p", "train", {}, 4.0) > first
 
 
-def test_the_index_holds_it_whatever_the_code_does(database):
+def test_the_index_refuses_a_second_training(database):
     row = {
         "project": "p",
         "kind": "train",
@@ -107,7 +107,7 @@ def test_the_index_holds_it_whatever_the_code_does(database):
         c.execute(sa.insert(table), {**row, "state": "queued"})
 
 
-def test_of_processes_that_queue_a_training_one_succeeds(url, database, start):
+def test_only_one_of_several_processes_queues_a_training(url, database, start):
     children = [start(QUEUE, url) for _ in range(3)]
     assert [child.line() for child in children] == ["ready"] * 3
     for child in children:
@@ -129,7 +129,7 @@ def test_a_job_is_claimed_by_one_process(url, database, start):
     assert all(mine == sorted(mine) for mine in claimed)  # oldest first
 
 
-def test_the_oldest_of_the_kinds_asked_for_is_claimed(database):
+def test_the_oldest_job_of_the_kinds_is_claimed(database):
     with database.write() as c:
         for kind in ("train", "score", "import"):
             jobs.queue(c, "p", kind, {}, 1.0)
@@ -138,7 +138,7 @@ def test_the_oldest_of_the_kinds_asked_for_is_claimed(database):
         assert not jobs.waiting(c, ["evaluate"])
 
 
-def test_only_its_owner_reports_and_ends_a_running_job(database):
+def test_only_its_owner_reports_and_finishes_a_running_job(database):
     with database.write() as c:
         id_ = jobs.queue(c, "p", "train", {}, 1.0)
         assert not jobs.report(c, id_, "w", 0.5, {})
@@ -152,7 +152,7 @@ def test_only_its_owner_reports_and_ends_a_running_job(database):
         assert jobs.get(c, id_).state == "succeeded"
 
 
-def test_cancelling(database):
+def test_cancelling_queued_running_and_ended_jobs(database):
     with database.write() as c:
         queued, running, ended = (jobs.queue(c, p, "train", {}, 1.0) for p in "abc")
         for id_ in (queued, running, ended):
@@ -183,7 +183,7 @@ def test_orphans_are_interrupted_and_can_run_again(database):
         assert [row.state for row in jobs.page(c, None, 9)] == ["queued", "running", "interrupted"]
         orphan = jobs.get(c, 1)
         assert orphan.finished == 3.0
-        assert "gone" in orphan.error
+        assert "has ended" in orphan.error
         jobs.queue(c, "a", "train", {}, 4.0)
 
 

@@ -21,7 +21,7 @@ from nextlabel.store import json_utils
         ({1: {"x"}, "y": np.bool_(True)}, {"1": ["x"], "y": True}),
     ],
 )
-def test_what_is_written_every_json_reader_knows(value, expected):
+def test_every_json_reader_can_read_the_output(value, expected):
     text = json_utils.dumps(value)
     assert json.loads(text, parse_constant=pytest.fail) == expected
     assert json_utils.plain(value) == expected
@@ -36,6 +36,6 @@ def test_metrics_are_finite_numbers():
     assert json_utils.metrics({"loss": math.nan, "accuracy": np.float32(0.5)}) == {"accuracy": 0.5}
 
 
-def test_what_json_cannot_say_is_refused():
+def test_values_outside_json_are_refused():
     with pytest.raises(TypeError):
         json_utils.dumps({"x": object()})

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from nextlabel.contracts.errors import SettingsError
-from nextlabel.store import checkpoints, labels, migrations, projects
+from nextlabel.store import checkpoints, jobs, labels, migrations, projects
 from nextlabel.store.migrations import upgrade
 from nextlabel.store.schema import metadata
 
@@ -33,7 +33,9 @@ OLD_ROWS = """
     INSERT INTO items VALUES ('digits', 0, 'a', 'array', NULL, 'image/png', false, 1.5);
     INSERT INTO labels VALUES ('digits', 1, 0, 'dataset', 'candidates', '["1"]', NULL, 1.5, NULL, NULL);
     INSERT INTO labels VALUES ('digits', 2, 0, 'ann', 'candidates', '["0","1"]', NULL, 2.5, 'k', 'digits-1');
-    INSERT INTO labels VALUES ('digits', 3, 0, 'bob', 'skip', NULL, NULL, 3.5, NULL, NULL)
+    INSERT INTO labels VALUES ('digits', 3, 0, 'bob', 'skip', NULL, NULL, 3.5, NULL, NULL);
+    INSERT INTO jobs VALUES
+        (7, 'digits', 'train', 'queued', 0, '{}', NULL, '{"' || 'afr' || 'esh": true}', 4.5, NULL, NULL, NULL, false)
 """
 OLD_VERDICTS = {
     "first": ("ships with the product", True),
@@ -166,9 +168,12 @@ def check_old_rows(database):
     with database.read() as c:
         rows = checkpoints.all(c, "digits")
         history = labels.since(c, "digits", 0)
+        job = jobs.get(c, 7)
     assert {row.name: (row.verdict, row.promoted) for row in rows} == OLD_VERDICTS
     assert rows[1].folder == "folder/r1"
     assert len(history) == 3
+    assert job is not None
+    assert job.parameters == {"from_scratch": True}
 
 
 def test_a_database_of_e294477_is_migrated(tmp_path, opened):

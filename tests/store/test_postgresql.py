@@ -30,7 +30,7 @@ END = "SELECT pg_terminate_backend(pg_backend_pid())"
 
 
 @server
-def test_a_server_that_goes_away_is_to_be_asked_again(url, database):
+def test_a_lost_server_is_not_ready(url, database):
     if url.startswith("sqlite"):
         pytest.skip("no server")
     for transaction in (database.read, database.write):

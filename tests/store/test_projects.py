@@ -11,7 +11,7 @@ from nextlabel.store.projects import ProjectRow
 ROW = ProjectRow("digits", "classification", ("zero", "één", 'a, "b"'), True, False, 12.5, None, 0)
 
 
-def test_what_is_created_is_what_is_got(database):
+def test_a_project_is_read_as_it_was_created(database):
     other = replace(ROW, name="a", task="regression", classes=(), live="a-1", queries=3)
     with database.write() as c:
         projects.create(c, ROW)
@@ -39,7 +39,7 @@ def test_queries_are_counted_from_one(database):
             projects.next_query_number(c, "nobody")
 
 
-def test_the_live_checkpoint_can_be_set_and_taken_away(database):
+def test_the_live_checkpoint_can_be_set_and_cleared(database):
     with database.write() as c:
         projects.create(c, ROW)
         projects.set_live(c, "digits", "digits-1")
@@ -50,18 +50,18 @@ def test_the_live_checkpoint_can_be_set_and_taken_away(database):
             projects.set_live(c, "nobody", "x")
 
 
-def test_a_data_set_that_comes_later_leaves_what_happened_before(database):
+def test_a_later_data_set_keeps_queries_and_live_checkpoint(database):
     with database.write() as c:
         projects.create(c, replace(ROW, known_truth=False, imported=0.0))
         projects.set_live(c, "digits", "first")
         projects.next_query_number(c, "digits")
-        projects.read_in(c, replace(ROW, has_test=True))
+        projects.set_dataset(c, replace(ROW, has_test=True))
         assert projects.get(c, "digits") == replace(ROW, has_test=True, live="first", queries=1)
         with pytest.raises(NotFound, match="nobody"):
-            projects.read_in(c, replace(ROW, name="nobody"))
+            projects.set_dataset(c, replace(ROW, name="nobody"))
 
 
-def test_lock_goes_with_the_transaction(database):
+def test_a_lock_ends_with_its_transaction(database):
     for _ in range(2):
         with database.write() as c:
             projects.lock(c, "digits")

@@ -1,4 +1,4 @@
-"""A toy project whose ids, classes and annotators are as odd as people's, and what travels of it."""
+"""A toy project with odd ids, classes and annotators, and its imports and exports."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from nextlabel.app import build_services
 from nextlabel.contracts import Contents, Dataset, NoParameters, Pixels
 from nextlabel.engine.plugins.registry import Offer, Registry, load
 from nextlabel.engine.project import Project
-from nextlabel.import_export.exporting.export_file import Asked, Exported, export
-from nextlabel.import_export.importing.import_file import Imported, Wanted, import_file
-from nextlabel.import_export.importing.import_rows import Reading
+from nextlabel.import_export.exporting.export_file import export_file
+from nextlabel.import_export.exporting.snapshot import Exported, Snapshot, WriteOptions
+from nextlabel.import_export.importing.import_file import Imported, import_file
+from nextlabel.import_export.importing.rows import ImportOptions
 from nextlabel.store import labels
 from nextlabel.store.labels import LabelEvent
 from support.engine import MODULES, ToyProject, candidates
 
-CLASSES = ("cat", "dog", "cat|dog", "a/b", "..", "CON", "con", "=1+1", 'he said "x, y"', "two\nlines", "schön", " a ")
+CLASSES = ("cat", "dog", "cat|dog", "a/b", "..", "CON", "con", "=1+1", 'quote "x, y"', "two\nlines", "schön", " a ")
 IDS = ("p/0.png", "p/1.png", "q/1.png", "=2", "+3.PNG", "a,b", 'q"uote', "ü\u0301", "..", "NUL", "nul", "x" * 300)
 ODD: Mapping[str, Any] = {
     "title": "Odd",
@@ -54,33 +55,33 @@ def copied(project: ToyProject, home: Path) -> ToyProject:
     return ToyProject(services, Project(services, project.project.config))
 
 
-def say(project: ToyProject, *events: LabelEvent) -> None:
+def store(project: ToyProject, *events: LabelEvent) -> None:
     with project.services.database.write() as connection:
         labels.append(connection, project.name, events)
 
 
-def said(project: ToyProject) -> list[LabelEvent]:
+def history(project: ToyProject) -> list[LabelEvent]:
     return list(project.project.labels.history())
 
 
-def sets(project: ToyProject) -> list[tuple[str, tuple[str, ...] | None]]:
-    """Who is said to be what, in the order it was said."""
-    return [(row.item, row.label.candidates) for row in said(project)]
+def candidate_sets(project: ToyProject) -> list[tuple[str, tuple[str, ...] | None]]:
+    """The item and the candidates of each label, in order."""
+    return [(event.item, event.label.candidates) for event in history(project)]
 
 
-def take(project: ToyProject, path: Path, **options: Any) -> Imported:
+def import_into(project: ToyProject, path: Path, **options: Any) -> Imported:
     """Import a file or folder."""
-    reading = Reading(**{name: options.pop(name) for name in ("delimiter", "question") if name in options})
-    wanted = Wanted(path, **{"annotator": "ann", "reading": reading, **options})
-    return import_file(project.services, project.project, wanted, lambda *_: None)
+    arguments = ImportOptions(path, **{"annotator": "ann", **options})
+    return import_file(project.services, project.project, arguments, lambda *_: None)
 
 
-def give(project: ToyProject, kind: str, out: Path, **options: Any) -> Exported:
-    """Export it."""
-    return export(project.services, project.project, Asked(kind, **options), out, lambda *_: None)
+def export_from(project: ToyProject, kind: str, out: Path, *, replace: bool = False, **options: Any) -> Exported:
+    """Export the project."""
+    snapshot = Snapshot(project.services, project.project.config)
+    return export_file(snapshot, kind, out, WriteOptions(**options), replace=replace)
 
 
-def written(path: Path) -> dict[str, bytes]:
+def files_in(path: Path) -> dict[str, bytes]:
     """All that lies in a file or folder."""
     if path.is_file():
         return {"": path.read_bytes()}

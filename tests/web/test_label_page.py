@@ -1,4 +1,4 @@
-"""The frame of the labelling page, and where a project stands."""
+"""The frame of the labelling page, and the status route that it polls."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def page(client):
     return Tags(answer.get_data(as_text=True))
 
 
-def test_the_page_needs_no_exception_from_its_policy(client, page):
+def test_the_page_conforms_to_its_security_policy(client, page):
     policy = client.get("/projects/digits/label").headers["Content-Security-Policy"]
     assert not re.search(r"unsafe|\*|data:|blob:|http", policy)
     assert not [a for _, a in page.all if "style" in a or any(name.startswith("on") for name in a)]
@@ -46,50 +46,52 @@ def test_the_page_needs_no_exception_from_its_policy(client, page):
     ids = [a["id"] for _, a in page.all if "id" in a]
     assert len(set(ids)) == len(ids)
     labelled = {a["for"] for tag, a in page.all if tag == "label"}
-    assert {a["id"] for tag, a in page.all if tag == "input"} == labelled == {"name", "quick", "find", "value"}
+    assert (
+        {a["id"] for tag, a in page.all if tag == "input"} == labelled == {"name", "one-key", "class-search", "value"}
+    )
     assert all(a.get("type") in {"button", "submit"} for tag, a in page.all if tag == "button")
 
 
-def test_the_page_knows_its_project(page):
-    given = page.by_id()["labelling"]
-    assert json.loads(given["data-classes"]) == list("0123456789")
-    assert given["data-address"] == "/projects/digits/"
-    assert (given["data-task"], given["data-reserved"]) == ("classification", "dataset")
-    assert float(given["data-lease"]) == 600
-    assert "hidden" in given  # until there is script
+def test_the_page_holds_the_project_settings(page):
+    config = page.by_id()["labelling"]
+    assert json.loads(config["data-classes"]) == list("0123456789")
+    assert config["data-address"] == "/projects/digits/"
+    assert (config["data-task"], config["data-reserved"]) == ("classification", "dataset")
+    assert float(config["data-lease"]) == 600
+    assert "hidden" in config  # until the script runs
 
 
-def test_without_script_the_page_says_what_it_needs(client):
+def test_without_javascript_the_page_explains(client):
     text = client.get("/projects/digits/label").get_data(as_text=True)
-    (said,) = re.findall(r"<noscript>(.*?)</noscript>", text, re.DOTALL)
-    assert "Labelling needs script" in said
+    (text,) = re.findall(r"<noscript>(.*?)</noscript>", text, re.DOTALL)
+    assert "Labelling needs JavaScript" in text
 
 
-def test_what_the_script_looks_for_is_there(page):
-    sought = set()
+def test_every_id_in_the_scripts_exists(page):
+    ids = set()
     for path in SCRIPTS.glob("*.js"):
-        sought |= set(re.findall(r"""(?:here|getElementById)\("([a-z-]+)"\)""", path.read_text("utf-8")))
-    assert len(sought) > 20
-    assert sought <= set(page.by_id())
+        ids |= set(re.findall(r"""(?:byId|getElementById)\("([a-z-]+)"\)""", path.read_text("utf-8")))
+    assert len(ids) > 20
+    assert ids <= set(page.by_id())
 
 
-def test_scripts_import_one_another_and_nothing_else(client):
+def test_scripts_only_import_each_other(client):
     for path in SCRIPTS.glob("*.js"):
         text = path.read_text("utf-8")
         for name in re.findall(r'(?:from|import) "([^"]+)"', text):
-            assert re.fullmatch(r"\./[a-z]+\.js", name), name
+            assert re.fullmatch(r"\./[a-z-]+\.js", name), name
             assert (SCRIPTS / name).exists()
-        assert "innerHTML" not in text  # names of classes and annotators are anybody's
+        assert "innerHTML" not in text  # class and annotator names are user input
         with client.get(f"/static/label/{path.name}") as answer:
             assert answer.mimetype == "text/javascript"
 
 
-def test_a_project_is_unknown(client, problem):
+def test_an_unknown_project_is_not_found(client, problem):
     problem(client.get("/projects/nope/label"), 404)
     problem(client.get("/projects/nope/status"), 404)
 
 
-def test_where_a_project_stands(client):
+def test_status(client):
     before = client.get("/status").get_json()
     assert set(before) == STATUS
     assert client.get("/projects/digits/status").get_json() == before
@@ -105,16 +107,16 @@ def test_where_a_project_stands(client):
     assert after["training"] == {"job": job, "state": "queued", "progress": 0.0}
 
 
-def test_how_many_labels_are_missing_until_the_next_training(build, trained, tmp_path):
+def test_status_counts_labels_until_the_next_training(build, trained, tmp_path):
     project = (trained / "projects" / "digits.toml").read_text()
     (tmp_path / "projects").mkdir()
     (tmp_path / "projects" / "digits.toml").write_text(project + "[train]\nevery = 4\n[stop]\naccuracy = 0.01\n")
     client = build(projects=tmp_path / "projects").test_client()
-    seen = client.get("/status").get_json()
-    assert (seen["train_every"], seen["until_training"]) == (4, 4)
-    assert (seen["stop"], seen["reached"]) == ({"accuracy": 0.01}, True)
+    status = client.get("/status").get_json()
+    assert (status["train_every"], status["until_training"]) == (4, 4)
+    assert (status["stop"], status["reached"]) == ({"accuracy": 0.01}, True)
     for number, item in enumerate(client.get("/query?size=5").get_json()["items"]):
         client.post("/labels", json={"annotator": "ann", "labels": [{"id": item["id"], "candidates": ["3"]}]})
-        seen = client.get("/status").get_json()
-        assert seen["until_training"] == max(0, 3 - number)
-        assert (seen["training"] is None) == (number < 3)
+        status = client.get("/status").get_json()
+        assert status["until_training"] == max(0, 3 - number)
+        assert (status["training"] is None) == (number < 3)

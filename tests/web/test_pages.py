@@ -1,3 +1,5 @@
+"""All pages: valid HTML, a strict security policy, working links."""
+
 from __future__ import annotations
 
 import re
@@ -44,7 +46,7 @@ class Page(HTMLParser):
 
 
 @pytest.mark.parametrize("address", PAGES)
-def test_a_page_is_whole_and_needs_no_exception_from_its_policy(client, address):
+def test_pages_are_valid_and_conform_to_the_security_policy(client, address):
     answer = client.get(address)
     assert answer.status_code == 200
     policy = answer.headers["Content-Security-Policy"]
@@ -60,12 +62,12 @@ def test_a_page_is_whole_and_needs_no_exception_from_its_policy(client, address)
     labelled = {label["for"] for label in page.all("label")}
     fields = [field for field in page.all("input") if field.get("type") != "hidden"] + page.all("select")
     assert {field["id"] for field in fields} <= labelled
-    named = [a["id"] for _, a in page.tags if "id" in a]
-    assert len(set(named)) == len(named)
+    ids = [a["id"] for _, a in page.tags if "id" in a]
+    assert len(set(ids)) == len(ids)
 
 
 @pytest.mark.parametrize("address", PAGES)
-def test_no_page_links_into_nothing_or_to_another_host(client, address):
+def test_links_work_and_stay_on_this_host(client, address):
     for link in Page(client.get(address).get_data(as_text=True)).addresses():
         if link.startswith("#"):
             continue
@@ -74,22 +76,22 @@ def test_no_page_links_into_nothing_or_to_another_host(client, address):
             assert answer.status_code in (200, 405)
 
 
-def test_static_files_name_no_other_host():
+def test_static_files_contain_no_other_host():
     for path in filter(Path.is_file, STATIC.rglob("*")):
         text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?://|//[a-z]|@import|url\(", re.sub(r"(?m)(^|\s)// .*$", "", text)), path
 
 
-def test_the_list_of_projects_tells_their_state(client):
+def test_home_shows_the_state_of_each_project(client):
     text = client.get("/").get_data(as_text=True)
     assert "Digits" in text
     assert "ready" in text
     assert 'href="/projects/digits/"' in text
     client.post("/train")
-    assert "training again" in client.get("/").get_data(as_text=True)
+    assert "ready, training" in client.get("/").get_data(as_text=True)
 
 
-def test_the_prediction_page_works_without_its_script(client):
+def test_the_prediction_page_is_a_plain_form(client):
     page = Page(client.get("/projects/digits/").get_data(as_text=True))
     (form,) = page.all("form")
     assert (form["method"], form["enctype"]) == ("post", "multipart/form-data")
@@ -98,7 +100,7 @@ def test_the_prediction_page_works_without_its_script(client):
     assert page.all("button") == [{"type": "submit"}]
 
 
-def test_every_page_of_a_project_says_which_it_is(client):
+def test_project_pages_mark_the_current_page(client):
     for address, name in (("", "Try it"), ("label", "Label"), ("progress", "Progress"), ("pool", "Pool")):
         text = client.get(f"/projects/digits/{address}").get_data(as_text=True)
         assert re.findall(r'<a [^>]*aria-current="page"[^>]*>([^<]*)</a>', text) == [name]
@@ -106,30 +108,30 @@ def test_every_page_of_a_project_says_which_it_is(client):
     assert 'aria-current="page">Pool' in client.get("/projects/digits/pool/0").get_data(as_text=True)
 
 
-def test_the_list_of_projects_tells_what_to_do_first_and_how_good_each_is(client):
+def test_home_shows_the_first_step_and_each_accuracy(client):
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", client.get("/").get_data(as_text=True)))
     assert "New here? Try Digits with an image of your own" in text
-    assert re.search(r"Accuracy \d+\.\d % on 359 held out", text)
+    assert re.search(r"Accuracy \d+\.\d % on 359 hold-out items", text)
     assert "Labelled 20 of 1,797" in text
 
 
-def test_a_goal_is_told_to_be_reached_by_what_reached_it(build, trained, tmp_path):
+def test_home_compares_the_accuracy_with_its_own_goal(build, trained, tmp_path):
     project = (trained / "projects" / "digits.toml").read_text()
     (tmp_path / "projects").mkdir()
     (tmp_path / "projects" / "digits.toml").write_text(project + "[stop]\naccuracy = 0.9999\nlabels = 1\n")
     client = build(projects=tmp_path / "projects").test_client()
     assert client.get("/status").get_json()["reached"] is True  # by its labels
     home = client.get("/").get_data(as_text=True)
-    assert "the goal is 99.99&nbsp;%" in home
-    assert "the goal is reached" not in home
+    assert "goal: 99.99&nbsp;%" in home
+    assert "goal reached" not in home
 
 
-def test_a_project_is_found_without_its_slash(client, problem):
+def test_a_project_without_a_trailing_slash_redirects(client, problem):
     assert client.get("/projects/digits").headers["Location"].endswith("/projects/digits/")
     problem(client.get("/projects/nope/"), 404)
 
 
-def test_docs_show_every_route_once(client):
+def test_docs_list_every_route_once(client):
     text = client.get("/docs").get_data(as_text=True)
     for route in ("/predict", "/query", "/labels", "/items/{item}/image", "/checkpoints/{checkpoint}/promote"):
         assert f"<code>{route}</code>" in text

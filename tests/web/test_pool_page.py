@@ -1,4 +1,4 @@
-"""The pool's page: what it shows of what it is asked for, and the form that adds to it."""
+"""The pool page: its filters, its pages, and its upload form."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ PAGE = "/projects/digits/pool"
 
 
 @pytest.fixture
-def said(client):
-    """Something of every kind that can be said: of items outside the hold-out, by what it is."""
+def labelled(client):
+    """Items outside the hold-out with a label of each kind, by kind."""
     free = [item["id"] for item in client.get("/items?state=open&limit=100").get_json()["items"] if not item["holdout"]]
     names = dict(zip(("full", "partial", "skipped", "disputed", "retracted"), free, strict=False))
 
-    def say(who, name, **what):
-        answer = client.post("/labels", json={"annotator": who, "labels": [{"id": names[name], **what}]})
+    def label(annotator, name, **content):
+        answer = client.post("/labels", json={"annotator": annotator, "labels": [{"id": names[name], **content}]})
         assert answer.status_code == 201
 
-    say("ann", "full", candidates=["3"])
-    say("ann", "partial", candidates=["3", "5"])
-    say("ann", "skipped", skip=True)
-    say("ann", "disputed", candidates=["3"])
-    say("bob", "disputed", candidates=["7"])
-    say("bob", "retracted", candidates=["7"])
-    say("bob", "retracted", retract=True)
+    label("ann", "full", candidates=["3"])
+    label("ann", "partial", candidates=["3", "5"])
+    label("ann", "skipped", skip=True)
+    label("ann", "disputed", candidates=["3"])
+    label("bob", "disputed", candidates=["7"])
+    label("bob", "retracted", candidates=["7"])
+    label("bob", "retracted", retract=True)
     return names
 
 
@@ -53,74 +53,74 @@ def states(text):
     return {name: int(count.replace(",", "")) for name, count in re.findall(r">\s*(\w+) <span>([\d,]+)</span>", part)}
 
 
-def test_each_state_shows_its_items_and_counts_them(client, said):
+def test_filter_by_state(client, labelled):
     counts = states(page(client))
     assert list(counts) == ["All", "Open", "Partial", "Disputed", "Labelled", "Skipped"]
     assert counts["All"] == 1797
     assert counts["Labelled"] == 21
     assert counts["All"] == counts["Open"] + counts["Labelled"] + counts["Skipped"]
-    assert ids(client, "state=partial") == [said["partial"], said["disputed"]]
-    assert ids(client, "state=contested") == [said["disputed"]]
-    assert ids(client, "state=skipped") == [said["skipped"]]
+    assert ids(client, "state=partial") == [labelled["partial"], labelled["disputed"]]
+    assert ids(client, "state=contested") == [labelled["disputed"]]
+    assert ids(client, "state=skipped") == [labelled["skipped"]]
     assert (counts["Partial"], counts["Disputed"], counts["Skipped"]) == (2, 1, 1)
-    assert said["full"] in ids(client, "state=labelled")
+    assert labelled["full"] in ids(client, "state=labelled")
     assert len(ids(client, "state=labelled")) == 21
-    assert {said["full"], said["skipped"]}.isdisjoint(ids(client, "state=open"))
+    assert {labelled["full"], labelled["skipped"]}.isdisjoint(ids(client, "state=open"))
 
 
-def test_a_set_is_told_in_words(client, said):
+def test_partial_labels_are_shown(client, labelled):
     text = page(client, "state=partial")
     assert "<strong>3 or 5</strong>" in text
     assert "<strong>3 or 7</strong>" in text
 
 
-def test_by_class_and_by_annotator(client, said):
-    assert set(ids(client, "class=5&annotator=ann")) == {said["partial"]}
-    assert set(ids(client, "class=3&annotator=ann")) == {said["full"], said["partial"], said["disputed"]}
-    assert ids(client, "class=3&annotator=ann&state=labelled") == [said["full"]]
-    assert ids(client, "annotator=bob") == [said["disputed"]]
+def test_filter_by_class_and_annotator(client, labelled):
+    assert set(ids(client, "class=5&annotator=ann")) == {labelled["partial"]}
+    assert set(ids(client, "class=3&annotator=ann")) == {labelled["full"], labelled["partial"], labelled["disputed"]}
+    assert ids(client, "class=3&annotator=ann&state=labelled") == [labelled["full"]]
+    assert ids(client, "annotator=bob") == [labelled["disputed"]]
     text = page(client, "class=3")
     assert '<option value="ann">ann (3)</option>' in text
     assert '<option value="3" selected>' in text
-    # what each choice would show, the others staying as they are
+    # the count of each choice, with the other filters unchanged
     assert states(page(client, "class=3&annotator=ann")) == {
         "All": 3, "Open": 2, "Partial": 2, "Disputed": 1, "Labelled": 1, "Skipped": 0,
     }  # fmt: skip
     assert '<option value="5">5 (1)</option>' in page(client, "class=3&annotator=ann")
 
 
-def test_the_hold_out(client):
+def test_filter_by_hold_out(client):
     everything = {item["id"]: item["holdout"] for item in client.get("/items?limit=1000").get_json()["items"]}
     held = ids(client, "holdout=yes")
     assert len(held) == 60
     assert all(everything[item] for item in held)
     assert not any(everything[item] for item in ids(client, "holdout=no"))
-    assert "only the hold-out (359)" in page(client)
-    assert '<span class="mark">hold-out</span>' in page(client, "holdout=yes")
-    assert '<span class="mark">hold-out</span>' not in page(client, "holdout=no")
+    assert "only hold-out items (359)" in page(client)
+    assert '<span class="badge">hold-out</span>' in page(client, "holdout=yes")
+    assert '<span class="badge">hold-out</span>' not in page(client, "holdout=no")
 
 
-def test_by_the_models_guess_and_where_it_disagrees(client, said):
+def test_filter_by_predicted_class_and_disagreement(client, labelled):
     for item in ids(client, "guess=7"):
         assert client.get(f"/items/{item}").get_json()["prediction"]["label"] == "7"
-    prediction = client.get(f"/items/{said['full']}").get_json()["prediction"]["label"]
+    prediction = client.get(f"/items/{labelled['full']}").get_json()["prediction"]["label"]
     differing = ids(client, "differs=1&annotator=ann")
-    assert (said["full"] in differing) == (prediction != "3")
+    assert (labelled["full"] in differing) == (prediction != "3")
     for item in differing:
         detail = client.get(f"/items/{item}").get_json()
         assert detail["prediction"]["label"] not in detail["candidates"]
-    assert said["skipped"] not in differing
+    assert labelled["skipped"] not in differing
     wrong = next(name for name in "0123456789" if name != prediction)
-    labels = [{"id": said["full"], "candidates": [wrong]}]
+    labels = [{"id": labelled["full"], "candidates": [wrong]}]
     client.post("/labels", json={"annotator": "ann", "labels": labels})
-    assert said["full"] in ids(client, "differs=1&state=labelled")
+    assert labelled["full"] in ids(client, "differs=1&state=labelled")
 
 
-def test_by_a_part_of_the_id(client):
+def test_filter_by_part_of_the_id(client):
     assert ids(client, "q=179") == ["179", "1179", *(str(number) for number in range(1790, 1797))]
     assert ids(client, "q=x") == []
-    assert "Nothing is like that" in page(client, "q=x")
-    # no letter of it is a pattern
+    assert "No item matches." in page(client, "q=x")
+    # wildcards of SQL are ordinary characters
     assert ids(client, "q=1_9") == ids(client, "q=%25") == []
     assert 'value="&lt;b&gt;"' in page(client, "q=<b>")
     assert ids(client, "q=17&annotator=dataset&state=labelled") == [
@@ -129,39 +129,39 @@ def test_by_a_part_of_the_id(client):
 
 
 @pytest.mark.parametrize("order", ["", "newest"])
-def test_page_by_page_there_and_back(client, order):
+def test_next_and_previous_pages(client, order):
     def follow(rel):
         text = page(client, query)
-        found = re.search(rf'rel="{rel}" href="{PAGE}\?([^"]*)"', text)
-        return None if found is None else found[1].replace("&amp;", "&")
+        match = re.search(rf'rel="{rel}" href="{PAGE}\?([^"]*)"', text)
+        return None if match is None else match[1].replace("&amp;", "&")
 
     query = f"q=1&order={order}"
-    there, queries = [], []
+    forward, queries = [], []
     while query is not None:
         assert query not in queries
         queries.append(query)
-        there.append(ids(client, query))
+        forward.append(ids(client, query))
         query = follow("next")
     expected = [str(number) for number in range(1797) if "1" in str(number)]
-    assert [item for some in there for item in some] == (expected[::-1] if order else expected)
-    assert {len(some) for some in there[:-1]} == {60}
+    assert [item for page_ids in forward for item in page_ids] == (expected[::-1] if order else expected)
+    assert {len(page_ids) for page_ids in forward[:-1]} == {60}
     query = queries[-1]
     back = []
     while query is not None:
         back.append(ids(client, query))
         query = follow("prev")
-    assert back[::-1] == there
+    assert back[::-1] == forward
 
 
-def test_the_range_is_told(client):
+def test_the_range_of_the_page_is_shown(client):
     assert "1\u201360 of 1,797" in page(client)
     assert "61\u2013120 of 1,797" in page(client, "after=59")
     assert "1\u201360 of 1,797" in page(client, "before=60")
 
 
-def test_an_item_is_opened_with_the_filter(client, said):
+def test_item_links_include_the_filter(client, labelled):
     (address,) = shown(client, "state=contested&annotator=bob&q=&class=")
-    assert address == f"{PAGE}/{said['disputed']}?state=contested&amp;annotator=bob"
+    assert address == f"{PAGE}/{labelled['disputed']}?state=contested&amp;annotator=bob"
     assert client.get(address.replace("&amp;", "&")).status_code == 200
 
 
@@ -178,13 +178,13 @@ def test_an_item_is_opened_with_the_filter(client, said):
         ("q=a%00b", 422, "q"),
     ],
 )
-def test_what_makes_no_sense_is_told(client, query, status, reason):
+def test_invalid_filters_are_errors(client, query, status, reason):
     answer = client.get(f"{PAGE}?{query}", headers={"Accept": "text/html"})
     assert (answer.status_code, answer.mimetype) == (status, "text/html")
     assert reason in answer.get_data(as_text=True)
 
 
-def test_a_form_with_nothing_in_it_shows_everything(client):
+def test_an_empty_filter_shows_everything(client):
     assert ids(client, "q=&class=&annotator=&holdout=&guess=&order=") == [str(number) for number in range(60)]
 
 
@@ -193,42 +193,42 @@ def send(client, *blobs):
     return client.post(PAGE, data={"image": files})
 
 
-def told(answer):
+def page_text(answer):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.get_data(as_text=True)))
 
 
-def test_the_form_adds_what_is_good_and_names_what_is_not(client, image):
+def test_upload_adds_valid_images_and_lists_rejected_ones(client, image):
     assert send(client, image(seed=1)).status_code == 200
     answer = send(client, image(seed=1), image(seed=2), b"a shopping list")
     assert answer.status_code == 200
-    assert "1 added , 1 already there, 1 refused." in told(answer)
-    assert "image 2.png : this is text" in told(answer)
+    assert "1 added , 1 already in the pool, 1 rejected." in page_text(answer)
+    assert "image 2.png : this is text" in page_text(answer)
     assert len(ids(client, "order=newest")) == 60
-    kept = client.get("/items?limit=1000&after=1796").get_json()["items"]
-    assert len(kept) == 2
-    assert ids(client, "order=newest")[0] == kept[-1]["id"]
+    added = client.get("/items?limit=1000&after=1796").get_json()["items"]
+    assert len(added) == 2
+    assert ids(client, "order=newest")[0] == added[-1]["id"]
 
 
-def test_what_cannot_be_added_at_all(client, stored, image):
+def test_an_upload_without_valid_images_is_an_error(client, stored, image):
     before = stored()
     answer = send(client, b"a shopping list")
     assert answer.status_code == 415
-    assert "this is text" in told(answer)
+    assert "this is text" in page_text(answer)
     answer = client.post(PAGE, data={"other": (io.BytesIO(b"x"), "x")})
     assert answer.status_code == 400
-    assert "no image" in told(answer)
+    assert "no image" in page_text(answer)
     answer = send(client, *[image(seed=seed) for seed in range(5)])
     assert answer.status_code == 413
-    assert "at most 4 images" in told(answer)
+    assert "at most 4 images" in page_text(answer)
     assert stored() == before
 
 
-def test_a_project_that_is_not_there(client, problem):
+def test_an_unknown_project_is_not_found(client, problem):
     problem(client.get("/projects/nope/pool"), 404)
     problem(client.post("/projects/nope/pool", data={}), 404)
 
 
-def test_an_image_as_the_body_itself_is_as_good(client, image):
+def test_an_image_as_request_body_is_added(client, image):
     assert "1 added" in client.post(PAGE, data=image(), content_type="image/png").get_data(as_text=True)
     answer = client.post(PAGE, data=b"GIF89a", content_type="image/gif")
     assert answer.status_code == 415

@@ -1,4 +1,4 @@
-"""The prediction page's own form: the answer, and every refusal, is a page."""
+"""The form of the prediction page: the result, and every error, is a page."""
 
 from __future__ import annotations
 
@@ -23,92 +23,91 @@ def send(client, data, address=PAGE, **more):
     return client.post(address, data=files, headers=BROWSER, **more)
 
 
-def told(answer):
-    """The words of a page."""
+def page_text(answer):
     text = re.sub(r"<[^>]+>", " ", answer.get_data(as_text=True))
     return re.sub(r"\s+", " ", text)
 
 
-def test_the_answer_is_that_of_predict_with_what_the_model_saw(client):
+def test_the_result_is_that_of_the_predict_route(client):
     data = saved(smooth(300, 100))
-    said = client.post("/predict", data=data, content_type="image/png").get_json()
+    prediction = client.post("/predict", data=data, content_type="image/png").get_json()
     answer = send(client, data)
     assert (answer.status_code, answer.mimetype) == (200, "text/html")
     text = answer.get_data(as_text=True)
-    assert f"<h2>{said['label']}</h2>" in text
-    for name, probability in said["probabilities"].items():
+    assert f"<h2>{prediction['label']}</h2>" in text
+    for name, probability in prediction["probabilities"].items():
         assert re.search(rf'<th scope="row">{name}</th>.*?{100 * probability:.1f} %', text, re.DOTALL)
-    assert "Only the middle is seen: 33 % of the image" in told(answer)
-    assert "What the model sees: 8 \u00d7 8 pixels" in told(answer)
+    assert "The model only sees the middle: 33 % of the image" in page_text(answer)
+    assert "What the model sees: 8 \u00d7 8 pixels" in page_text(answer)
     assert re.search(r'<rect class="frame" x="100.0" y="0.0" width="100.0" height="100.0"/>', text)
     assert answer.headers["Content-Security-Policy"] == PAGE_POLICY
     assert "data:image" not in text
     assert " style=" not in text
 
 
-def test_what_the_model_saw_comes_with_the_answer_to_the_pixel(client):
+def test_the_result_includes_the_exact_model_input(client):
     data = saved(smooth(300, 100))
     text = send(client, data).get_data(as_text=True)
     (sent,) = re.findall(r'<canvas data-sent data-width="300" data-height="100" width="300" height="100"', text)
     assert sent
-    (seen,) = re.findall(r'data-seen="([^"]+)" width="8" height="8"', text)
-    shown = np.asarray(Image.open(io.BytesIO(b64decode(seen))))
+    (model_input,) = re.findall(r'data-input="([^"]+)" width="8" height="8"', text)
+    shown = np.asarray(Image.open(io.BytesIO(b64decode(model_input))))
     np.testing.assert_array_equal(shown, prepare(data, (8, 8), 1)[..., 0])
 
 
-def several(client, *blobs, how=""):
+def send_several(client, *blobs, query=""):
     files = [(io.BytesIO(blob), f"image {number}.png") for number, blob in enumerate(blobs)]
-    return client.post(PAGE + how, data={"image": files}, headers=BROWSER)
+    return client.post(PAGE + query, data={"image": files}, headers=BROWSER)
 
 
-def test_several_are_a_list_and_one_that_is_refused_keeps_no_other_from_its_answer(client, stored):
+def test_several_images_are_a_list_and_one_may_be_rejected(client, stored):
     before = stored()
     good = [saved(smooth(64, 64)), saved(smooth(20, 30))]
-    answer = several(client, good[0], b"a shopping list", good[1])
+    answer = send_several(client, good[0], b"a shopping list", good[1])
     assert (answer.status_code, answer.headers["Content-Security-Policy"]) == (200, PAGE_POLICY)
     rows = re.findall(r"<tr>(.*?)</tr>", answer.get_data(as_text=True).partition("<tbody>")[2], re.DOTALL)
-    said = [re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", row)) for row in rows]
-    assert [f"image {number}.png" in row for number, row in enumerate(said)] == [True] * 3
-    assert "this is text" in said[1]
-    for place, data in ((0, good[0]), (2, good[1])):
+    texts = [re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", row)) for row in rows]
+    assert [f"image {number}.png" in row for number, row in enumerate(texts)] == [True] * 3
+    assert "this is text" in texts[1]
+    for row, data in ((0, good[0]), (2, good[1])):
         alone = client.post("/predict", data=data, content_type="image/png").get_json()
-        assert f" {alone['label']} " in said[place]
-        assert f"{100 * alone['probability']:.1f} %" in said[place]
+        assert f" {alone['label']} " in texts[row]
+        assert f"{100 * alone['probability']:.1f} %" in texts[row]
     assert stored() == before
 
 
-def test_of_several_too_it_says_that_much_is_cut_off(client):
-    page = several(client, saved(smooth(64, 64)), saved(smooth(300, 100))).get_data(as_text=True)
+def test_the_list_mentions_cropped_images(client):
+    page = send_several(client, saved(smooth(64, 64)), saved(smooth(300, 100))).get_data(as_text=True)
     rows = re.findall(r"<tr>(.*?)</tr>", page.partition("<tbody>")[2], re.DOTALL)
-    assert ["Only the middle is seen: 33 % of the image" in row for row in rows] == [False, True]
+    assert ["The model only sees the middle: 33 % of the image" in row for row in rows] == [False, True]
 
 
-def test_one_that_is_empty_keeps_no_other_from_its_answer(client):
-    page = several(client, saved(smooth(64, 64)), b"").get_data(as_text=True)
+def test_an_empty_file_does_not_prevent_the_others(client):
+    page = send_several(client, saved(smooth(64, 64)), b"").get_data(as_text=True)
     assert page.count("data-row") >= 1
     assert "the file is empty" in page
 
 
-def test_one_is_a_list_too_where_that_is_asked_for(client):
-    assert "data-row" in several(client, saved(smooth(8, 8)), how="?list=1").get_data(as_text=True)
-    assert "data-row" not in several(client, saved(smooth(8, 8))).get_data(as_text=True)
+def test_a_single_image_as_a_list(client):
+    assert "data-row" in send_several(client, saved(smooth(8, 8)), query="?list=1").get_data(as_text=True)
+    assert "data-row" not in send_several(client, saved(smooth(8, 8))).get_data(as_text=True)
 
 
-def test_more_than_are_allowed(client):
-    answer = several(client, *[saved(smooth(8, 8))] * 5)
+def test_too_many_images_are_an_error(client):
+    answer = send_several(client, *[saved(smooth(8, 8))] * 5)
     assert answer.status_code == 413
     assert "at most 4 images" in answer.get_data(as_text=True)
 
 
-def test_a_square_one_has_no_frame(client):
+def test_a_square_image_has_no_frame(client):
     answer = send(client, saved(smooth(64, 64)))
     assert 'class="frame"' not in answer.get_data(as_text=True)
-    assert "Only the middle" not in told(answer)
+    assert "only sees the middle" not in page_text(answer)
 
 
-def test_eight_ways_up_are_one_answer(client):
-    answers = {send(client, stored(smooth(60, 40), way)).get_data() for way in range(1, 9)}
-    assert len(answers) == 1
+def test_every_exif_orientation_gives_the_same_result(client):
+    results = {send(client, stored(smooth(60, 40), orientation)).get_data() for orientation in range(1, 9)}
+    assert len(results) == 1
 
 
 @pytest.mark.parametrize(
@@ -122,18 +121,18 @@ def test_eight_ways_up_are_one_answer(client):
         (None, 400, "no image"),
     ],
 )
-def test_a_refusal_is_a_page_with_the_reason_and_the_form(client, stored, data, status, reason):
+def test_an_error_is_a_page_with_the_reason_and_the_form(client, stored, data, status, reason):
     before = stored()
     answer = send(client, data)
     assert (answer.status_code, answer.mimetype) == (status, "text/html")
-    fault = re.search(r'<p id="fault"[^>]*>([^<]+)</p>', answer.get_data(as_text=True))
-    assert fault is not None
-    assert reason in fault[1]
+    error = re.search(r'<p id="error"[^>]*>([^<]+)</p>', answer.get_data(as_text=True))
+    assert error is not None
+    assert reason in error[1]
     assert "<form" in answer.get_data(as_text=True)
     assert stored() == before
 
 
-def test_who_looks_at_pages_gets_a_page_of_the_error_and_a_program_the_document(client, problem):
+def test_browsers_get_error_pages_and_programs_get_json(client, problem):
     for address in ("/projects/nope/", "/projects/digits/pool/nope", "/nowhere"):
         page = client.get(address, headers=BROWSER)
         assert (page.status_code, page.mimetype) == (404, "text/html")
@@ -143,24 +142,24 @@ def test_who_looks_at_pages_gets_a_page_of_the_error_and_a_program_the_document(
         problem(client.get(address, headers={"Accept": "application/json, text/html;q=0.5"}), 404)
     assert send(client, b"x", "/projects/<b>/").status_code == 404
     assert b"<b>" not in send(client, b"x", "/projects/<b>/").data
-    # the API answers in one shape, whoever asks
+    # the API answers browsers with JSON too
     problem(client.get("/items/nope", headers=BROWSER), 404)
     problem(client.post("/predict", data=b"x", content_type="image/png", headers=BROWSER), 415)
 
 
-def test_the_form_without_the_token_leads_to_where_it_is_asked_for(build):
+def test_the_form_without_a_token_redirects_to_the_login(build):
     answer = send(build(token="a long token").test_client(), saved(smooth(8, 8)))
     assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/projects/digits/")
 
 
-def test_a_form_of_another_site_is_refused(client):
+def test_another_site_cannot_submit_the_form(client):
     answer = send(
         client, saved(smooth(8, 8)), base_url="http://localhost", environ_base={"HTTP_ORIGIN": "http://x.test"}
     )
     assert answer.status_code == 403
 
 
-def test_an_image_as_the_body_itself_in_a_list(client, image):
+def test_an_image_as_request_body_in_a_list(client, image):
     answer = client.post("/projects/digits/?list=1", data=image(), content_type="image/png")
     assert answer.status_code == 200
     assert "the image</th>" in answer.get_data(as_text=True)

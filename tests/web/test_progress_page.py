@@ -1,4 +1,4 @@
-"""The progress page: what it tells, what its buttons do, and that it needs no script."""
+"""The progress page: its measurements, its buttons, and that it works without its script."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def shown(client, address=PAGE, status=200):
 
 
 def plain(text):
-    """Without its tags, its spaces single."""
+    """Return the text without tags, with single spaces."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text)).replace("\N{NO-BREAK SPACE}", " ")
 
 
@@ -32,7 +32,7 @@ def change(settings, statement, *values):
 
 @pytest.fixture
 def twice(settings):
-    """As if `digits` had been trained twice: r2 is live, and it is r1 again."""
+    """A second checkpoint of `digits`: r2 is a copy of r1, and live."""
     change(
         settings,
         "INSERT INTO checkpoints SELECT project, 'r2', 2, job, created + 1, metrics, card, verdict, folder, promoted "
@@ -50,27 +50,27 @@ def open_items(client, count):
     return [item["id"] for item in client.get(f"/query?size={count}&strategy=random").get_json()["items"]]
 
 
-def test_the_accuracy_with_its_interval(client):
+def test_accuracy_and_its_interval(client):
     metrics = client.get("/checkpoints").get_json()["checkpoints"][0]["metrics"]
     text = plain(shown(client))
     assert f"{100 * metrics['accuracy']:.1f} %" in text
-    assert f"on {metrics['holdout']:.0f} held-out items" in text
+    assert f"on {metrics['holdout']:.0f} hold-out items" in text
     low, high = map(float, re.search(r"\((\d+\.\d) % to (\d+\.\d) %\)", text).groups())
     assert low < 100 * metrics["accuracy"] < high
 
 
-def test_the_labels_that_are_spent_are_those_the_goal_counts(build, trained, tmp_path):
+def test_the_label_budget_counts_training_labels(build, trained, tmp_path):
     project = (trained / "projects" / "digits.toml").read_text()
     (tmp_path / "projects").mkdir()
     (tmp_path / "projects" / "digits.toml").write_text(project + "[stop]\nlabels = 22\n")
     client = build(projects=tmp_path / "projects").test_client()
     for item in open_items(client, 3):
         label(client, item, "ann", "3")
-    assert "r1 has learnt from 20 of 22 labels to spend." in plain(shown(client))
+    assert "r1 was trained on 20 of at most 22 labels." in plain(shown(client))
     assert client.get("/status").get_json()["reached"] is False
 
 
-def test_the_chart_needs_nothing_that_the_policy_refuses(client, twice):
+def test_the_chart_conforms_to_the_security_policy(client, twice):
     text = shown(client)
     wide, narrow = re.findall(r"<svg[^>]*role=\"img\".*?</svg>", text, re.DOTALL)
     for chart in (wide, narrow):
@@ -82,7 +82,7 @@ def test_the_chart_needs_nothing_that_the_policy_refuses(client, twice):
         assert titles[1].startswith("r2 (live)")
 
 
-def test_the_table_says_the_same_as_the_chart(client, twice):
+def test_the_table_of_checkpoints(client, twice):
     table = re.search(r"<table class=\"rows checkpoints\">.*?</table>", shown(client), re.DOTALL).group()
     rows = [plain(row) for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL)]
     assert "r2 live" in rows[1]
@@ -91,26 +91,26 @@ def test_the_table_says_the_same_as_the_chart(client, twice):
     assert "the first checkpoint of this project" in rows[2]
 
 
-def test_rolling_back_and_forth(client, twice):
+def test_promote_an_older_and_a_newer_checkpoint(client, twice):
     answer = client.post(PAGE, data={"promote": "r1"})
     assert answer.status_code == 303
     assert answer.headers["Location"] == f"{PAGE}?promoted=r1"
     text = plain(shown(client, answer.headers["Location"]))
-    assert "r1 is live: it answers every prediction from now on." in text
+    assert "r1 is live and makes every prediction from now on." in text
     assert "Promote r2" in text
     assert "rolled back" in text
     assert client.post("/predict", json={"ids": ["0"]}).get_json()["checkpoint"] == "r1"
     client.post(PAGE, data={"promote": "r2"})
-    # an old address tells what is so now
+    # an old address shows the present state
     assert "r2 is live now." in plain(shown(client, answer.headers["Location"]))
 
 
-def test_files_that_are_gone_are_told_and_cannot_go_live(client, settings, twice):
+def test_a_checkpoint_without_files_cannot_be_promoted(client, settings, twice):
     shutil.copytree(settings.home / "checkpoints/digits/r1", settings.home / "checkpoints/digits/r2")
     change(settings, "UPDATE checkpoints SET folder = replace(folder, 'r1', 'r2') WHERE name = 'r2'")
     shutil.rmtree(settings.home / "checkpoints/digits/r1")
     text = plain(shown(client))
-    assert "its files are gone" in text
+    assert "files missing" in text
     assert "Roll back to r1" not in text
     answer = client.post(PAGE, data={"promote": "r1"}, headers=HTML)
     assert answer.status_code == 410
@@ -118,19 +118,19 @@ def test_files_that_are_gone_are_told_and_cannot_go_live(client, settings, twice
     assert client.get("/checkpoints").get_json()["checkpoints"][1]["live"]
 
 
-def test_training_from_the_page(client):
+def test_train_button(client):
     answer = client.post(PAGE, data={"train": "now"})
     assert answer.status_code == 303
     text = plain(shown(client, answer.headers["Location"]))
     job = client.get("/jobs").get_json()["jobs"][0]
-    assert f"Job {job['job']}, a training, is queued." in text
-    assert f"Job {job['job']} trains already" in text
+    assert f"Training job {job['job']} is queued." in text
+    assert f"Job {job['job']} is a training that is queued or running." in text
     again = client.post(PAGE, data={"train": "now"}, headers=HTML)
     assert again.status_code == 409
     assert "already trains" in again.get_data(as_text=True)
 
 
-def test_cancelling_from_the_page(client):
+def test_cancel_button(client):
     job = client.post("/train").get_json()["job"]
     assert f'data-running="{job}"' in shown(client)
     assert f'name="cancel" value="{job}"' in shown(client, f"{PAGE}/jobs")
@@ -152,15 +152,15 @@ def test_cancelling_from_the_page(client):
     ],
     ids=str,
 )
-def test_what_makes_no_sense_changes_nothing(client, stored, data, status):
+def test_invalid_actions_change_nothing(client, stored, data, status):
     before = stored()
     answer = client.post(PAGE, data=data, headers=HTML)
     assert answer.status_code == status
-    assert re.search(r'id="fault" class="fault" role="alert">[^<]', answer.get_data(as_text=True))
+    assert re.search(r'id="error" class="error" role="alert">[^<]', answer.get_data(as_text=True))
     assert stored() == before
 
 
-def test_another_site_cannot_press_the_buttons(client, stored):
+def test_another_site_cannot_use_the_buttons(client, stored):
     before = stored()
     for data in ({"train": "now"}, {"promote": "r1"}):
         answer = client.post(PAGE, data=data, headers={**HTML, "Origin": "http://elsewhere.example"})
@@ -168,19 +168,19 @@ def test_another_site_cannot_press_the_buttons(client, stored):
     assert stored() == before
 
 
-def test_labels_not_learnt_from_yet_are_counted(client):
+def test_new_labels_since_the_training_are_counted(client):
     first, second = open_items(client, 2)
-    assert "No answer by people has come since r1 learnt." in plain(shown(client))
+    assert "No new labels since r1 was trained." in plain(shown(client))
     label(client, first, "ann", "1")
     label(client, second, "ann", "1", "7")
-    told = "2 answers by people have come that r1 has not learnt from, skips and undos among them."
-    assert f"{told} 2 labels in the last hour." in plain(shown(client))
+    new = "2 new labels since r1 was trained, including skips and retractions."
+    assert f"{new} 2 labels in the last hour." in plain(shown(client))
     assert re.search(r"ann 1 1 0 0 2 \d{4}-", plain(shown(client)))
 
 
 def test_where_annotators_disagree(client):
     (item,) = open_items(client, 1)
-    assert "Nowhere: what is said of each item has a class in common." in plain(shown(client))
+    assert "Nowhere: the labels of each item have a class in common." in plain(shown(client))
     label(client, item, "ann", "1")
     label(client, item, "bob", "7")
     for address in (PAGE, "/projects/digits/disagreements"):
@@ -190,19 +190,19 @@ def test_where_annotators_disagree(client):
         assert "bob: 7" in text
 
 
-def test_labels_worth_a_second_look(client):
+def test_possible_label_errors(client):
     items = open_items(client, 30)
     for item in items:
-        said = client.post("/predict", json={"ids": [item]}).get_json()
-        label(client, item, "ann", list(said["probabilities"])[-1])
-    assert "whose label r1 gives less than 5 %" in plain(shown(client))
+        prediction = client.post("/predict", json={"ids": [item]}).get_json()
+        label(client, item, "ann", list(prediction["probabilities"])[-1])
+    assert "whose label has a probability below 5 % according to r1" in plain(shown(client))
     text = shown(client, "/projects/digits/second-look")
     total = int(re.search(r"(\d+) labelled items? whose", plain(text)).group(1))
     assert 0 < total <= 30
     assert len(re.findall(r'href="/projects/digits/pool/\d+"', text)) == total
 
 
-def test_every_cell_of_the_confusion_opens_its_items(client):
+def test_each_cell_of_the_confusion_matrix_links_to_its_items(client):
     text = shown(client)
     matrix = re.search(r'<table class="heat.*?</table>', text, re.DOTALL).group()
     cells = re.findall(r'<td class="h[1-5][^"]*"><a href="([^"]+)"[^>]*>(\d+)<', matrix)
@@ -211,10 +211,10 @@ def test_every_cell_of_the_confusion_opens_its_items(client):
     address, count = cells[1]
     page = shown(client, address.replace("&amp;", "&"))
     assert len(re.findall(r'<a href="/projects/digits/pool/', page)) == min(int(count), 48)
-    assert f"{count} held-out item" in plain(page)
+    assert f"{count} hold-out item" in plain(page)
 
 
-def test_a_table_of_very_many_classes_is_cut(client, monkeypatch):
+def test_a_large_confusion_matrix_is_cut(client, monkeypatch):
     assert "with the most mistakes" not in shown(client)
     monkeypatch.setattr("nextlabel.engine.progress.confusion._MAX_CLASSES", 4)
     matrix = re.search(r'<table class="heat.*?</table>', shown(client), re.DOTALL).group()
@@ -223,7 +223,7 @@ def test_a_table_of_very_many_classes_is_cut(client, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("query", "status", "told"),
+    ("query", "status", "reason"),
     [
         ("true=nope&predicted=1", 404, "no class is called"),
         (f"true={300 * 'n'}&predicted=1", 404, "no class is called"),
@@ -232,27 +232,27 @@ def test_a_table_of_very_many_classes_is_cut(client, monkeypatch):
         ("true=1&predicted=2&page=x", 422, "page"),
     ],
 )
-def test_a_cell_that_is_not_there(client, query, status, told):
+def test_invalid_cells_are_errors(client, query, status, reason):
     text = shown(client, f"/projects/digits/confusion?{query}", status)
     assert 'role="alert"' in text
-    assert told in text
+    assert reason in text
 
 
-def test_the_confusion_of_no_pair_is_the_table(client):
+def test_confusion_without_a_cell_redirects_to_the_matrix(client):
     answer = client.get("/projects/digits/confusion")
     assert answer.status_code == 302
-    assert answer.headers["Location"] == "/projects/digits/progress#confused"
+    assert answer.headers["Location"] == "/projects/digits/progress#confusion"
 
 
-def test_pages_behind_the_last_show_the_last(client):
-    assert "There is none." in shown(client, "/projects/digits/disagreements?page=7")
+def test_a_page_after_the_last_is_empty(client):
+    assert "<p>None.</p>" in shown(client, "/projects/digits/disagreements?page=7")
 
 
-def test_the_control_arm_is_not_made_up(client):
-    assert "That cannot be told from this project" in plain(shown(client))
+def test_without_a_control_arm_nothing_is_measured(client):
+    assert "Not measured: this project draws no items at random." in plain(shown(client))
 
 
-def test_older_jobs_are_a_link_away(client):
+def test_the_page_links_to_older_jobs(client):
     for _ in range(9):
         client.delete(f"/jobs/{client.post('/train').get_json()['job']}")
     text = shown(client)
@@ -262,7 +262,7 @@ def test_older_jobs_are_a_link_away(client):
     assert len(re.findall(r'<li class="job ', shown(client, older))) == len(jobs) - 8
 
 
-def test_before_any_model(build, settings, tmp_path):
+def test_without_any_model(build, settings, tmp_path):
     app = build(home=tmp_path / "new", trained=tmp_path)
     app.extensions["nextlabel"].services.database.migrate()
     client = app.test_client()
@@ -273,7 +273,7 @@ def test_before_any_model(build, settings, tmp_path):
     assert client.post(PAGE, data={"train": "now"}).status_code == 303
 
 
-def test_without_scores_it_says_what_is_missing(client, settings):
+def test_without_scores_the_page_names_what_is_missing(client, settings):
     change(settings, "DELETE FROM scorings")
     text = plain(shown(client))
     assert text.count("r1 has not scored the pool yet.") == 2

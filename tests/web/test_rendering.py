@@ -1,4 +1,4 @@
-"""What `digits` has not: regression, vectors, nodes, metrics that are no numbers, endless histories."""
+"""Rendering of what `digits` does not have: regression, vectors, nodes, NaN metrics, long histories."""
 
 from __future__ import annotations
 
@@ -36,19 +36,24 @@ ROW = LabelEvent("a b/ü", "ann", Label(value=1.5), 1.25)
 
 
 class FakeGallery:
-    def page(self, wanted, limit, **where):
+    def page(self, item_filter, limit, **position):
         counts = Counts(1, {"open": 0, "labelled": 1, "skipped": 0}, {"yes": 0, "no": 1}, {}, {"ann": 1})
         return GalleryPage((ItemCard(ITEM, None),), 1, 1, counts, None, None, tiny=False)
 
-    def neighbours(self, wanted, identity, **how):
+    def neighbours(self, item_filter, item_id, **order):
         return Neighbours(None, "b ü", 1, 2)
 
 
 @dataclass
-class FakeLoop:
+class FakeProject:
+    """A regression project that is also its own parts: queries, labels, items and models."""
+
     status_now: ProjectStatus = STATUS
     pages_read: int = 0
     config: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(name="sine"))
+
+    def __post_init__(self):
+        self.queries = self.labels = self.items = self.models = self
 
     def status(self):
         return self.status_now
@@ -59,11 +64,11 @@ class FakeLoop:
     def predict_ids(self, ids):
         return Predictions("sine", "r1", tuple(Prediction(mean=1.0) for _ in ids))
 
-    def query(self, size, strategy, annotator):
+    def create(self, size, strategy, annotator):
         items = (QueryItem("a b/ü", math.inf, None, "control"),)
         return QueryAnswer("sine", "sine-1", "largest-std", {}, None, 7, items, 1, 0)
 
-    def item(self, identity):
+    def get(self, item_id):
         return ItemDetail(ITEM, {"ann": Label(value=1.5)}, (ROW,), None)
 
     def gallery(self):
@@ -75,12 +80,12 @@ class FakeLoop:
     def history(self):
         for number in range(5000):
             self.pages_read = number + 1
-            yield replace(ROW, id=str(number))
+            yield replace(ROW, item=str(number))
 
 
 @dataclass
 class FakeEngine:
-    fake: FakeLoop
+    fake: FakeProject
     settings: Settings = field(default_factory=lambda: Settings.from_environment({}, default_project="sine"))
 
     def projects(self):
@@ -100,7 +105,7 @@ class FakeEngine:
 
 @pytest.fixture
 def fake():
-    return FakeLoop()
+    return FakeProject()
 
 
 @pytest.fixture
@@ -109,40 +114,40 @@ def client(fake):
     return create_app(engine.settings, engine).test_client()
 
 
-def test_regression_answers_mean_and_std(client):
-    one = client.post("/predict", json={"vectors": [[1, 2.5]]}).get_json()
+def test_regression_predicts_mean_and_std(client):
+    single = client.post("/predict", json={"vectors": [[1, 2.5]]}).get_json()
     prediction = {"mean": 3.5, "std": 0.5}
-    assert one == {"project": "sine", "checkpoint": "r1", **prediction, "predictions": [prediction]}
-    two = client.post("/predict", json={"ids": ["0", "1"]}).get_json()
-    assert two["predictions"] == [{"mean": 1.0, "std": None}] * 2
+    assert single == {"project": "sine", "checkpoint": "r1", **prediction, "predictions": [prediction]}
+    both = client.post("/predict", json={"ids": ["0", "1"]}).get_json()
+    assert both["predictions"] == [{"mean": 1.0, "std": None}] * 2
 
 
-def test_what_is_no_image_has_no_address_and_what_is_no_number_is_null(client):
+def test_items_without_image_have_no_url_and_nan_is_null(client):
     (item,) = client.get("/query").get_json()["items"]
     assert item == {"id": "a b/ü", "url": None, "score": None, "suggestion": None, "reason": "control"}
     assert client.get("/checkpoints").get_json()["checkpoints"][0]["metrics"] == {"rmse": None, "labels": 5.0}
     assert client.get("/jobs/3").get_json()["metrics"] == {"loss": None}
 
 
-def test_an_item_s_value_and_its_history(client):
+def test_value_and_history_of_an_item(client):
     body = client.get("/items/a%20b/%C3%BC").get_json()
     assert (body["id"], body["url"], body["value"], body["candidates"]) == ("a b/ü", None, 1.5, None)
     assert body["history"] == [{"id": "a b/ü", "annotator": "ann", "value": 1.5, "time": 1.25, "key": None}]
 
 
-def test_an_image_s_address_survives_any_id(client, fake):
+def test_image_urls_escape_the_id(client, fake):
     fake.status_now = replace(STATUS, kind="image")
     (item,) = client.get("/query").get_json()["items"]
     assert item["url"] == "/projects/sine/items/a%20b/%C3%BC/image"
 
 
-def test_a_job_of_another_project_is_not_this_one_s(client, problem):
+def test_a_job_of_another_project_is_not_found(client, problem):
     assert client.get("/jobs/3").get_json()["project"] == "other"
     problem(client.get("/projects/sine/jobs/3"), 404)
 
 
 @pytest.mark.parametrize("kind", ["json", "jsonl", "csv"])
-def test_the_history_is_read_while_it_is_sent(client, fake, kind):
+def test_the_history_is_streamed(client, fake, kind):
     answer = client.get(f"/labels?format={kind}", buffered=False)
     pieces = answer.iter_encoded()
     next(pieces)
@@ -152,10 +157,10 @@ def test_the_history_is_read_while_it_is_sent(client, fake, kind):
     assert len(client.get("/labels").get_json()["labels"]) == 5000
 
 
-def test_the_page_of_an_item_that_is_no_image(client):
+def test_item_page_without_an_image(client):
     text = client.get("/projects/sine/pool/a%20b/%C3%BC").get_data(as_text=True)
-    assert "This is what ann says." in text
-    assert '<h2 id="set">1.5</h2>' in text
+    assert "Labelled by ann." in text
+    assert '<h2 id="resolved-label">1.5</h2>' in text
     assert "no model has scored this item" in text
     assert "<img" not in text
     assert 'href="/projects/sine/items/a%20b/%C3%BC"' in text
@@ -165,36 +170,36 @@ def test_the_page_of_an_item_that_is_no_image(client):
 
 
 @pytest.mark.parametrize("kind", ["vector", "node"])
-def test_a_pool_of_no_images_is_listed_and_takes_none(client, fake, kind):
+def test_pool_page_without_images_has_no_upload(client, fake, kind):
     fake.status_now = replace(STATUS, kind=kind)
     text = client.get("/projects/sine/pool").get_data(as_text=True)
     assert 'href="/projects/sine/pool/a%20b/%C3%BC"' in text
     assert "<strong>1.5</strong>" in text
-    for none in ("<img", "<script", 'type="file"', 'id="class"', 'id="guess"'):
-        assert none not in text
+    for absent in ("<img", "<script", 'type="file"', 'id="class"', 'id="guess"'):
+        assert absent not in text
 
 
-@pytest.mark.parametrize(("kind", "told"), [("vector", "vectors"), ("node", "ids")])
-def test_the_page_says_what_a_project_takes(client, fake, kind, told):
+@pytest.mark.parametrize(("kind", "key"), [("vector", "vectors"), ("node", "ids")])
+def test_predict_page_explains_the_request(client, fake, kind, key):
     fake.status_now = replace(STATUS, kind=kind)
     text = client.get("/projects/sine/").get_data(as_text=True)
-    assert f"{{&#34;{told}&#34;:" in text or f'{{"{told}":' in text
+    assert f"{{&#34;{key}&#34;:" in text or f'{{"{key}":' in text
     assert "Sine &lt;wave&gt;" in text
     assert "<form" not in text
     assert "<script" not in text
 
 
-def test_a_project_that_cannot_run_here_says_why(client, fake, problem):
+def test_a_project_that_cannot_run_shows_the_reason(client, fake, problem):
     fake.status_now = replace(STATUS, kind=None, task=None, live=None, missing="put it into NEXTLABEL_DATA")
     assert "put it into NEXTLABEL_DATA" in client.get("/").get_data(as_text=True)
     assert "put it into NEXTLABEL_DATA" in client.get("/projects/sine/").get_data(as_text=True)
 
 
-def test_what_could_not_be_loaded_is_told(client):
+def test_home_lists_loading_errors(client):
     assert "plugin &lt;b&gt; of package x cannot be imported" in client.get("/").get_data(as_text=True)
 
 
-def test_one_broken_project_does_not_silence_the_metrics(client, fake):
+def test_metrics_survive_a_broken_project(client, fake):
     def broken():
         raise DatasetMissing("nothing here")
 

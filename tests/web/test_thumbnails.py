@@ -1,4 +1,4 @@
-"""GET /items/<id>/image?size=: small, upright, kept, and never asked for twice in vain."""
+"""GET /items/<id>/image?size=: small, upright and cached."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def small(client, item, size=160):
 
 
 @pytest.mark.parametrize("size", [160, 320])
-@pytest.mark.parametrize("way", [1, 3, 6])
-def test_a_photograph_is_made_small_and_upright(client, size, way):
-    item = added(client, stored(smooth(1200, 800), way, "JPEG", quality=90))
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_a_photograph_is_reduced_and_upright(client, size, orientation):
+    item = added(client, stored(smooth(1200, 800), orientation, "JPEG", quality=90))
     shown = small(client, item, size)
     assert shown.size == (size, round(size * 2 / 3))
     like = np.asarray(smooth(*shown.size)).astype(int)
@@ -45,20 +45,20 @@ def test_odd_images(client, name):
         assert np.abs(np.asarray(shown).astype(int) - like).max() <= 16
 
 
-def test_it_is_never_larger_than_the_image_and_a_tiny_one_keeps_its_pixels(client):
+def test_a_tiny_image_is_not_changed(client):
     data = np.asarray(Image.open(io.BytesIO(client.get("/items/0/image").data)).convert("RGB"))
     for size in (160, 320):
         np.testing.assert_array_equal(np.asarray(small(client, "0", size)), data)
 
 
 @pytest.mark.parametrize("size", ["0", "1", "161", "640", "x", "-160", "1e2", "160.0", "", "\uff11\uff16\uff10"])
-def test_other_sizes_are_refused(client, refused, size):
+def test_other_sizes_are_errors(client, refused, size):
     detail = refused(lambda: client.get(f"/items/0/image?size={size}"), 422)["detail"]
     assert "160" in detail
     assert "320" in detail
 
 
-def test_whoever_has_it_is_not_sent_it_again(client, image):
+def test_a_cached_thumbnail_is_not_sent_again(client, image):
     item = added(client, image(300, 300))
     first = client.get(f"/items/{item}/image?size=160")
     assert "private" in first.headers["Cache-Control"]
@@ -71,16 +71,16 @@ def test_whoever_has_it_is_not_sent_it_again(client, image):
     assert client.get("/items/0/image?size=160").headers["ETag"] != first.headers["ETag"]
 
 
-def test_it_is_made_once_and_kept(client, image, settings, monkeypatch):
+def test_a_thumbnail_is_stored_on_disk(client, image, settings, monkeypatch):
     item = added(client, image(300, 300))
     first = client.get(f"/items/{item}/image?size=160").data
-    (kept,) = [path for path in (settings.home / "thumbnails").rglob("*") if path.is_file()]
-    assert kept.read_bytes() == first
-    monkeypatch.setattr("nextlabel.engine.browse.item_service.make_thumbnail", None)  # it is not made again
+    (file,) = [path for path in (settings.home / "thumbnails").rglob("*") if path.is_file()]
+    assert file.read_bytes() == first
+    monkeypatch.setattr("nextlabel.engine.browse.item_service.make_thumbnail", None)  # not called again
     assert client.get(f"/items/{item}/image?size=160").data == first
 
 
-def test_an_image_that_no_longer_decodes_or_is_gone_is_a_problem_and_its_page_stays(client, image, problem, settings):
+def test_a_broken_or_missing_file_is_an_error_but_its_page_works(client, image, problem, settings):
     item = added(client, image(300, 300))
     file = settings.home / "uploads" / item[:2] / item
     file.write_bytes(file.read_bytes()[:200])
@@ -92,5 +92,5 @@ def test_an_image_that_no_longer_decodes_or_is_gone_is_a_problem_and_its_page_st
     assert client.get(f"/projects/digits/pool/{item}").status_code == 200
 
 
-def test_an_item_that_is_not_there(client, problem):
+def test_an_unknown_item_is_not_found(client, problem):
     problem(client.get("/items/nope/image?size=160"), 404)

@@ -1,10 +1,13 @@
-"""nextlabel export: labels, images and the model, for other tools or another nextlabel."""
+"""nextlabel export: labels, images and the model, for other programs or another nextlabel."""
 
 from __future__ import annotations
 
+import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 import click
@@ -12,37 +15,46 @@ import click
 from nextlabel.cli.listen_socket import address
 from nextlabel.cli.options import as_json, imported_project, open_engine, project_name, with_settings
 from nextlabel.cli.output import Screen
-from nextlabel.engine.engine import Engine
 from nextlabel.engine.settings import Settings
-from nextlabel.import_export.exporting.export_file import FORMATS, TABLES, Asked, Exported, export, lines
+from nextlabel.import_export.exporting.export_file import export_file
+from nextlabel.import_export.exporting.snapshot import Exported, Snapshot, WriteOptions
+from nextlabel.import_export.format import Format, Option
+from nextlabel.import_export.registry import WRITABLE
 
 STDOUT = Path("-")
 
 
+def _names(applies: Callable[[Format], bool]) -> str:
+    return ", ".join(form.name for form in WRITABLE.values() if applies(form))
+
+
+def _with_option(option: Option) -> str:
+    return _names(lambda form: option in form.options)
+
+
 @click.command("export")
 @project_name
-@click.option("--format", "kind", type=click.Choice(FORMATS), required=True, help="What to write.")
+@click.option("--format", "kind", type=click.Choice(list(WRITABLE)), required=True, help="The format to write.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     required=True,
-    help="The file (csv, jsonl, onnx) or folder (imagefolder, coco, label-studio) to write; - prints csv and jsonl.",
+    help=f"The folder ({_names(lambda form: form.writes_folder)}) or file (the others) to write; "
+    f"- prints {_names(lambda form: form.printable)}.",
 )
 @click.option(
     "--resolved/--history",
     "resolved",
     default=False,
-    help="csv, jsonl: one row an item, as it stands, or every label there ever was (the default).",
+    help=f"{_with_option('resolved')}: one row per item, or every label ever stored (the default).",
 )
 @click.option(
-    "--all/--labelled", "everything", default=False, help="Every item, or those somebody spoke of (the default)."
+    "--all/--labelled", "everything", default=False, help="Every item, or those that were ever labelled (the default)."
 )
-@click.option(
-    "--predictions", "predicted", is_flag=True, help="With --resolved: what the live model says of each item."
-)
-@click.option("--copy-images", "copy", is_flag=True, help="coco, label-studio: write the images too, into images/.")
-@click.option("--image-prefix", "prefix", help="label-studio: what stands before the address of an image.")
-@click.option("--checkpoint", help="onnx: another checkpoint than the live one.")
+@click.option("--predictions", is_flag=True, help="With --resolved: the live model's prediction for each item.")
+@click.option("--copy-images", is_flag=True, help=f"{_with_option('copy-images')}: write the images too, to images/.")
+@click.option("--image-prefix", help=f"{_with_option('image-prefix')}: what the address of an image begins with.")
+@click.option("--checkpoint", help=f"{_with_option('checkpoint')}: a checkpoint other than the live one.")
 @click.option("--force", is_flag=True, help="Replace an earlier export.")
 @as_json
 @with_settings("host", "port")
@@ -53,62 +65,65 @@ def command(
     out: Path,
     resolved: bool,
     everything: bool,
-    predicted: bool,
-    copy: bool,
-    prefix: str | None,
+    predictions: bool,
+    copy_images: bool,
+    image_prefix: str | None,
     checkpoint: str | None,
     force: bool,
     as_json: bool,
 ) -> None:
-    """Write what PROJECT knows: its labels, its images, or its model."""
-    _check(kind, out, resolved=resolved, predicted=predicted, copy=copy, checkpoint=checkpoint, as_json=as_json)
-    place = f"/data/local-files/?d={quote(out.name)}/" if copy else f"{address(settings.host, settings.port)}/"
-    asked = Asked(kind, resolved, everything, predicted, copy, prefix or place, checkpoint, force)
+    """Write PROJECT's labels, images or model."""
+    form = WRITABLE[kind]
+    chosen: dict[Option, object] = {
+        "resolved": resolved, "predictions": predictions, "copy-images": copy_images,
+        "image-prefix": image_prefix, "checkpoint": checkpoint,
+    }  # fmt: skip
+    _check(form, out, {option for option, value in chosen.items() if value}, as_json=as_json)
+    prefix = f"/data/local-files/?d={quote(out.name)}/" if copy_images else f"{address(settings.host, settings.port)}/"
+    options = WriteOptions(resolved, everything, predictions, copy_images, image_prefix or prefix, checkpoint)
     screen = Screen(as_json)
     with open_engine(settings) as engine:
+        project = imported_project(engine, name) if form.needs_pool else engine.project(name)
         if out == STDOUT:
-            done = _print(engine, name, asked)
+            exported = _print(Snapshot(engine.services, project.config), form, options)
         else:
-            project = imported_project(engine, name) if kind != "onnx" else engine.project(name)
-            with screen.progress(f"exporting {name}") as advance:
-                done = export(engine.services, project, asked, out, advance)
+            with screen.progress(f"exporting {name}") as progress:
+                exported = export_file(
+                    Snapshot(engine.services, project.config, progress), kind, out, options, replace=force
+                )
     if not as_json:
-        for note in done.notes:
+        for note in exported.notes:
             click.echo(note, err=True)
     if out != STDOUT:
-        told = {name: value for name, value in asdict(done).items() if value is not None}
-        screen.answer({"project": name, "out": str(out), **told}, f"{out}: {_words(done)}")
+        fields = {field: value for field, value in asdict(exported).items() if value is not None}
+        screen.answer({"project": name, "out": str(out), "format": kind, **fields}, f"{out}: {_summary(exported)}")
 
 
-def _check(
-    kind: str, out: Path, *, resolved: bool, predicted: bool, copy: bool, checkpoint: str | None, as_json: bool
-) -> None:
-    """Raise UsageError for options that the format has no use for: they would be lost in silence."""
-    if resolved and kind not in TABLES:
-        raise click.UsageError(f"--resolved is of {' and '.join(TABLES)}, not of {kind}")
-    if predicted and not resolved:
+def _check(form: Format, out: Path, chosen: set[Option], *, as_json: bool) -> None:
+    """Raise UsageError for an option that does not apply to the format: it would be ignored silently."""
+    for option in sorted(chosen - form.options):
+        raise click.UsageError(f"--{option} applies to {_with_option(option)}, not to {form.name}")
+    if "predictions" in chosen and "resolved" not in chosen:
         raise click.UsageError("--predictions needs --resolved: the history has no predictions")
-    if copy and kind not in {"coco", "label-studio"}:
-        raise click.UsageError(f"--copy-images is of coco and label-studio, not of {kind}")
-    if checkpoint is not None and kind != "onnx":
-        raise click.UsageError(f"--checkpoint is of onnx, not of {kind}")
-    if out == STDOUT and kind not in TABLES:
-        raise click.UsageError(f"{' and '.join(TABLES)} can be printed; {kind} is written to a place of its own")
+    if out == STDOUT and not form.printable:
+        raise click.UsageError(f"{_names(lambda form: form.printable)} can be printed; {form.name} needs a path")
     if out == STDOUT and as_json:
         raise click.UsageError("--json and --out - would both print")
 
 
-def _print(engine: Engine, name: str, asked: Asked) -> Exported:
-    done = Exported(asked.format)
-    for piece in lines(engine.services, imported_project(engine, name), asked, done, lambda *_: None):
-        sys.stdout.buffer.write(piece.encode())
+def _print(snapshot: Snapshot, form: Format, options: WriteOptions) -> Exported:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "export"
+        exported = export_file(snapshot, form.name, path, options)
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
     sys.stdout.buffer.flush()
-    return done
+    return exported
 
 
-def _words(done: Exported) -> str:
-    """Return what was written, for a person."""
-    if done.checkpoint is not None:
-        return f"checkpoint {done.checkpoint}, with labels and preprocessing in its metadata"
-    counts = {"items": done.items, "labels": done.labels, "images": done.images}
+def _summary(exported: Exported) -> str:
+    """Return what was written in one line."""
+    if exported.checkpoint is not None:
+        return f"checkpoint {exported.checkpoint}, with labels and preprocessing in its metadata"
+    counts = {"items": exported.items, "labels": exported.labels, "images": exported.images}
     return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count is not None)

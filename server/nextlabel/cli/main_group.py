@@ -1,4 +1,4 @@
-"""The commands by name: each one's module is imported when it is used, so `--help` is quick."""
+"""The command group. The module of a command is imported when the command runs, so `--help` is fast."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 
 import click
 
-SHOWN = {
+COMMANDS = {
     "serve": ("serve", "Answer over HTTP, and train in the background."),
-    "projects": ("projects", "List the projects and how far each has come."),
+    "projects": ("projects", "List the projects with their progress."),
     "plugins": ("plugins", "List strategies, learners and data sets with their parameters."),
-    "train": ("train", "Train a project on the labels there are."),
-    "evaluate": ("evaluate", "Measure the live checkpoint on items it never trained on."),
-    "predict": ("predict", "Say what is in images."),
-    "query": ("query", "Ask which items to label next."),
-    "label": ("label", "Say which classes an item could be."),
-    "simulate": ("simulate", "Play the loop with a data set's own labels and draw learning curves."),
+    "train": ("train", "Train a project on its current labels."),
+    "evaluate": ("evaluate", "Evaluate the live checkpoint on items it was not trained on."),
+    "predict": ("predict", "Predict the classes of images."),
+    "query": ("query", "List the items to label next."),
+    "label": ("label", "Label an item with one or more possible classes."),
+    "simulate": ("simulate", "Simulate the labelling loop with a data set's own labels and draw learning curves."),
     "import": ("import_", "Add labels and images from files of other tools."),
     "export": ("export", "Write labels, images or the model for other tools."),
-    "new-plugin": ("new_plugin", "Write a plugin package that works, with its test."),
-    "worker": ("worker", "Run queued trainings, without a web server."),
+    "new-plugin": ("new_plugin", "Create a working plugin package with its test."),
+    "worker": ("worker", "Run queued jobs, without a web server."),
 }
 HIDDEN = {"run-job": "run_job"}
 """Commands that only our own processes start."""
@@ -29,24 +29,24 @@ _DATABASES = {"sqlite3", "sqlalchemy", "psycopg"}
 
 
 class Commands(click.Group):
-    """Finds a command when it is asked for; what the engine refuses becomes one line and status 1."""
+    """Imports a command when it is needed. Prints an expected error as one line and exits with status 1."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names in the order of `--help`."""
-        return list(SHOWN)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import a command."""
-        module = SHOWN[cmd_name][0] if cmd_name in SHOWN else HIDDEN.get(cmd_name)
+        """Import and return a command."""
+        module = COMMANDS[cmd_name][0] if cmd_name in COMMANDS else HIDDEN.get(cmd_name)
         if module is None:
             return None
-        found: click.Command = import_module(f"nextlabel.cli.{module}").command
-        return found
+        command: click.Command = import_module(f"nextlabel.cli.{module}").command
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the list of `--help` without importing any of them."""
+        """Write the list of `--help` without importing the commands."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in SHOWN.items()])
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -62,7 +62,7 @@ class Commands(click.Group):
 
 
 def _line(error: Exception) -> str | None:
-    """Return what to tell a person; None for a fault of ours, whose traceback is worth seeing."""
+    """Return a line for an expected error; None for a bug, whose traceback is worth seeing."""
     from nextlabel.contracts.errors import NextlabelError  # noqa: PLC0415 - imports numpy, which --help does not need
 
     if isinstance(error, (NextlabelError, OSError)):
@@ -75,4 +75,4 @@ def _line(error: Exception) -> str | None:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(version("nextlabel"), prog_name="nextlabel")
 def cli() -> None:
-    """Serve an image classifier, ask for the labels that help it most, and train on the answers."""
+    """Serve an image classifier, query the labels that improve it most, and train on them."""

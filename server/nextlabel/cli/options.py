@@ -1,4 +1,4 @@
-"""The options that commands share, and the engine they open."""
+"""The options that commands share, and the engine that they open."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def with_settings(*further: str) -> Callable[[F], Callable[..., Any]]:
 
     def decorate(function: F) -> Callable[..., Any]:
         @wraps(function)
-        def command(**given: Any) -> Any:
-            chosen = {name: given.pop(name) for name in names}
-            return function(settings=Settings.from_environment(**chosen), **given)
+        def command(**arguments: Any) -> Any:
+            chosen = {name: arguments.pop(name) for name in names}
+            return function(settings=Settings.from_environment(**chosen), **arguments)
 
         for name in reversed(names):
             field = Settings.model_fields[name]
-            said = str(field.description)
+            description = str(field.description)
             default = "" if field.default is None else f"; default {field.default}"
-            text = f"{said[0].upper()}{said[1:]}. [NEXTLABEL_{name.upper()}{default}]"
+            text = f"{description[0].upper()}{description[1:]}. [NEXTLABEL_{name.upper()}{default}]"
             command = click.option(f"--{name}", name, help=text, **_SETTINGS[name])(command)
         return command
 
@@ -54,7 +54,7 @@ def with_settings(*further: str) -> Callable[[F], Callable[..., Any]]:
 
 
 def imported_project(engine: Engine, name: str) -> Project:
-    """Return a project's loop; its data set is read first where that was not done yet."""
+    """Return a project, after importing its data set if that was not done yet."""
     project, services = engine.project(name), engine.services
     import_dataset(project.config, services.registry, services.settings, services.database, services.home)
     return project
@@ -62,7 +62,7 @@ def imported_project(engine: Engine, name: str) -> Project:
 
 @contextmanager
 def open_engine(settings: Settings) -> Iterator[Engine]:
-    """Yield an engine on the home folder, which is made or brought up to date first."""
+    """Yield an engine on the home folder, which is created or brought up to date first."""
     prepare(settings)
     engine = build_engine(settings)
     try:

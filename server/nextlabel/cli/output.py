@@ -1,4 +1,4 @@
-"""What commands print: one JSON document, or text for a person; progress goes to standard error."""
+"""The output of commands: one JSON document, or text for the user. Progress goes to standard error."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-_WIDE = 10_000
+_UNLIMITED_WIDTH = 10_000
 
 Advance = Callable[[float, str], None]
-"""Takes the share done, 0..1, and a few words."""
+"""Takes the share done, 0..1, and a short text."""
 
 
 @dataclass(frozen=True)
 class Screen:
-    """Where a command's answer goes."""
+    """Prints the result of a command."""
 
     as_json: bool
 
     def answer(self, reply: BaseModel | dict[str, Any], show: str | Callable[[Console], None]) -> None:
-        """Print `reply` as JSON, by the very models HTTP answers with; for a person `show`, or what it writes."""
+        """Print `reply` as JSON, in the same form as over HTTP, or `show` as text; `show` may write to a console."""
         if not self.as_json and isinstance(show, str):
             click.echo(show)
         elif not self.as_json and callable(show):
-            # a file or a pipe has no edge at which a table would have to be folded
-            width = None if sys.stdout.isatty() else _WIDE
+            # a file or a pipe has no width at which a table must be folded
+            width = None if sys.stdout.isatty() else _UNLIMITED_WIDTH
             show(Console(width=width, highlight=False, markup=False, emoji=False))
         elif isinstance(reply, BaseModel):
             click.echo(reply.model_dump_json(exclude_unset=True))
@@ -42,25 +42,25 @@ class Screen:
             click.echo(to_json(reply, inf_nan_mode="null"))
 
     @contextmanager
-    def progress(self, what: str) -> Iterator[Advance]:
-        """Show a bar while the block runs; what the block itself prints is dropped."""
+    def progress(self, title: str) -> Iterator[Advance]:
+        """Show a progress bar while the block runs; whatever the block prints is dropped."""
         console = Console(stderr=True)
-        said = TextColumn("{task.fields[said]}")
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), said)
+        text = TextColumn("{task.fields[text]}")
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), text)
         hidden = self.as_json or not console.is_terminal
         bar = Progress(*columns, TimeElapsedColumn(), console=console, disable=hidden)
         with open(os.devnull, "w") as sink, bar, redirect_stdout(sink):  # noqa: PTH123 - no file, a sink
-            task = bar.add_task(what, total=1.0, said="")
-            yield lambda share, said: bar.update(task, completed=share, said=said)
+            task = bar.add_task(title, total=1.0, text="")
+            yield lambda share, text: bar.update(task, completed=share, text=text)
 
 
 def table(headings: Sequence[str], title: str | None = None) -> Table:
-    """Return a table that folds what does not fit: an id that is cut off names nothing."""
+    """Return a table that folds long text: a truncated id would be useless."""
     return Table(*(Column(name, overflow="fold") for name in headings), title=title, title_justify="left")
 
 
 def metrics_line(metrics: dict[str, float] | Any) -> str:
-    """Return metrics in words: percentages for shares, the rest as numbers."""
+    """Return metrics as text: the accuracy in percent, others as numbers."""
     parts = []
     for name, value in metrics.items():
         if value is None:

@@ -1,4 +1,4 @@
-"""nextlabel plugins: what is installed, and what of it could not be used."""
+"""nextlabel plugins: lists the installed plugins, and those that cannot be used."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from nextlabel.engine.settings import Settings
 def command(settings: Settings, as_json: bool) -> None:
     """List strategies, learners and data sets with their parameters."""
     registry = load(blocked=settings.blocked)
-    found = describe_plugins(registry)
+    plugins = describe_plugins(registry)
     for fault in registry.faults:
         click.echo(fault.message, err=True)
-    Screen(as_json).answer({"plugins": found}, lambda console: _show(console, found))
+    Screen(as_json).answer({"plugins": plugins}, lambda console: _show(console, plugins))
 
 
-def _show(console: Console, found: dict[str, list[dict[str, Any]]]) -> None:
-    for part, offers in found.items():
-        console.print(part, style="bold")
+def _show(console: Console, plugins: dict[str, list[dict[str, Any]]]) -> None:
+    for kind, offers in plugins.items():
+        console.print(kind, style="bold")
         for offer in offers:
             heading = f"  {offer['name']} ({offer['distribution']} {offer['version']}): {offer['summary']}"
             for line in (heading, *(f"      {detail}" for detail in _details(offer))):
@@ -37,9 +37,9 @@ def _show(console: Console, found: dict[str, list[dict[str, Any]]]) -> None:
 
 def _details(offer: dict[str, Any]) -> list[str]:
     lines = [f"needs {', '.join(offer['needs'])}"] if offer.get("needs") else []
-    lines += ["knows only its pool"] if offer.get("transductive") else []
+    lines += ["transductive: it predicts only items of its pool"] if offer.get("transductive") else []
     lines += [offer["parameters"]["error"]] if "error" in offer["parameters"] else []
-    for name, about in offer["parameters"]["properties"].items():
-        default = f" = {about['default']}" if "default" in about else ""
-        lines.append(f"{name}{default}" + (f": {about['description']}" if "description" in about else ""))
+    for name, schema in offer["parameters"]["properties"].items():
+        default = f" = {schema['default']}" if "default" in schema else ""
+        lines.append(f"{name}{default}" + (f": {schema['description']}" if "description" in schema else ""))
     return lines

@@ -1,4 +1,4 @@
-"""nextlabel projects: all of them, and how far each has come."""
+"""nextlabel projects: lists the projects with their progress."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from nextlabel.engine.settings import Settings
 @as_json
 @with_settings()
 def command(settings: Settings, as_json: bool) -> None:
-    """List the projects and how far each has come."""
+    """List the projects with their progress."""
     with open_engine(settings) as engine:
-        told = {entry["name"]: entry for entry in engine.info()["projects"]}
-        found = [{**asdict(engine.project(name).status()), **entry} for name, entry in told.items()]
+        entries = {entry["name"]: entry for entry in engine.info()["projects"]}
+        projects = [{**asdict(engine.project(name).status()), **entry} for name, entry in entries.items()]
         faults = list(engine.services.projects.faults.values())
     for fault in faults:
         click.echo(fault, err=True)
-    Screen(as_json).answer({"projects": found}, lambda console: _show(console, found))
+    Screen(as_json).answer({"projects": projects}, lambda console: _show(console, projects))
 
 
-def _show(console: Console, found: list[dict[str, Any]]) -> None:
+def _show(console: Console, projects: list[dict[str, Any]]) -> None:
     rows = table(("project", "title", "items", "labelled", "open", "live", "measured"))
-    for entry in found:
+    for entry in projects:
         counts = [str(entry[name]) for name in ("items", "labelled", "open")]
         shown = {name: value for name, value in entry["metrics"].items() if name in ("accuracy", "rmse")}
-        said = entry["missing"] or metrics_line(shown)
-        rows.add_row(entry["name"], entry["title"], *counts, entry["live"] or "", said)
+        metrics = entry["missing"] or metrics_line(shown)
+        rows.add_row(entry["name"], entry["title"], *counts, entry["live"] or "", metrics)
     console.print(rows)

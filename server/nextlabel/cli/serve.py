@@ -8,10 +8,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,7 +27,7 @@ from nextlabel.store.file_lock import file_lock
 from nextlabel.web.gunicorn_app import run
 
 if TYPE_CHECKING:
-    from flask import Flask
+    from nextlabel.web.gunicorn_app import CreateApp
 
 _TAKE_OVER_WITHIN = 10.0
 """Seconds that an earlier server and its worker have to end; a job that runs gets half of them."""
@@ -83,13 +82,13 @@ def _start_worker(settings: Settings) -> subprocess.Popen[bytes]:
     )
 
 
-def _web_app_factory(parent: int) -> Callable[[Settings], Flask]:
+def _web_app_factory(parent: int) -> CreateApp:
     """Return what creates the app in each web process, a fork of the process `parent`."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.write(writer, b"1")
 
-    def create(settings: Settings) -> Flask:
+    def create(settings: Settings) -> Any:
         os.setsid()  # Ctrl-C reaches the parent alone
         end_with_parent(parent)
         web = app.create_app(settings)

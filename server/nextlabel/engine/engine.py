@@ -135,7 +135,6 @@ class Engine:
         if not path.exists():
             return ()
         with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - _LOG_BYTES))
+            file.seek(max(0, path.stat().st_size - _LOG_BYTES))
             text = file.read().decode("utf-8", "replace")
         return tuple(text.splitlines()[-_LOG_LINES:])

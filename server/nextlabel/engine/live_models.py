@@ -1,7 +1,8 @@
-"""The live model: one reference a project, read once when a request enters.
+"""The live model of each project, as this process serves it.
 
-Where the checkpoint has an ONNX form no torch is imported: ONNX Runtime answers, one item
-at a time on one thread, in as many processes as there are cores.
+A request takes one reference and uses it throughout. If the checkpoint has an ONNX form, torch
+is not imported: ONNX Runtime predicts one item at a time on one thread, and there are as many
+web processes as cores.
 """
 
 from __future__ import annotations
@@ -24,81 +25,82 @@ from nextlabel.engine.images.decoding import map_images, prepare
 from nextlabel.engine.images.image_items import PixelItems
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.store import checkpoints, projects
-from nextlabel.store.checkpoint_files import ONNX, checked, read_card
+from nextlabel.store.checkpoint_files import ONNX, read_card, verified_path
 from nextlabel.store.database import Database
 from nextlabel.store.home import Home
 
-NOTICED = 0.5
-"""Seconds until a change of the live pointer is seen."""
+REFRESH_AFTER = 0.5
+"""Seconds for which a model is served before a request checks whether another is live."""
 
-Answer = dict[str, FloatArray]
+OutputArrays = dict[str, FloatArray]
+"""Model outputs by name, such as `probabilities`: one row per item."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """A checkpoint that answers new content."""
+    """A checkpoint that predicts new images or vectors."""
 
     checkpoint: str
     card: dict[str, Any]
     folder: Path
     registry: Registry
 
-    def see(self, blobs: Sequence[bytes], max_pixels: int) -> PixelArray:
-        """Return images as the model is given them, (n, height, width, channels).
+    def preprocess(self, blobs: Sequence[bytes], max_pixels: int) -> PixelArray:
+        """Return images as the model's input, uint8 (n, height, width, channels).
 
-        Raises as `decoding.prepare` does, naming which of many (counted from 0).
+        Raises what `decoding.prepare` raises, with the number of the image (from 0) if there are several.
         """
         spec = model_input(self.card)
         if not isinstance(spec, ImageInput):
-            raise self._refusal("images")
+            raise self._wrong_input("images")
         size = (spec.height, spec.width)
         channels = spec.channels
         return np.stack(map_images(blobs, lambda blob: prepare(blob, size, channels, max_pixels)))
 
-    def vectors(self, rows: Sequence[Sequence[float]]) -> Answer:
-        """Predict vectors."""
+    def predict_vectors(self, rows: Sequence[Sequence[float]]) -> OutputArrays:
+        """Return the outputs for vectors. Raises Unprocessable if their length or a number is wrong."""
         spec = model_input(self.card)
         if not isinstance(spec, VectorInput):
-            raise self._refusal("vectors")
+            raise self._wrong_input("vectors")
         wrong = [number for number, row in enumerate(rows) if len(row) != spec.dimensions]
         if wrong:
             raise Unprocessable(f"a vector here has {spec.dimensions} numbers; vectors {wrong} have not")
-        with np.errstate(over="ignore"):  # it is told below
+        with np.errstate(over="ignore"):  # checked below
             array = np.asarray(rows, np.float32)
         if not np.isfinite(array).all():
             raise Unprocessable("the numbers of a vector must be finite in single precision")
-        return self.answer(array)
+        return self.infer(array)
 
-    def _refusal(self, what: str) -> Unprocessable:
+    def _wrong_input(self, kind: str) -> Unprocessable:
         spec = model_input(self.card)
         if spec is None:
             return Unprocessable(
-                f"the model of {self.card['project']!r} knows only the items of its pool, no new {what}; "
+                f"the model of {self.card['project']!r} knows only the items of its pool, no new {kind}; "
                 'ask for them by id: {"ids": [...]}'
             )
         takes = "images" if isinstance(spec, ImageInput) else f"vectors of {spec.dimensions} numbers"
-        return Unprocessable(f"project {self.card['project']!r} takes {takes}, not {what}")
+        return Unprocessable(f"project {self.card['project']!r} takes {takes}, not {kind}")
 
-    def answer(self, array: Any) -> Answer:
-        """Predict what is prepared: uint8 (n, height, width, channels), or float32 (n, dimensions)."""
+    def infer(self, array: Any) -> OutputArrays:
+        """Return the outputs for the model's input: uint8 (n, height, width, channels), or float32 (n, dimensions)."""
         if self.card["onnx"]:
-            # one at a time: beats batching on cores, and one request cannot delay another for long
+            # one at a time: faster than batches on a CPU, and no request delays another for long
             names, session = self._session
-            answers = [session.run(names, {"input": array[row : row + 1]}) for row in range(len(array))]
-            return {name: np.concatenate(parts) for name, parts in zip(names, zip(*answers, strict=True), strict=True)}
-        grey = array.ndim == 4 and array.shape[3] == 1  # noqa: PLR2004
-        items = PixelItems(array[..., 0] if grey else array) if array.dtype == np.uint8 else VectorItems(array)
+            rows = [session.run(names, {"input": array[row : row + 1]}) for row in range(len(array))]
+            return {name: np.concatenate(parts) for name, parts in zip(names, zip(*rows, strict=True), strict=True)}
+        is_grey = array.ndim == 4 and array.shape[3] == 1  # noqa: PLR2004
+        items = PixelItems(array[..., 0] if is_grey else array) if array.dtype == np.uint8 else VectorItems(array)
         outputs = self._model.predict(items, frozenset(), np.random.default_rng(0))
         return {name: value for name, value in vars(outputs).items() if value is not None}
 
     @cached_property
     def _session(self) -> tuple[list[str], Any]:
-        from onnxruntime import InferenceSession, SessionOptions  # noqa: PLC0415 - loaded by the first prediction
+        from onnxruntime import InferenceSession, SessionOptions  # noqa: PLC0415 - the first prediction loads it
 
         options = SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        session = InferenceSession(checked(self.folder, ONNX), options, providers=["CPUExecutionProvider"])
+        session = InferenceSession(verified_path(self.folder, ONNX), options, providers=["CPUExecutionProvider"])
         return [output.name for output in session.get_outputs()], session
 
     @cached_property
@@ -106,14 +108,14 @@ class Served:
         return read_model(self.folder, self.registry)[0]
 
     def warm(self) -> None:
-        """Load what the first prediction would."""
+        """Load now what the first prediction would load."""
         if self.card["onnx"]:
             _ = self._session
 
 
 @dataclass
 class LiveModels:
-    """The live checkpoint of every project, as this process knows them."""
+    """The live checkpoint of every project, as far as this process knows."""
 
     database: Database
     home: Home
@@ -122,14 +124,14 @@ class LiveModels:
     _lock: Lock = field(default_factory=Lock)
 
     def current(self, project: str) -> Served:
-        """Return the live checkpoint; NotReady where there is none yet."""
-        seen, served = self._known.get(project, (-NOTICED, None))
-        stale = served is None or time.monotonic() - seen > NOTICED
-        # while one thread loads a new model, the others go on with the one they know
-        if stale and self._lock.acquire(blocking=served is None):
+        """Return the live checkpoint. Raises NotReady if there is none yet."""
+        checked_at, served = self._known.get(project, (-REFRESH_AFTER, None))
+        is_stale = served is None or time.monotonic() - checked_at > REFRESH_AFTER
+        # while one thread loads a new model, the others serve the previous one
+        if is_stale and self._lock.acquire(blocking=served is None):
             try:
-                served = self._look(project)
-            except NotReady:  # no word from the database: what was live answers meanwhile
+                served = self._refresh(project)
+            except NotReady:  # the database does not answer: serve the previous one meanwhile
                 if served is None:
                     raise
                 self._known[project] = (time.monotonic(), served)
@@ -139,20 +141,21 @@ class LiveModels:
             raise NotReady(f"project {project!r} has no trained model yet; train it, or wait while it trains", 5)
         return served
 
-    def _look(self, project: str) -> Served | None:
-        seen, served = self._known.get(project, (-NOTICED, None))
+    def _refresh(self, project: str) -> Served | None:
+        """Return the live checkpoint of the database, loaded; None if there is none."""
+        checked_at, served = self._known.get(project, (-REFRESH_AFTER, None))
         now = time.monotonic()
-        if served is not None and now - seen <= NOTICED:
-            return served  # another thread looked while this one waited
+        if served is not None and now - checked_at <= REFRESH_AFTER:
+            return served  # another thread refreshed it while this one waited
         with self.database.read() as connection:
             row = projects.get(connection, project)
             live = row.live if row else None
-            found = checkpoints.get(connection, project, live) if live else None
-        if found is None:
+            checkpoint = checkpoints.get(connection, project, live) if live else None
+        if checkpoint is None:
             served = None
-        elif served is None or served.checkpoint != found.name:
-            folder = self.home.at(found.folder)
-            served = Served(found.name, read_card(folder), folder, self.registry)
+        elif served is None or served.checkpoint != checkpoint.name:
+            folder = self.home.at(checkpoint.folder)
+            served = Served(checkpoint.name, read_card(folder), folder, self.registry)
             served.warm()
         self._known[project] = (now, served)
         return served

@@ -69,10 +69,9 @@ def status(services: Services, config: ProjectConfig) -> ProjectStatus:
         row = projects.get(connection, name)
         job = jobs.active(connection, name, "train")
         live = checkpoints.get(connection, name, row.live) if row and row.live else None
-        items, labelled, open_ = _item_counts(services, row, connection) if row else (0, 0, 0)
-        total = labels.count(connection, name)
-        unseen = labels.count(connection, name, live.card["last_label"]) if live else total
-        untrained = labels.count(connection, name, last_trained_label(connection, name)) if every else 0
+        counts = _read_counts(services, row, connection) if row else _Counts()
+        unseen = _labels_since(connection, name, counts, live.card["last_label"] if live else 0)
+        untrained = _labels_since(connection, name, counts, last_trained_label(connection, name)) if every else 0
         failed = None if row else failed_import(connection, name)
     metrics = live.metrics if live else {}
     stop = {goal: float(value) for goal, value in config.stop.model_dump().items() if value is not None}
@@ -82,10 +81,10 @@ def status(services: Services, config: ProjectConfig) -> ProjectStatus:
         task=row.task if row else None,
         classes=row.classes if row else (),
         kind=services.pool(name).kind if row else None,
-        items=items,
-        labelled=labelled,
-        open=open_,
-        labels=total,
+        items=counts.items,
+        labelled=counts.labelled,
+        open=counts.open,
+        labels=counts.labels,
         unseen=unseen,
         train_every=every,
         until_training=max(0, every - untrained) if every else None,
@@ -104,8 +103,26 @@ def failed_import(connection: Connection, project: str) -> JobRow | None:
     return ended[0] if ended and ended[0].state == "failed" else None
 
 
-def _item_counts(services: Services, row: ProjectRow, connection: Connection) -> tuple[int, int, int]:
-    """Return the number of items, of labelled items, and of open items outside the hold-out."""
+@dataclass(frozen=True)
+class _Counts:
+    items: int = 0
+    labelled: int = 0
+    open: int = 0
+    labels: int = 0
+
+
+def _read_counts(services: Services, row: ProjectRow, connection: Connection) -> _Counts:
+    """Return the counts of items and labels from the cached label state: counting a million rows takes 0.2 s."""
     with services.label_state(row).current(connection) as state:
         open_ = state.labels.is_open
-        return len(state), int((~open_).sum()), int((open_ & ~state.holdout).sum())
+        return _Counts(
+            items=len(state),
+            labelled=int((~open_).sum()),
+            open=int((open_ & ~state.holdout).sum()),
+            labels=state.labels.by_annotators,
+        )
+
+
+def _labels_since(connection: Connection, project: str, counts: _Counts, last: int) -> int:
+    """Return the number of labels by annotators with ids above `last`."""
+    return labels.count(connection, project, last) if last else counts.labels

@@ -1,59 +1,67 @@
-"""Our own history inside files of other formats, which have no words for all of it.
+"""An item's history inside a file of a format that has no place for all of it.
 
-An item carries `"nextlabel": {"id": ..., "history": [...]}`; each entry says what one label said,
-as in JSON Lines, with its number `n` in the project's history.
+An item carries `"nextlabel": {"id": ..., "history": [...]}`. Each entry is a label as in JSON Lines, with
+its number `n` in the project's history.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeGuard
 
-from nextlabel.import_export.formats.jsonl import content, entry
-from nextlabel.import_export.importing.import_rows import Entry, Fault, Found, shortly
-from nextlabel.store.labels import StoredLabel
+from nextlabel.contracts.errors import Unprocessable
+from nextlabel.import_export.importing.rows import Fault, ImportRow, ReadContext, shortened
+from nextlabel.import_export.label_fields import to_fields, to_row
+from nextlabel.store.labels import Label, StoredLabel
 
 NAME = "nextlabel"
 VALUE = "value"
-"""What a class is called where labels are values."""
+"""The name of the only class of a regression, for formats that need one."""
 
 
-def keep(identity: str, rows: Sequence[StoredLabel]) -> dict[str, Any]:
-    """Return an item's history as it is written."""
-    return {"id": identity, "history": [_said(row) for row in rows]}
+def write(item: str, rows: Sequence[StoredLabel]) -> dict[str, Any]:
+    """Return an item's history as it is embedded."""
+    history = []
+    for row in rows:
+        fields = to_fields(row.event)
+        del fields["id"]
+        history.append({"n": row.id, **fields})
+    return {"id": item, "history": history}
 
 
-def is_kept(value: Any) -> bool:
-    """Tell whether `keep` wrote this."""
+def is_history(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Return whether `write` wrote a value."""
     return isinstance(value, dict) and isinstance(value.get("id"), str) and isinstance(value.get("history"), list)
 
 
-def kept(line: int, value: dict[str, Any], image: str | None) -> Iterator[Found]:
-    """Yield an item's history as it was written: the item itself, then each label with its place."""
-    identity = str(value["id"])
-    yield Entry(line, identity, "id", None, order=0, image=image)
-    for said in value["history"]:
-        if not isinstance(said, dict) or not isinstance(said.get("n"), int):
-            yield Fault(line, f"a label of the history has no number `n`: {shortly(said)}")
+def read(item: ImportRow, embedded: Mapping[str, Any], context: ReadContext) -> Iterator[ImportRow | Fault]:
+    """Yield the item itself, then its labels with their numbers."""
+    yield replace(item, order=0)
+    for label in embedded["history"]:
+        if not isinstance(label, dict) or not isinstance(label.get("n"), int):
+            yield Fault(item.location, f"a label of the history has no number `n`: {shortened(label)}")
             continue
-        rest = {name: what for name, what in said.items() if name != "n"}
-        found = entry(line, {"id": identity, **rest})
-        if isinstance(found, Entry):
-            where = (found.line, found.item, found.how, found.said, found.annotator, found.time, found.key)
-            found = Entry(*where, order=said["n"], image=image)
-        yield found
+        try:
+            row = to_row(item.location, {**label, "id": embedded["id"]}, context)
+        except Unprocessable as error:
+            yield Fault(item.location, str(error))
+        else:
+            yield replace(row, order=label["n"], image=item.image)
 
 
-def classes(value: dict[str, Any]) -> set[str]:
-    """Return every class that what `keep` wrote still says of the item, whoever says it."""
-    standing: dict[str, set[str]] = {}
-    for said in value["history"]:
-        if isinstance(said, dict):
-            names = said.get("candidates") or ([VALUE] if said.get("value") is not None else [])
-            standing[str(said.get("annotator"))] = {str(name) for name in names} if isinstance(names, list) else set()
-    return {name for names in standing.values() for name in names}
+def is_same(exported: Mapping[str, Any], label: Label) -> bool:
+    """Return whether an embedded label is equal to another."""
+    if label.candidates is not None:
+        return set(label.candidates) == set(exported.get("candidates") or ())
+    return label.value == exported.get("value") if label.value is not None else bool(exported.get("skip"))
 
 
-def _said(row: StoredLabel) -> dict[str, Any]:
-    event = row.event
-    return {"n": row.id, "annotator": event.annotator, **content(event.label), "time": event.time, "key": event.key}
+def current_classes(embedded: Mapping[str, Any]) -> set[str]:
+    """Return every class that is in some annotator's current label of an embedded history."""
+    current: dict[str, set[str]] = {}
+    for label in embedded["history"]:
+        if isinstance(label, dict):
+            names = label.get("candidates") or ([VALUE] if label.get("value") is not None else [])
+            current[str(label.get("annotator"))] = {str(name) for name in names} if isinstance(names, list) else set()
+    return {name for names in current.values() for name in names}

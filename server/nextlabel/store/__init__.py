@@ -1,6 +1,6 @@
-"""What must survive a crash: items, labels, queries, jobs, checkpoints, and the files beside them.
+"""Everything that must survive a crash: items, labels, queries, jobs, checkpoints, and their files.
 
-Each module is one kind of thing; its functions take an open `Connection` first, so that
-several fit in one transaction of `database.Database`. `targets` folds labels into arrays and
-touches no database; `files` and `checkpoint_files` are what lies on disk.
+Each module stores one kind of record. Its functions take an open `Connection` first, so that
+several fit into one transaction of `database.Database`. `home`, `atomic` and `checkpoint_files`
+are about files.
 """

@@ -1,7 +1,7 @@
-"""A checkpoint's folder: `weights.safetensors`, `model.onnx` where there is one, and `card.json`.
+"""The folder of a checkpoint: `weights.safetensors`, `card.json`, and `model.onnx` if it can be exported.
 
-The card holds the SHA-256 of the other two, and nothing is read whose sum is another. Where it
-says `"precision": "float16"`, the weights were float32 and are kept in half of it.
+The card holds the SHA-256 of the other two; a file with another sum is never read. With
+`"precision": "float16"` in the card, float32 weights are stored in half precision.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WEIGHTS = "weights.safetensors"
 ONNX = "model.onnx"
 CARD = "card.json"
 HALF = "float16"
-"""What a card says of `precision` where the weights are kept in half of it."""
+"""The card's `precision` if the weights are stored in half precision."""
 
 
 def write_weights(folder: Path, tensors: Mapping[str, np.ndarray[Any, Any]]) -> None:
@@ -32,15 +32,15 @@ def write_weights(folder: Path, tensors: Mapping[str, np.ndarray[Any, Any]]) -> 
 
 
 def write_card(folder: Path, card: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the card, last of all, and return it: `card` with `sha256` of the files beside it."""
+    """Write the card, which must be the last file, and return it: `card` with the `sha256` of the other files."""
     sums = {name: _sum(folder / name) for name in (WEIGHTS, ONNX) if (folder / name).exists()}
-    whole: dict[str, Any] = json_utils.plain({**card, "sha256": sums})
-    (folder / CARD).write_text(json_utils.dumps(whole, indent=2) + "\n", encoding="utf-8")
-    return whole
+    complete: dict[str, Any] = json_utils.plain({**card, "sha256": sums})
+    (folder / CARD).write_text(json_utils.dumps(complete, indent=2) + "\n", encoding="utf-8")
+    return complete
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """Return the card. Gone if it is not there or not whole."""
+    """Return the card. Raises Gone if it is missing or damaged."""
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -53,33 +53,33 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def read_weights(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the tensors, those kept in half precision in single. Gone if they are not the card's, or not there."""
-    path = checked(folder, WEIGHTS)
+    """Return the tensors in single precision. Raises Gone if the file is missing or is not the card's."""
+    path = verified_path(folder, WEIGHTS)
     if path is None:
         raise Gone(f"the checkpoint in {folder} has no {WEIGHTS}")
     try:
         tensors = load_file(path)
     except SafetensorError as error:
         raise Gone(f"the checkpoint in {folder} is damaged: {error}") from error
-    return single(tensors) if read_card(folder).get("precision") == HALF else tensors
+    return single_precision(tensors) if read_card(folder).get("precision") == HALF else tensors
 
 
-def single(tensors: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the tensors, the float16 ones as float32."""
+def single_precision(tensors: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the tensors, with float16 converted to float32."""
     return {name: array.astype(np.float32) if array.dtype == np.float16 else array for name, array in tensors.items()}
 
 
-def checked(folder: Path, name: str) -> Path | None:
-    """Return the path of a file that the card names, None if it names none. Gone if its sum is another."""
+def verified_path(folder: Path, name: str) -> Path | None:
+    """Return the path of a file that the card lists, or None. Raises Gone if it is missing or its sum differs."""
     expected = read_card(folder)["sha256"].get(name)
     if expected is None:
         return None
     path = folder / name
     try:
-        found = _sum(path)
+        actual = _sum(path)
     except FileNotFoundError as error:
         raise Gone(f"the checkpoint in {folder} is damaged: {name} is missing") from error
-    if found != expected:
+    if actual != expected:
         raise Gone(f"the checkpoint in {folder} is damaged: {name} is not what its card was written for")
     return path
 

@@ -1,4 +1,4 @@
-"""Items: everything in a project that can be labelled, at dense positions in order of arrival."""
+"""Items: everything in a project that can be labelled, at dense positions in the order they were added."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class NewItem:
     id: str
     source: Source
     path: str | None
-    """Where its file lies, if it has one."""
+    """The path of its file, if it has one."""
     media_type: str | None
-    """None: not an image."""
+    """None if it is not an image."""
     holdout: bool
-    """Never trained on."""
+    """Whether it is held out from training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,9 @@ _COUNT = select(func.coalesce(func.max(items.c.position), -1) + 1).where(items.c
 
 
 def add(c: Connection, project: str, rows: Sequence[NewItem], now: float) -> list[int]:
-    """Add items and return their positions, in the order given.
+    """Add items and return their positions, in the order of `rows`.
 
-    An id that is there already, or stands in `rows` before, keeps its position and its row.
+    An id that exists already, or occurs in `rows` before, keeps its position and its row.
     """
     projects.lock(c, project)
     size = count(c, project)
@@ -75,53 +75,53 @@ def add(c: Connection, project: str, rows: Sequence[NewItem], now: float) -> lis
     if size:
         for ids in bulk.chunks([row.id for row in rows]):
             known.update((id_, position) for id_, position in c.execute(_KNOWN, {"project": project, "ids": ids}))
-    fresh: list[tuple[object, ...]] = []
+    new: list[tuple[object, ...]] = []
     for row in rows:
         if row.id not in known:
-            position = known[row.id] = size + len(fresh)
-            fresh.append((project, position, row.id, row.source, row.path, row.media_type, bool(row.holdout), now))
-    bulk.insert(c, items, fresh)
+            position = known[row.id] = size + len(new)
+            new.append((project, position, row.id, row.source, row.path, row.media_type, bool(row.holdout), now))
+    bulk.insert(c, items, new)
     return [known[row.id] for row in rows]
 
 
 def count(c: Connection, project: str) -> int:
-    """Return how many items the project has; also the next position."""
+    """Return the number of items of the project, which is also the next position."""
     return int(c.execute(_COUNT, {"project": project}).scalar_one())
 
 
 def by_ids(c: Connection, project: str, ids: Iterable[str]) -> dict[str, ItemRow]:
-    """Return the items by id; an id that is not there is left out."""
-    found: dict[str, ItemRow] = {}
+    """Return the items by id, without the ids that do not exist."""
+    rows: dict[str, ItemRow] = {}
     for chunk in bulk.chunks(list(ids)):
         for row in c.execute(_BY_ID, {"project": project, "ids": chunk}):
-            found[row[1]] = ItemRow(*row)
-    return found
+            rows[row[1]] = ItemRow(*row)
+    return rows
 
 
 def by_positions(c: Connection, project: str, positions: Iterable[int]) -> dict[int, ItemRow]:
-    """Return the items by position; a position that is not there is left out."""
-    found: dict[int, ItemRow] = {}
+    """Return the items by position, without the positions that do not exist."""
+    rows: dict[int, ItemRow] = {}
     for chunk in bulk.chunks([int(position) for position in positions]):
         for row in c.execute(_BY_POSITION, {"project": project, "positions": chunk}):
-            found[row[0]] = ItemRow(*row)
-    return found
+            rows[row[0]] = ItemRow(*row)
+    return rows
 
 
-def holding(c: Connection, project: str, text: str) -> IntArray:
-    """Return the positions, in order, of the items whose id holds `text`, in capitals or not.
+def with_text_in_id(c: Connection, project: str, text: str) -> IntArray:
+    """Return the positions, in order, of the items whose id contains `text`, in upper or lower case.
 
-    On SQLite that is so of the letters A to Z alone: any other is found only as it is written.
-    Every id is looked at, in the index alone: a tenth of a second for a million.
+    SQLite ignores the case of the letters A to Z only. The search reads the index of all ids: a
+    tenth of a second for a million.
     """
-    # SQLite's LIKE is blind to case by itself, and three times as quick without being told
-    same = items.c.id.contains if c.dialect.name == "sqlite" else items.c.id.icontains
-    ids = select(items.c.position).where(items.c.project == project, same(text, autoescape=True))
-    # half of all ids may be found: as the driver gives them, not a record each
+    # SQLite's LIKE ignores case by itself, and is three times as fast as lower()
+    contains = items.c.id.contains if c.dialect.name == "sqlite" else items.c.id.icontains
+    ids = select(items.c.position).where(items.c.project == project, contains(text, autoescape=True))
+    # half of all ids may match: take them from the driver, without a record for each
     cursor = c.execute(ids).cursor
-    found = cursor.fetchall() if cursor is not None else []
-    return np.sort(np.fromiter((position for (position,) in found), np.int64, len(found)))
+    matches = cursor.fetchall() if cursor is not None else []
+    return np.sort(np.fromiter((position for (position,) in matches), np.int64, len(matches)))
 
 
 def page(c: Connection, project: str, after: int, limit: int) -> list[ItemRow]:
-    """Return at most `limit` items at positions past `after`, in order; -1 starts."""
+    """Return at most `limit` items at positions greater than `after`, in order; -1 starts."""
     return [ItemRow(*row) for row in c.execute(_PAGE, {"project": project, "after": after, "limit": limit})]

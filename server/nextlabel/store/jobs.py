@@ -1,4 +1,4 @@
-"""Jobs: the table is the queue, so nothing queued is lost and nothing runs twice.
+"""Jobs: the table is the queue, so no queued job is lost and none runs twice.
 
 queued ──> running ──> succeeded | failed | cancelled | interrupted
    └─────> cancelled
@@ -24,7 +24,7 @@ State = Literal["queued", "running", "succeeded", "failed", "cancelled", "interr
 
 @dataclass(frozen=True)
 class JobRow:
-    """Work done in the background. Times are seconds since the epoch."""
+    """A job in the background. Times are seconds since the epoch."""
 
     id: int
     project: str
@@ -33,20 +33,20 @@ class JobRow:
     progress: float
     """0..1."""
     metrics: Mapping[str, Any]
-    """What it reported last; always finite."""
+    """The metrics that it reported last; always finite."""
     error: str | None
     parameters: Mapping[str, Any]
     created: float
     started: float | None
     finished: float | None
     owner: str | None
-    """The worker that runs it, or ran it."""
+    """The worker that runs it or ran it."""
     cancel: bool
-    """Somebody asked it to stop."""
+    """Whether it was asked to stop."""
 
 
 def queue(c: Connection, project: str, kind: Kind, parameters: Mapping[str, Any], now: float) -> int:
-    """Add a job and return its id. Conflict, naming the job, where the project already trains."""
+    """Add a job and return its id. Raises Conflict, naming the job, if the project already trains."""
     values = {
         "project": project,
         "kind": kind,
@@ -57,7 +57,7 @@ def queue(c: Connection, project: str, kind: Kind, parameters: Mapping[str, Any]
         "created": now,
         "cancel": False,
     }
-    # the index ix_jobs_one_training is what refuses, so two at once cannot both pass a check
+    # the index ix_jobs_one_training refuses the second, so two at once cannot both pass a check
     id_ = c.execute(bulk.upsert(c, jobs).values(values).on_conflict_do_nothing().returning(jobs.c.id)).scalar()
     if id_ is None:
         other = active(c, project, kind)
@@ -80,7 +80,7 @@ def get(c: Connection, id_: int) -> JobRow | None:
 
 
 def page(c: Connection, project: str | None, limit: int, before: int | None = None) -> list[JobRow]:
-    """Return at most `limit` jobs with ids under `before`, newest first; of all projects if None."""
+    """Return at most `limit` jobs with ids below `before`, newest first; of all projects if `project` is None."""
     statement = select(jobs).order_by(jobs.c.id.desc()).limit(limit)
     if project is not None:
         statement = statement.where(jobs.c.project == project)
@@ -90,32 +90,31 @@ def page(c: Connection, project: str | None, limit: int, before: int | None = No
 
 
 def waiting(c: Connection, kinds: Sequence[Kind], owner: str = "") -> bool:
-    """Whether there is a job to claim, or one that `owner` has: a cheap look, for a worker that would else write."""
-    either = or_(jobs.c.state == "queued", and_(jobs.c.state == "running", jobs.c.owner == owner))
-    return c.execute(select(jobs.c.id).where(either, jobs.c.kind.in_(kinds)).limit(1)).scalar() is not None
+    """Return whether a job can be claimed, or `owner` has one. A cheap check that needs no write lock."""
+    claimable = or_(jobs.c.state == "queued", and_(jobs.c.state == "running", jobs.c.owner == owner))
+    return c.execute(select(jobs.c.id).where(claimable, jobs.c.kind.in_(kinds)).limit(1)).scalar() is not None
 
 
 def claimed(c: Connection, owner: str, kinds: Sequence[Kind]) -> list[int]:
-    """Return the jobs of these kinds that run under `owner`."""
-    mine = select(jobs.c.id).where(jobs.c.state == "running", jobs.c.owner == owner, jobs.c.kind.in_(kinds))
-    return list(c.execute(mine).scalars())
+    """Return the ids of the jobs of these kinds that run for `owner`."""
+    statement = select(jobs.c.id).where(jobs.c.state == "running", jobs.c.owner == owner, jobs.c.kind.in_(kinds))
+    return list(c.execute(statement).scalars())
 
 
 def claim(c: Connection, owner: str, kinds: Sequence[Kind], now: float) -> JobRow | None:
-    """Take the oldest queued job of these kinds for `owner`; it runs from now on. None: nothing to do."""
+    """Mark the oldest queued job of these kinds as running for `owner` and return it; None if there is none."""
     id_ = c.execute(_oldest(kinds)).scalar()
     if id_ is None:
         return None
-    mine = update(jobs).where(jobs.c.id == id_, jobs.c.state == "queued")
-    row = c.execute(mine.values(state="running", owner=owner, started=now).returning(jobs)).one_or_none()
+    statement = update(jobs).where(jobs.c.id == id_, jobs.c.state == "queued")
+    row = c.execute(statement.values(state="running", owner=owner, started=now).returning(jobs)).one_or_none()
     return None if row is None else JobRow(*row)
 
 
 def report(c: Connection, id_: int, owner: str, progress: float, metrics: Mapping[str, Any]) -> bool:
-    """Store how far a job is; its metrics replace those before. False: stop.
+    """Store a job's progress and metrics, which replace the earlier ones. Return whether it may go on.
 
-    It is False where the job is no longer running under this owner, and where somebody
-    asked to cancel it.
+    False if the job no longer runs for this owner, or was asked to stop.
     """
     values = {"progress": progress, "metrics": json_utils.metrics(metrics)}
     cancel = c.execute(_running(id_, owner).values(values).returning(jobs.c.cancel)).scalar()
@@ -131,9 +130,9 @@ def finish(
     metrics: Mapping[str, Any] | None = None,
     error: str | None = None,
 ) -> bool:
-    """End a job, if it still runs under this owner; False and nothing done if not.
+    """End a job if it still runs for this owner; return whether it did.
 
-    Without `metrics` those last reported stay.
+    Without `metrics`, the last reported ones stay.
     """
     values: dict[str, Any] = {"state": state, "finished": now, "error": error}
     if metrics is not None:
@@ -144,7 +143,7 @@ def finish(
 
 
 def request_cancel(c: Connection, id_: int, now: float) -> JobRow:
-    """Cancel a queued job at once, ask a running one to stop, leave an ended one. NotFound if there is none."""
+    """Cancel a queued job at once, or ask a running one to stop. Raises NotFound if there is no such job."""
     queued = update(jobs).where(jobs.c.id == id_, jobs.c.state == "queued")
     c.execute(queued.values(state="cancelled", finished=now, cancel=True))
     c.execute(update(jobs).where(jobs.c.id == id_, jobs.c.state == "running").values(cancel=True))
@@ -155,9 +154,9 @@ def request_cancel(c: Connection, id_: int, now: float) -> JobRow:
 
 
 def interrupt_orphans(c: Connection, owner: str, now: float) -> int:
-    """End every running job of another owner as interrupted; return how many."""
+    """Mark every running job of another owner as interrupted; return how many there were."""
     orphans = update(jobs).where(jobs.c.state == "running", func.coalesce(jobs.c.owner, "") != owner)
-    values = {"state": "interrupted", "finished": now, "error": "the worker that ran it is gone"}
+    values = {"state": "interrupted", "finished": now, "error": "the worker that ran it has ended"}
     return c.execute(orphans.values(values)).rowcount
 
 

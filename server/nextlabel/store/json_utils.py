@@ -1,4 +1,4 @@
-"""JSON as the store writes it: compact, and holding only what every reader of JSON knows."""
+"""JSON as the store writes it: compact, and only with values that every JSON reader knows."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def plain(value: Any) -> Any:
 
 
 def metrics(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `values` without those that are not finite: a reader of metrics meets numbers only."""
+    """Return `values` without those that are not finite, so that metrics are numbers only."""
     return {name: value for name, value in plain(values).items() if value is not None}

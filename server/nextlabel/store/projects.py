@@ -1,4 +1,4 @@
-"""Projects: what was found out when a project's data set was read, and which checkpoint is live."""
+"""Projects: facts about each one's imported data set, and its live checkpoint."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from nextlabel.store.schema import projects
 
 @dataclass(frozen=True)
 class ProjectRow:
-    """A project whose data set has been read."""
+    """A project whose pool exists."""
 
     name: str
     task: str
     classes: tuple[str, ...]
     """Empty for regression."""
     known_truth: bool
-    """Whether the data set knows right labels, and enough of them to hold some out."""
+    """Whether the data set has true labels, and enough of them to hold some out."""
     has_test: bool
     """Whether the data set has its own test split."""
     imported: float
-    """Seconds since the epoch; 0 while the pool is what people add, since no data set has been read."""
+    """When the data set was imported, in seconds since the epoch; 0 if the pool is filled by uploads."""
     live: str | None = None
-    """The checkpoint that answers."""
+    """The live checkpoint."""
     queries: int = 0
-    """How many were asked."""
+    """How many queries were created."""
 
 
 _ONE = select(projects).where(projects.c.name == bindparam("name"))
@@ -46,22 +46,25 @@ def all(c: Connection) -> list[ProjectRow]:  # noqa: A001 - read as projects.all
 
 
 def create(c: Connection, row: ProjectRow) -> None:
-    """Add a project; Conflict if there is one of that name."""
+    """Add a project. Raises Conflict if the name is taken."""
     try:
         c.execute(insert(projects), asdict(row))
     except IntegrityError as error:
         raise Conflict(f"there already is a project {row.name!r}") from error
 
 
-def read_in(c: Connection, row: ProjectRow) -> None:
-    """Write what was found out of a data set that came after the project; `live` and `queries` stay."""
-    found = {name: value for name, value in asdict(row).items() if name not in {"name", "live", "queries"}}
-    if c.execute(update(projects).where(projects.c.name == row.name).values(found)).rowcount == 0:
+def set_dataset(c: Connection, row: ProjectRow) -> None:
+    """Store the facts about a data set that was imported after the project was added; `live` and `queries` stay.
+
+    Raises NotFound if there is no such project.
+    """
+    facts = {name: value for name, value in asdict(row).items() if name not in {"name", "live", "queries"}}
+    if c.execute(update(projects).where(projects.c.name == row.name).values(facts)).rowcount == 0:
         raise NotFound(f"no project is called {row.name!r}")
 
 
 def next_query_number(c: Connection, name: str) -> int:
-    """Count one more query and return its number: 1, 2, ... NotFound if there is no such project."""
+    """Count one more query and return its number: 1, 2, ... Raises NotFound if there is no such project."""
     statement = update(projects).where(projects.c.name == name).values(queries=projects.c.queries + 1)
     number = c.execute(statement.returning(projects.c.queries)).scalar_one_or_none()
     if number is None:
@@ -70,15 +73,15 @@ def next_query_number(c: Connection, name: str) -> int:
 
 
 def set_live(c: Connection, name: str, checkpoint: str | None) -> None:
-    """Make `checkpoint` the one that answers. NotFound if there is no such project."""
+    """Make `checkpoint` the live one. Raises NotFound if there is no such project."""
     if c.execute(update(projects).where(projects.c.name == name).values(live=checkpoint)).rowcount == 0:
         raise NotFound(f"no project is called {name!r}")
 
 
 def lock(c: Connection, name: str) -> None:
-    """Keep other writers of the project out until this transaction ends.
+    """Block other writers of the project until this transaction ends.
 
-    `Database.write()` keeps them all out already; this is for connections made otherwise.
+    `Database.write()` already blocks them; this is for connections that were opened otherwise.
     """
     if c.dialect.name == "postgresql":
         c.execute(select(projects.c.name).where(projects.c.name == name).with_for_update())

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from nextlabel.engine.settings import Settings
 
+    CreateApp = Callable[[Settings], Flask]
+
 GRACE = 7
 """Seconds that requests have to end when the server stops."""
 _KEEP_ALIVE = 15
@@ -42,7 +44,7 @@ class Companion(Protocol):
 
 def run(
     settings: Settings,
-    create: Callable[[Settings], Flask],
+    create: CreateApp,
     listener: socket.socket | None = None,
     companion: Companion | None = None,
 ) -> None:
@@ -101,7 +103,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc] # gunicorn has no types
 class _Application(BaseApplication):  # type: ignore[misc] # gunicorn has no types
     """Our settings for gunicorn, without its command line and configuration file."""
 
-    def __init__(self, settings: Settings, create: Callable[[Settings], Flask], bind: str | None) -> None:
+    def __init__(self, settings: Settings, create: CreateApp, bind: str | None) -> None:
         self._settings = settings
         self._create = create
         self._bind = bind

@@ -1,4 +1,4 @@
-"""The gunicorn worker, whose own refusals have the shape of ours."""
+"""The gunicorn worker class of the web processes: socket time limits, and errors as problem documents."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-
 
 from nextlabel.web.problems import problem
 
-PATIENCE = 20
-"""Seconds without a single byte, sent or taken; a few stalled peers would otherwise hold every thread."""
+SOCKET_TIMEOUT = 20
+"""Seconds without a byte sent or received; otherwise a few stalled clients could occupy every thread."""
 _STATUSES: Mapping[type[Exception], int] = {
     errors.LimitRequestLine: 414,
     errors.ExpectationFailed: 417,
@@ -24,30 +24,30 @@ _STATUSES: Mapping[type[Exception], int] = {
 
 
 class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
-    """Answers what is not HTTP, and so never reaches the app, with a problem document too."""
+    """Also answers requests that are not HTTP, and so never reach the app, with a problem document."""
 
     def handle(self, conn: TConn) -> object:
-        """Serve a connection, whose peer may keep a thread waiting only so long."""
+        """Serve a connection, with a time limit for a client that stalls."""
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", PATIENCE, 0))
+            conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", SOCKET_TIMEOUT, 0))
         return super().handle(conn)
 
     def handle_error(self, req: object, client: socket.socket, addr: object, exc: Exception) -> None:
-        """Answer a request that cannot be read; log one that broke the server."""
+        """Answer a request that cannot be parsed or that failed; log the latter."""
         if isinstance(exc, errors.ParseException):
-            status, detail = _STATUSES.get(type(exc), 400), f"this is not HTTP that can be read: {type(exc).__name__}"
+            status, detail = _STATUSES.get(type(exc), 400), f"this request is not valid HTTP: {type(exc).__name__}"
         else:
             self.log.error("Error handling a request of %s", addr, exc_info=exc)
             status, detail = 500, "the server failed"
         del req
         try:
             write_nonblock(client, as_bytes(status, detail))
-        except OSError:  # it has gone
-            self.log.debug("The answer to a broken request could not be sent.")
+        except OSError:  # the client has disconnected
+            self.log.debug("The response to an invalid request could not be sent.")
 
 
 def as_bytes(status: int, detail: str) -> bytes:
-    """Return a problem document as it goes over the wire, closing the connection."""
+    """Return a problem document as the bytes of a response that closes the connection."""
     response = problem(status, detail)
     response.headers["Connection"] = "close"
     lines = [f"HTTP/1.1 {response.status}", *(f"{name}: {value}" for name, value in response.headers)]

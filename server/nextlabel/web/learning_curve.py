@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from nextlabel.charts import Axis, DataPoint, Frame, Series, Shape, draw, round_ticks
 from nextlabel.engine.progress.progress_records import CurveState, Point
-from nextlabel.web import number_format
+from nextlabel.web import formatting
 
 _SIZES = {"wide": (880, 340), "narrow": (360, 300)}
 """Width and height by CSS class. Phones get a chart of their own, because text in a shrunk one is too small to read."""
@@ -43,13 +43,13 @@ def _draw(points: Sequence[Point], stop: Mapping[str, float], is_error: bool, si
     max_x_ticks, max_y_ticks = _MAX_TICKS[size]
     most_labels = max(point.labels or 0 for point in points) or 1
     low, high = _range(points, goal, is_error)
-    tick_text: Callable[[float], str] = number_format.number if is_error else number_format.round_percent
+    tick_text: Callable[[float], str] = formatting.short_number if is_error else formatting.round_percent
     y_ticks = round_ticks(low, high, max_y_ticks)
     x = Axis(
         0,
         most_labels * 1.04,
         round_ticks(0, most_labels, max_x_ticks),
-        number_format.count,
+        formatting.count,
         "labelled items in training",
     )
     width, height = _SIZES[size]
@@ -77,7 +77,7 @@ def _series(points: Sequence[Point], goal: float | None, right: float) -> list[S
 
 
 def _data_point(point: Point) -> DataPoint:
-    return DataPoint(point.labels or 0, _height(point) or 0.0, number_format.point(point))
+    return DataPoint(point.labels or 0, _height(point) or 0.0, formatting.checkpoint_text(point))
 
 
 def _height(point: Point) -> float | None:

@@ -1,8 +1,8 @@
-"""What Prometheus reads.
+"""The metrics for Prometheus.
 
-What must survive a restart is counted where it is stored, at each scrape: one truth, however
-many processes. How long requests take is known to each process alone; started by
-`server.run`, they share it through files (prometheus_client's multiprocess mode).
+Whatever must survive a restart is counted in the database at each scrape, so all processes agree.
+Request durations are known to each process alone; the web processes that `gunicorn_app.run`
+starts share them through files (prometheus_client's multiprocess mode).
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ if TYPE_CHECKING:
     from nextlabel.engine.engine import Engine
 
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
-"""Set by `server.run`, before prometheus_client is imported in a worker."""
+"""Set by `gunicorn_app.run` before a web process imports prometheus_client."""
 _KEY = "nextlabel.metrics"
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
 def register(app: Flask) -> None:
-    """Time every request of `app`."""
-    own = CollectorRegistry()
+    """Measure the duration of every request to `app`."""
+    registry = CollectorRegistry()
     seconds = Histogram(
         "nextlabel_request_seconds",
-        "Time from a request's arrival to the start of its answer",
+        "Time from a request's arrival to the start of its response",
         ("method", "route", "status"),
-        registry=own,
+        registry=registry,
         buckets=_BUCKETS,
     )
-    app.extensions[_KEY] = own
+    app.extensions[_KEY] = registry
 
     def begin() -> None:
         g.began = time.perf_counter()
 
     def end(response: Response) -> Response:
-        # the rule and not the address: as many series as there are routes, whatever is asked for
+        # the rule and not the path: the number of series does not depend on the requests
         route = request.url_rule.rule if request.url_rule else "none"
         method = request.method if request.url_rule else "none"
         seconds.labels(method, route, str(response.status_code)).observe(time.perf_counter() - g.began)
@@ -58,7 +58,7 @@ def register(app: Flask) -> None:
 
 
 def scrape(engine: Engine) -> tuple[bytes, str]:
-    """Return the text and its content type."""
+    """Return the metrics as text, and its content type."""
     registry = CollectorRegistry()
     registry.register(_Stored(engine))
     if _SHARED in os.environ:
@@ -69,20 +69,22 @@ def scrape(engine: Engine) -> tuple[bytes, str]:
 
 @dataclass(frozen=True, eq=False)
 class _Stored(Collector):
-    """Reads what is stored, when scraped."""
+    """Counts from the database at each scrape."""
 
     engine: Engine
 
     def collect(self) -> Iterator[Metric]:
-        yield InfoMetricFamily("nextlabel", "What runs here", {"version": product_version()})
+        yield InfoMetricFamily("nextlabel", "The running version", {"version": product_version()})
         items = GaugeMetricFamily("nextlabel_items", "Items of the pool", labels=("project", "state"))
-        live = GaugeMetricFamily("nextlabel_live_metric", "Of the live checkpoint", labels=("project", "metric"))
-        training = GaugeMetricFamily("nextlabel_training", "Whether the project trains", labels=("project",))
+        live = GaugeMetricFamily(
+            "nextlabel_live_metric", "Metrics of the live checkpoint", labels=("project", "metric")
+        )
+        training = GaugeMetricFamily("nextlabel_training", "Whether a training runs or is queued", labels=("project",))
         for name in self.engine.projects():
             try:
                 status = self.engine.project(name).status()
             except NextlabelError:
-                continue  # a project that cannot run here has nothing to count
+                continue  # a project that cannot run on this machine
             items.add_metric((name, "all"), status.items)
             items.add_metric((name, "labelled"), status.labelled)
             items.add_metric((name, "open"), status.open)

@@ -52,12 +52,16 @@ class Request(flask.Request):
 
 
 class _LimitedBuffer(BytesIO):
+    """A buffer that raises TooLarge if more than `limit` bytes are written."""
+
     def __init__(self, limit: int | None) -> None:
         super().__init__()
         self._limit = limit
+        self._size = 0
 
     def write(self, data: Any) -> int:
-        if self._limit is not None and self.tell() + len(data) > self._limit:
+        self._size += len(data)
+        if self._limit is not None and self._size > self._limit:
             raise _too_large(self._limit)
         return super().write(data)
 

@@ -1,4 +1,4 @@
-"""A model that explains itself: its metadata, and a stranger's program that has nothing else."""
+"""Exported models: their metadata, and the program in the docs that needs nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import onnx
 import pytest
 from support.engine import SQUARES, ToyProject
-from support.import_export import give
+from support.import_export import export_from
 from support.odd_images import odd_images, saved, smooth, stored
 
 from nextlabel.app import build_engine, prepare
@@ -50,7 +50,7 @@ IMAGES = {
 
 
 def answers(model: Path, folder: Path) -> list[dict[str, float]]:
-    """What the page's program says of the images."""
+    """Return the predictions of the page's program for the images."""
     files = []
     for number, data in enumerate(IMAGES.values()):
         files.append(folder / f"{number}")
@@ -58,27 +58,27 @@ def answers(model: Path, folder: Path) -> list[dict[str, float]]:
     for name, text in {"guard.py": GUARD, "answer.py": SCRIPT}.items():
         (folder / name).write_text(text)
     command = [sys.executable, "-I", folder / "guard.py", folder / "answer.py", model, *files]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    process = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    return [json.loads(line) for line in process.stdout.splitlines()]
 
 
 def check(project: ToyProject, model: Path, folder: Path) -> None:
-    """Compare them with what `/predict` answers."""
-    said = answers(model, folder)
+    """Compare the program's predictions with those of `/predict`."""
+    predictions = answers(model, folder)
     expected = [project.project.models.predict_images([data]).predictions[0].probabilities for data in IMAGES.values()]
-    assert len(said) == len(expected)
-    for name, mine, theirs in zip(IMAGES, expected, said, strict=True):
-        assert theirs == pytest.approx(mine, abs=1e-3), name
+    assert len(predictions) == len(expected)
+    for name, server, program in zip(IMAGES, expected, predictions, strict=True):
+        assert program == pytest.approx(server, abs=1e-3), name
 
 
 def metadata(path: Path) -> dict[str, str]:
-    return {each.key: each.value for each in onnx.load(path).metadata_props}
+    return {entry.key: entry.value for entry in onnx.load(path).metadata_props}
 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> ToyProject:
-    """The checkpoint that ships."""
+    """The project of the shipped checkpoint."""
     settings = Settings(home=tmp_path / "home")
     if not (trained_folder(settings) / "photos").is_dir():
         pytest.skip("no checkpoint ships")
@@ -89,12 +89,12 @@ def photos(tmp_path: Path) -> ToyProject:
 
 @pytest.fixture
 def digits(make: Make) -> ToyProject:
-    """A grey model, of the network that ships for `digits`, hardly trained."""
+    """A grey model of the network for `digits`, hardly trained."""
     base = {**SQUARES, "dataset": {"plugin": "digits", "limit": 200}, "learner": {"plugin": "cnn", "epochs": 1}}
     return make(base, labels={"initial": 40}).bring().train()
 
 
-def test_the_program_has_nothing_of_ours() -> None:
+def test_the_program_needs_three_libraries() -> None:
     names = {
         (alias.name if isinstance(node, ast.Import) else str(node.module)).partition(".")[0]
         for node in ast.walk(ast.parse(SCRIPT))
@@ -105,49 +105,53 @@ def test_the_program_has_nothing_of_ours() -> None:
     assert len([line for line in SCRIPT.splitlines() if line.strip()]) < 45
 
 
-def test_it_answers_as_the_server_does_by_the_checkpoint_that_ships(photos: ToyProject, tmp_path: Path) -> None:
-    give(photos, "onnx", tmp_path / "photos.onnx")
+def test_the_program_agrees_with_the_server(photos: ToyProject, tmp_path: Path) -> None:
+    export_from(photos, "onnx", tmp_path / "photos.onnx")
     check(photos, tmp_path / "photos.onnx", tmp_path)
     photos.services.database.dispose()
 
 
-def test_it_answers_as_the_server_does_in_grey(digits: ToyProject, tmp_path: Path) -> None:
-    give(digits, "onnx", tmp_path / "digits.onnx")
+def test_the_program_agrees_with_the_server_in_grey(digits: ToyProject, tmp_path: Path) -> None:
+    export_from(digits, "onnx", tmp_path / "digits.onnx")
     check(digits, tmp_path / "digits.onnx", tmp_path)
 
 
-def test_what_the_file_says_of_itself(photos: ToyProject, tmp_path: Path) -> None:
-    done = give(photos, "onnx", tmp_path / "a.onnx")
-    told, card = metadata(tmp_path / "a.onnx"), photos.services.live.current("photos").card
-    assert json.loads(told["labels"]) == card["classes"]
-    assert json.loads(told["metrics"]) == card["metrics"]
-    assert (told["project"], told["checkpoint"], told["task"]) == ("photos", done.checkpoint, "classification")
-    assert told["licence"] == "Apache-2.0"
-    how = json.loads(told["preprocessing"])
+def test_the_metadata_of_a_file(photos: ToyProject, tmp_path: Path) -> None:
+    exported = export_from(photos, "onnx", tmp_path / "a.onnx")
+    properties, card = metadata(tmp_path / "a.onnx"), photos.services.live.current("photos").card
+    assert json.loads(properties["labels"]) == card["classes"]
+    assert json.loads(properties["metrics"]) == card["metrics"]
+    assert (properties["project"], properties["checkpoint"], properties["task"]) == (
+        "photos",
+        exported.checkpoint,
+        "classification",
+    )
+    assert properties["licence"] == "Apache-2.0"
+    how = json.loads(properties["preprocessing"])
     assert (how["shape"], how["layout"], how["type"], how["mode"]) == ([None, 32, 32, 3], "NHWC", "uint8", "RGB")
-    (given,) = onnx.load(tmp_path / "a.onnx").graph.input
-    assert given.name == how["input"]
-    assert [axis.dim_value or None for axis in given.type.tensor_type.shape.dim] == how["shape"]
-    give(photos, "onnx", tmp_path / "b.onnx")
+    (graph_input,) = onnx.load(tmp_path / "a.onnx").graph.input
+    assert graph_input.name == how["input"]
+    assert [axis.dim_value or None for axis in graph_input.type.tensor_type.shape.dim] == how["shape"]
+    export_from(photos, "onnx", tmp_path / "b.onnx")
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
     photos.services.database.dispose()
 
 
-def test_what_cannot_be_exported(make: Make, tmp_path: Path) -> None:
+def test_checkpoints_that_cannot_be_exported(make: Make, tmp_path: Path) -> None:
     project = make(SQUARES).bring()
     with pytest.raises(NotReady, match="no trained model"):
-        give(project, "onnx", tmp_path / "a.onnx")
+        export_from(project, "onnx", tmp_path / "a.onnx")
     project.train()
     with pytest.raises(NotFound, match=r"no checkpoint is called 'r9'; .*r1"):
-        give(project, "onnx", tmp_path / "a.onnx", checkpoint="r9")
+        export_from(project, "onnx", tmp_path / "a.onnx", checkpoint="r9")
     assert list(tmp_path.glob("*.onnx")) == []
 
 
-def test_a_checkpoint_made_before_exports_too(digits: ToyProject, tmp_path: Path) -> None:
+def test_an_earlier_checkpoint_can_be_exported(digits: ToyProject, tmp_path: Path) -> None:
     digits.train()
     folder = digits.services.home.checkpoint("toy", "r1")
     before = (folder / ONNX).read_bytes()
     assert metadata(folder / ONNX) == {}
-    assert give(digits, "onnx", tmp_path / "a.onnx", checkpoint="r1").checkpoint == "r1"
+    assert export_from(digits, "onnx", tmp_path / "a.onnx", checkpoint="r1").checkpoint == "r1"
     assert json.loads(metadata(tmp_path / "a.onnx")["labels"]) == read_card(folder)["classes"]
     assert (folder / ONNX).read_bytes() == before

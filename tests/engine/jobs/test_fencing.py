@@ -1,4 +1,4 @@
-"""A training that was stopped leaves nothing, and what happened meanwhile is not lost."""
+"""A stopped training leaves nothing behind, and events during a training are not lost."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def test_a_cancelled_training_leaves_nothing_visible(meddled: Callable[..., Any]
     assert job.state == "cancelled"
     assert (project.project.models.checkpoints(), folders(project)) == ([], set())
     project.train()
-    assert [found.checkpoint for found in project.project.models.checkpoints()] == ["r1"]
+    assert [checkpoint.checkpoint for checkpoint in project.project.models.checkpoints()] == ["r1"]
 
 
 @pytest.mark.parametrize("ended", ["cancelled", "interrupted"])
 def test_a_training_taken_for_dead_leaves_nothing_visible(meddled: Callable[..., Any], ended: Any) -> None:
-    """It lost its row between its last report and its end: the fence holds."""
+    """It loses its row between its last report and its end, and must not commit."""
     project, happens = meddled()
     number = project.project.training.start()
 
@@ -43,13 +43,13 @@ def test_a_training_taken_for_dead_leaves_nothing_visible(meddled: Callable[...,
     assert (project.project.models.checkpoints(), folders(project)) == ([], set())
 
 
-def test_what_a_killed_job_wrote_is_in_nobodys_way(blobs: ToyProject) -> None:
+def test_files_of_a_killed_job_are_replaced_or_swept(blobs: ToyProject) -> None:
     """A kill -9 between the folder and its row: the next training takes the same name."""
     left = blobs.services.home.checkpoint("toy", "r1")
     left.mkdir(parents=True)
     (left / "card.json").write_text("{}")
     blobs.train()
-    assert [found.checkpoint for found in blobs.project.models.checkpoints()] == ["r1"]
+    assert [checkpoint.checkpoint for checkpoint in blobs.project.models.checkpoints()] == ["r1"]
     assert (left / "weights.safetensors").exists()
     stale = blobs.services.home.scores("toy", "r9-9")
     stale.mkdir(parents=True)
@@ -57,7 +57,7 @@ def test_what_a_killed_job_wrote_is_in_nobodys_way(blobs: ToyProject) -> None:
     assert folders(blobs) == {"checkpoints/toy/r1", "scores/toy/r1-2"}
 
 
-def test_items_that_came_during_a_training_are_scored_after_it(
+def test_items_added_during_a_training_are_scored_after_it(
     meddled: Callable[..., Any], image: Callable[[int], bytes]
 ) -> None:
     project, happens = meddled()
@@ -74,7 +74,7 @@ def test_one_training_at_a_time(blobs: ToyProject) -> None:
         blobs.project.training.start()
 
 
-def test_a_job_that_is_not_ours_any_more_says_nothing(blobs: ToyProject) -> None:
+def test_a_job_of_another_owner_is_left_alone(blobs: ToyProject) -> None:
     number = blobs.project.training.start()
     with blobs.services.database.write() as connection:
         job = jobs.claim(connection, "one", ("train",), time.time())

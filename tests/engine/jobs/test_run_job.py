@@ -1,4 +1,4 @@
-"""A claimed job, run in this process: whatever happens, its row says how it ended."""
+"""A claimed job, run in this process: its row always records how it ended."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def claimed(project: ToyProject, owner: str = "me") -> JobRow:
     return job
 
 
-def test_progress_is_told_a_few_times_a_second(blobs: ToyProject, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_reported_a_few_times_per_second(blobs: ToyProject, capsys: pytest.CaptureFixture[str]) -> None:
     job = claimed(blobs)
     report = JobReport(blobs.services, job, Event())
     for step in range(100):
         report(step / 200, {"loss": 1 / (step + 1)})
     assert len(capsys.readouterr().out.splitlines()) == 1
     report(1.0, {"accuracy": 0.5})
-    told = blobs.engine.job(job.id)
-    assert told.progress == 1.0
-    assert told.metrics == {"loss": 0.01, "accuracy": 0.5}
+    ended = blobs.engine.job(job.id)
+    assert ended.progress == 1.0
+    assert ended.metrics == {"loss": 0.01, "accuracy": 0.5}
     assert capsys.readouterr().out == "100.0% loss=0.01 accuracy=0.5\n"
 
 
@@ -51,7 +51,7 @@ def test_progress_never_goes_back(blobs: ToyProject, monkeypatch: pytest.MonkeyP
     assert blobs.engine.job(job.id).progress == 1.0
 
 
-def test_a_busy_database_ends_no_job(blobs: ToyProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_database_does_not_end_a_job(blobs: ToyProject, monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(*_: Any) -> None:
         raise NotReady("the database was busy")
 
@@ -63,7 +63,7 @@ def test_a_busy_database_ends_no_job(blobs: ToyProject, monkeypatch: pytest.Monk
     assert blobs.engine.job(job.id).progress == 0.6
 
 
-def test_a_job_that_was_cancelled_stops_at_its_next_word(blobs: ToyProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_job_stops_at_its_next_report(blobs: ToyProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_job_module, "_REPORT_EVERY", 0.0)
     job = claimed(blobs)
     assert blobs.engine.cancel(job.id).state == "running"
@@ -81,7 +81,7 @@ def test_a_job_that_was_cancelled_stops_at_its_next_word(blobs: ToyProject, monk
         (MemoryError(), "MemoryError: "),
     ],
 )
-def test_what_a_job_raises_is_in_its_row(
+def test_an_error_of_a_job_is_in_its_row(
     blobs: ToyProject, monkeypatch: pytest.MonkeyPatch, raised: Exception, error: str
 ) -> None:
     def broken(*_: Any) -> None:
@@ -90,12 +90,12 @@ def test_what_a_job_raises_is_in_its_row(
     monkeypatch.setattr(run_job_module, "train", broken)
     job = claimed(blobs)
     run_job(blobs.services, job)
-    told = blobs.engine.job(job.id)
-    assert (told.state, told.error) == ("failed", error)
-    assert told.finished is not None
+    ended = blobs.engine.job(job.id)
+    assert (ended.state, ended.error) == ("failed", error)
+    assert ended.finished is not None
 
 
-def test_threads_are_told_through_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_threads_is_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     use_threads(1)
     assert os.environ["OMP_NUM_THREADS"] == "1"

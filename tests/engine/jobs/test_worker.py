@@ -190,7 +190,7 @@ def test_jobs_of_a_dead_worker_are_interrupted(steps: Callable[..., Steps], blob
     worker = steps(FINISH)
     worker._recover()
     ended = job(blobs, number)
-    assert (ended.state, ended.error) == ("interrupted", "the worker that ran it is gone")
+    assert (ended.state, ended.error) == ("interrupted", "the worker that ran it has ended")
     assert not leftover.exists()
     # the default project has no checkpoint yet, so its training is queued again
     assert [(queued.kind, queued.state) for queued in blobs.engine.jobs(limit=1)] == [("train", "queued")]

@@ -90,6 +90,7 @@ def check(state: LabelState, rows: Sequence[StoredLabel]) -> None:
         labelled = {position for position in range(len(state)) if annotator in expected["current"][position]}
         assert state.positions_labelled_by(annotator) == labelled
     assert state.last == (rows[-1].id if rows else 0)
+    assert state.by_annotators == sum(row.event.annotator != DATASET for row in rows)
 
 
 def content(label: Label) -> object:

@@ -36,7 +36,7 @@ class ItemFilter:
     differs: bool = False
     """Whether the predicted class is not in the item's set."""
     search: str = ""
-    """Text in the item's id, in upper or lower case (`items.holding`)."""
+    """Text in the item's id, in upper or lower case (`items.with_text_in_id`)."""
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ class Gallery:
         return rows[identity].position
 
     def _search(self, connection: Connection, text: str) -> IntArray | None:
-        return items.holding(connection, self._row.name, text) if text else None
+        return items.with_text_in_id(connection, self._row.name, text) if text else None
 
     def _scores(self, connection: Connection) -> Arrays | None:
         live = self._row.live

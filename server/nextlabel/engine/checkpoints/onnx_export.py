@@ -1,18 +1,31 @@
-"""A model as an ONNX file that says of itself what goes in, and what comes out."""
+"""Exports a checkpoint as an ONNX file whose metadata describe its inputs and outputs."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from nextlabel.contracts.errors import NotFound, Unprocessable
-from nextlabel.engine.checkpoints.preprocessing import preprocessing
+from nextlabel.contracts.interfaces import ImageInput, VectorInput
+from nextlabel.engine.checkpoints.serialization import model_input
+from nextlabel.engine.images.decoding import REDUCING_GAP
 from nextlabel.store import checkpoints
-from nextlabel.store.checkpoint_files import ONNX, checked, read_card
+from nextlabel.store.checkpoint_files import ONNX, read_card, verified_path
 from nextlabel.store.database import Database
 from nextlabel.store.home import Home
+
+_INSTRUCTIONS = (
+    "Decode the first frame. Decode a JPEG at 1/2, 1/4 or 1/8 of its size, as libjpeg can: at the smallest size of "
+    "which both sides are at least `draft` times what covers the model's input; but not a lossless one (frame FF C3). "
+    "Turn it upright by its EXIF orientation, or by the one in a PNG's text or in XMP. Scale 16 bits of grey to 8 by "
+    "v / 257, rounded, and use the higher 8 of 16 bits of colour. Lay transparent images on white. Convert to the "
+    "colour mode (grey: 0.299 R + 0.587 G + 0.114 B); ignore colour profiles. Resize, bilinear and antialiased, until "
+    "both sides are covered, and crop the centre. Pass the whole numbers as they are, 0 to 255: if mean and std are "
+    "null, the network itself subtracts the mean and divides by the standard deviation."
+)
 
 
 def write(database: Database, home: Home, project: str, name: str, path: Path) -> None:
@@ -20,15 +33,15 @@ def write(database: Database, home: Home, project: str, name: str, path: Path) -
 
     Raises NotFound, Unprocessable if it has no ONNX form, or Gone if its files are damaged.
     """
-    import onnx  # noqa: PLC0415 - only who exports a model needs it
+    import onnx  # noqa: PLC0415 - only an export needs it
 
     with database.read() as connection:
-        found = checkpoints.get(connection, project, name)
-        if found is None:
-            raise NotFound.name("checkpoint", name, [each.name for each in checkpoints.all(connection, project)])
-    folder = home.at(found.folder)
+        row = checkpoints.get(connection, project, name)
+        if row is None:
+            raise NotFound.name("checkpoint", name, [other.name for other in checkpoints.all(connection, project)])
+    folder = home.at(row.folder)
     card = read_card(folder)
-    source = checked(folder, ONNX) if card["onnx"] else None
+    source = verified_path(folder, ONNX) if card["onnx"] else None
     if source is None:
         raise Unprocessable(
             f"checkpoint {name!r} of {project!r} has no ONNX form: {card['learner']['plugin']!r} writes none"
@@ -41,8 +54,8 @@ def write(database: Database, home: Home, project: str, name: str, path: Path) -
 
 
 def metadata(card: dict[str, Any], checkpoint: str) -> dict[str, str]:
-    """Return what an exported file says of itself: texts, JSON where they are more than a name."""
-    told = {
+    """Return the metadata of an exported file: texts, or JSON if they are more than a name."""
+    properties = {
         "labels": _json(card["classes"]),
         "preprocessing": _json(preprocessing(card)),
         "project": card["project"],
@@ -55,10 +68,45 @@ def metadata(card: dict[str, Any], checkpoint: str) -> dict[str, str]:
         "created": card["created"],
     }
     if card.get("test"):
-        told["test"] = _json(card["test"])
+        properties["test"] = _json(card["test"])
     if card.get("licence"):
-        told["licence"] = card["licence"]
-    return told
+        properties["licence"] = card["licence"]
+    return properties
+
+
+def preprocessing(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how to prepare the model's input, in words and numbers that suffice to do it elsewhere."""
+    spec = model_input(card)
+    if isinstance(spec, ImageInput):
+        return {
+            "kind": "image",
+            "input": "input",
+            "shape": [None, spec.height, spec.width, spec.channels],
+            "layout": "NHWC",
+            "type": "uint8",
+            "range": [0, 255],
+            "mean": None,
+            "std": None,
+            "mode": "L" if spec.channels == 1 else "RGB",
+            "size": [spec.height, spec.width],
+            "resize": "cover",
+            "crop": "centre",
+            "filter": "bilinear",
+            "antialias": True,
+            "orientation": "exif",
+            "background": "white",
+            "frame": 0,
+            "draft": REDUCING_GAP,
+            "words": _INSTRUCTIONS,
+        }
+    assert isinstance(spec, VectorInput)
+    return {
+        "kind": "vector",
+        "input": "input",
+        "shape": [None, spec.dimensions],
+        "type": "float32",
+        "words": "Pass the numbers of the vectors as they are in the data set.",
+    }
 
 
 def _json(value: Any) -> str:

@@ -113,7 +113,7 @@ def _import(
         if projects.get(connection, config.name) is None:
             projects.create(connection, row)
         else:
-            projects.read_in(connection, row)
+            projects.set_dataset(connection, row)
         positions = items.add(connection, config.name, _rows(contents, holdout), now)
         initial = _candidate_labels(contents, holdout) + _initial_labels(contents, config, holdout)
         if initial:

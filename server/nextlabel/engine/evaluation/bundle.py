@@ -18,7 +18,15 @@ from nextlabel.engine.live_models import Served
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints
 from nextlabel.store.atomic import new_folder
-from nextlabel.store.checkpoint_files import HALF, ONNX, read_card, read_weights, single, write_card, write_weights
+from nextlabel.store.checkpoint_files import (
+    HALF,
+    ONNX,
+    read_card,
+    read_weights,
+    single_precision,
+    write_card,
+    write_weights,
+)
 from nextlabel.store.home import check_writable
 
 
@@ -67,7 +75,7 @@ def write_bundle(
         tensors = halve_tensors(read_weights(source))
         write_weights(partial, tensors)
         # from here on, the model with the rounded weights
-        model = card_learner(card, services.registry).rebuild(card["description"], single(tensors))
+        model = card_learner(card, services.registry).rebuild(card["description"], single_precision(tensors))
         onnx = model.write_onnx(partial / ONNX)
         if onnx:
             _halve(partial / ONNX, model, services.items(services.state(services.row(project))))

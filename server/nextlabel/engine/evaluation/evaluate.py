@@ -13,7 +13,7 @@ from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items
 from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.engine.checkpoints.serialization import input_array, model_input, trained_with_other_holdout
 from nextlabel.engine.images.image_items import unreadable_positions
-from nextlabel.engine.live_models import Answer, Served
+from nextlabel.engine.live_models import OutputArrays, Served
 from nextlabel.engine.metrics import metrics
 from nextlabel.engine.scores import is_informative, stored_scores
 from nextlabel.engine.services import Services
@@ -108,8 +108,8 @@ def measure(
     assert not isinstance(items, GraphItems)
     spec = model_input(served.card)
 
-    def predict(positions: IntArray) -> Answer:
-        return served.answer(input_array(spec, items.take(positions)))
+    def predict(positions: IntArray) -> OutputArrays:
+        return served.infer(input_array(spec, items.take(positions)))
 
     chunks = [np.arange(start, min(start + _CHUNK, len(items))) for start in range(0, len(items), _CHUNK)]
     served.warm()

@@ -1,4 +1,4 @@
-"""Runs one claimed job in this process, whichever kind it is, and writes how it ended."""
+"""Runs one claimed job of any kind in this process, and records how it ended."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from nextlabel.store import jobs
 from nextlabel.store.jobs import JobRow, State
 
 _REPORT_EVERY = 0.25
-_LOOKED_AT = 0.95
-"""Share of an import's progress that is looking at its files."""
+_FILES_SHARE = 0.95
+"""Share of an import's progress that the check of its files takes."""
 
 
 class JobReport:
-    """Writes progress to the job's row, a few times a second at most; raises where the job must stop."""
+    """Writes progress to the job's row, at most a few times a second. Raises Interrupted if the job must stop."""
 
     def __init__(self, services: Services, job: JobRow, stop: Event) -> None:
         self._services = services
@@ -36,26 +36,29 @@ class JobReport:
         self._metrics: dict[str, float] = {}
 
     def __call__(self, progress: float, metrics: Mapping[str, float]) -> None:
-        """Note the share done, 0..1, and metrics."""
+        """Record the share done, 0..1, and metrics."""
         self._progress = max(self._progress, min(1.0, progress))
         self._metrics.update(metrics)
         if self._stop.is_set():
-            raise Interrupted(f"job {self._job.id} was told to stop")
+            raise Interrupted(f"job {self._job.id} was asked to stop")
         now = time.monotonic()
         if now - self._written < _REPORT_EVERY and progress < 1:
             return
         self._written = now
-        alive = True
-        with suppress(NotReady), self._services.database.write() as connection:  # busy: it is told the next time
-            alive = jobs.report(connection, self._job.id, str(self._job.owner), self._progress, self._metrics)
-        said = " ".join(f"{name}={value:.4g}" for name, value in self._metrics.items())
-        print(f"{self._progress:6.1%} {said}", flush=True)  # noqa: T201 - standard output is the job's log
-        if not alive:
-            raise Interrupted(f"job {self._job.id} was told to stop")
+        running = True
+        with suppress(NotReady), self._services.database.write() as connection:  # busy: reported the next time
+            running = jobs.report(connection, self._job.id, str(self._job.owner), self._progress, self._metrics)
+        metrics_text = " ".join(f"{name}={value:.4g}" for name, value in self._metrics.items())
+        print(f"{self._progress:6.1%} {metrics_text}", flush=True)  # noqa: T201 - standard output is the job's log
+        if not running:
+            raise Interrupted(f"job {self._job.id} was asked to stop")
 
 
 def run_job(services: Services, job: JobRow, stop: Event | None = None) -> None:
-    """Run a claimed job; whatever happens, its row says how it ended. Once `stop` is set, what it raises cancels it."""
+    """Run a claimed job and record in its row how it ended.
+
+    Once `stop` is set, any error counts as its cancellation.
+    """
     stop = stop or Event()
     use_threads(services.settings.train_threads or services.settings.cores)
     report = JobReport(services, job, stop)
@@ -66,18 +69,18 @@ def run_job(services: Services, job: JobRow, stop: Event | None = None) -> None:
             score(services, job, report)
         else:
             config = services.projects.get(job.project)
-            said = import_dataset(
+            summary = import_dataset(
                 config, services.registry, services.settings, services.database, services.home,
-                lambda done: report(done * _LOOKED_AT, {}),
+                lambda done: report(done * _FILES_SHARE, {}),
             )  # fmt: skip
-            if said is not None:
-                print(said, flush=True)  # noqa: T201 - as above
+            if summary is not None:
+                print(summary, flush=True)  # noqa: T201 - as above
             _finish(services, job, "succeeded")
-    except Interrupted as stopped:
-        print(stopped, flush=True)  # noqa: T201 - as above
+    except Interrupted as interrupted:
+        print(interrupted, flush=True)  # noqa: T201 - as above
         _finish(services, job, "cancelled")
-    except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the row must say what
-        if stop.is_set():  # a library that is stopped in the middle of an import calls it an error of its own
+    except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and the row must record it
+        if stop.is_set():  # a library interrupted in the middle of an import raises an error of its own
             _finish(services, job, "cancelled")
         elif isinstance(error, NextlabelError):
             print(error, flush=True)  # noqa: T201 - as above
@@ -88,11 +91,11 @@ def run_job(services: Services, job: JobRow, stop: Event | None = None) -> None:
 
 
 def use_threads(count: int) -> None:
-    """Let torch, and what else counts threads by OpenMP, use `count` of them."""
+    """Let torch, and every other library that uses OpenMP, use `count` threads."""
     os.environ["OMP_NUM_THREADS"] = str(count)
-    # waiting threads sleep: spinning, they starve one another where something else runs too (6 s became 93)
+    # waiting threads sleep: spinning ones starve each other on a busy machine (6 s became 93 s)
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-    if "torch" in sys.modules:  # read from the environment when it is imported later
+    if "torch" in sys.modules:  # otherwise it reads the environment when it is imported
         sys.modules["torch"].set_num_threads(count)
 
 

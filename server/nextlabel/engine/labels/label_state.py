@@ -33,6 +33,8 @@ class LabelState:
         self.classes = classes
         self.last = 0
         """Id of the newest label applied."""
+        self.by_annotators = 0
+        """Number of labels applied that are not the data set's own, skips and retractions included."""
         self._bits = {name: 1 << number for number, name in enumerate(classes)}
         self._sets: dict[tuple[str, ...], int] = {}
         """The candidate sets applied so far, as the bits of an integer."""
@@ -137,6 +139,7 @@ class LabelState:
         if new:
             self._resolve(changed)
             self.last = new[-1].id
+            self.by_annotators += sum(stored.event.annotator != DATASET for stored in new)
 
     def _check(self, stored: StoredLabel) -> None:
         label = stored.event.label

@@ -11,7 +11,7 @@ from nextlabel.engine.records import Checkpoint, Predictions
 from nextlabel.engine.scheduling import queue_scoring
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, projects
-from nextlabel.store.checkpoint_files import ONNX, WEIGHTS, checked
+from nextlabel.store.checkpoint_files import ONNX, WEIGHTS, verified_path
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.projects import ProjectRow
 
@@ -65,7 +65,7 @@ class ModelService:
         if checkpoint is None:
             raise NotFound.name("checkpoint", name, valid)
         for file in (WEIGHTS, ONNX):
-            checked(self._services.home.at(checkpoint.folder), file)
+            verified_path(self._services.home.at(checkpoint.folder), file)
         with self._services.database.write() as connection:
             projects.set_live(connection, self._project, name)
             queue_scoring(connection, self._project)

@@ -30,18 +30,18 @@ class Predictor:
     def images(self, blobs: Sequence[bytes]) -> Predictions:
         """Predict encoded images, in the given order; raises the errors of `decoding.prepare`."""
         served = self._served(len(blobs))
-        pixels = served.see(blobs, self._services.settings.max_pixels)
-        return self._predictions(served, served.answer(pixels))
+        pixels = served.preprocess(blobs, self._services.settings.max_pixels)
+        return self._predictions(served, served.infer(pixels))
 
     def preview(self, blob: bytes) -> Preview:
         """Predict one encoded image and return what the model used of it; raises as `images` does."""
         served = self._served(1)
         max_pixels = self._services.settings.max_pixels
-        pixels = served.see([blob], max_pixels)
+        pixels = served.preprocess([blob], max_pixels)
         size: Size = (pixels.shape[1], pixels.shape[2])
         width, height = measure_upright(blob, max_pixels)
         return Preview(
-            predictions=self._predictions(served, served.answer(pixels)),
+            predictions=self._predictions(served, served.infer(pixels)),
             width=width,
             height=height,
             crop=crop_box(width, height, size),
@@ -52,7 +52,7 @@ class Predictor:
     def vectors(self, rows: Sequence[Sequence[float]]) -> Predictions:
         """Predict vectors, in the given order."""
         served = self._served(len(rows))
-        return self._predictions(served, served.vectors(rows))
+        return self._predictions(served, served.predict_vectors(rows))
 
     def ids(self, ids: Sequence[str]) -> Predictions:
         """Predict items of the pool from the stored scores, in the given order.
@@ -80,8 +80,8 @@ class Predictor:
         if row.media_type is None or served.card["input"] is None:
             raise NotReady(f"item {row.id!r} has not been scored yet", 2)
         image, _ = self._services.pool(self._project).image(row)
-        pixels = served.see([image], self._services.settings.max_pixels)
-        return predictions(served.card["classes"], served.answer(pixels))[0]
+        pixels = served.preprocess([image], self._services.settings.max_pixels)
+        return predictions(served.card["classes"], served.infer(pixels))[0]
 
     def _served(self, count: int) -> Served:
         """Return the live model; raises Unprocessable or TooLarge for a batch of `count` items."""

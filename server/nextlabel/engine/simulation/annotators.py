@@ -56,7 +56,7 @@ class Annotator:
         object.__setattr__(self, "_group", {name: group for group in self.groups for name in group})
 
     def in_doubt(self, identity: str, truth: str) -> bool:
-        """Return whether this annotator cannot tell the class of item `identity` from its look-alikes."""
+        """Return whether this annotator cannot distinguish the class of item `identity` from its look-alikes."""
         return truth in self._group and share_hash(self.seed, "doubt", identity) < self.rate
 
     def label(self, identity: str, truth: str) -> Label:

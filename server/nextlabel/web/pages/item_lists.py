@@ -1,15 +1,17 @@
-"""Lists of items to look at: what is taken for what, where people differ, labels worth a second look."""
+"""Lists of items: cells of the confusion matrix, disagreements between annotators, possible label errors."""
 
 from __future__ import annotations
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from nextlabel.contracts.errors import NextlabelError
+from nextlabel.engine.images.decoding import measure
+from nextlabel.engine.predict.preview import SMALL
 from nextlabel.engine.progress.label_issues import UNLIKELY
 from nextlabel.engine.progress.progress_records import Listing
-from nextlabel.web import number_format, text_format
-from nextlabel.web.pixels import small
-from nextlabel.web.request_context import current_project
+from nextlabel.web import formatting
+from nextlabel.web.request_context import current_project, settings
 from nextlabel.web.request_parsing import validated
 from nextlabel.web.schemas.progress_schemas import ConfusionQuery, PageQuery
 from nextlabel.web.urls import image_address, kind_of
@@ -20,34 +22,31 @@ _PAGE = 48
 
 
 def confusion() -> str | BaseResponse:
-    """Show the held-out items of one class that are taken for another, or for what they are; of none: the table."""
+    """Show the hold-out items of one cell of the confusion matrix; without a cell, redirect to the matrix."""
     if not request.args:
-        return redirect(url_for("pages.progress", project=current_project().config.name, _anchor="confused"))
-    asked = validated(ConfusionQuery, request.args.to_dict())
-    found = current_project().progress.confused(asked.true, asked.predicted, asked.page, _PAGE)
-    if asked.true == asked.predicted:
-        title = f"{asked.true}, taken for what it is"
-    else:
-        title = f"{asked.true} taken for {asked.predicted}"
-    held = number_format.plural(found.total, "held-out item")
-    note = f"{held} of class {asked.true}, which {found.checkpoint} takes for {asked.predicted}."
-    return _list(found, title, note, true=asked.true, predicted=asked.predicted)
+        return redirect(url_for("pages.progress", project=current_project().config.name, _anchor="confusion"))
+    cell = validated(ConfusionQuery, request.args.to_dict())
+    listing = current_project().progress.confused(cell.true, cell.predicted, cell.page, _PAGE)
+    title = f"{cell.true} predicted as {cell.predicted}"
+    items = formatting.plural(listing.total, "hold-out item")
+    note = f"{items} of class {cell.true}, predicted as {cell.predicted} by {listing.checkpoint}."
+    return _list(listing, title, note, true=cell.true, predicted=cell.predicted)
 
 
 def disagreements() -> str:
     """Show the items whose annotators have no class in common."""
-    found = current_project().progress.conflicts(_page(), _PAGE)
-    note = f"{number_format.plural(found.total, 'item')}: of each, no class is in what every annotator says."
-    return _list(found, "Where annotators disagree", note)
+    listing = current_project().progress.conflicts(_page(), _PAGE)
+    note = f"{formatting.plural(listing.total, 'item')} without a class that all annotators of the item chose."
+    return _list(listing, "Where annotators disagree", note)
 
 
 def second_look() -> str:
-    """Show the items whose label the live checkpoint finds all but impossible."""
-    found = current_project().progress.label_issues(_page(), _PAGE)
-    items = number_format.plural(found.total, "labelled item")
-    given = number_format.round_percent(UNLIKELY)
-    note = f"{items} whose label {found.checkpoint} gives less than {given}, the least likely first."
-    return _list(found, "Labels worth a second look", note)
+    """Show the items whose label the live checkpoint considers very unlikely."""
+    listing = current_project().progress.label_issues(_page(), _PAGE)
+    items = formatting.plural(listing.total, "labelled item")
+    limit, model = formatting.round_percent(UNLIKELY), listing.checkpoint
+    note = f"{items} whose label has a probability below {limit} according to {model}, the least likely first."
+    return _list(listing, "Possible label errors", note)
 
 
 def add(pages: Blueprint) -> None:
@@ -57,13 +56,20 @@ def add(pages: Blueprint) -> None:
     pages.add_url_rule("/projects/<project>/second-look", view_func=second_look)
 
 
-def looks(project: str, *lists: Listing | None) -> dict[str, object]:
-    """Return what a template needs to show items."""
-    first = next((item.id for found in lists if found for item in found.items), None)
+def is_small_image(item: str) -> bool:
+    """Return whether an item's image is so small that a page draws it pixel by pixel; False if it is unreadable."""
+    try:
+        return max(measure(current_project().items.image(item)[0], settings().max_pixels)) <= SMALL
+    except NextlabelError:  # the page shows the rest of the item without its image
+        return False
+
+
+def image_variables(project: str, *lists: Listing | None) -> dict[str, object]:
+    """Return the template variables that the `item_list` macro needs; the images of a project have one size."""
+    first = next((item.id for listing in lists if listing for item in listing.items), None)
     return {
         "image": image_address(project),
-        # as small as one of them
-        "pixels": first is not None and kind_of(project) == "image" and small(first),
+        "pixels": first is not None and kind_of(project) == "image" and is_small_image(first),
         "unlikely": UNLIKELY,
     }
 
@@ -72,16 +78,15 @@ def _page() -> int:
     return validated(PageQuery, request.args.to_dict()).page
 
 
-def _list(found: Listing, title: str, note: str, **named: str) -> str:
+def _list(listing: Listing, title: str, note: str, **terms: str) -> str:
     project = current_project().status()
     return render_template(
         "progress-list.html",
         project=project,
-        found=found,
+        listing=listing,
         title=title,
         note=note,
-        named=named,
-        figures=number_format,
-        words=text_format,
-        **looks(project.name, found),
+        terms=terms,
+        fmt=formatting,
+        **image_variables(project.name, listing),
     )

@@ -9,7 +9,9 @@ from itertools import chain, islice
 from flask import Response, request
 
 from nextlabel.contracts.errors import TooLarge, Unprocessable
-from nextlabel.import_export.formats import csv, jsonl
+from nextlabel.import_export.formats.csv import writer as csv
+from nextlabel.import_export.formats.jsonl import writer as jsonl
+from nextlabel.import_export.label_fields import to_fields
 from nextlabel.store.labels import Label, LabelEvent
 from nextlabel.web.request_context import current_project, settings
 from nextlabel.web.routing import Route, json_response
@@ -54,7 +56,7 @@ def history(query: HistoryQuery) -> Response:
 
 def history_label(event: LabelEvent) -> HistoryLabel:
     """Return a label of the history as JSON shows it."""
-    return HistoryLabel.model_validate(jsonl.fields(event))
+    return HistoryLabel.model_validate(to_fields(event))
 
 
 def _label(entry: AnyLabel) -> Label | Unprocessable:
@@ -68,7 +70,7 @@ def _label(entry: AnyLabel) -> Label | Unprocessable:
 def _as_json(project: str, events: Iterator[LabelEvent]) -> Iterator[str]:
     yield f'{{"project":{json.dumps(project)},"labels":['
     comma = ""
-    for line in jsonl.write(events):
+    for line in jsonl.history_lines(events):
         yield comma + line.rstrip("\n")
         comma = ",\n"
     yield "]}\n"
@@ -76,8 +78,8 @@ def _as_json(project: str, events: Iterator[LabelEvent]) -> Iterator[str]:
 
 _FORMATS: dict[str, tuple[str, Callable[[str, Iterator[LabelEvent]], Iterator[str]]]] = {
     "json": ("application/json", _as_json),
-    "jsonl": ("application/jsonl", lambda _project, events: jsonl.write(events)),
-    "csv": ("text/csv; charset=utf-8; header=present", lambda _project, events: csv.write(events)),
+    "jsonl": ("application/jsonl", lambda _project, events: jsonl.history_lines(events)),
+    "csv": ("text/csv; charset=utf-8; header=present", lambda _project, events: csv.history_lines(events)),
 }
 
 ROUTES = (

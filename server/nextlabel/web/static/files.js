@@ -1,25 +1,25 @@
-// Files that were chosen, as browsers hold them.
+// Files that the user chose or dropped.
 
-const TOGETHER = 16_000_000;  // bytes a request, unless one file has more
+const BATCH_BYTES = 16_000_000;  // of one request, unless a single file is larger
 
-// Take the first of the files out of the list, as many as go into one request.
-export function portion(files, most) {
+// Remove the first files from the list and return them: as many as fit into one request of at most `largest` files.
+export function takeBatch(files, largest) {
   let count = 1;
-  for (let bytes = files[0].size; count < Math.min(most, files.length); count += 1) {
+  for (let bytes = files[0].size; count < Math.min(largest, files.length); count += 1) {
     bytes += files[count].size;
-    if (bytes > TOGETHER) break;
+    if (bytes > BATCH_BYTES) break;
   }
   return files.splice(0, count);
 }
 
-// Those of the files that `opens`.
-export async function readable(files) {
-  const found = await Promise.all(files.map(opens));
-  return files.filter((_, place) => found[place]);
+// Return the files that are readable.
+export async function readableFiles(files) {
+  const readable = await Promise.all(files.map(isReadable));
+  return files.filter((_, index) => readable[index]);
 }
 
-// Whether a file is still there and may be read: it may have moved or changed since it was chosen.
-export async function opens(file) {
+// Return whether a file still exists and can be read. It may have moved or changed since it was chosen.
+export async function isReadable(file) {
   try {
     await file.slice(0, 1).arrayBuffer();
     return true;

@@ -1,77 +1,94 @@
-"""COCO's JSON, read as labels of whole images: boxes and masks are not looked at."""
+"""COCO's JSON as labels of whole images; boxes and masks are ignored."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from nextlabel.contracts.errors import BadRequest, Unprocessable
 from nextlabel.import_export import embedded_history
-from nextlabel.import_export.importing.import_rows import Entry, Fault, Found, Reading, Said, beside, shortly
-from nextlabel.import_export.json_stream import members
-from nextlabel.import_export.text_reader import Text
+from nextlabel.import_export.importing.rows import (
+    Fault,
+    ImportRow,
+    ReadContext,
+    image_below,
+    in_order,
+    shortened,
+)
+from nextlabel.import_export.label_fields import candidates_label, new_event
+from nextlabel.import_export.text_files import entries
 
 IMAGES = "images"
-_NUMBERED = {"images": "id", "categories": "id", "annotations": "image_id"}
-"""The lists that are read, and what numbers their entries."""
 _Number = int | str
+_Rows = list[ImportRow | Fault]
 
 
-def read(text: Text, reading: Reading) -> Iterator[Found]:
+def read(path: Path, context: ReadContext) -> Iterator[ImportRow | Fault]:
     """Yield the labels of every image.
 
-    Ours carry their history, and that is read: a note says how many were changed otherwise. Of
-    others, an image whose annotations are all of one category has that label; where they are of
-    several, it shows several things, and that is no label.
+    An image from nextlabel has its embedded history. Any other has the one category of all its annotations:
+    an image with several categories shows several things, which is not one label.
     """
-    names: dict[_Number, str | None] = {}
-    standing: dict[_Number, set[str]] = {}
-    categories: dict[_Number, str] = {}
-    said: dict[_Number, tuple[int, set[_Number]]] = {}
-    for member in members(text):
-        value, line = member.value, member.line
-        if member.key not in _NUMBERED:
-            continue
-        number = value.get(_NUMBERED[member.key]) if isinstance(value, dict) else None
-        if not isinstance(number, int | str):
-            yield Fault(line, f"an entry of {member.key} has no number: {shortly(value)}")
-        elif member.key == "categories":
-            categories[number] = str(value.get("name"))
-        elif member.key == "images":
-            ours = value.get(embedded_history.NAME)
-            names[number] = None if embedded_history.is_kept(ours) else str(value.get("file_name"))
-            if embedded_history.is_kept(ours):
-                standing[number] = embedded_history.classes(ours)
-                yield from embedded_history.kept(line, ours, _file(text, value))
-        elif not isinstance(value.get("category_id"), int | str):
-            yield Fault(line, f"an annotation has no `category_id`: {shortly(value)}")
+    rows: _Rows = []
+    categories = {number: entry["name"] for number, entry in _by_number(path, "categories", "name", rows).items()}
+    images = _by_number(path, "images", "file_name", rows)
+    annotated = _annotated(path, rows)
+    if not (categories or images or annotated or rows):
+        raise BadRequest(f"{path.name} is neither COCO nor Label Studio's list of tasks, the JSON that is read")
+    changed = 0
+    for number, image in images.items():
+        location, numbers = f"image {number}", annotated.pop(number, set())
+        names = {categories[category] for category in numbers if category in categories}
+        embedded = image.get(embedded_history.NAME)
+        if embedded_history.is_history(embedded):
+            file = image_below(path.parent / IMAGES, image["file_name"])
+            rows += embedded_history.read(ImportRow(location, None, id=embedded["id"], image=file), embedded, context)
+            changed += names != embedded_history.current_classes(embedded)
         else:
-            said.setdefault(number, (line, set()))[1].add(value["category_id"])
-    yield from _labels(said, names, categories)
-    drawn = {image: {categories.get(number) for number in said[image][1]} for image in said if image in standing}
-    changed = sum(drawn.get(image, set()) != classes for image, classes in standing.items())
+            item = ImportRow(location, None, files=(image["file_name"],))
+            unknown = sorted(map(repr, numbers - categories.keys()))
+            rows.append(item.fault(f"there is no category {unknown[0]}") if unknown else _row(item, names, context))
+    rows += [Fault(f"image {number}", "it is annotated, but no single image has this number") for number in annotated]
     if changed:
-        reading.note(f"images whose annotations are not what their `nextlabel` says, which alone was read: {changed}")
+        context.note(f"images whose annotations differ from their `nextlabel` history, which alone is read: {changed}")
+    return iter(in_order(rows))
 
 
-def _labels(
-    said: dict[_Number, tuple[int, set[_Number]]], names: dict[_Number, str | None], categories: dict[_Number, str]
-) -> Iterator[Found]:
-    for image, (line, numbers) in said.items():
-        unknown = [number for number in numbers if number not in categories]
-        classes = sorted({categories[number] for number in numbers if number in categories})
-        name = names.get(image, "")
-        if image not in names:
-            yield Fault(line, f"there is no image {image!r}")
-        elif name is None:
-            continue  # one of ours, whose history says it
-        elif unknown:
-            yield Fault(line, f"there is no category {unknown[0]!r}")
-        elif len(classes) > 1:
-            yield Fault(line, f"{name} shows several things ({', '.join(classes)}): that is not one label")
+def _row(item: ImportRow, names: set[str], context: ReadContext) -> ImportRow | Fault:
+    if len(names) > 1:
+        return item.fault(f"{item.name} shows several things ({', '.join(sorted(names))}): that is not one label")
+    try:
+        return replace(item, event=new_event(context, candidates_label(list(names), context))) if names else item
+    except Unprocessable as error:
+        return item.fault(str(error))
+
+
+def _by_number(path: Path, entity: str, name: str, rows: _Rows) -> dict[_Number, dict[str, Any]]:
+    """Return the entries of a list by number. Those that cannot be read, or share a number, become faults."""
+    by_number: dict[_Number, dict[str, Any]] = {}
+    shared: set[_Number] = set()
+    for entry in entries(path, f"{entity}.item"):
+        number = entry.get("id") if isinstance(entry, dict) else None
+        if not isinstance(number, int | str) or not isinstance(entry.get(name), str):
+            rows.append(Fault("", f"an entry of {entity} has no `id` or no `{name}`: {shortened(entry)}"))
+        elif number in by_number:
+            names = f"{by_number[number][name]!r} and {entry[name]!r}"
+            rows.append(Fault("", f"the number {number!r} occurs twice in {entity}, as {names}"))
+            shared.add(number)
         else:
-            yield Entry(line, name, "file", Said("candidates", tuple(classes)))
+            by_number[number] = entry
+    return {number: entry for number, entry in by_number.items() if number not in shared}
 
 
-def _file(text: Text, image: dict[str, Any]) -> str | None:
-    name = image.get("file_name")
-    return beside(text.path.parent / IMAGES, name) if isinstance(name, str) else None
+def _annotated(path: Path, rows: _Rows) -> dict[_Number, set[_Number]]:
+    """Return the categories of each image's annotations, by number."""
+    annotated: dict[_Number, set[_Number]] = {}
+    for entry in entries(path, "annotations.item"):
+        image, category = (entry.get("image_id"), entry.get("category_id")) if isinstance(entry, dict) else (None, None)
+        if isinstance(image, int | str) and isinstance(category, int | str):
+            annotated.setdefault(image, set()).add(category)
+        else:
+            rows.append(Fault("", f"an annotation has no `image_id` or no `category_id`: {shortened(entry)}"))
+    return annotated

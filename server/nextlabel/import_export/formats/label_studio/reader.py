@@ -1,185 +1,163 @@
-"""Label Studio's JSON: full exports (tasks with annotations) and JSON-MIN (a row an annotation)."""
+"""Label Studio's JSON export: tasks with their annotations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nextlabel.contracts.errors import BadRequest, Unprocessable
 from nextlabel.import_export import embedded_history
-from nextlabel.import_export.importing.import_rows import (
-    Entry,
+from nextlabel.import_export.formats.label_studio.task_rows import image_field, image_row, labelled
+from nextlabel.import_export.importing.rows import (
     Fault,
-    Found,
-    How,
-    NoSense,
-    Reading,
-    Said,
-    beside,
-    moment,
-    said_set,
-    said_value,
-    shortly,
+    ImportRow,
+    ReadContext,
+    image_below,
+    in_order,
+    shortened,
 )
-from nextlabel.import_export.json_stream import members
-from nextlabel.import_export.text_reader import Text
+from nextlabel.import_export.label_fields import candidates_label, value_label
+from nextlabel.import_export.text_files import entries, top_level
+from nextlabel.store.labels import DATASET, Label
 
 IMAGES = "images"
-_PLAIN = {
-    "id", "annotation_id", "annotator", "created_at", "updated_at", "lead_time", "was_cancelled", "agreement", "meta",
-}  # fmt: skip
-"""What JSON-MIN says beside the image and the answer."""
-_IMAGE_KEYS = ("image", "img", "picture", "photo", "url", "file", "filename", "path")
 
 
-def read(text: Text, reading: Reading) -> Iterator[Found]:
-    """Yield the labels of every task."""
-    for member in members(text):
-        task = member.value
-        if member.key is not None or not isinstance(task, dict):
-            yield Fault(member.line, "Label Studio exports a list of tasks")
-            return
+def read(path: Path, context: ReadContext) -> Iterator[ImportRow | Fault]:
+    """Yield the labels of every task, in the order of the history they were exported from, new ones by time."""
+    if top_level(path) != "array":
+        raise BadRequest(f"{path.name} is not a list of tasks, as Label Studio exports it")
+    addresses = _addresses(path)
+    rows: list[ImportRow | Fault] = []
+    for number, task in enumerate(entries(path, "item"), 1):
+        location = f"task {task['id']}" if isinstance(task, dict) and "id" in task else f"task {number} of the file"
         try:
-            if "annotations" in task or "completions" in task or isinstance(task.get("data"), dict):
-                yield from _task(member.line, task, reading, text.path.parent)
-            else:
-                yield from _row(member.line, task, reading)
-        except NoSense as error:
-            yield Fault(member.line, str(error))
+            rows += _task_rows(location, task, path.parent / IMAGES, addresses, context)
+        except Unprocessable as error:
+            rows.append(Fault(location, str(error)))
+    return iter(in_order(rows))
 
 
-def _task(line: int, task: dict[str, Any], reading: Reading, folder: Path) -> Iterator[Found]:
-    data = task.get("data")
-    if not isinstance(data, dict):
-        raise NoSense(f"a task has `data`, an object; this one has {shortly(data)}")
-    meta = task["meta"].get(embedded_history.NAME) if isinstance(task.get("meta"), dict) else None
-    known: dict[int, Any] = {}
-    image = None
-    if embedded_history.is_kept(meta):
-        assert isinstance(meta, dict)
-        file = meta.get("file")
-        image = beside(folder / IMAGES, file) if isinstance(file, str) else None
-        yield from embedded_history.kept(line, meta, image)
-        history = [said for said in meta["history"] if isinstance(said, dict)]
-        known = {said["n"]: said for said in history if isinstance(said.get("n"), int)}
-        named: tuple[str, How] = (meta["id"], "id")
+def _task_rows(
+    location: str, task: Any, images: Path, addresses: Mapping[str, str], context: ReadContext
+) -> Iterator[ImportRow | Fault]:
+    if not isinstance(task, dict):
+        raise Unprocessable(f"a task is an object, not {shortened(task)}")
+    if "annotation_id" in task and "annotations" not in task:
+        raise BadRequest("this is Label Studio's JSON-MIN, which is not read; export the project as JSON or CSV")
+    if not isinstance(task.get("data"), dict):
+        raise Unprocessable(f"a task has `data`, an object; this one has {shortened(task.get('data'))}")
+    history = _history(task)
+    if history is None:
+        item = image_row(location, task["data"][image_field(task["data"])], context.project)
     else:
-        named = (_image(data), "address")
-    annotations = task.get("annotations", task.get("completions")) or []
-    if not isinstance(annotations, list) or not all(isinstance(each, dict) for each in annotations):
-        raise NoSense("the annotations of a task are a list of objects")
+        item = ImportRow(location, None, id=history["id"], image=image_below(images, history.get("file")))
+        yield from embedded_history.read(item, history, context)
+    annotations = task.get("annotations") or []
+    if not isinstance(annotations, list) or not all(isinstance(annotation, dict) for annotation in annotations):
+        raise Unprocessable("the annotations of a task are a list of objects")
+    if not annotations and history is None:
+        yield item
     for annotation in annotations:
+        where = f"{location}, annotation {annotation.get('id')}"
         try:
-            said, exported = _answer(annotation, reading), _ours(annotation, known)
-            who, key = _who(annotation.get("completed_by")), annotation.get("unique_id") or annotation.get("id")
-            found = _entry(line, named, said, who, annotation, key)
-            yield replace(found, image=image, exported=exported is not None and _same(said, exported))
-        except NoSense as error:
-            yield Fault(line, str(error))
+            exported = _exported(annotation, history)
+            row = replace(item, location=where)
+            yield _annotation_row(row, annotation, exported, addresses, context)
+        except Unprocessable as error:
+            yield Fault(where, str(error))
 
 
-def _entry(line: int, named: tuple[str, How], said: Said, who: str | None, dated: dict[str, Any], key: Any) -> Entry:
-    """Return what an annotation says. To change it moves `updated_at`, and nothing else that tells it from others."""
-    at = moment(dated.get("updated_at") or dated.get("created_at"))
-    name = None if key is None else f"label-studio-{key}"
-    return Entry(line, *named, said, who, at, name, standing=key is not None)
+def _annotation_row(
+    item: ImportRow,
+    annotation: Mapping[str, Any],
+    exported: Mapping[str, Any] | None,
+    addresses: Mapping[str, str],
+    context: ReadContext,
+) -> ImportRow:
+    label = _label(annotation, context)
+    annotator = _annotator(annotation)
+    annotator = addresses.get(annotator or "", annotator)
+    if exported is not None and exported.get("annotator") != DATASET:
+        # Label Studio credits the annotations of those it does not know to the user who imported them
+        annotator = str(exported.get("annotator"))
+    row = labelled(item, label, annotator, annotation, context)
+    return replace(row, unchanged=exported is not None and embedded_history.is_same(exported, label))
 
 
-def _ours(annotation: dict[str, Any], known: dict[int, Any]) -> Any:
-    """Return what we wrote as this annotation; None where it is not ours."""
-    # Label Studio gives what it imports a number of its own, and remembers ours
+def _history(task: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what nextlabel wrote into a task; None if the task is not from nextlabel."""
+    meta = task.get("meta")
+    history = meta.get(embedded_history.NAME) if isinstance(meta, dict) else None
+    return history if embedded_history.is_history(history) else None
+
+
+def _exported(annotation: Mapping[str, Any], history: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return the label that an annotation was exported from; None if it is not from nextlabel."""
+    # Label Studio gives every annotation a number of its own, and stores the imported one
     number = annotation["import_id"] if "import_id" in annotation else annotation.get("id")
-    return known.get(number) if isinstance(number, int) else None
+    labels = history["history"] if history is not None else []
+    return next((label for label in labels if isinstance(label, dict) and label.get("n") == number), None)
 
 
-def _answer(annotation: dict[str, Any], reading: Reading) -> Said:
-    """Return what an annotation says of the whole image; NoSense."""
-    if annotation.get("was_cancelled") or annotation.get("skipped"):
-        return Said("skip")
-    answers: dict[str, list[Said]] = {}
-    for name, value in _regions(annotation):
-        if reading.question in {None, name} and {"choices", "number"} & set(value):
-            said = said_set(value["choices"]) if "choices" in value else said_value(value["number"])
-            answers.setdefault(name, []).append(said)
-    if len(answers) > 1:
-        raise NoSense(f"it answers several questions: {', '.join(sorted(answers))}; say which with --question")
-    if not answers:
-        asked = f" to {reading.question!r}" if reading.question else ""
-        raise NoSense(f"an annotation holds no choices{asked}, and was not skipped")
-    ((name, given),) = answers.items()
-    if len(given) > 1:
-        raise NoSense(f"it answers {name!r} {len(given)} times: about regions, not about the whole image")
-    return given[0]
+def _addresses(path: Path) -> dict[str, str]:
+    """Return the e-mail addresses of the annotators whom the file names by number.
+
+    A number is known if all exported annotations credited to it are of one annotator with an address.
+    """
+    annotators: dict[str, set[str]] = {}
+    for task in entries(path, "item"):
+        history = _history(task) if isinstance(task, dict) else None
+        annotations = task.get("annotations") if history is not None else None
+        for annotation in annotations if isinstance(annotations, list) else []:
+            exported = _exported(annotation, history) if isinstance(annotation, dict) else None
+            if exported is not None and isinstance(annotation.get("completed_by"), int):
+                number = str(annotation["completed_by"])
+                annotators.setdefault(number, set()).add(str(exported.get("annotator")))
+    unique = {number: min(names) for number, names in annotators.items() if len(names) == 1}
+    return {number: name for number, name in unique.items() if "@" in name}
 
 
-def _regions(annotation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the name of each question answered, with the answer."""
-    result = annotation.get("result")
-    for region in result if isinstance(result, list) else []:
-        value = region.get("value") if isinstance(region, dict) else None
-        if isinstance(value, dict):
-            yield str(region.get("from_name")), value
-        elif not isinstance(region, dict) or region.get("type") != "relation":
-            raise NoSense(f"an answer is an object with a `value`, not {shortly(region)}")
-
-
-def _row(line: int, row: dict[str, Any], reading: Reading) -> Iterator[Entry]:
-    """Yield the label of a row of JSON-MIN, unless nobody has annotated it yet."""
-    rest = {name: value for name, value in row.items() if name not in _PLAIN and value is not None}
-    image = next((name for name in _IMAGE_KEYS if isinstance(rest.get(name), str)), None)
-    if image is None:
-        image = next((n for n, v in rest.items() if isinstance(v, str) and "/" in v and n != reading.question), None)
-    if image is None:
-        raise NoSense(f"no field of the row names an image; they are {', '.join(row)}")
-    answers = {name: value for name, value in rest.items() if name != image}
-    if reading.question is not None:
-        answers = {name: value for name, value in answers.items() if name == reading.question}
-    key = row.get("annotation_id")
-    if row.get("was_cancelled"):
-        said = Said("skip")
-    elif not answers and key is None:
-        return
-    elif len(answers) != 1:
-        told = f"several fields could be the answer: {', '.join(answers)}" if answers else "the row holds no answer"
-        raise NoSense(f"{told}; say which with --question" if answers else told)
-    else:
-        (value,) = answers.values()
-        said = _written(value)
-    yield _entry(line, (rest[image], "address"), said, _who(row.get("annotator")), row, key)
-
-
-def _written(value: Any) -> Said:
-    """Return what an answer of JSON-MIN says, which writes one choice as a text, and a number in a list; NoSense."""
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
-        (value,) = value
-    if isinstance(value, dict):
-        value = value.get("number", value.get("choices"))
-    if isinstance(value, int | float):
-        return said_value(value)
-    return said_set([value] if isinstance(value, str) else value)
-
-
-def _image(data: dict[str, Any]) -> str:
-    texts = {name: value for name, value in data.items() if isinstance(value, str)}
-    for name in _IMAGE_KEYS:
-        if name in texts:
-            return texts[name]
-    addresses = [value for value in texts.values() if "/" in value]
-    if len(addresses) == 1:
-        return addresses[0]
-    raise NoSense(f"the task's data names no image; its fields are {', '.join(data) or 'none'}")
-
-
-def _who(value: Any) -> str | None:
-    """Return the annotator: the e-mail address where there is one, else the number."""
+def _annotator(annotation: Mapping[str, Any]) -> str | None:
+    """Return the annotator's e-mail address if there is one, else the number."""
+    value = annotation.get("completed_by")
     if isinstance(value, dict):
         value = value.get("email") or value.get("username") or value.get("id")
     return None if value is None or value == "" else str(value)
 
 
-def _same(said: Said, written: dict[str, Any]) -> bool:
-    """Tell whether an annotation still says what we wrote."""
-    if said.kind == "candidates":
-        return set(said.candidates or ()) == set(written.get("candidates") or ())
-    return said.value == written.get("value") if said.kind == "value" else bool(written.get("skip"))
+def _label(annotation: Mapping[str, Any], context: ReadContext) -> Label:
+    """Return what an annotation states of the whole image. Raises Unprocessable."""
+    if annotation.get("was_cancelled") or annotation.get("skipped"):
+        return Label(skip=True)
+    answers: dict[str, list[Label]] = {}
+    for question, value in _results(annotation):
+        if context.options.question in {None, question} and {"choices", "number"} & set(value):
+            label = (
+                candidates_label(value["choices"], context)
+                if "choices" in value
+                else value_label(value["number"], context)
+            )
+            answers.setdefault(question, []).append(label)
+    if len(answers) > 1:
+        raise Unprocessable(f"it answers several questions: {', '.join(sorted(answers))}; name one with --question")
+    if not answers:
+        suffix = f" for the question {context.options.question!r}" if context.options.question else ""
+        raise Unprocessable(f"an annotation holds no choices{suffix}, and was not skipped")
+    ((question, labels),) = answers.items()
+    if len(labels) > 1:
+        raise Unprocessable(f"it answers {question!r} {len(labels)} times: about regions, not about the whole image")
+    return labels[0]
+
+
+def _results(annotation: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each question that is answered, with its answer."""
+    results = annotation.get("result")
+    for result in results if isinstance(results, list) else []:
+        value = result.get("value") if isinstance(result, dict) else None
+        if isinstance(value, dict):
+            yield str(result.get("from_name")), value
+        elif not isinstance(result, dict) or result.get("type") != "relation":
+            raise Unprocessable(f"a result is an object with a `value`, not {shortened(result)}")

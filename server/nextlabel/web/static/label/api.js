@@ -1,31 +1,33 @@
-// One request to the server. What comes back has the status 0 where it did not answer.
+// One request to the server.
 
-const PATIENCE = 30_000;  // milliseconds
+const TIMEOUT = 30_000;  // milliseconds
 
-export async function ask(path, { method = "GET", body, keepalive = false } = {}) {
+// Return { status, retryAfter, body }. The status is 0 if the server did not answer.
+export async function request(path, { method = "GET", body, keepalive = false } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   try {
-    const answer = await fetch(path, {
-      method, body, headers, keepalive, cache: "no-store", signal: AbortSignal.timeout(PATIENCE),
+    const response = await fetch(path, {
+      method, body, headers, keepalive, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT),
     });
-    const after = Number(answer.headers.get("Retry-After")) || 0;
-    const told = await read(answer);
-    // a page where the server's word should be, a proxy's login for one: nothing was taken
-    if (answer.ok && !told && method !== "HEAD") throw new Error("not the server's");
-    return { status: answer.status, after, body: told ?? { detail: answer.statusText || `the answer has the status ${answer.status}` } };
+    const retryAfter = Number(response.headers.get("Retry-After")) || 0;
+    const json = await parseJson(response);
+    // an HTML page, such as a proxy's login page, means that our server did not get the request
+    if (response.ok && !json && method !== "HEAD") throw new Error("not our server");
+    const detail = response.statusText || `the server answered with status ${response.status}`;
+    return { status: response.status, retryAfter, body: json ?? { detail } };
   } catch {
-    return { status: 0, after: 0, body: { detail: "the server does not answer" } };
+    return { status: 0, retryAfter: 0, body: { detail: "the server does not answer" } };
   }
 }
 
-// Whether it is worth asking the same again later.
-export function passing(status) {
+// Return whether the same request may succeed later.
+export function isTemporary(status) {
   return status === 0 || status === 408 || status === 425 || status === 429 || status >= 500;
 }
 
-async function read(answer) {
-  const text = await answer.text();
+async function parseJson(response) {
+  const text = await response.text();
   try {
     return JSON.parse(text);
   } catch {

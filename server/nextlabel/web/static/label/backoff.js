@@ -1,38 +1,38 @@
-// Tries again later: soon at first, then less and less often, and at once when the network is back.
+// Retries with growing delays, and at once when the network is back or the page is shown again.
 
-const FIRST = 1000;  // milliseconds
-const LAST = 30_000;
+const FIRST_DELAY = 1000;  // milliseconds
+const LONGEST_DELAY = 30_000;
 
 export class Backoff {
   #run;
   #timer = 0;
-  #wait = FIRST;
+  #delay = FIRST_DELAY;
 
   constructor(run) {
     this.#run = run;
-    window.addEventListener("online", () => this.now());
+    window.addEventListener("online", () => this.runNow());
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && this.#timer) this.now();
+      if (!document.hidden && this.#timer) this.runNow();
     });
   }
 
-  // Run again after `least` milliseconds or more.
-  later(least = 0) {
+  // Run again after at least `minimum` milliseconds.
+  schedule(minimum = 0) {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.now(), Math.max(least, this.#wait * (0.75 + Math.random() / 2)));
-    this.#wait = Math.min(LAST, 2 * this.#wait);
+    this.#timer = setTimeout(() => this.runNow(), Math.max(minimum, this.#delay * (0.75 + Math.random() / 2)));
+    this.#delay = Math.min(LONGEST_DELAY, 2 * this.#delay);
   }
 
-  now() {
+  runNow() {
     clearTimeout(this.#timer);
     this.#timer = 0;
     this.#run();
   }
 
-  // It worked.
-  calm() {
+  // Forget earlier failures and any scheduled run.
+  reset() {
     clearTimeout(this.#timer);
     this.#timer = 0;
-    this.#wait = FIRST;
+    this.#delay = FIRST_DELAY;
   }
 }

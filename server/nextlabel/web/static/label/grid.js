@@ -1,139 +1,143 @@
-// Many images at a time: one answer for all that are marked, the others stay.
+// The view of many images: one label for all that are selected, the others stay.
 
-import * as said from "./said.js";
-import { look } from "./single.js";
+import { itemElement } from "./image.js";
+import { percent, plural, predictionText, reasonText } from "./text.js";
 
-const here = (id) => document.getElementById(id);
+const byId = (id) => document.getElementById(id);
 const TILES = 24;
 
-export class Grid {
-  name = "many";
+export class GridView {
+  name = "grid";
   size = 2 * TILES;
-  #list = here("grid");
-  #mark = here("mark");
-  #larger = here("larger");
+  #list = byId("grid");
+  #selectPredicted = byId("select-predicted");
+  #enlarge = byId("enlarge");
   #picker;
   #small;
-  #supply = null;
+  #queue = null;
   #tiles = [];  // { item, option }
-  #marked = new Set();  // ids
-  #at = 0;
-  #changed;
+  #selected = new Set();  // ids
+  #focusIndex = 0;
+  #rangeStart = 0;  // of a click with Shift; the mouse moves the focus before the click
+  #onSelect;
 
-  constructor(picker, small, changed) {
+  constructor(picker, small, onSelect) {
     this.#picker = picker;
     this.#small = small;
-    this.#changed = changed;
-    this.#list.addEventListener("click", (event) => this.#click(event));
+    this.#onSelect = onSelect;
+    this.#list.addEventListener("click", (event) => this.#onClick(event));
     this.#list.addEventListener("focusin", (event) => {
-      const at = this.#tiles.findIndex(({ option }) => option === event.target);
-      if (at >= 0) this.#at = at;
+      const index = this.#tiles.findIndex(({ option }) => option === event.target);
+      if (index >= 0) this.#focusIndex = index;
     });
-    this.#mark.addEventListener("click", () => this.#markAlike());
-    picker.addEventListener("change", () => this.#offer());
+    this.#selectPredicted.addEventListener("click", () => this.#selectAllPredicted());
+    picker.addEventListener("change", () => this.#showSelectPredicted());
   }
 
-  open(supply) {
-    this.#supply = supply;
+  open(queue) {
+    this.#queue = queue;
     this.#tiles = [];
-    this.#marked.clear();
-    this.#at = 0;
-    this.#list.hidden = this.#larger.hidden = false;
-    here("guess").textContent = "";
-    here("why").textContent = "";
+    this.#selected.clear();
+    this.#focusIndex = 0;
+    this.#list.hidden = this.#enlarge.hidden = false;
+    byId("prediction").textContent = "";
+    byId("reason").textContent = "";
     this.refresh();
-    this.#focus();
+    this.focusImages();
   }
 
   close() {
-    this.#list.hidden = this.#larger.hidden = true;
+    this.#list.hidden = this.#enlarge.hidden = true;
     this.#list.replaceChildren();
     this.#tiles = [];
-    this.#marked.clear();
-    this.#offer();
+    this.#selected.clear();
+    this.#showSelectPredicted();
   }
 
-  get subject() {
-    return this.#tiles.map(({ item }) => item).filter((item) => this.#marked.has(item.id));
+  // The items that a label is sent for.
+  get selectedItems() {
+    return this.#tiles.map(({ item }) => item).filter((item) => this.#selected.has(item.id));
   }
 
-  get showing() {
+  get hasItems() {
     return this.#tiles.length > 0;
   }
 
-  // Fill up to the grid's size. Nothing moves under the hands of who has begun to mark.
+  // Fill the grid. Once the annotator has begun to select, no image moves.
   refresh() {
     const shown = new Set(this.#tiles.map(({ item }) => item.id));
-    const more = this.#supply.ready().filter((item) => !shown.has(item.id)).slice(0, Math.max(0, TILES - shown.size));
-    if (!more.length) return;
-    const all = [...this.#tiles.map(({ item }) => item), ...more];
-    const begun = this.#marked.size > 0 || this.#at > 0;
+    const added = this.#queue.ready().filter((item) => !shown.has(item.id)).slice(0, Math.max(0, TILES - shown.size));
+    if (!added.length) return;
+    const items = [...this.#tiles.map(({ item }) => item), ...added];
+    const begun = this.#selected.size > 0 || this.#focusIndex > 0;
     const focused = this.#list.contains(document.activeElement);
-    this.#lay(begun ? all : alike(all));
-    if (focused) this.#focus();
+    this.#layOut(begun ? items : sortedByPrediction(items));
+    if (focused) this.focusImages();
   }
 
-  // The marked ones are answered: the rest moves up, alike beside alike.
-  done() {
-    const rest = this.#tiles.map(({ item }) => item).filter((item) => !this.#marked.has(item.id));
+  // Replace the selected images, because a label was sent for them.
+  advance() {
+    const rest = this.#tiles.map(({ item }) => item).filter((item) => !this.#selected.has(item.id));
     const shown = new Set(rest.map((item) => item.id));
-    this.#marked.clear();
-    const more = this.#supply.ready().filter((item) => !shown.has(item.id)).slice(0, TILES - rest.length);
-    this.#lay(alike([...rest, ...more]));
-    this.#focus();
+    this.#selected.clear();
+    const added = this.#queue.ready().filter((item) => !shown.has(item.id)).slice(0, TILES - rest.length);
+    this.#layOut(sortedByPrediction([...rest, ...added]));
+    this.focusImages();
   }
 
-  restore(items, chosen) {
+  // Show undone items first, selected, with the classes or the value that were chosen for them.
+  restore(items, state) {
     const ids = new Set(items.map((item) => item.id));
-    const back = this.#supply.ready().filter((item) => ids.has(item.id));
+    const undone = this.#queue.ready().filter((item) => ids.has(item.id));
     const rest = this.#tiles.map(({ item }) => item).filter((item) => !ids.has(item.id));
-    this.#marked = ids;
-    this.#at = 0;
-    this.#lay([...back, ...rest]);
-    this.#picker.restore(chosen);
-    this.#focus();
+    this.#selected = ids;
+    this.#focusIndex = 0;
+    this.#layOut([...undone, ...rest]);
+    this.#picker.restore(state);
+    this.focusImages();
   }
 
-  // Back to the images, after the mouse was somewhere else.
-  settle() {
-    this.#focus();
+  focusImages() {
+    this.#tiles.forEach((_, index) => this.#render(index));
+    this.#tiles[this.#focusIndex]?.option.focus();
   }
 
-  // Skipping with nothing marked means the one with the focus.
-  markFocused() {
-    if (!this.#marked.size && this.#tiles[this.#at]) this.#set(this.#at, true);
+  // Select the focused image if none is selected.
+  selectFocused() {
+    if (!this.#selected.size && this.#tiles[this.#focusIndex]) this.#select(this.#focusIndex, true);
   }
 
-  key(event) {
-    if (!this.#list.contains(event.target) && event.target !== document.body && event.target.id !== "stage") return false;
+  // Move the focus or change the selection. Returns whether the key was for the grid.
+  handleKey(event) {
+    const onPage = event.target === document.body || event.target.id === "image-area";
+    if (!onPage && !this.#list.contains(event.target)) return false;
     if (event.key === " ") {
-      this.#set(this.#at);
-      this.#focus();
+      this.#select(this.#focusIndex);
+      this.focusImages();
       return true;
     }
-    const to = this.#target(event.key);
-    if (to === null) return false;
-    if (event.shiftKey) {
-      for (let at = Math.min(this.#at, to); at <= Math.max(this.#at, to); at += 1) this.#set(at, true);
-    }
-    this.#at = to;
-    this.#focus();
+    const index = this.#indexAfter(event.key);
+    if (index === null) return false;
+    if (event.shiftKey) this.#selectRange(this.#focusIndex, index);
+    this.#focusIndex = this.#rangeStart = index;
+    this.focusImages();
     return true;
   }
 
-  words() {
-    const count = this.#marked.size;
-    if (!count) return this.#picker.words ? `Mark the images that are ${this.#picker.words}` : "";
-    const what = said.several(count, "image");
-    return this.#picker.words ? `${what}: ${this.#picker.words}` : what;
+  previewText() {
+    const count = this.#selected.size;
+    if (!count) return this.#picker.text ? `Select the images of ${this.#picker.text}` : "";
+    const images = plural(count, "image");
+    return this.#picker.text ? `${images}: ${this.#picker.text}` : images;
   }
 
   zoom() {
-    this.#larger.setAttribute("aria-pressed", String(this.#list.classList.toggle("large")));
-    this.#focus();
+    this.#enlarge.setAttribute("aria-pressed", String(this.#list.classList.toggle("large")));
+    this.focusImages();
   }
 
-  #target(key) {
+  // Return the index that a key moves the focus to; null for other keys.
+  #indexAfter(key) {
     const last = this.#tiles.length - 1;
     const columns = this.#columns();
     const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
@@ -141,8 +145,8 @@ export class Grid {
     if (key === "Home") return 0;
     if (key === "End") return last;
     if (!(key in steps)) return null;
-    const to = this.#at + steps[key];
-    return to < 0 || to > last ? this.#at : to;
+    const index = this.#focusIndex + steps[key];
+    return index < 0 || index > last ? this.#focusIndex : index;
   }
 
   #columns() {
@@ -150,82 +154,82 @@ export class Grid {
     return Math.max(1, this.#tiles.filter(({ option }) => option.offsetTop === first.option.offsetTop).length);
   }
 
-  #lay(items) {
+  #layOut(items) {
     const known = new Map(this.#tiles.map((tile) => [tile.item.id, tile]));
     this.#tiles = items.map((item) => known.get(item.id) ?? { item, option: this.#option(item) });
     this.#list.replaceChildren(...this.#tiles.map(({ option }) => option));
-    this.#at = Math.max(0, Math.min(this.#at, this.#tiles.length - 1));
-    this.#supply.pin(items);
-    this.#tiles.forEach((_, at) => this.#paint(at));
-    this.#offer();
+    this.#focusIndex = Math.max(0, Math.min(this.#focusIndex, this.#tiles.length - 1));
+    this.#rangeStart = this.#focusIndex;
+    this.#queue.pin(items);
+    this.#tiles.forEach((_, index) => this.#render(index));
+    this.#showSelectPredicted();
   }
 
   #option(item) {
     const option = document.createElement("li");
     option.role = "option";
     const caption = document.createElement("span");
-    caption.textContent = item.suggestion ? `${item.suggestion.label} · ${said.percent(item.suggestion.probability)}` : "";
-    option.append(look(item, this.#small), caption);
-    option.title = said.why(item);
-    option.setAttribute("aria-label", `Image to label ${item.id}. ${said.guess(item)}`);
+    caption.textContent = item.suggestion ? `${item.suggestion.label} (${percent(item.suggestion.probability)})` : "";
+    option.append(itemElement(item, this.#small), caption);
+    option.title = reasonText(item);
+    option.setAttribute("aria-label", `Image to label ${item.id}. ${predictionText(item)}`);
     return option;
   }
 
-  #paint(at) {
-    const { item, option } = this.#tiles[at];
-    option.setAttribute("aria-selected", String(this.#marked.has(item.id)));
-    option.tabIndex = at === this.#at ? 0 : -1;
+  #render(index) {
+    const { item, option } = this.#tiles[index];
+    option.setAttribute("aria-selected", String(this.#selected.has(item.id)));
+    option.tabIndex = index === this.#focusIndex ? 0 : -1;
   }
 
-  #set(at, on) {
-    const { id } = this.#tiles[at].item;
-    if (on ?? !this.#marked.has(id)) this.#marked.add(id);
-    else this.#marked.delete(id);
-    this.#paint(at);
-    this.#changed();
+  // Select or unselect the image; without `on`, toggle it.
+  #select(index, on) {
+    const { id } = this.#tiles[index].item;
+    if (on ?? !this.#selected.has(id)) this.#selected.add(id);
+    else this.#selected.delete(id);
+    this.#render(index);
+    this.#onSelect();
   }
 
-  #click(event) {
+  #selectRange(from, to) {
+    for (let index = Math.min(from, to); index <= Math.max(from, to); index += 1) this.#select(index, true);
+  }
+
+  #onClick(event) {
     const option = event.target.closest("[role=option]");
-    const at = this.#tiles.findIndex((tile) => tile.option === option);
-    if (at < 0) return;
-    const from = this.#at;
-    if (event.shiftKey) for (let other = Math.min(from, at); other <= Math.max(from, at); other += 1) this.#set(other, true);
-    else this.#set(at);
-    this.#at = at;
-    this.#focus();
+    const index = this.#tiles.findIndex((tile) => tile.option === option);
+    if (index < 0) return;
+    if (event.shiftKey) this.#selectRange(this.#rangeStart, index);
+    else this.#select(index);
+    this.#focusIndex = this.#rangeStart = index;
+    this.focusImages();
   }
 
-  #focus() {
-    this.#tiles.forEach((_, at) => this.#paint(at));
-    this.#tiles[this.#at]?.option.focus();
+  // If exactly one class is chosen, offer to select the images predicted as it.
+  #showSelectPredicted() {
+    const [name, ...others] = this.#picker.selected;
+    const count = this.#tiles.filter(({ item }) => isPredictedAs(item, name)).length;
+    this.#selectPredicted.parentElement.hidden = others.length > 0 || !count;
+    this.#selectPredicted.textContent = `Select the ${plural(count, "image")} predicted as ${name}`;
   }
 
-  // Offer to mark what the model takes for the one class that is chosen.
-  #offer() {
-    const [name, ...others] = this.#picker.names;
-    const fitting = this.#tiles.filter(({ item }) => fits(item, name)).length;
-    here("alike").hidden = others.length > 0 || !fitting;
-    this.#mark.textContent = `Mark the ${said.several(fitting, "image")} the model takes for ${name}`;
-  }
-
-  #markAlike() {
-    const [name] = this.#picker.names;
-    this.#tiles.forEach(({ item }, at) => {
-      if (fits(item, name)) this.#set(at, true);
+  #selectAllPredicted() {
+    const [name] = this.#picker.selected;
+    this.#tiles.forEach(({ item }, index) => {
+      if (isPredictedAs(item, name)) this.#select(index, true);
     });
-    this.#focus();
+    this.focusImages();
   }
 }
 
-// Whether the model takes an item for this class; without a model, or a class, nothing fits.
-function fits(item, name) {
+function isPredictedAs(item, name) {
   return name !== undefined && item.suggestion?.label === name;
 }
 
-// Images the model takes for the same class stand together, the surest first.
-function alike(items) {
+// Sort by predicted class, the most probable first.
+function sortedByPrediction(items) {
   const name = (item) => item.suggestion?.label ?? "";
-  const share = (item) => item.suggestion?.probability ?? 0;
-  return items.toSorted((a, b) => name(a).localeCompare(name(b), "en", { numeric: true }) || share(b) - share(a));
+  const probability = (item) => item.suggestion?.probability ?? 0;
+  return items.toSorted((a, b) =>
+    name(a).localeCompare(name(b), "en", { numeric: true }) || probability(b) - probability(a));
 }

@@ -1,105 +1,108 @@
-// The labelling page: puts its parts together.
+// The labelling page: creates its parts and connects them.
 
-import { ask } from "./api.js";
+import { Annotator } from "./annotator.js";
+import { request } from "./api.js";
 import { Backoff } from "./backoff.js";
-import { Classes } from "./classes.js";
-import { Desk } from "./desk.js";
-import { Grid } from "./grid.js";
-import { listen } from "./listening.js";
+import { ClassPicker } from "./class-picker.js";
+import { emptyState } from "./empty-state.js";
+import { GridView } from "./grid.js";
+import { bindKeyboard } from "./keyboard.js";
+import { NumberInput } from "./number-input.js";
 import { Outbox } from "./outbox.js";
-import { Person } from "./person.js";
-import { plight } from "./plight.js";
-import { Refused } from "./refused.js";
-import { kept } from "./said.js";
-import { Single } from "./single.js";
-import { Standing } from "./standing.js";
+import { ItemQueue } from "./queue.js";
+import { RejectedLabels } from "./rejected.js";
+import { Session } from "./session.js";
+import { SingleView } from "./single.js";
+import { Status } from "./status.js";
 import { openStore } from "./store.js";
-import { Supply } from "./supply.js";
-import { Value } from "./value.js";
+import { outboxText } from "./text.js";
 
-const here = (id) => document.getElementById(id);
-const given = here("labelling").dataset;
-const places = {
-  pool: given.pool,
-  // and back to the address as it is then: the name in it may have changed
-  get login() { return `${given.login}?${new URLSearchParams({ next: location.pathname + location.search })}`; },
+const byId = (id) => document.getElementById(id);
+const config = byId("labelling").dataset;
+const links = {
+  pool: config.pool,
+  // back to the present address after the login: the name in it may have changed
+  get login() { return `${config.login}?${new URLSearchParams({ next: location.pathname + location.search })}`; },
 };
 
-here("labelling").hidden = false;
-if (given.task) await begin();
-else untilRead();
+byId("labelling").hidden = false;
+if (config.task) await start();
+else waitForDataset();
 
-async function begin() {
-  const outbox = new Outbox(await openStore(), given.project, given.address);
-  const refused = new Refused(outbox);
-  const standing = new Standing(given.address);
-  const person = new Person(given.reserved);
-  const classes = JSON.parse(given.classes);
-  const picker = classes.length ? new Classes(classes) : new Value();
-  const small = Number(given.small);
-  const desk = new Desk([new Single(picker, small), new Grid(picker, small, () => desk.tell())], picker, outbox);
+async function start() {
+  const outbox = new Outbox(await openStore(), config.project, config.address);
+  const rejected = new RejectedLabels(outbox);
+  const status = new Status(config.address);
+  const annotator = new Annotator(config.reserved);
+  const classes = JSON.parse(config.classes);
+  const picker = classes.length ? new ClassPicker(classes) : new NumberInput();
+  const small = Number(config.small);
+  const views = [new SingleView(picker, small), new GridView(picker, small, () => session.showPreview())];
+  const session = new Session(views, picker, outbox);
 
-  const notice = () => {
-    if (!desk.supply) return;
-    const told = desk.view.showing ? "" : plight(desk.supply.plight, standing.now, { ...places, waiting: outbox.waiting });
-    if (here("notice").textContent !== (told.textContent ?? told)) here("notice").replaceChildren(told);
-    here("notice").hidden = desk.view.showing;
-    here("stage").classList.toggle("waits", !desk.view.showing);
+  const showEmptyState = () => {
+    if (!session.queue) return;
+    const { hasItems } = session.view;
+    const message = hasItems ? "" : emptyState(session.queue.problem, status.current, { ...links, waiting: outbox.waiting });
+    const place = byId("empty-state");
+    if (place.textContent !== (message.textContent ?? message)) place.replaceChildren(message);
+    place.hidden = hasItems;
+    byId("image-area").classList.toggle("empty", !hasItems);
   };
-  desk.addEventListener("change", notice);
-  standing.addEventListener("change", notice);
-  standing.addEventListener("swapped", () => desk.supply?.refill(true));
+  session.addEventListener("change", showEmptyState);
+  status.addEventListener("change", showEmptyState);
+  status.addEventListener("new-model", () => session.queue?.refill(true));
 
   outbox.addEventListener("change", () => {
-    here("kept").textContent = kept(outbox);
-    if (outbox.locked) here("kept").append(" ", anchor(places.login, "Log in again"));
-    here("retry").hidden = !outbox.failing;
-    refused.show();
-    notice();
+    byId("outbox-status").textContent = outboxText(outbox);
+    if (outbox.loggedOut) byId("outbox-status").append(" ", link(links.login, "Log in again"));
+    byId("retry").hidden = !outbox.failing;
+    rejected.render();
+    showEmptyState();
   });
   outbox.addEventListener("sent", () => {
-    standing.soon();
-    if (desk.supply?.plight && desk.supply.plight.status !== 200) desk.supply.refill(true);
+    status.pollSoon();
+    if (session.queue?.problem && session.queue.problem.status !== 200) session.queue.refill(true);
   });
-  here("retry").addEventListener("click", () => outbox.send());
+  byId("retry").addEventListener("click", () => outbox.send());
   await outbox.load();
 
-  person.addEventListener("change", () => {
-    desk.supply?.handBack();
-    const supply = new Supply(given.address, person.name, outbox, { most: Number(given.most), lease: Number(given.lease) });
-    desk.open(supply, person.name);
+  annotator.addEventListener("change", () => {
+    session.queue?.release();
+    const limits = { largestQuery: Number(config.largestQuery), lease: Number(config.lease) };
+    session.start(new ItemQueue(config.address, annotator.name, outbox, limits), annotator.name);
     if (!classes.length) picker.focus();
   });
-  listen(desk, picker);
-  person.begin();
-  standing.look();
+  bindKeyboard(session, picker);
+  annotator.start();
+  status.poll();
 
-  window.addEventListener("pagehide", () => desk.supply?.handBack());
-  // come back by the browser's Back: the leases are gone
+  window.addEventListener("pagehide", () => session.queue?.release());
+  // the browser's Back button shows the page again without its leases
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();
   });
 }
 
-// The data set has not been read: what there is to choose from is not known yet.
-function untilRead() {
-  here("work").hidden = false;
-  here("work").classList.add("unread");
-  const look = async () => {
-    const { status, after, body } = await ask(`${given.address}items?limit=1`);
+// Without the data set the classes are not known yet: reload the page once the server has read it.
+function waitForDataset() {
+  byId("workspace").hidden = false;
+  byId("workspace").classList.add("no-dataset");
+  const check = async () => {
+    const { status, retryAfter, body } = await request(`${config.address}items?limit=1`);
     if (status === 200) location.reload();
     else {
-      here("notice").replaceChildren(plight({ status, detail: body.detail }, null, places));
-      again.later(1000 * after);
+      byId("empty-state").replaceChildren(emptyState({ status, detail: body.detail }, null, links));
+      backoff.schedule(1000 * retryAfter);
     }
   };
-  const again = new Backoff(look);
-  look();
+  const backoff = new Backoff(check);
+  check();
 }
 
-function anchor(address, text) {
-  const made = document.createElement("a");
-  made.href = address;
-  made.textContent = text;
-  return made;
+function link(href, text) {
+  const anchor = document.createElement("a");
+  anchor.href = href;
+  anchor.textContent = text;
+  return anchor;
 }

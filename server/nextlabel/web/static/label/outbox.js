@@ -1,24 +1,25 @@
-// Answers on their way: kept in this browser before they are sent, sent one after the other in
-// the order they were given, and sent again under the same key until the server has them.
+// Labels on their way to the server: stored in this browser before they are sent, sent one submission after the other
+// in their order, and sent again under the same key until the server has them.
 
-import { ask, passing } from "./api.js";
+import { isTemporary, request } from "./api.js";
 import { Backoff } from "./backoff.js";
+import { REJECTED, WAITING } from "./store.js";
 
-const SMALL = 30_000;  // bytes that may outlive the page while they are sent
+const KEEPALIVE_BYTES = 30_000;  // a larger request cannot outlive the page
 
 export class Outbox extends EventTarget {
-  refused = [];
+  rejected = [];
   failing = false;
-  locked = false;
+  loggedOut = false;
   durable = true;
   #store;
   #project;
   #address;
   #backoff = new Backoff(() => this.send());
   #sending = false;
-  #again = false;
-  #known = new Map();  // key -> entry: what this page knows to wait
-  #loose = [];  // of these, what the store did not take: on the disk of nobody until it is sent
+  #sendAgain = false;
+  #waiting = new Map();  // key -> entry
+  #unstored = [];  // the waiting entries that the browser could not store
 
   constructor(store, project, address) {
     super();
@@ -27,149 +28,153 @@ export class Outbox extends EventTarget {
     this.#address = address;
     this.durable = store.durable;
     window.addEventListener("beforeunload", (event) => {
-      if (!this.durable && (this.waiting || this.refused.length)) event.preventDefault();
+      if (!this.durable && (this.waiting || this.rejected.length)) event.preventDefault();
     });
   }
 
-  // Take up what an earlier page left.
+  // Load the entries of earlier pages, and send them.
   async load() {
-    for (const entry of await this.#store.all("waiting", this.#project)) this.#known.set(entry.key, entry);
-    this.refused = await this.#store.all("refused", this.#project);
+    for (const entry of await this.#store.all(WAITING, this.#project)) this.#waiting.set(entry.key, entry);
+    this.rejected = await this.#store.all(REJECTED, this.#project);
     this.#changed();
     this.send();
   }
 
+  // The number of submissions that wait to be sent.
   get waiting() {
-    return this.#known.size;
+    return this.#waiting.size;
   }
 
-  // The items of which an answer waits.
-  get ids() {
-    return new Set([...this.#known.values()].flatMap(({ labels }) => labels.map(({ id }) => id)));
+  // The ids of the items whose labels wait to be sent.
+  get waitingItems() {
+    return new Set([...this.#waiting.values()].flatMap(({ labels }) => labels.map(({ id }) => id)));
   }
 
-  // Keep an answer, then send it. It is as good as given when this returns.
+  // Store a submission, then send it. The caller may go on as soon as this returns.
   async add(annotator, labels) {
-    const entry = { project: this.#project, key: freshKey(), annotator, labels, time: Date.now() };
-    this.#known.set(entry.key, entry);
+    const entry = { project: this.#project, key: newKey(), annotator, labels, time: Date.now() };
+    this.#waiting.set(entry.key, entry);
     this.#changed();
-    await this.#keep(entry, () => this.#store.add("waiting", entry));
+    await this.#storeOrHold(entry, () => this.#store.add(WAITING, entry));
     this.send();
   }
 
-  // Send what waits. Several calls are one.
+  // Send everything that waits. A call during another one makes that one continue.
   async send() {
     if (this.#sending) {
-      this.#again = true;
+      this.#sendAgain = true;
       return;
     }
     this.#sending = true;
     try {
       do {
-        this.#again = false;
-        // another tab of this browser has the same shelf
-        if (navigator.locks) await navigator.locks.request(`nextlabel ${this.#project}`, () => this.#empty());
-        else await this.#empty();
-      } while (this.#again && !this.failing && !this.locked);
-    } catch {  // the browser's own store failed: what it holds is still there
-      this.#backoff.later();
+        this.#sendAgain = false;
+        // other tabs of this browser share the store
+        if (navigator.locks) await navigator.locks.request(`nextlabel ${this.#project}`, () => this.#sendAll());
+        else await this.#sendAll();
+      } while (this.#sendAgain && !this.failing && !this.loggedOut);
+    } catch {  // the browser's store failed; its content is still there
+      this.#backoff.schedule();
     } finally {
       this.#sending = false;
     }
   }
 
-  async retry(entry) {
-    const { reason, order, ...again } = entry;
-    await this.#keep(again, () => order ? this.#store.move("refused", "waiting", { order, ...again }) : this.#store.add("waiting", again));
-    this.refused = this.refused.filter((other) => other !== entry);
-    this.#known.set(entry.key, again);
+  // Send a rejected entry again.
+  async retry(rejected) {
+    const { reason, order, ...entry } = rejected;
+    await this.#storeOrHold(entry, () =>
+      order ? this.#store.move(REJECTED, WAITING, { order, ...entry }) : this.#store.add(WAITING, entry));
+    this.rejected = this.rejected.filter((other) => other !== rejected);
+    this.#waiting.set(entry.key, entry);
     this.#changed();
     this.send();
   }
 
-  async dismiss(entry) {
+  async dismiss(rejected) {
     try {
-      if (entry.order) await this.#store.remove("refused", entry.order);
+      if (rejected.order) await this.#store.remove(REJECTED, rejected.order);
     } finally {
-      this.refused = this.refused.filter((other) => other !== entry);
+      this.rejected = this.rejected.filter((other) => other !== rejected);
       this.#changed();
     }
   }
 
-  // The disk is full, say, or the browser has closed its store: better sent unkept than lost.
-  async #keep(entry, act) {
+  // The disk may be full, or the browser may have closed its database: then hold the entry in memory, and send it anyway.
+  async #storeOrHold(entry, write) {
     try {
-      await act();
+      await write();
     } catch {
       this.durable = false;
-      this.#loose.push(entry);
+      this.#unstored.push(entry);
     }
   }
 
-  async #empty() {
+  async #sendAll() {
     for (;;) {
-      const known = [...this.#known.keys()];
+      const keys = [...this.#waiting.keys()];
       const entry = await this.#next();
       if (!entry) {
-        if (known.length) await this.#elsewhere(known);
+        if (keys.length) await this.#sentByAnotherTab(keys);
         this.#changed();
         return;
       }
-      const answer = await this.#post(entry);
-      if (!answer) return;
-      if (answer.status >= 400) await this.#refuse(entry, answer);
-      else await this.#taken(entry);
-      this.#known.delete(entry.key);
+      const response = await this.#post(entry);
+      if (!response) return;
+      if (response.status >= 400) await this.#reject(entry, response);
+      else await this.#remove(entry);
+      this.#waiting.delete(entry.key);
       this.#changed();
-      if (answer.status < 400) this.dispatchEvent(new CustomEvent("sent"));
+      if (response.status < 400) this.dispatchEvent(new CustomEvent("sent"));
     }
   }
 
-  // What was given first goes first: the store may have taken a later one again.
+  // Return the oldest entry. The store may have failed for one and then worked again for a later one.
   async #next() {
-    const [loose] = this.#loose;
+    const [unstored] = this.#unstored;
     try {
-      const kept = await this.#store.first("waiting", this.#project);
-      return loose && !(kept?.time <= loose.time) ? loose : kept;
-    } catch (fault) {
-      if (!loose) throw fault;
-      return loose;
+      const stored = await this.#store.first(WAITING, this.#project);
+      return unstored && !(stored?.time <= unstored.time) ? unstored : stored;
+    } catch (error) {
+      if (!unstored) throw error;
+      return unstored;
     }
   }
 
-  async #taken(entry) {
-    if (entry.order) await this.#store.remove("waiting", entry.order);
-    else this.#loose = this.#loose.filter((other) => other !== entry);
+  async #remove(entry) {
+    if (entry.order) await this.#store.remove(WAITING, entry.order);
+    else this.#unstored = this.#unstored.filter((other) => other !== entry);
   }
 
-  // Another tab sent the last of them; what it was refused stands on the shelf.
-  async #elsewhere(keys) {
-    const refused = await this.#store.all("refused", this.#project);
-    const here = new Set(this.refused.map(({ key }) => key));
-    this.refused = [...this.refused, ...refused.filter(({ key }) => !here.has(key))];
-    for (const key of keys) this.#known.delete(key);
+  // Another tab sent the last entries. Those that were rejected are in the store.
+  async #sentByAnotherTab(keys) {
+    const stored = await this.#store.all(REJECTED, this.#project);
+    const known = new Set(this.rejected.map(({ key }) => key));
+    this.rejected = [...this.rejected, ...stored.filter(({ key }) => !known.has(key))];
+    for (const key of keys) this.#waiting.delete(key);
   }
 
-  // Return the final answer to an entry; null where it is to be sent again later.
+  // Return the server's final response to an entry, or null if the entry has to be sent again later.
   async #post({ annotator, labels, key }) {
     const body = JSON.stringify({ annotator, labels, key });
-    const answer = await ask(`${this.#address}labels`, { method: "POST", body, keepalive: new Blob([body]).size < SMALL });
-    this.locked = answer.status === 401;
-    this.failing = passing(answer.status);
-    if (!this.locked && !this.failing) {
-      this.#backoff.calm();
-      return answer;
+    const keepalive = new Blob([body]).size < KEEPALIVE_BYTES;
+    const response = await request(`${this.#address}labels`, { method: "POST", body, keepalive });
+    this.loggedOut = response.status === 401;
+    this.failing = isTemporary(response.status);
+    if (!this.loggedOut && !this.failing) {
+      this.#backoff.reset();
+      return response;
     }
-    this.#backoff.later(1000 * answer.after);
+    this.#backoff.schedule(1000 * response.retryAfter);
     this.#changed();
     return null;
   }
 
-  async #refuse(entry, answer) {
-    const reason = (answer.body.faults ?? [answer.body.detail ?? `refused with the status ${answer.status}`]).join("; ");
-    const order = entry.order && await this.#store.move("waiting", "refused", { ...entry, reason });
-    if (!order) await this.#taken(entry);
-    this.refused = [...this.refused, { ...entry, reason, order }];
+  async #reject(entry, { status, body }) {
+    const reason = (body.faults ?? [body.detail ?? `rejected with status ${status}`]).join("; ");
+    const order = entry.order && await this.#store.move(WAITING, REJECTED, { ...entry, reason });
+    if (!order) await this.#remove(entry);
+    this.rejected = [...this.rejected, { ...entry, reason, order }];
   }
 
   #changed() {
@@ -177,8 +182,8 @@ export class Outbox extends EventTarget {
   }
 }
 
-// crypto.randomUUID is only there over https and on this machine itself.
-function freshKey() {
+// crypto.randomUUID exists only over https and on localhost.
+export function newKey() {
   if (crypto.randomUUID) return crypto.randomUUID();
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

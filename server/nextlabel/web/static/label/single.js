@@ -1,18 +1,19 @@
-// One large image at a time.
+// The view of one large image.
 
-import * as said from "./said.js";
+import { itemElement } from "./image.js";
+import { predictionText, reasonText } from "./text.js";
 
-const here = (id) => document.getElementById(id);
-const AHEAD = 2;  // images kept decoded
+const byId = (id) => document.getElementById(id);
+const DECODED_AHEAD = 2;
 
-export class Single {
-  name = "one";
+export class SingleView {
+  name = "single";
   size = 20;
   #current = null;
-  #frame = here("frame");
+  #frame = byId("frame");
   #picker;
   #small;
-  #supply = null;
+  #queue = null;
 
   constructor(picker, small) {
     this.#picker = picker;
@@ -20,8 +21,8 @@ export class Single {
     this.#frame.addEventListener("click", (event) => this.zoom(event));
   }
 
-  open(supply) {
-    this.#supply = supply;
+  open(queue) {
+    this.#queue = queue;
     this.#current = null;
     this.#frame.hidden = false;
     this.#picker.clear();
@@ -34,36 +35,36 @@ export class Single {
     this.#current = null;
   }
 
-  // What an answer is given to.
-  get subject() {
+  // The items that a label is sent for.
+  get selectedItems() {
     return this.#current ? [this.#current] : [];
   }
 
-  get showing() {
+  get hasItems() {
     return this.#current !== null;
   }
 
-  // Show the first item there is, unless one is on display.
+  // Show the next item, unless one is on display.
   refresh() {
-    if (!this.#current) this.#show(this.#supply.ready()[0] ?? null);
+    if (!this.#current) this.#show(this.#queue.ready()[0] ?? null);
   }
 
-  // The one on display is answered.
-  done() {
-    this.#show(this.#supply.ready()[0] ?? null);
+  // Show the next item, because a label was sent for this one.
+  advance() {
+    this.#show(this.#queue.ready()[0] ?? null);
   }
 
-  // Undone: show it again with what was chosen.
+  // Show an undone item again.
   restore(items) {
-    this.#show(this.#supply.ready().find((item) => item.id === items[0].id) ?? null);
+    this.#show(this.#queue.ready().find((item) => item.id === items[0].id) ?? null);
   }
 
-  key() {
+  handleKey() {
     return false;
   }
 
-  words() {
-    return this.#picker.words;
+  previewText() {
+    return this.#picker.text;
   }
 
   zoom(event) {
@@ -73,36 +74,22 @@ export class Single {
     const [x, y] = event ? [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height] : [0.5, 0.5];
     this.#frame.tabIndex = zoomed ? 0 : -1;
     if (zoomed) {
-      this.#frame.focus({ preventScroll: true });  // the arrows move about in it
+      this.#frame.focus({ preventScroll: true });  // so that the arrow keys scroll in it
       this.#frame.scrollTo(x * (this.#frame.scrollWidth - box.width), y * (this.#frame.scrollHeight - box.height));
     }
   }
 
   #show(item) {
     this.#current = item;
-    this.#supply.pin(this.subject);
-    if (item?.former === undefined) this.#picker.clear();
-    else this.#picker.restore(item.former);  // it was undone: ready to be mended
+    this.#queue.pin(this.selectedItems);
+    if (item?.undoneState === undefined) this.#picker.clear();
+    else this.#picker.restore(item.undoneState);  // ready to be corrected
     this.#frame.classList.remove("zoomed");
     this.#frame.tabIndex = -1;
-    this.#frame.replaceChildren(...(item ? [look(item, this.#small)] : []));
-    here("guess").textContent = item ? said.guess(item) : "";
-    here("why").textContent = item ? said.why(item) : "";
-    for (const next of this.#supply.ready().filter((other) => other !== item).slice(0, AHEAD)) next.image.warm();
+    this.#frame.replaceChildren(...(item ? [itemElement(item, this.#small)] : []));
+    byId("prediction").textContent = item ? predictionText(item) : "";
+    byId("reason").textContent = item ? reasonText(item) : "";
+    const following = this.#queue.ready().filter((other) => other !== item).slice(0, DECODED_AHEAD);
+    for (const next of following) next.image.decodeAgain();
   }
-}
-
-// An item as it is shown: its image, or why there is none.
-export function look(item, small) {
-  const { element: image, broken } = item.image;
-  if (image) {
-    image.classList.toggle("pixels", Math.max(image.naturalWidth, image.naturalHeight) <= small);
-    return image;
-  }
-  const text = document.createElement("p");
-  text.className = "nothing";
-  const name = document.createElement("strong");
-  name.textContent = item.id;
-  text.append(broken ? "The image of this item cannot be shown: " : "An item without an image: ", name);
-  return text;
 }

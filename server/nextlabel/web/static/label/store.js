@@ -1,24 +1,25 @@
-// Two shelves of answers that outlive the page: those waiting to be sent, and those refused.
-// In memory where the browser keeps nothing, and then `durable` is false.
+// The browser's storage for labels that wait to be sent and labels that the server rejected.
+// Without IndexedDB they are held in memory, and `durable` is false.
 
-const SHELVES = ["waiting", "refused"];
+export const WAITING = "waiting";
+export const REJECTED = "refused";  // the name in databases of earlier versions, whose labels must not be lost
+const LISTS = [WAITING, REJECTED];
 
 export async function openStore() {
   try {
-    const database = await open();
-    return new Kept(database);
+    return new IndexedDbStore(await openDatabase());
   } catch {
-    return new Forgetful();
+    return new MemoryStore();
   }
 }
 
-function open() {
+function openDatabase() {
   return new Promise((resolve, reject) => {
     const request = indexedDB.open("nextlabel", 1);
     request.onupgradeneeded = () => {
-      for (const shelf of SHELVES) {
-        const made = request.result.createObjectStore(shelf, { keyPath: "order", autoIncrement: true });
-        made.createIndex("project", "project");
+      for (const list of LISTS) {
+        const store = request.result.createObjectStore(list, { keyPath: "order", autoIncrement: true });
+        store.createIndex("project", "project");
       }
     };
     request.onsuccess = () => resolve(request.result);
@@ -27,7 +28,7 @@ function open() {
   });
 }
 
-class Kept {
+class IndexedDbStore {
   durable = true;
   #database;
 
@@ -36,62 +37,62 @@ class Kept {
     database.onversionchange = () => database.close();
   }
 
-  // The write is under way when this returns, so that leaving the page does not undo it.
-  add(shelf, entry) {
-    return this.#write([shelf], (transaction) => transaction.objectStore(shelf).add(entry));
+  // The write has started when this returns, so leaving the page does not cancel it.
+  add(list, entry) {
+    return this.#write([list], (transaction) => transaction.objectStore(list).add(entry));
   }
 
-  remove(shelf, order) {
-    return this.#write([shelf], (transaction) => transaction.objectStore(shelf).delete(order));
+  remove(list, order) {
+    return this.#write([list], (transaction) => transaction.objectStore(list).delete(order));
   }
 
   move(from, to, { order, ...entry }) {
-    return this.#write(SHELVES, (transaction) => {
+    return this.#write(LISTS, (transaction) => {
       transaction.objectStore(from).delete(order);
       return transaction.objectStore(to).add(entry);
     });
   }
 
-  first(shelf, project) {
-    return this.#read(shelf, (index) => index.get(project));
+  first(list, project) {
+    return this.#read(list, (index) => index.get(project));
   }
 
-  all(shelf, project) {
-    return this.#read(shelf, (index) => index.getAll(project));
+  all(list, project) {
+    return this.#read(list, (index) => index.getAll(project));
   }
 
-  #write(shelves, act) {
+  #write(lists, operation) {
     return new Promise((resolve, reject) => {
-      const transaction = this.#database.transaction(shelves, "readwrite", { durability: "strict" });
-      const request = act(transaction);
+      const transaction = this.#database.transaction(lists, "readwrite", { durability: "strict" });
+      const request = operation(transaction);
       transaction.oncomplete = () => resolve(request.result);
       transaction.onabort = () => reject(transaction.error);
       transaction.commit();
     });
   }
 
-  #read(shelf, act) {
+  #read(list, operation) {
     return new Promise((resolve, reject) => {
-      const request = act(this.#database.transaction(shelf).objectStore(shelf).index("project"));
+      const request = operation(this.#database.transaction(list).objectStore(list).index("project"));
       request.onsuccess = () => resolve(request.result);
       request.onerror = () => reject(request.error);
     });
   }
 }
 
-class Forgetful {
+export class MemoryStore {
   durable = false;
-  #shelves = new Map(SHELVES.map((shelf) => [shelf, []]));
+  #lists = new Map(LISTS.map((list) => [list, []]));
   #count = 0;
 
-  async add(shelf, entry) {
+  async add(list, entry) {
     this.#count += 1;
-    this.#shelves.get(shelf).push({ ...entry, order: this.#count });
+    this.#lists.get(list).push({ ...entry, order: this.#count });
     return this.#count;
   }
 
-  async remove(shelf, order) {
-    this.#shelves.set(shelf, this.#shelves.get(shelf).filter((entry) => entry.order !== order));
+  async remove(list, order) {
+    this.#lists.set(list, this.#lists.get(list).filter((entry) => entry.order !== order));
   }
 
   async move(from, to, { order, ...entry }) {
@@ -99,11 +100,11 @@ class Forgetful {
     return this.add(to, entry);
   }
 
-  async first(shelf, project) {
-    return (await this.all(shelf, project))[0];
+  async first(list, project) {
+    return (await this.all(list, project))[0];
   }
 
-  async all(shelf, project) {
-    return this.#shelves.get(shelf).filter((entry) => entry.project === project);
+  async all(list, project) {
+    return this.#lists.get(list).filter((entry) => entry.project === project);
   }
 }

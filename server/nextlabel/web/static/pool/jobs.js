@@ -1,20 +1,21 @@
-// Watches the work that new images bring: they are scored in the background.
+// Watches the background jobs that new images cause.
 
-const EVERY = 1000;
+const INTERVAL = 1000;  // milliseconds
 const KINDS = { score: "Scoring by the model", import: "Reading the data set" };
 
-// Calls `told` with words and a share of 0 to 1 until nothing is left to do; null where all is done.
-export async function watch(address, told) {
+// Call `onProgress(text, progress)` with a progress of 0 to 1 until no job is left; then once with null and, if a job
+// failed, the error.
+export async function watchJobs(address, onProgress) {
   for (;;) {
     const response = await fetch(`${address}?limit=20`, { headers: { Accept: "application/json" } });
-    if (!response.ok) return told(null);
+    if (!response.ok) return onProgress(null);
     const { jobs } = await response.json();
-    const busy = jobs.filter((job) => job.kind in KINDS && (job.state === "queued" || job.state === "running")).at(-1);
-    if (!busy) {
+    const active = jobs.filter((job) => job.kind in KINDS && (job.state === "queued" || job.state === "running")).at(-1);
+    if (!active) {
       const last = jobs.find((job) => job.kind in KINDS);
-      return told(null, last && last.state === "failed" ? `The model could not score them: ${last.error}` : "");
+      return onProgress(null, last?.state === "failed" ? `The model could not score them: ${last.error}` : "");
     }
-    told(busy.state === "queued" ? `${KINDS[busy.kind]} waits for its turn` : KINDS[busy.kind], busy.progress);
-    await new Promise((done) => setTimeout(done, EVERY));
+    onProgress(active.state === "queued" ? `${KINDS[active.kind]} is queued` : KINDS[active.kind], active.progress);
+    await new Promise((resolve) => setTimeout(resolve, INTERVAL));
   }
 }

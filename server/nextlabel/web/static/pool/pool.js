@@ -1,27 +1,28 @@
-// The pool's page: images dropped or chosen are sent to it, and their scoring is watched.
-// Without this file the form sends itself.
-import { dropped, visible } from "./gather.js";
-import { watch } from "./jobs.js";
-import { Sending } from "./sending.js";
+// The pool page: uploads images that are dropped or chosen, and watches their scoring.
+// Without this script the browser submits the form.
+import { droppedFiles, isVisible } from "./dropped-files.js";
+import { watchJobs } from "./jobs.js";
 import "./thumbnails.js";
+import { Uploader } from "./uploader.js";
 
-const here = (id) => document.getElementById(id);
-const form = here("adding");
-const { most, limit, items, jobs } = form.dataset;
-const sending = new Sending({ address: items, most: Number(most), limit: Number(limit) }, tell);
-const count = (value) => value.toLocaleString("en");
-let shownRefusals = 0;
+const byId = (id) => document.getElementById(id);
+const form = byId("upload");
+const { largestBatch, largestFile, items, jobs } = form.dataset;
+const limits = { address: items, largestBatch: Number(largestBatch), largestFile: Number(largestFile) };
+const uploader = new Uploader(limits, render);
+const number = (value) => value.toLocaleString("en");
+let listedRejections = 0;
 
-document.body.classList.add("lively");
+document.body.classList.add("scripted");
 
-for (const input of [here("image"), here("folder")]) {
+for (const input of [byId("image"), byId("folder")]) {
   input.addEventListener("change", () => {
-    add([...input.files].filter(input.webkitdirectory ? visible : () => true));
+    add([...input.files].filter(input.webkitdirectory ? isVisible : () => true));
     input.value = "";
   });
 }
 form.addEventListener("submit", (event) => event.preventDefault());
-here("again").addEventListener("click", () => send(() => sending.again()));
+byId("retry").addEventListener("click", () => run(() => uploader.retryFailed()));
 
 for (const name of ["dragenter", "dragover"]) {
   document.addEventListener(name, (event) => {
@@ -37,76 +38,77 @@ document.addEventListener("drop", async (event) => {
   document.body.classList.remove("over");
   if (![...event.dataTransfer.types].includes("Files")) return;
   event.preventDefault();
-  here("add").open = true;
+  byId("add").open = true;
   try {
-    add(await dropped(event.dataTransfer));
+    add(await droppedFiles(event.dataTransfer));
   } catch {
-    here("told").textContent = "What was dropped could not be read.";
-    here("sending").hidden = false;
+    byId("upload-status").textContent = "The dropped files could not be read.";
+    byId("uploads").hidden = false;
   }
 });
 window.addEventListener("beforeunload", (event) => {
-  if (sending.running) event.preventDefault();
+  if (uploader.running) event.preventDefault();
 });
 
 function add(files) {
-  if (files.length) send(() => sending.send(files));
+  if (files.length) run(() => uploader.upload(files));
 }
 
-async function send(start) {
-  const alone = !sending.running;
-  here("sending").hidden = false;
-  here("sending").ariaBusy = "true";
+async function run(start) {
+  const first = !uploader.running;
+  byId("uploads").hidden = false;
+  byId("uploads").ariaBusy = "true";
   await start();
-  if (!alone) return;
-  here("show").hidden = here("label").hidden = !(sending.added + sending.known);
-  if (sending.added) here("empty")?.remove();
-  if (sending.added) await scored();
-  if (!sending.running) here("sending").ariaBusy = "false";
+  if (!first) return;
+  byId("show").hidden = byId("label").hidden = !(uploader.added + uploader.duplicates);
+  if (uploader.added) byId("empty")?.remove();
+  if (uploader.added) await watchScoring();
+  if (!uploader.running) byId("uploads").ariaBusy = "false";
 }
 
-async function scored() {
+async function watchScoring() {
   try {
-    await watch(jobs, (words, share) => {
-      if (sending.running) return;
-      const how = words === null ? share : `${Math.round(100 * share)} %`;  // at the end, what went wrong
-      here("told").textContent = [summary(), words, how].filter(Boolean).join(" · ");
-      here("sent").value = words === null ? 1 : share;
+    await watchJobs(jobs, (text, progress) => {
+      if (uploader.running) return;
+      const detail = text === null ? progress : `${Math.round(100 * progress)} %`;  // at the end, the error if any
+      byId("upload-status").textContent = [summary(), text, detail].filter(Boolean).join(" · ");
+      byId("upload-progress").value = text === null ? 1 : progress;
     });
   } catch {
-    // the images are in; only how their scoring goes is not known
+    // the images are added; only the progress of their scoring is unknown
   }
 }
 
 function summary() {
-  const parts = [`${count(sending.added)} added`];
-  if (sending.known) parts.push(`${count(sending.known)} already there`);
-  if (sending.refused.length) parts.push(`${count(sending.refused.length)} refused`);
-  if (sending.failed.length) parts.push(`${count(sending.failed.length)} not sent`);
+  const parts = [`${number(uploader.added)} added`];
+  if (uploader.duplicates) parts.push(`${number(uploader.duplicates)} already in the pool`);
+  if (uploader.rejected.length) parts.push(`${number(uploader.rejected.length)} rejected`);
+  if (uploader.failed.length) parts.push(`${number(uploader.failed.length)} not sent`);
   return parts.join(", ");
 }
 
-function tell() {
-  const done = sending.sent + sending.refused.length;
-  here("sent").value = sending.total ? done / sending.total : 1;
-  const refused = sending.refused.length ? `, ${count(sending.refused.length)} refused` : "";
-  here("told").textContent = sending.running ? `${count(sending.sent)} of ${count(sending.total)} sent${refused}` : summary();
-  for (const { file, reason } of sending.refused.slice(shownRefusals)) here("refused").append(line(file, reason));
-  shownRefusals = sending.refused.length;
-  here("refused").querySelectorAll(".failed").forEach((old) => old.remove());
-  for (const { file, reason } of sending.running ? [] : sending.failed) {
-    const made = line(file, reason);
-    made.className = "failed";
-    here("refused").append(made);
+function render() {
+  const done = uploader.sent + uploader.rejected.length;
+  byId("upload-progress").value = uploader.total ? done / uploader.total : 1;
+  const rejected = uploader.rejected.length ? `, ${number(uploader.rejected.length)} rejected` : "";
+  const sent = `${number(uploader.sent)} of ${number(uploader.total)} sent${rejected}`;
+  byId("upload-status").textContent = uploader.running ? sent : summary();
+  for (const { file, reason } of uploader.rejected.slice(listedRejections)) byId("rejected").append(row(file, reason));
+  listedRejections = uploader.rejected.length;
+  byId("rejected").querySelectorAll(".failed").forEach((old) => old.remove());
+  for (const { file, reason } of uploader.running ? [] : uploader.failed) {
+    const failed = row(file, reason);
+    failed.className = "failed";
+    byId("rejected").append(failed);
   }
-  here("again").hidden = sending.running || !sending.failed.length;
-  here("again").textContent = `Try the ${count(sending.failed.length)} again`;
+  byId("retry").hidden = uploader.running || !uploader.failed.length;
+  byId("retry").textContent = uploader.failed.length === 1 ? "Retry 1 file" : `Retry ${number(uploader.failed.length)} files`;
 }
 
-function line(file, reason) {
-  const made = document.createElement("li");
+function row(file, reason) {
+  const item = document.createElement("li");
   const name = document.createElement("strong");
   name.textContent = file.webkitRelativePath || file.name;
-  made.append(name, `: ${reason}`);
-  return made;
+  item.append(name, `: ${reason}`);
+  return item;
 }

@@ -1,14 +1,14 @@
-// Thumbnails: tiny ones are drawn by the pixel, and one that does not come leaves a place that says so.
+// Thumbnails: tiny ones are drawn pixel by pixel, and one that cannot be loaded is replaced by a text.
 
-const TINY = 96;
+const TINY = 96;  // pixels
 
-function look(image) {
-  if (!image.naturalWidth) image.parentElement.classList.add("gone");
+function update(image) {
+  if (!image.naturalWidth) image.parentElement.classList.add("missing");
   else if (Math.max(image.naturalWidth, image.naturalHeight) <= TINY) image.classList.add("pixels");
 }
 
 for (const image of document.querySelectorAll(".thumbnails img")) {
-  if (image.complete) look(image);
-  image.addEventListener("load", () => look(image));
-  image.addEventListener("error", () => look(image));
+  if (image.complete) update(image);
+  image.addEventListener("load", () => update(image));
+  image.addEventListener("error", () => update(image));
 }

@@ -1,32 +1,33 @@
-// Draws images that have no address: the page's policy lets no other image in.
+// Draws images into canvases. The page's content security policy allows no image without an address on this server.
 
-// The file as it was sent, in a canvas of the size the server told, on white as the model sees it.
-export async function draw(file, canvas) {
-  const image = await decoded(file);
-  if (!image) return blank(canvas);
-  const told = Number(canvas.dataset.width) / Number(canvas.dataset.height);
-  const over = canvas.parentElement.querySelector("svg");
-  // turned otherwise than the server turned it, which no browser does with what a camera writes
-  if (over && Math.abs(image.width / image.height / told - 1) > 0.02) over.remove();
+// Draw a sent file into a canvas of the size that the server measured.
+export async function drawSent(file, canvas) {
+  const image = await decode(file);
+  if (!image) return markBlank(canvas);
+  const measured = Number(canvas.dataset.width) / Number(canvas.dataset.height);
+  const frame = canvas.parentElement.querySelector("svg");
+  // the browser and the server disagree about the orientation: the frame would be wrong (no camera writes such a file)
+  if (frame && Math.abs(image.width / image.height / measured - 1) > 0.02) frame.remove();
   paint(image, canvas, 0, 0, canvas.width, canvas.height);
 }
 
-// What the model was given, pixel for pixel.
-export async function drawSeen(canvas) {
-  const bytes = Uint8Array.from(atob(canvas.dataset.seen), (letter) => letter.charCodeAt(0));
-  const image = await decoded(new Blob([bytes], { type: "image/png" }));
+// Draw the model's input, pixel for pixel.
+export async function drawModelInput(canvas) {
+  const bytes = Uint8Array.from(atob(canvas.dataset.input), (letter) => letter.charCodeAt(0));
+  const image = await decode(new Blob([bytes], { type: "image/png" }));
   if (image) paint(image, canvas, 0, 0, canvas.width, canvas.height);
 }
 
-// A small one in the middle of its canvas.
-export async function drawSmall(file, canvas) {
-  const image = await decoded(file);
-  if (!image) return blank(canvas);
+// Draw a small version in the middle of the canvas.
+export async function drawThumbnail(file, canvas) {
+  const image = await decode(file);
+  if (!image) return markBlank(canvas);
   const scale = Math.min(canvas.width / image.width, canvas.height / image.height);
   const [width, height] = [Math.max(1, image.width * scale), Math.max(1, image.height * scale)];
   paint(image, canvas, (canvas.width - width) / 2, (canvas.height - height) / 2, width, height);
 }
 
+// Transparent pixels are white, as they are for the model.
 function paint(image, canvas, x, y, width, height) {
   const context = canvas.getContext("2d");
   context.imageSmoothingEnabled = Math.max(image.width, image.height) > 128;
@@ -38,7 +39,7 @@ function paint(image, canvas, x, y, width, height) {
   image.close();
 }
 
-async function decoded(blob) {
+async function decode(blob) {
   try {
     return await createImageBitmap(blob);
   } catch {
@@ -46,6 +47,6 @@ async function decoded(blob) {
   }
 }
 
-function blank(canvas) {
+function markBlank(canvas) {
   canvas.classList.add("blank");
 }

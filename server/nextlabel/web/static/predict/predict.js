@@ -1,26 +1,26 @@
-// Sends images as soon as they are chosen, dropped or pasted, and puts the answer, which the
-// server wrote, into this page. Without this file the form sends itself and gets the same page.
-import { opens, portion, readable } from "../files.js";
-import { draw, drawSeen, drawSmall } from "./draw.js";
+// Sends images as soon as they are chosen, dropped or pasted, and shows the result that the server rendered.
+// Without this script the browser submits the form and gets the same result.
+import { isReadable, readableFiles, takeBatch } from "../files.js";
+import { drawModelInput, drawSent, drawThumbnail } from "./draw.js";
 
-const form = document.getElementById("try");
-const input = document.getElementById("image");
+const byId = (id) => document.getElementById(id);
+const form = byId("predict");
+const input = byId("image");
 const button = form.querySelector("button");
-const here = (id) => document.getElementById(id);
-const SILENT = "The server did not answer. Is it running?";
-const AT_A_TIME = Math.min(8, Number(form.dataset.most));
-let newest = 0;
+const NO_ANSWER = "The server did not answer. Is it running?";
+const BATCH = Math.min(8, Number(form.dataset.largestBatch));
+let latest = 0;  // the number of the latest submission; results of earlier ones are dropped
 
-document.body.classList.add("lively");
+document.body.classList.add("scripted");
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (input.files.length) take(input.files);
+  if (input.files.length) submit(input.files);
 });
 input.addEventListener("change", () => {
-  if (input.files.length) take(input.files);
+  if (input.files.length) submit(input.files);
 });
-document.addEventListener("paste", (event) => given(event, event.clipboardData));
+document.addEventListener("paste", (event) => receive(event, event.clipboardData));
 for (const name of ["dragenter", "dragover"]) {
   document.addEventListener(name, (event) => {
     event.preventDefault();
@@ -30,103 +30,106 @@ for (const name of ["dragenter", "dragover"]) {
 document.addEventListener("dragleave", (event) => {
   if (!event.relatedTarget) form.classList.remove("over");
 });
-document.addEventListener("drop", (event) => given(event, event.dataTransfer));
+document.addEventListener("drop", (event) => receive(event, event.dataTransfer));
 
-function given(event, data) {
+function receive(event, data) {
   form.classList.remove("over");
   if (!data || !data.files.length) return;
   event.preventDefault();
-  take(data.files);
+  submit(data.files);
 }
 
-async function take(list) {
-  const mine = ++newest;
+async function submit(list) {
+  const number = ++latest;
   const files = [...list];
+  const single = files.length === 1;
   button.disabled = true;
-  if (files.length > 1) refuse("");  // of several, what was answered stays when something fails
+  if (!single) clearResult("");  // then the rows that follow stay, even if a later request fails
   try {
-    await (files.length === 1 ? one(files[0], mine) : several(files, mine));
+    await (single ? predictOne(files[0], number) : predictSeveral(files, number));
   } catch {
-    if (mine === newest) (files.length === 1 ? refuse : tell)(SILENT);
+    if (number === latest) (single ? clearResult : showError)(NO_ANSWER);
   } finally {
-    if (mine === newest) button.disabled = false;
+    if (number === latest) button.disabled = false;
   }
 }
 
-async function one(file, mine) {
-  const fault = unfit(file);
-  if (fault) return refuse(fault);
-  const page = await ask([file]).catch(async (error) => {
-    if (await opens(file)) throw error;
+async function predictOne(file, number) {
+  const error = fileError(file);
+  if (error) return clearResult(error);
+  const page = await post([file]).catch(async (failure) => {
+    if (await isReadable(file)) throw failure;
   });
-  if (!page) return mine === newest && refuse(unreadable(file));
-  if (mine !== newest || !shows(page, refuse)) return;  // another image was sent meanwhile
-  here("answer").replaceChildren(...page.getElementById("answer").childNodes);
-  here("fault").textContent = page.getElementById("fault").textContent;
-  const told = [here("said"), here("answer").querySelector("figcaption strong")];
-  here("status").textContent = told.filter(Boolean).map((part) => part.innerText).join(". ");
-  const sent = here("answer").querySelector("canvas[data-sent]");
-  if (sent) await Promise.all([draw(file, sent), drawSeen(here("answer").querySelector("canvas[data-seen]"))]);
+  if (!page) return number === latest && clearResult(unreadable(file));
+  if (number !== latest || !isResult(page, clearResult)) return;
+  byId("result").replaceChildren(...page.getElementById("result").childNodes);
+  byId("error").textContent = page.getElementById("error").textContent;
+  const announced = [byId("prediction"), byId("result").querySelector("figcaption strong")];
+  byId("status").textContent = announced.filter(Boolean).map((part) => part.innerText).join(". ");
+  const canvas = byId("result").querySelector("canvas[data-sent]");
+  if (canvas) await Promise.all([drawSent(file, canvas), drawModelInput(byId("result").querySelector("canvas[data-input]"))]);
 }
 
-// A few at a time, so that the first answers stand there while the last are sent.
-async function several(files, mine) {
-  const faults = files.map(unfit).filter(Boolean);
-  const waiting = files.filter((file) => !unfit(file));
-  let answered = 0;
-  while (waiting.length && mine === newest) {
-    const part = portion(waiting, AT_A_TIME);
+// Predict a few at a time, so that the first results are shown while the last images are sent.
+async function predictSeveral(files, number) {
+  const errors = files.map(fileError).filter(Boolean);
+  const waiting = files.filter((file) => !fileError(file));
+  let predicted = 0;
+  while (waiting.length && number === latest) {
+    const batch = takeBatch(waiting, BATCH);
     let page;
     try {
-      page = await ask(part, "?list=1");
-    } catch (error) {
-      // a request fails as a whole where one of its files cannot be read: the others are sent again
-      const rest = await readable(part);
-      if (rest.length === part.length) throw error;
-      faults.push(...part.filter((file) => !rest.includes(file)).map(unreadable));
-      waiting.unshift(...rest);
+      page = await post(batch, "?list=1");
+    } catch (failure) {
+      // one unreadable file makes the whole request fail: send the others again
+      const readable = await readableFiles(batch);
+      if (readable.length === batch.length) throw failure;
+      errors.push(...batch.filter((file) => !readable.includes(file)).map(unreadable));
+      waiting.unshift(...readable);
       continue;
     }
-    if (mine !== newest || !shows(page, tell)) return;
-    const fault = page.getElementById("fault").textContent;
-    if (fault) return tell(fault);
-    const rows = [...page.querySelectorAll(".several tbody tr")].slice(0, part.length);
-    const body = here("answer").querySelector(".several tbody");
+    if (number !== latest || !isResult(page, showError)) return;
+    const error = page.getElementById("error").textContent;
+    if (error) return showError(error);
+    const rows = [...page.querySelectorAll(".predictions tbody tr")].slice(0, batch.length);
+    const body = byId("result").querySelector(".predictions tbody");
     if (body) body.append(...rows);
     else {
-      page.querySelector(".several tbody").replaceChildren(...rows);
-      here("answer").replaceChildren(page.querySelector(".several"));
+      page.querySelector(".predictions tbody").replaceChildren(...rows);
+      byId("result").replaceChildren(page.querySelector(".predictions"));
     }
-    answered += part.length;
-    here("status").textContent = `${answered} of ${files.length} images answered`;
-    await Promise.all(rows.map((row, number) => drawSmall(part[number], row.querySelector("canvas"))));
+    predicted += batch.length;
+    byId("status").textContent = `${predicted} of ${files.length} images predicted`;
+    await Promise.all(rows.map((row, index) => drawThumbnail(batch[index], row.querySelector("canvas"))));
   }
-  if (mine === newest) tell(faults.join(" "));
+  if (number === latest) showError(errors.join(" "));
 }
 
-async function ask(files, how = "") {
+async function post(files, query = "") {
   const body = new FormData();
   for (const file of files) body.append("image", file);
-  const response = await fetch(form.action + how, { method: "POST", body, headers: { Accept: "text/html" } });
+  const response = await fetch(form.action + query, { method: "POST", body, headers: { Accept: "text/html" } });
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   return Object.assign(page, { status: response.status });
 }
 
-// Whether it is this page; else the page of another error, the one that asks for the token, or a proxy's.
-function shows(page, otherwise) {
-  if (page.getElementById("answer")) return true;
-  const fault = page.querySelector("[role=alert]");
-  if (fault) otherwise(fault.textContent);
+// Return whether the server answered with this page. Else show the error of another page: an error page of the server,
+// its login, or a page of a proxy.
+function isResult(page, show) {
+  if (page.getElementById("result")) return true;
+  const error = page.querySelector("[role=alert]");
+  if (error) show(error.textContent);
   else if (page.getElementById("token")) location.reload();
-  else otherwise(`What answered (with the status ${page.status}) was not this server.`);
+  else show(`The answer (status ${page.status}) did not come from this server.`);
   return false;
 }
 
-function unfit(file) {
+// Return why a file cannot be sent; an empty string if it can.
+function fileError(file) {
   if (!file.size) return `The file ${file.name} is empty.`;
-  const limit = Number(form.dataset.limit);
+  const limit = Number(form.dataset.largestFile);
   const number = (value) => value.toLocaleString("en");
-  if (file.size > limit) return `An image has at most ${number(limit)} bytes here; ${file.name} has ${number(file.size)}.`;
+  if (file.size > limit) return `The file ${file.name} has ${number(file.size)} bytes; the limit is ${number(limit)} bytes.`;
   return "";
 }
 
@@ -134,14 +137,14 @@ function unreadable(file) {
   return `The file ${file.name} cannot be read; it may have been moved or changed.`;
 }
 
-// In the place of any answer.
-function refuse(text) {
-  here("answer").replaceChildren();
-  here("status").textContent = "";
-  tell(text);
+// Show an error in place of any result.
+function clearResult(error) {
+  byId("result").replaceChildren();
+  byId("status").textContent = "";
+  showError(error);
 }
 
-// Beside what is answered.
-function tell(text) {
-  here("fault").textContent = text;
+// Show an error beside the results.
+function showError(error) {
+  byId("error").textContent = error;
 }

@@ -1,58 +1,59 @@
-// While something runs, asks for the jobs every second or so and shows them; once one ends, for
-// the whole page. Without this file the page is the same, as it was when it was asked for.
-import { exchange } from "./exchange.js";
+// While jobs run, requests and shows the list of jobs every second or so; when one ends, the whole page.
+// Without this script the page shows the state in which it was requested.
+import { replaceSection } from "./replace-section.js";
 
-const PAUSE = 1500;
+const INTERVAL = 1500;  // milliseconds
+const LISTED_JOBS = 8;
 const jobs = () => document.getElementById("jobs");
-const running = (section) => section.dataset.running.split(" ").filter(Boolean);
+const runningJobs = (section) => section.dataset.running.split(" ").filter(Boolean);
 let timer = 0;
 
-async function page(address) {
+async function fetchPage(address) {
   const response = await fetch(address, { headers: { Accept: "text/html" } });
   if (!response.ok) throw new Error(response.statusText);
   return new DOMParser().parseFromString(await response.text(), "text/html");
 }
 
-async function look() {
+async function update() {
   timer = 0;
-  if (document.hidden) return;  // it goes on when the page is seen again
+  if (document.hidden) return;  // continues when the page is visible again
   try {
-    const before = running(jobs());
-    const fresh = (await page(jobs().dataset.address)).getElementById("jobs");
-    const ended = before.filter((job) => !running(fresh).includes(job));
+    const before = runningJobs(jobs());
+    const section = (await fetchPage(jobs().dataset.address)).getElementById("jobs");
+    const ended = before.filter((job) => !runningJobs(section).includes(job));
     if (ended.length) {
-      exchange("told", await page(location.pathname));
-      tell(ended);
+      replaceSection("sections", await fetchPage(location.pathname));
+      announce(ended);
     } else {
-      exchange("jobs", { getElementById: () => first(fresh, jobs()) });
+      replaceSection("jobs", { getElementById: () => shorten(section, jobs()) });
     }
   } catch {
-    // the server is away: ask again, it may be back
+    // the server does not answer now: try again
   }
-  wait();
+  schedule();
 }
 
-// the page of jobs shows more of them than this one
-function first(fresh, shown) {
-  const most = Math.max(shown.querySelectorAll(".job").length, running(fresh).length, 8);
-  for (const job of [...fresh.querySelectorAll(".job")].slice(most)) job.remove();
+// The page of jobs lists more of them than this page.
+function shorten(section, shown) {
+  const limit = Math.max(shown.querySelectorAll(".job").length, runningJobs(section).length, LISTED_JOBS);
+  for (const job of [...section.querySelectorAll(".job")].slice(limit)) job.remove();
   const older = shown.querySelector(":scope > p a");
-  const link = fresh.querySelector(":scope > p");
+  const link = section.querySelector(":scope > p");
   if (link && older) link.replaceWith(older.parentElement.cloneNode(true));
-  return fresh;
+  return section;
 }
 
-function tell(ended) {
-  const said = ended.map((job) => {
-    const shown = document.querySelector(`#job-${job} .tag`);
-    return shown ? `Job ${job} ${shown.textContent}.` : "";
+function announce(ended) {
+  const texts = ended.map((job) => {
+    const state = document.querySelector(`#job-${job} .tag`);
+    return state ? `Job ${job} ${state.textContent}.` : "";
   });
-  document.getElementById("said").textContent = said.join(" ");
+  document.getElementById("notice").textContent = texts.join(" ");
 }
 
-function wait() {
-  if (!timer && running(jobs()).length) timer = setTimeout(look, PAUSE);
+function schedule() {
+  if (!timer && runningJobs(jobs()).length) timer = setTimeout(update, INTERVAL);
 }
 
-document.addEventListener("visibilitychange", wait);
-wait();
+document.addEventListener("visibilitychange", schedule);
+schedule();
