@@ -112,6 +112,10 @@ def test_grid_by_keyboard(browser, labels):
         assert ann.page.locator("#grid [aria-selected=true]").count() == 3
         ann.press("7", "3", "Enter")  # 3 instead of 7: the classes were restored too
         assert ann.saved_labels()[-3:] == [label_row(item, "3") for item in selected]
+        ann.page.locator("#grid [role=option]").nth(4).click()
+        before = ann.page.locator("#grid [aria-selected=true]").count()
+        ann.page.locator("#grid [role=option]").nth(8).click(modifiers=["Shift"])
+        assert ann.page.locator("#grid [aria-selected=true]").count() == before + 4  # all images in between
         ann.press("G")
         assert ann.shown_item() not in selected
         assert ann.page.evaluate("document.activeElement.id") == "image-area"  # the tile was removed

@@ -304,6 +304,31 @@ def test_changes_to_exported_labels_keep_their_annotators(make: Make, squares: T
     assert import_into(other, path).labels == import_into(squares, path).labels == 0
 
 
+def test_a_changed_label_of_the_data_set_is_the_users(make: Make, tmp_path: Path) -> None:
+    project = make(SQUARES, labels={"initial": 1, "holdout": 0}).bring()
+    (own,) = history(project)
+    export_from(project, "label-studio", tmp_path / "out")
+    path = tmp_path / "out" / "tasks.json"
+    tasks = json.loads(path.read_text())
+    (exported,) = tasks[0]["annotations"]
+    exported |= {"import_id": exported["id"], "id": 900, "completed_by": 1, "updated_at": "2026-05-02T00:00:00Z"}
+    path.write_text(json.dumps(tasks))
+    assert import_into(project, path).labels == 0
+    exported["result"][0]["value"]["choices"] = ["left", "right"]
+    path.write_text(json.dumps(tasks))
+    assert import_into(project, path).labels == 1
+    assert [(event.item, event.annotator) for event in history(project)] == [(own.item, "dataset"), (own.item, "1")]
+
+
+def test_tasks_that_are_broken(squares: ToyProject, write: Any) -> None:
+    embedded = {"nextlabel": {"id": "s1", "history": [{"annotator": "ann", "skip": True}]}}
+    tasks = [3, task("s1") | {"annotations": 5, "meta": embedded}, task("s2") | {"annotations": [4]}]
+    result = import_into(squares, write(tasks), skip_faulty=True)
+    assert result.labels == 0
+    for reason in ("a task is an object", "has no number `n`", "are a list of objects"):
+        assert any(reason in fault for fault in result.faults), reason
+
+
 def test_vectors_are_not_exported_as_images(blobs: ToyProject, tmp_path: Path) -> None:
     for kind in ("label-studio", "coco", "imagefolder"):
         with pytest.raises(Unprocessable, match="holds vectors; use csv or jsonl"):

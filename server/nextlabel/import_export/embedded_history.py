@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeGuard
 
-from nextlabel.import_export.importing.rows import Fault, ImportRow, InvalidRow, ReadContext, shortened
+from nextlabel.contracts.errors import Unprocessable
+from nextlabel.import_export.importing.rows import Fault, ImportRow, ReadContext, shortened
 from nextlabel.import_export.label_fields import to_fields, to_row
 from nextlabel.store.labels import Label, StoredLabel
 
@@ -43,7 +44,7 @@ def read(item: ImportRow, embedded: Mapping[str, Any], context: ReadContext) -> 
             continue
         try:
             row = to_row(item.location, {**label, "id": embedded["id"]}, context)
-        except InvalidRow as error:
+        except Unprocessable as error:
             yield Fault(item.location, str(error))
         else:
             yield replace(row, order=label["n"], image=item.image)

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
-from nextlabel.contracts.errors import suggest
+from nextlabel.contracts.errors import Unprocessable, suggest
 from nextlabel.import_export.importing.rows import (
     ImportRow,
-    InvalidRow,
     ReadContext,
     is_finite,
     parse_text,
@@ -38,22 +37,16 @@ _MANY_CLASSES = 30
 
 def to_fields(event: LabelEvent) -> dict[str, Any]:
     """Return a label as an object; of candidates, value, skip and retract it has exactly one."""
-    label = event.label
-    content: dict[str, Any] = {"retract": True}
-    if label.candidates is not None:
-        content = {"candidates": label.candidates}
-    elif label.value is not None:
-        content = {"value": label.value}
-    elif label.skip:
-        content = {"skip": True}
+    value = event.label.value if event.label.candidates is None else event.label.candidates
+    content: dict[str, Any] = {event.label.kind: True if value is None else value}
     return {"id": event.item, "annotator": event.annotator, **content, "time": event.time, "key": event.key}
 
 
 def to_row(location: str, fields: Mapping[str, Any], context: ReadContext) -> ImportRow:
-    """Return the label that an object holds. Raises InvalidRow."""
+    """Return the label that an object holds. Raises Unprocessable."""
     identity, file = parse_text(fields.get("id"), "id"), parse_text(fields.get("file"), "file")
     if identity is None and file is None:
-        raise InvalidRow("it names no item: give its `id`, or its `file`")
+        raise Unprocessable("it names no item: give its `id`, or its `file`")
     time = parse_time(fields.get("created_at") if fields.get("time") is None else fields["time"])
     event = new_event(
         context,
@@ -82,12 +75,12 @@ def new_event(
 def to_label(fields: Mapping[str, Any], context: ReadContext) -> Label:
     """Return the label of an object with exactly one of candidates, label, value, skip and retract.
 
-    Raises InvalidRow.
+    Raises Unprocessable.
     """
     names = [name for name in LABEL_FIELDS if fields.get(name) is not None and fields[name] is not False]
     if len(names) != 1:
         problem = f"it has {' and '.join(names)}" if names else "it has none of them"
-        raise InvalidRow(f"give exactly one of candidates (or label), value, skip and retract; {problem}")
+        raise Unprocessable(f"give exactly one of candidates (or label), value, skip and retract; {problem}")
     (name,) = names
     value = fields[name]
     if name in {"candidates", "label"}:
@@ -95,37 +88,33 @@ def to_label(fields: Mapping[str, Any], context: ReadContext) -> Label:
     if name == "value":
         return value_label(value, context)
     if value is not True:
-        raise InvalidRow(f"{name} is true or left out, not {value!r}")
+        raise Unprocessable(f"{name} is true or left out, not {value!r}")
     return Label(skip=True) if name == "skip" else Label(retract=True)
 
 
 def value_label(value: Any, context: ReadContext) -> Label:
-    """Return a number as a label. Raises InvalidRow."""
+    """Return a number as a label. Raises Unprocessable."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
-        raise InvalidRow(f"a value is a finite number, not {shortened(value)}")
+        raise Unprocessable(f"a value is a finite number, not {shortened(value)}")
     if context.classes:
-        raise InvalidRow("this project takes candidates, not values")
+        raise Unprocessable("this project takes candidates, not values")
     return Label(value=float(value))
 
 
 def candidates_label(value: Any, context: ReadContext) -> Label:
     """Return a set of classes as a label, from a list of names or from one text such as `cat|dog`.
 
-    Raises InvalidRow.
+    Raises Unprocessable.
     """
     order = context.class_order
     if not order:
-        raise InvalidRow("this project takes values, not candidates")
+        raise Unprocessable("this project takes values, not candidates")
     names = split_classes(value, order) if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise InvalidRow(f"candidates are a list of class names, not {shortened(value)}")
-    if not names:
-        raise InvalidRow("a candidate set needs at least one class; skip an item that has none")
+        raise Unprocessable(f"candidates are a list of class names, not {shortened(value)}")
     unknown = [name for name in names if name not in order]
     if unknown:
-        raise InvalidRow("; ".join(f"no class {shortened(name)}; {_nearest(name, list(order))}" for name in unknown))
-    if len(set(names)) < len(names):
-        raise InvalidRow(f"a class occurs twice in {shortened(list(names))}")
+        raise Unprocessable("; ".join(f"no class {shortened(name)}; {_nearest(name, list(order))}" for name in unknown))
     return Label(candidates=tuple(sorted(names, key=order.__getitem__)))
 
 

@@ -11,6 +11,7 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
+from nextlabel.contracts.errors import Unprocessable
 from nextlabel.store.labels import LabelEvent
 
 
@@ -98,10 +99,6 @@ class Fault:
         return f"{self.location}: {self.reason}" if self.location else self.reason
 
 
-class InvalidRow(ValueError):
-    """A part of a file that is no valid label; the text is the reason."""
-
-
 def in_order(rows: list[ImportRow | Fault]) -> list[ImportRow | Fault]:
     """Return rows in the order of the history they were exported from, then those without a number by time."""
 
@@ -118,7 +115,7 @@ def in_order(rows: list[ImportRow | Fault]) -> list[ImportRow | Fault]:
 def parse_time(value: Any) -> float | None:
     """Return a time in seconds since the epoch, from a number or an ISO 8601 date (UTC unless it has an offset).
 
-    None if there is none. Raises InvalidRow.
+    None if there is none. Raises Unprocessable.
     """
     if value is None or value == "":
         return None
@@ -128,9 +125,9 @@ def parse_time(value: Any) -> float | None:
         except ValueError:
             return _parse_date(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidRow(f"{shortened(value)} is not a time")
+        raise Unprocessable(f"{shortened(value)} is not a time")
     if not is_finite(value):
-        raise InvalidRow("a time must be finite")
+        raise Unprocessable("a time must be finite")
     return float(value)
 
 
@@ -138,7 +135,7 @@ def _parse_date(text: str) -> float:
     try:
         date = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidRow(
+        raise Unprocessable(
             f"{shortened(text)} is not a time; write seconds since 1970, or a date such as 2026-01-31T12:00:00Z"
         ) from None
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
@@ -153,11 +150,11 @@ def is_finite(value: float) -> bool:
 
 
 def parse_text(value: Any, name: str) -> str | None:
-    """Return an annotator's name, a key or an id; None if there is none. Raises InvalidRow."""
+    """Return an annotator's name, a key or an id; None if there is none. Raises Unprocessable."""
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise InvalidRow(f"{name} is a text, not {shortened(value)}")
+        raise Unprocessable(f"{name} is a text, not {shortened(value)}")
     return value
 
 

@@ -7,12 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nextlabel.contracts.errors import BadRequest
+from nextlabel.contracts.errors import BadRequest, Unprocessable
 from nextlabel.import_export import embedded_history
 from nextlabel.import_export.importing.rows import (
     Fault,
     ImportRow,
-    InvalidRow,
     ReadContext,
     image_below,
     in_order,
@@ -62,7 +61,7 @@ def _row(item: ImportRow, names: set[str], context: ReadContext) -> ImportRow | 
         return item.fault(f"{item.name} shows several things ({', '.join(sorted(names))}): that is not one label")
     try:
         return replace(item, event=new_event(context, candidates_label(list(names), context))) if names else item
-    except InvalidRow as error:
+    except Unprocessable as error:
         return item.fault(str(error))
 
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nextlabel.contracts.errors import BadRequest, suggest
+from nextlabel.contracts.errors import BadRequest, Unprocessable, suggest
 from nextlabel.import_export.formats.label_studio import table
-from nextlabel.import_export.importing.rows import Fault, ImportRow, InvalidRow, ReadContext, shortened
+from nextlabel.import_export.importing.rows import Fault, ImportRow, ReadContext, shortened
 from nextlabel.import_export.label_fields import COLUMN_NAMES, LABEL_FIELDS, to_row
 from nextlabel.import_export.text_files import text_lines
 
@@ -19,7 +19,7 @@ _LONGEST_CELL = 16_000_000
 """Characters: a set of thousands of classes is longer than the limit of Python's csv."""
 _FLAGS = {"true": True, "1": True, "yes": True, "": False, "false": False, "0": False, "no": False}
 _Parse = Callable[[str, Mapping[str, str]], ImportRow]
-"""Returns the row of a place and its cells by column. Raises InvalidRow."""
+"""Returns the row of a place and its cells by column. Raises Unprocessable."""
 
 
 def read(path: Path, context: ReadContext) -> Iterator[ImportRow | Fault]:
@@ -57,7 +57,7 @@ def _row(location: str, names: Sequence[str], cells: Sequence[str], parse: _Pars
         return Fault(location, f"{len(cells)} cells, but the header names {len(names)} columns")
     try:
         return parse(location, dict(zip(names, cells, strict=True)))
-    except InvalidRow as error:
+    except Unprocessable as error:
         return Fault(location, str(error))
 
 
@@ -96,10 +96,10 @@ def _parse_cell(field: str, cell: str) -> Any:
         try:
             return float(cell)
         except ValueError:
-            raise InvalidRow(f"{shortened(cell)} is not a number") from None
+            raise Unprocessable(f"{shortened(cell)} is not a number") from None
     if field in {"skip", "retract"}:
         if cell.strip().lower() not in _FLAGS:
-            raise InvalidRow(f"{field} is true or empty, not {shortened(cell)}")
+            raise Unprocessable(f"{field} is true or empty, not {shortened(cell)}")
         return _FLAGS[cell.strip().lower()]
     return cell
 

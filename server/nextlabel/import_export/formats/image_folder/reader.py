@@ -10,10 +10,10 @@ from pathlib import Path
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from nextlabel.contracts.errors import BadRequest
+from nextlabel.contracts.errors import BadRequest, Unprocessable
 from nextlabel.import_export.formats.jsonl import reader as jsonl
 from nextlabel.import_export.importing.path_index import files_below
-from nextlabel.import_export.importing.rows import Fault, ImportRow, InvalidRow, ReadContext, image_below
+from nextlabel.import_export.importing.rows import Fault, ImportRow, ReadContext, image_below
 from nextlabel.import_export.label_fields import candidates_label, new_event
 
 HISTORY = "history.jsonl"
@@ -54,7 +54,7 @@ def _read_images(folder: Path, context: ReadContext) -> Iterator[ImportRow | Fau
             continue
         try:
             yield replace(row, event=new_event(context, candidates_label([name], context)))
-        except InvalidRow as error:
+        except Unprocessable as error:
             yield row
             yield row.fault(str(error))
     if other:

@@ -8,7 +8,8 @@ from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
-from nextlabel.import_export.importing.rows import Fault, ImportRow, InvalidRow, ReadContext, shortened
+from nextlabel.contracts.errors import Unprocessable
+from nextlabel.import_export.importing.rows import Fault, ImportRow, ReadContext, shortened
 from nextlabel.import_export.label_fields import FIELDS, to_row
 from nextlabel.import_export.text_files import text_lines
 
@@ -21,7 +22,7 @@ def read(path: Path, context: ReadContext) -> Iterator[ImportRow | Fault]:
         location = f"line {number}"
         try:
             yield to_row(location, _object(line), context)
-        except InvalidRow as error:
+        except Unprocessable as error:
             yield Fault(location, str(error))
 
 
@@ -29,16 +30,16 @@ def _object(line: str) -> dict[str, Any]:
     try:
         value = json.loads(line, parse_constant=_refuse)
     except JSONDecodeError as error:
-        raise InvalidRow(f"this is not JSON: {error.msg} (column {error.colno})") from None
+        raise Unprocessable(f"this is not JSON: {error.msg} (column {error.colno})") from None
     except RecursionError:
-        raise InvalidRow("this is not JSON: it is nested too deep") from None
+        raise Unprocessable("this is not JSON: it is nested too deep") from None
     except ValueError as error:
-        raise InvalidRow(f"this JSON cannot be read: {error}") from None
+        raise Unprocessable(f"this JSON cannot be read: {error}") from None
     if not isinstance(value, dict):
-        raise InvalidRow(f"a label is an object, not {shortened(value)}")
+        raise Unprocessable(f"a label is an object, not {shortened(value)}")
     unknown = [name for name in value if name not in FIELDS]
     if unknown:
-        raise InvalidRow(f"no field of a label is called {unknown[0]!r}; valid: {', '.join(sorted(FIELDS))}")
+        raise Unprocessable(f"no field of a label is called {unknown[0]!r}; valid: {', '.join(sorted(FIELDS))}")
     return value
 
 

@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nextlabel.contracts.errors import BadRequest
+from nextlabel.contracts.errors import BadRequest, Unprocessable
 from nextlabel.import_export import embedded_history
 from nextlabel.import_export.formats.label_studio.task_rows import image_field, image_row, labelled
 from nextlabel.import_export.importing.rows import (
     Fault,
     ImportRow,
-    InvalidRow,
     ReadContext,
     image_below,
     in_order,
@@ -21,7 +20,7 @@ from nextlabel.import_export.importing.rows import (
 )
 from nextlabel.import_export.label_fields import candidates_label, value_label
 from nextlabel.import_export.text_files import entries, top_level
-from nextlabel.store.labels import Label
+from nextlabel.store.labels import DATASET, Label
 
 IMAGES = "images"
 
@@ -36,7 +35,7 @@ def read(path: Path, context: ReadContext) -> Iterator[ImportRow | Fault]:
         location = f"task {task['id']}" if isinstance(task, dict) and "id" in task else f"task {number} of the file"
         try:
             rows += _task_rows(location, task, path.parent / IMAGES, addresses, context)
-        except InvalidRow as error:
+        except Unprocessable as error:
             rows.append(Fault(location, str(error)))
     return iter(in_order(rows))
 
@@ -45,11 +44,11 @@ def _task_rows(
     location: str, task: Any, images: Path, addresses: Mapping[str, str], context: ReadContext
 ) -> Iterator[ImportRow | Fault]:
     if not isinstance(task, dict):
-        raise InvalidRow(f"a task is an object, not {shortened(task)}")
+        raise Unprocessable(f"a task is an object, not {shortened(task)}")
     if "annotation_id" in task and "annotations" not in task:
         raise BadRequest("this is Label Studio's JSON-MIN, which is not read; export the project as JSON or CSV")
     if not isinstance(task.get("data"), dict):
-        raise InvalidRow(f"a task has `data`, an object; this one has {shortened(task.get('data'))}")
+        raise Unprocessable(f"a task has `data`, an object; this one has {shortened(task.get('data'))}")
     history = _history(task)
     if history is None:
         item = image_row(location, task["data"][image_field(task["data"])], context.project)
@@ -58,7 +57,7 @@ def _task_rows(
         yield from embedded_history.read(item, history, context)
     annotations = task.get("annotations") or []
     if not isinstance(annotations, list) or not all(isinstance(annotation, dict) for annotation in annotations):
-        raise InvalidRow("the annotations of a task are a list of objects")
+        raise Unprocessable("the annotations of a task are a list of objects")
     if not annotations and history is None:
         yield item
     for annotation in annotations:
@@ -67,7 +66,7 @@ def _task_rows(
             exported = _exported(annotation, history)
             row = replace(item, location=where)
             yield _annotation_row(row, annotation, exported, addresses, context)
-        except InvalidRow as error:
+        except Unprocessable as error:
             yield Fault(where, str(error))
 
 
@@ -79,10 +78,9 @@ def _annotation_row(
     context: ReadContext,
 ) -> ImportRow:
     label = _label(annotation, context)
-    if exported is None:
-        annotator = _annotator(annotation)
-        annotator = addresses.get(annotator or "", annotator)
-    else:
+    annotator = _annotator(annotation)
+    annotator = addresses.get(annotator or "", annotator)
+    if exported is not None and exported.get("annotator") != DATASET:
         # Label Studio credits the annotations of those it does not know to the user who imported them
         annotator = str(exported.get("annotator"))
     row = labelled(item, label, annotator, annotation, context)
@@ -112,7 +110,8 @@ def _addresses(path: Path) -> dict[str, str]:
     annotators: dict[str, set[str]] = {}
     for task in entries(path, "item"):
         history = _history(task) if isinstance(task, dict) else None
-        for annotation in task.get("annotations") or [] if history is not None else []:
+        annotations = task.get("annotations") if history is not None else None
+        for annotation in annotations if isinstance(annotations, list) else []:
             exported = _exported(annotation, history) if isinstance(annotation, dict) else None
             if exported is not None and isinstance(annotation.get("completed_by"), int):
                 number = str(annotation["completed_by"])
@@ -130,7 +129,7 @@ def _annotator(annotation: Mapping[str, Any]) -> str | None:
 
 
 def _label(annotation: Mapping[str, Any], context: ReadContext) -> Label:
-    """Return what an annotation states of the whole image. Raises InvalidRow."""
+    """Return what an annotation states of the whole image. Raises Unprocessable."""
     if annotation.get("was_cancelled") or annotation.get("skipped"):
         return Label(skip=True)
     answers: dict[str, list[Label]] = {}
@@ -143,13 +142,13 @@ def _label(annotation: Mapping[str, Any], context: ReadContext) -> Label:
             )
             answers.setdefault(question, []).append(label)
     if len(answers) > 1:
-        raise InvalidRow(f"it answers several questions: {', '.join(sorted(answers))}; name one with --question")
+        raise Unprocessable(f"it answers several questions: {', '.join(sorted(answers))}; name one with --question")
     if not answers:
         suffix = f" for the question {context.options.question!r}" if context.options.question else ""
-        raise InvalidRow(f"an annotation holds no choices{suffix}, and was not skipped")
+        raise Unprocessable(f"an annotation holds no choices{suffix}, and was not skipped")
     ((question, labels),) = answers.items()
     if len(labels) > 1:
-        raise InvalidRow(f"it answers {question!r} {len(labels)} times: about regions, not about the whole image")
+        raise Unprocessable(f"it answers {question!r} {len(labels)} times: about regions, not about the whole image")
     return labels[0]
 
 
@@ -161,4 +160,4 @@ def _results(annotation: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any
         if isinstance(value, dict):
             yield str(result.get("from_name")), value
         elif not isinstance(result, dict) or result.get("type") != "relation":
-            raise InvalidRow(f"a result is an object with a `value`, not {shortened(result)}")
+            raise Unprocessable(f"a result is an object with a `value`, not {shortened(result)}")

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from nextlabel.contracts.errors import BadRequest
+from nextlabel.contracts.errors import BadRequest, Unprocessable
 from nextlabel.import_export.formats.label_studio.task_rows import image_field, image_row, labelled
-from nextlabel.import_export.importing.rows import ImportRow, InvalidRow, ReadContext
+from nextlabel.import_export.importing.rows import ImportRow, ReadContext
 from nextlabel.import_export.label_fields import candidates_label, value_label
 from nextlabel.store.labels import Label
 
@@ -36,7 +36,7 @@ def parser(
         questions = [question] if question is not None else [name for name in data if name != image]
         if len(questions) != 1:
             columns = ", ".join(questions) or "none"
-            raise InvalidRow(f"it is unclear which column holds the label: {columns}; name it with --question")
+            raise Unprocessable(f"it is unclear which column holds the label: {columns}; name it with --question")
         label = _label(cells[questions[0]], context)
         annotation = {**cells, "id": cells[_ID]}
         return labelled(item, label, cells.get("annotator") or None, annotation, context)
@@ -57,10 +57,10 @@ def _label(cell: str, context: ReadContext) -> Label:
     if isinstance(value, dict):
         value = value.get("choices", value.get("number"))
     if value in ("", None, []):
-        raise InvalidRow("the annotation holds no choices")
+        raise Unprocessable("the annotation holds no choices")
     if context.classes:
         return candidates_label([value] if isinstance(value, str) else value, context)
     try:
         return value_label(float(value), context)
     except (TypeError, ValueError):
-        raise InvalidRow(f"{cell!r} is not a number") from None
+        raise Unprocessable(f"{cell!r} is not a number") from None

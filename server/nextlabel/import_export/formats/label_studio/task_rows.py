@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from nextlabel.import_export.importing.rows import ImportRow, InvalidRow, ReadContext, parse_time
+from nextlabel.contracts.errors import Unprocessable
+from nextlabel.import_export.importing.rows import ImportRow, ReadContext, parse_time
 from nextlabel.import_export.label_fields import new_event
 from nextlabel.store.labels import Label
 
@@ -30,13 +31,13 @@ def image_row(location: str, address: str, project: str) -> ImportRow:
 
 
 def image_field(data: Mapping[str, Any]) -> str:
-    """Return the name of the field that holds the address of a task's image. Raises InvalidRow."""
+    """Return the name of the field that holds the address of a task's image. Raises Unprocessable."""
     texts = {name: value for name, value in data.items() if isinstance(value, str)}
     addresses = [name for name, value in texts.items() if "/" in value]
     likely = [name for name in _FIELDS if name in texts] or (addresses if len(addresses) == 1 else [])
     if likely:
         return likely[0]
-    raise InvalidRow(f"the task's data names no image; its fields are {', '.join(data) or 'none'}")
+    raise Unprocessable(f"the task's data names no image; its fields are {', '.join(data) or 'none'}")
 
 
 def labelled(
@@ -45,7 +46,7 @@ def labelled(
     """Return the row `item` with the label of an annotation, whose `id` and dates are in `fields`.
 
     Label Studio never changes the id and `created_at`, and moves `updated_at` if the annotation is changed.
-    Raises InvalidRow.
+    Raises Unprocessable.
     """
     created = parse_time(fields.get("created_at"))
     updated = parse_time(fields.get("updated_at"))

@@ -18,6 +18,7 @@ export class GridView {
   #tiles = [];  // { item, option }
   #selected = new Set();  // ids
   #focusIndex = 0;
+  #rangeStart = 0;  // of a click with Shift; the mouse moves the focus before the click
   #onSelect;
 
   constructor(picker, small, onSelect) {
@@ -118,7 +119,7 @@ export class GridView {
     const index = this.#indexAfter(event.key);
     if (index === null) return false;
     if (event.shiftKey) this.#selectRange(this.#focusIndex, index);
-    this.#focusIndex = index;
+    this.#focusIndex = this.#rangeStart = index;
     this.focusImages();
     return true;
   }
@@ -158,6 +159,7 @@ export class GridView {
     this.#tiles = items.map((item) => known.get(item.id) ?? { item, option: this.#option(item) });
     this.#list.replaceChildren(...this.#tiles.map(({ option }) => option));
     this.#focusIndex = Math.max(0, Math.min(this.#focusIndex, this.#tiles.length - 1));
+    this.#rangeStart = this.#focusIndex;
     this.#queue.pin(items);
     this.#tiles.forEach((_, index) => this.#render(index));
     this.#showSelectPredicted();
@@ -167,7 +169,7 @@ export class GridView {
     const option = document.createElement("li");
     option.role = "option";
     const caption = document.createElement("span");
-    caption.textContent = item.suggestion ? `${item.suggestion.label} · ${percent(item.suggestion.probability)}` : "";
+    caption.textContent = item.suggestion ? `${item.suggestion.label} (${percent(item.suggestion.probability)})` : "";
     option.append(itemElement(item, this.#small), caption);
     option.title = reasonText(item);
     option.setAttribute("aria-label", `Image to label ${item.id}. ${predictionText(item)}`);
@@ -197,9 +199,9 @@ export class GridView {
     const option = event.target.closest("[role=option]");
     const index = this.#tiles.findIndex((tile) => tile.option === option);
     if (index < 0) return;
-    if (event.shiftKey) this.#selectRange(this.#focusIndex, index);
+    if (event.shiftKey) this.#selectRange(this.#rangeStart, index);
     else this.#select(index);
-    this.#focusIndex = index;
+    this.#focusIndex = this.#rangeStart = index;
     this.focusImages();
   }
 
