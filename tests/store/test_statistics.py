@@ -57,10 +57,10 @@ def test_items_chosen_by_a_checkpoint(database, project):
         for number in (6, 7):  # pages that wait for more
             queries.insert(c, query(number, "r1"))
     with database.read() as c:
-        found = statistics.chosen_with(c, "p", "r1")
+        found = statistics.chosen_under(c, "p", "r1")
         assert [[one.position for one in chosen] for chosen in found] == [[0], [2, 1], [3]]
         assert found[2][0].reason == "control"
-        assert [chosen[0].position for chosen in statistics.chosen_with(c, "p", "r1", 2)] == [2, 3]
+        assert [chosen[0].position for chosen in statistics.chosen_under(c, "p", "r1", 2)] == [2, 3]
 
 
 def test_positions_labelled_before(database, project):
