@@ -19,7 +19,7 @@ def feature_source(services: Services, config: ProjectConfig, items: Items) -> C
 
     The function returns (n, d) and raises ProjectError if the named project cannot provide them.
     """
-    project = config.learner.source()
+    project = config.learner.features_project()
     if project is None:
         return None
     where = f"[learner] features = {config.learner.features!r}"
