@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextlabel.contracts.errors import NotFound, Unprocessable
-from nextlabel.engine.labels.label_state import DATASET, LabelState
-from nextlabel.store.labels import Label, LabelEvent, StoredLabel
+from nextlabel.engine.labels.label_state import LabelState
+from nextlabel.store.labels import DATASET, Label, LabelEvent, StoredLabel
 
 CLASSES = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibis")  # nine: more than a byte of bits
 SIZE = 4

@@ -18,7 +18,7 @@ from nextlabel.engine.browse.uploads import UploadResult, upload_images
 from nextlabel.engine.images.thumbnails import ThumbnailCache, make_thumbnail
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.pool_files import missing_file_error
-from nextlabel.engine.predict.predictor import Predictor
+from nextlabel.engine.predict.model_service import ModelService
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.records import ItemDetail, ItemPage, ItemState
 from nextlabel.engine.services import Services
@@ -77,7 +77,7 @@ class ItemService:
                 current_labels = state.labels.current_labels(row.position)
                 item = summary(state, row)
         try:
-            prediction = Predictor(self._services, project.name).ids([identity]).predictions[0]
+            prediction = ModelService(self._services, project.name, self._row).predict_ids([identity]).predictions[0]
         except NextlabelError:  # there is no model yet, or it has not scored the item
             prediction = None
         sets = [set(label.candidates) for label in current_labels.values() if label.candidates is not None]

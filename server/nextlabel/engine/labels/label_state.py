@@ -17,8 +17,6 @@ from nextlabel.contracts.errors import NotFound, Unprocessable
 from nextlabel.engine.labels.resolution import intersection, resolve_sets, resolve_values
 from nextlabel.store.labels import DATASET, Label, StoredLabel
 
-__all__ = ["DATASET", "LabelState"]
-
 A = TypeVar("A", bound=np.ndarray[Any, Any])
 
 

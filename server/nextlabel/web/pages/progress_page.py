@@ -42,7 +42,7 @@ def act() -> BaseResponse:
         elif action.cancel is not None:
             done["cancelled"] = engine().cancel(own_job(action.cancel).job).job
         elif action.train is not None:
-            done["queued"] = project.training.start()
+            done["queued"] = project.start_training()
         else:
             raise Unprocessable("the form has no action; valid: promote, cancel, train")
     except NextlabelError as error:
