@@ -61,7 +61,8 @@ class Worker:
             self._recover()
             while not self._stopping:
                 with suppress(NotReady):  # the database is busy: try again later, the jobs go on meanwhile
-                    queue = self._services.database.poll(jobs.UNFINISHED)
+                    with self._services.database.read() as connection:
+                        queue = jobs.unfinished(connection)
                     if queue != handled or self._needs_attention():
                         handled = None  # unless all of it succeeds
                         self._advance()
