@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import render_template
 
 from nextlabel.web.request_context import engine
 
@@ -23,8 +23,3 @@ def home() -> str:
         first=ready[0] if ready else None,
         errors=engine().faults(),
     )
-
-
-def add(pages: Blueprint) -> None:
-    """Add the page."""
-    pages.add_url_rule("/", view_func=home)
