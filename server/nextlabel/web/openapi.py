@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from inspect import cleandoc
 from typing import Any
 
@@ -12,7 +13,6 @@ from pydantic.json_schema import models_json_schema
 
 from nextlabel.engine.settings import Settings
 from nextlabel.web.problems import MEDIA_TYPE
-from nextlabel.web.request_context import product_version
 from nextlabel.web.routing import Fragment, Route, json_response
 from nextlabel.web.schemas.base import Problem, ProjectPath
 from nextlabel.web.security import PUBLIC
@@ -66,7 +66,7 @@ def build_document(
     models: set[type[BaseModel]] = set()
     document = {
         "openapi": "3.1.0",
-        "info": {"title": "nextlabel", "version": product_version(), "description": _DESCRIPTION},
+        "info": {"title": "nextlabel", "version": version("nextlabel"), "description": _DESCRIPTION},
         "paths": _with_references(paths, models),
         "components": {"schemas": _schemas(models, settings)},
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app, g
@@ -57,11 +56,3 @@ def own_job(number: int) -> Job:
     if project() is not None and job.project != current_project().config.name:
         raise NotFound(f"job {number} belongs to project {job.project!r}")
     return job
-
-
-def product_version() -> str:
-    """Return the installed version of nextlabel."""
-    try:
-        return version("nextlabel")
-    except PackageNotFoundError:  # run from a checkout
-        return "0"

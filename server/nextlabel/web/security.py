@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from ipaddress import ip_address
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from nextlabel.engine.settings import Settings
 
 COOKIE = "nextlabel"
-PUBLIC = frozenset({"static", "pages.login", "pages.enter", "api.healthz", "api.readyz", "project.readyz"})
+PUBLIC = frozenset({"static", "pages.login", "pages.log_in", "api.healthz", "api.readyz", "project.readyz"})
 """Endpoints that need no token: health checks, and what the login page uses."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -92,13 +91,10 @@ class Guard:
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Check every request of `app` before it is handled."""
-    app.before_request(checker(Guard.of(settings)))
+    """Check every request of `app` before it is handled: raise Forbidden or Unauthorized, or redirect to the login."""
+    guard = Guard.of(settings)
 
-
-def checker(guard: Guard) -> Callable[[], BaseResponse | None]:
-    """Return a function that raises Forbidden or Unauthorized, or redirects to the login page."""
-
+    @app.before_request
     def check() -> BaseResponse | None:
         host = request.environ.get("HTTP_HOST", "")
         if not guard.host_is_ours(host):
@@ -114,8 +110,6 @@ def checker(guard: Guard) -> Callable[[], BaseResponse | None]:
         if request.blueprint == "pages":
             return redirect(f"/login?next={quote(_requested_path())}", 303)
         raise Unauthorized("this server needs its access token: send the header `Authorization: Bearer <token>`")
-
-    return check
 
 
 def constant_time_equal(sent: str, expected: str) -> bool:
