@@ -32,10 +32,10 @@ from nextlabel.engine.services import Services
 from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failure
 from nextlabel.engine.training.commit import Report, finish_job, retry_while_busy
 from nextlabel.engine.training.features import feature_source
-from nextlabel.engine.training.promotion import Verdict, decide_promotion, holdout_rows, score_holdout
+from nextlabel.engine.training.promotion import decide_promotion, holdout_rows, score_holdout
 from nextlabel.store import checkpoints, projects
 from nextlabel.store.atomic import new_folder
-from nextlabel.store.checkpoints import CheckpointRow
+from nextlabel.store.checkpoints import CheckpointRow, ScoringRow
 from nextlabel.store.jobs import JobRow
 from nextlabel.store.projects import ProjectRow
 
@@ -222,43 +222,25 @@ def _commit(
             if row is None or row.live != compared_with:
                 return False
             finish_job(connection, job, scored.metrics, now)
-            checkpoints.insert(connection, _row(services, job, plan, scored, card, verdict, now))
-            checkpoints.insert_scoring(
-                connection,
+            checkpoint = CheckpointRow(
                 project=plan.config.name,
-                checkpoint=plan.name,
-                rows=len(plan.items),
-                arrays=scored.arrays,
-                folder=services.home.name(plan.scores),
+                name=plan.name,
+                number=plan.number,
+                job=job.id,
                 created=now,
-                last_label=plan.state.labels.last,
+                metrics=scored.metrics,
+                card=card,
+                verdict=verdict.reason,
+                folder=services.home.name(plan.folder),
+                promoted=verdict.promote,
             )
+            checkpoints.insert(connection, checkpoint)
+            scores, last_label = services.home.name(plan.scores), plan.state.labels.last
+            scoring = ScoringRow(plan.config.name, plan.name, len(plan.items), scored.arrays, scores, now, last_label)
+            checkpoints.insert_scoring(connection, scoring)
             if verdict.promote:
                 projects.set_live(connection, plan.config.name, plan.name)
             queue_due(connection, plan.config)  # items and labels may have been added during the training
             return True
 
     return retry_while_busy(store, report)
-
-
-def _row(
-    services: Services,
-    job: JobRow,
-    plan: _Plan,
-    scored: _Scored,
-    card: dict[str, Any],
-    verdict: Verdict,
-    now: float,
-) -> CheckpointRow:
-    return CheckpointRow(
-        project=plan.config.name,
-        name=plan.name,
-        number=plan.number,
-        job=job.id,
-        created=now,
-        metrics=scored.metrics,
-        card=card,
-        verdict=verdict.reason,
-        folder=services.home.name(plan.folder),
-        promoted=verdict.promote,
-    )
