@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import Connection, bindparam, func, select
 
 from nextlabel.contracts.data import IntArray
-from nextlabel.store import bulk, projects
+from nextlabel.store import bulk
 from nextlabel.store.schema import items
 
 Source = Literal["array", "file", "upload"]
@@ -45,15 +45,9 @@ class ItemRow:
     """Seconds since the epoch."""
 
 
-_SELECT = select(
-    items.c.position,
-    items.c.id,
-    items.c.source,
-    items.c.path,
-    items.c.media_type,
-    items.c.holdout,
-    items.c.added,
-).where(items.c.project == bindparam("project"))
+_SELECT = select(*(column for column in items.c if column.name != "project")).where(
+    items.c.project == bindparam("project")
+)
 _PAGE = _SELECT.where(items.c.position > bindparam("after")).order_by(items.c.position).limit(bindparam("limit"))
 _BY_ID = _SELECT.where(items.c.id.in_(bindparam("ids", expanding=True)))
 _BY_POSITION = _SELECT.where(items.c.position.in_(bindparam("positions", expanding=True)))
@@ -69,7 +63,6 @@ def add(c: Connection, project: str, rows: Sequence[NewItem], now: float) -> lis
 
     An id that exists already, or occurs in `rows` before, keeps its position and its row.
     """
-    projects.lock(c, project)
     size = count(c, project)
     known: dict[str, int] = {}
     if size:

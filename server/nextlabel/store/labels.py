@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 
 from nextlabel.contracts.errors import Conflict, NotFound, Unprocessable
-from nextlabel.store import bulk, items, projects
+from nextlabel.store import bulk, items
 from nextlabel.store.database import Database
 from nextlabel.store.schema import items as _items
 from nextlabel.store.schema import labels, submissions
@@ -137,7 +137,6 @@ def append(
     `positions` maps the items' ids to their positions; without it they are read from the database.
     Raises NotFound if an item does not exist.
     """
-    projects.lock(c, project)
     if positions is None:
         positions = _positions(c, project, {event.item for event in events})
     start = last(c, project)

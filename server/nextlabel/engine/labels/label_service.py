@@ -12,7 +12,7 @@ from nextlabel.contracts.errors import Conflict, Unprocessable, suggest
 from nextlabel.engine.labels.pool_state import LabelStateCache, PoolState
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.scheduling import queue_training_when_due
-from nextlabel.store import items, labels, projects, queries
+from nextlabel.store import items, labels, queries
 from nextlabel.store.database import Database
 from nextlabel.store.labels import DATASET, Label, LabelEvent
 from nextlabel.store.projects import ProjectRow
@@ -48,7 +48,6 @@ class LabelService:
         label_state = self._label_state(self._row())
         name, body = self._config.name, _digest(annotator, submitted)
         with self._database.write() as connection:
-            projects.lock(connection, name)
             earlier = labels.submission(connection, name, key) if key is not None else None
             if earlier is not None:
                 if earlier.digest != body:

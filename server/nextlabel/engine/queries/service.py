@@ -57,7 +57,6 @@ class QueryService:
         selector = self._selector(name, parameters, scores.arrays)
         label_state = services.label_state(row)
         with services.database.write() as connection:
-            projects.lock(connection, config.name)
             now = time.time()
             leases = queries.leases(connection, config.name, now)
             with label_state.current(connection) as state:
