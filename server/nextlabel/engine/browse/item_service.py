@@ -10,13 +10,12 @@ from typing import get_args
 import numpy as np
 from sqlalchemy import Connection
 
-from nextlabel.contracts.data import BoolArray
 from nextlabel.contracts.errors import NextlabelError, NotFound, Unprocessable
+from nextlabel.engine.browse.filters import FilteredPool, ItemFilter
 from nextlabel.engine.browse.gallery import Gallery
 from nextlabel.engine.browse.item_summary import summary
 from nextlabel.engine.browse.uploads import UploadResult, upload_images
 from nextlabel.engine.images.thumbnails import ThumbnailCache, make_thumbnail
-from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.pool_files import missing_file_error
 from nextlabel.engine.predict.model_service import ModelService
 from nextlabel.engine.project_files import ProjectConfig
@@ -53,7 +52,7 @@ class ItemService:
         """Return the pool as its page shows it: filtered, searched and counted."""
         return Gallery(self._services, self._row())
 
-    def page(self, state: str | None = None, after: str | None = None, limit: int = 100) -> ItemPage:
+    def page(self, state: ItemState | None = None, after: str | None = None, limit: int = 100) -> ItemPage:
         """Return at most `limit` items in that state, in order, that follow the item `after`."""
         if state is not None and state not in get_args(ItemState):
             raise Unprocessable(f"no state {state!r}; valid: {', '.join(get_args(ItemState))}")
@@ -61,7 +60,8 @@ class ItemService:
         with self._services.database.read() as connection:
             start = self._find(connection, after).position + 1 if after else 0
             with self._services.label_state(project).current(connection) as pool:
-                matching = np.flatnonzero(_in_state(pool, state)[start:])[: limit + 1] + start
+                matching = FilteredPool(pool, ItemFilter(state)).positions()
+                matching = matching[np.searchsorted(matching, start) :][: limit + 1]
                 rows = items.by_positions(connection, project.name, matching[:limit])
                 # the state may have items that were added after this transaction began
                 on_page = tuple(summary(pool, rows[p]) for p in matching[:limit].tolist() if p in rows)
@@ -135,11 +135,3 @@ class ItemService:
         if identity not in rows:
             raise NotFound(f"project {self._config.name!r} has no item {identity!r}")
         return rows[identity]
-
-
-def _in_state(state: PoolState, name: str | None) -> BoolArray:
-    """Return (n,) which items are in the state with this name; None: all of them."""
-    is_open, skipped = state.labels.is_open, state.labels.skipped
-    if name is None:
-        return np.ones(len(state), np.bool_)
-    return {"labelled": ~is_open, "skipped": is_open & skipped, "open": is_open & ~skipped}[name]
