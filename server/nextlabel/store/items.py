@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import Connection, bindparam, func, select
 
 from nextlabel.contracts.data import IntArray
+from nextlabel.contracts.errors import NotFound
 from nextlabel.store import bulk
 from nextlabel.store.schema import items
 
@@ -89,6 +90,14 @@ def by_ids(c: Connection, project: str, ids: Iterable[str]) -> dict[str, ItemRow
         for row in c.execute(_BY_ID, {"project": project, "ids": chunk}):
             rows[row[1]] = ItemRow(*row)
     return rows
+
+
+def get(c: Connection, project: str, id_: str) -> ItemRow:
+    """Return an item. Raises NotFound if there is none with this id."""
+    rows = by_ids(c, project, [id_])
+    if not rows:
+        raise NotFound(f"project {project!r} has no item {id_!r}")
+    return rows[id_]
 
 
 def by_positions(c: Connection, project: str, positions: Iterable[int]) -> dict[int, ItemRow]:

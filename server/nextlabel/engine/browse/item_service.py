@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
-from sqlalchemy import Connection
 
 from nextlabel.contracts.errors import NextlabelError, NotFound, Unprocessable
 from nextlabel.engine.browse.filters import FilteredPool, ItemFilter
@@ -58,7 +57,7 @@ class ItemService:
             raise Unprocessable(f"no state {state!r}; valid: {', '.join(get_args(ItemState))}")
         project = self._row()
         with self._services.database.read() as connection:
-            start = self._find(connection, after).position + 1 if after else 0
+            start = items.get(connection, self._config.name, after).position + 1 if after else 0
             with self._services.label_state(project).current(connection) as pool:
                 matching = FilteredPool(pool, ItemFilter(state)).positions()
                 matching = matching[np.searchsorted(matching, start) :][: limit + 1]
@@ -71,7 +70,7 @@ class ItemService:
         """Return one item with each annotator's current label, its history and its prediction."""
         project = self._row()
         with self._services.database.read() as connection:
-            row = self._find(connection, identity)
+            row = items.get(connection, self._config.name, identity)
             history = labels.of_item(connection, project.name, row.position)
             with self._services.label_state(project).current(connection) as state:
                 current_labels = state.labels.current_labels(row.position)
@@ -122,16 +121,10 @@ class ItemService:
 
     def _image_row(self, identity: str) -> ItemRow:
         with self._services.database.read() as connection:
-            row = self._find(connection, identity)
+            row = items.get(connection, self._config.name, identity)
         if row.media_type is None:
             raise NotFound(f"item {identity!r} is not an image")
         return row
 
     def _read(self, row: ItemRow) -> tuple[bytes, str]:
         return self._services.pool(self._config.name).image(row)
-
-    def _find(self, connection: Connection, identity: str) -> ItemRow:
-        rows = items.by_ids(connection, self._config.name, [identity])
-        if identity not in rows:
-            raise NotFound(f"project {self._config.name!r} has no item {identity!r}")
-        return rows[identity]
