@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 from flask import Flask, Response, current_app, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
@@ -21,9 +20,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from nextlabel.contracts.errors import NextlabelError
-
-if TYPE_CHECKING:
-    from nextlabel.engine.engine import Engine
+from nextlabel.engine.engine import Engine
 
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """Set by `gunicorn_app.run` before a web process imports prometheus_client."""

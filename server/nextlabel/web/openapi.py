@@ -76,7 +76,6 @@ def build_document(
 
 
 def _operation(route: Route, prefix: str, settings: Settings) -> dict[str, Any]:
-    """Describe one route under one prefix."""
     name = route.view.__name__
     summary, _, description = cleandoc(route.view.__doc__ or "").partition("\n\n")
     models = route.models
@@ -120,7 +119,6 @@ def _parameters(model: type[BaseModel], location: str) -> list[dict[str, Any]]:
 
 
 def _error(status: int) -> Fragment:
-    """Describe the problem document of an error status."""
     response: dict[str, Any] = {"description": ERRORS[status], "content": {MEDIA_TYPE: {"schema": Problem}}}
     if status == 503:  # noqa: PLR2004
         response["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}

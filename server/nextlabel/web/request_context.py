@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, current_app, g
 
 from nextlabel.contracts.errors import NotFound
-
-if TYPE_CHECKING:
-    from nextlabel.engine.engine import Engine
-    from nextlabel.engine.project import Project
-    from nextlabel.engine.records import Job
-    from nextlabel.engine.settings import Settings
+from nextlabel.engine.engine import Engine
+from nextlabel.engine.project import Project
+from nextlabel.engine.records import Job
+from nextlabel.engine.settings import Settings
 
 KEY = "nextlabel"
 

@@ -12,17 +12,13 @@ import re
 from dataclasses import dataclass, field
 from hashlib import sha256
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from flask import Flask, Request, redirect, request
+from werkzeug.wrappers import Response as BaseResponse
 
 from nextlabel.contracts.errors import Forbidden, Unauthorized
-
-if TYPE_CHECKING:
-    from werkzeug.wrappers import Response as BaseResponse
-
-    from nextlabel.engine.settings import Settings
+from nextlabel.engine.settings import Settings
 
 COOKIE = "nextlabel"
 PUBLIC = frozenset({"static", "pages.login", "pages.log_in", "api.healthz", "api.readyz", "project.readyz"})
@@ -139,7 +135,6 @@ def safe_redirect(address: str) -> str:
 
 
 def _requested_path() -> str:
-    """Return the path and the query string of the request, as in its URL."""
     query = request.query_string.decode("ascii", "replace")
     return quote(request.path) + (f"?{query}" if query else "")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import astuple, replace
 from hashlib import sha256
 
 from nextlabel.contracts.errors import Conflict, Unprocessable, suggest
@@ -108,14 +108,8 @@ def _check_labels(
 
 def _digest(annotator: str, submitted: Sequence[SubmittedLabel]) -> str:
     """Return a digest of a submission's body; it covers every field of the labels."""
-    body = [annotator, [[item, *_content(label)] for item, label in submitted]]
-    return sha256(json.dumps(body).encode()).hexdigest()
-
-
-def _content(label: Label | Unprocessable) -> Iterator[object]:
-    if isinstance(label, Unprocessable):
-        return iter([str(label)])
-    return (getattr(label, field.name) for field in fields(label))
+    contents = [[item, *(astuple(label) if isinstance(label, Label) else [str(label)])] for item, label in submitted]
+    return sha256(json.dumps([annotator, contents]).encode()).hexdigest()
 
 
 def _faults(

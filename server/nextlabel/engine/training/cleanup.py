@@ -49,7 +49,6 @@ def sweep(services: Services) -> None:
 
 
 def _named_folders(services: Services) -> set[Path]:
-    """Return the folders of all checkpoints and scores in the database."""
     named: set[Path] = set()
     with services.database.read() as connection:
         for row in projects.all(connection):

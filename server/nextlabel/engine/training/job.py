@@ -198,7 +198,6 @@ def _score(services: Services, plan: _Plan, model: Model, began: float, report: 
 
 
 def _write(plan: _Plan, model: Model, scored: _Scored) -> dict[str, Any]:
-    """Write the checkpoint's folder and return its card."""
     info = TrainingInfo(plan.name, plan.seed, plan.state.labels.last, scored.metrics, plan.start_name)
     with new_folder(plan.folder) as partial:
         return write_model(partial, model, plan.items, plan.config, plan.row, info)

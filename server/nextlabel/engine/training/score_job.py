@@ -79,7 +79,6 @@ def _prepare(services: Services, row: ProjectRow, parameters: Mapping[str, Any])
 def _commit(
     services: Services, job: JobRow, live: CheckpointRow, rows: int, names: tuple[str, ...], folder: Path
 ) -> None:
-    """Store the scores together with the end of the job."""
     now = time.time()
     with services.database.write() as connection:
         finish_job(connection, job, {"items": float(rows)}, now)
