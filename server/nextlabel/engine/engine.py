@@ -20,15 +20,7 @@ _LOG_BYTES = 16_384
 """Bytes read from the end of a job's log."""
 _LOG_LINES = 40
 """Lines returned from the end of a job's log."""
-_LIMITS = (
-    "max_upload_bytes",
-    "max_item_bytes",
-    "max_pixels",
-    "max_batch",
-    "max_query",
-    "max_labels",
-    "lease_seconds",
-)
+_LIMITS = ("max_upload_bytes", "max_item_bytes", "max_pixels", "max_batch", "max_query", "max_labels", "lease_seconds")
 """Settings that `/info` lists as limits."""
 
 

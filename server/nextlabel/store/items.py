@@ -53,8 +53,7 @@ _PAGE = _SELECT.where(items.c.position > bindparam("after")).order_by(items.c.po
 _BY_ID = _SELECT.where(items.c.id.in_(bindparam("ids", expanding=True)))
 _BY_POSITION = _SELECT.where(items.c.position.in_(bindparam("positions", expanding=True)))
 _KNOWN = select(items.c.id, items.c.position).where(
-    items.c.project == bindparam("project"),
-    items.c.id.in_(bindparam("ids", expanding=True)),
+    items.c.project == bindparam("project"), items.c.id.in_(bindparam("ids", expanding=True))
 )
 _COUNT = select(func.coalesce(func.max(items.c.position), -1) + 1).where(items.c.project == bindparam("project"))
 

@@ -119,13 +119,10 @@ _HISTORY = (
 )
 _LAST = select(func.coalesce(func.max(labels.c.id), 0)).where(labels.c.project == bindparam("project"))
 _COUNT = select(func.count()).where(
-    labels.c.project == bindparam("project"),
-    labels.c.id > bindparam("after"),
-    labels.c.annotator != DATASET,
+    labels.c.project == bindparam("project"), labels.c.id > bindparam("after"), labels.c.annotator != DATASET
 )
 _SUBMISSION = select(submissions.c.digest, submissions.c.accepted).where(
-    submissions.c.project == bindparam("project"),
-    submissions.c.key == bindparam("key"),
+    submissions.c.project == bindparam("project"), submissions.c.key == bindparam("key")
 )
 
 

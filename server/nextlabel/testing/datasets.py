@@ -9,15 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nextlabel.contracts import (
-    Contents,
-    Dataset,
-    DatasetPlugin,
-    Files,
-    GraphItems,
-    Pixels,
-    VectorItems,
-)
+from nextlabel.contracts import Contents, Dataset, DatasetPlugin, Files, GraphItems, Pixels, VectorItems
 from nextlabel.contracts.data import Content, FloatArray, IntArray
 from nextlabel.contracts.errors import DatasetMissing, PluginError
 from nextlabel.engine.datasets.validate_contents import check_contents

@@ -119,8 +119,7 @@ def _check_input(model: Model, task: Task) -> None:
 def _check_rebuilt(make: Callable[[], Learner[Any]], model: Model, task: Task, outputs: Arrays) -> None:
     tensors = dict(model.tensors())
     require(
-        all(isinstance(array, np.ndarray) for array in tensors.values()),
-        "tensors() must give numpy arrays by name",
+        all(isinstance(array, np.ndarray) for array in tensors.values()), "tensors() must give numpy arrays by name"
     )
     # copies in C order, as the engine writes them: safetensors stores the bytes without strides
     stored = load(save({name: np.ascontiguousarray(array) for name, array in tensors.items()}))

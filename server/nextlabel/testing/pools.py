@@ -59,10 +59,7 @@ def _classification(needs: frozenset[Need], read: set[Need]) -> dict[str, Pool]:
         "partial labels": (_with_probabilities(ordinary, within_sets), sets),
         "two classes": (_arrays(rng, SIZE, 2, DIMENSIONS), full[:, :2]),
         "one item": (_take(ordinary, np.arange(1)), full[:1]),
-        "nothing labelled yet": (
-            {**ordinary, "labelled_embeddings": ordinary["labelled_embeddings"][:0]},
-            full,
-        ),
+        "nothing labelled yet": ({**ordinary, "labelled_embeddings": ordinary["labelled_embeddings"][:0]}, full),
     }
     return {name: _pool(arrays, sets, needs, read) for name, (arrays, sets) in cases.items()}
 

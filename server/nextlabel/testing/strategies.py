@@ -29,8 +29,7 @@ def check_strategy(
     needs = frozenset(record.needs)
     unknown = needs - set(get_args(Need))
     require(
-        not unknown,
-        f"{record.name}: needs {sorted(unknown)}, which do not exist; valid: {', '.join(get_args(Need))}",
+        not unknown, f"{record.name}: needs {sorted(unknown)}, which do not exist; valid: {', '.join(get_args(Need))}"
     )
     read: set[Need] = set()
     cases = pools(needs, read)
@@ -76,10 +75,7 @@ def _call(method: Callable[..., R], *arguments: Any) -> R:
 def _check_selection(selection: Selection, count: int, size: int) -> None:
     positions, scores = np.asarray(selection.positions), np.asarray(selection.scores)
     require(positions.ndim == 1 and len(positions) == count, f"it chose {positions.shape} items instead of {count}")
-    require(
-        np.issubdtype(positions.dtype, np.integer),
-        f"positions must be whole numbers, not {positions.dtype}",
-    )
+    require(np.issubdtype(positions.dtype, np.integer), f"positions must be whole numbers, not {positions.dtype}")
     inside = (positions >= 0) & (positions < size)
     require(inside.all(), f"positions {positions[~inside].tolist()} lie outside the pool")
     require(len(np.unique(positions)) == count, f"it chose an item twice: {sorted(positions.tolist())}")

@@ -113,11 +113,7 @@ def _digest(annotator: str, submitted: Sequence[SubmittedLabel]) -> str:
 
 
 def _faults(
-    item: str,
-    label: Label | Unprocessable,
-    positions: Mapping[str, int],
-    state: PoolState,
-    labelled: set[int],
+    item: str, label: Label | Unprocessable, positions: Mapping[str, int], state: PoolState, labelled: set[int]
 ) -> list[str]:
     """Return why a label cannot be stored; empty if it can. `labelled` holds the annotator's labelled positions."""
     if item not in positions:

@@ -16,13 +16,7 @@ import pluggy
 
 from nextlabel.contracts import hookspecs
 from nextlabel.contracts.errors import NotFound, PluginError, suggest
-from nextlabel.contracts.plugin_records import (
-    DatasetPlugin,
-    LearnerPlugin,
-    ProjectPlugin,
-    Reference,
-    StrategyPlugin,
-)
+from nextlabel.contracts.plugin_records import DatasetPlugin, LearnerPlugin, ProjectPlugin, Reference, StrategyPlugin
 from nextlabel.engine.plugins.validate_records import record_error
 
 R = TypeVar("R")

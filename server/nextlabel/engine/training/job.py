@@ -13,12 +13,7 @@ import numpy as np
 from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items
 from nextlabel.contracts.errors import NextlabelError, PluginError, ProjectError, Unprocessable
 from nextlabel.contracts.interfaces import Learner, Model, Training
-from nextlabel.engine.checkpoints.serialization import (
-    TrainingInfo,
-    read_model,
-    trained_with_other_holdout,
-    write_model,
-)
+from nextlabel.engine.checkpoints.serialization import TrainingInfo, read_model, trained_with_other_holdout, write_model
 from nextlabel.engine.datasets.import_dataset import import_dataset
 from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.labels.pool_state import PoolState

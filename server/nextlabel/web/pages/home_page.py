@@ -17,9 +17,5 @@ def home() -> str:
         key=lambda project: project.name != default,
     )
     return render_template(
-        "home.html",
-        projects=projects,
-        default=default,
-        first=ready[0] if ready else None,
-        errors=engine().faults(),
+        "home.html", projects=projects, default=default, first=ready[0] if ready else None, errors=engine().faults()
     )

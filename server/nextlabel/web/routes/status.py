@@ -27,7 +27,4 @@ def readyz() -> Response:
     return render(ReadyReply(ready=True, project=project.config.name))
 
 
-ROUTES = (
-    Route("GET", "/status", status, StatusReply, (404,)),
-    Route("GET", "/readyz", readyz, ReadyReply, (404, 503)),
-)
+ROUTES = (Route("GET", "/status", status, StatusReply, (404,)), Route("GET", "/readyz", readyz, ReadyReply, (404, 503)))

@@ -6,15 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from flask import Response
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    Strict,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, Strict, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 UNION_TAG = "="

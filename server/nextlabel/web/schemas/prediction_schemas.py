@@ -8,15 +8,7 @@ from typing import Annotated
 from pydantic import Discriminator, FailFast, Field, RootModel, Tag
 
 from nextlabel.engine.records import Prediction, Predictions
-from nextlabel.web.schemas.base import (
-    MAX_ROWS,
-    UNION_TAG,
-    ItemId,
-    Number,
-    Reply,
-    RequestModel,
-    one_of,
-)
+from nextlabel.web.schemas.base import MAX_ROWS, UNION_TAG, ItemId, Number, Reply, RequestModel, one_of
 
 Vector = Annotated[tuple[Number, ...], FailFast()]
 """A feature vector; validation stops at its first error."""
