@@ -192,7 +192,7 @@ def test_evaluating_without_a_hold_out_raises_not_ready(bundled: ToyProject) -> 
 def test_an_available_data_set_becomes_the_pool(bundled: ToyProject, data: OptionalData, image: Image) -> None:
     data.available = True
     queue_startup_jobs(bundled.services)
-    with pytest.raises(NotReady, match="is being looked for"):  # an upload would prevent the import
+    with pytest.raises(NotReady, match="is being imported"):  # an upload would prevent the import
         bundled.add_images([image(0)])
     assert not (bundled.services.home.root / "uploads").exists()
     assert [(job.kind, job.state) for job in bundled.work()] == [("import", "succeeded"), ("score", "succeeded")]

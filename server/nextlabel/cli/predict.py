@@ -14,7 +14,7 @@ from nextlabel.contracts.errors import Conflict, NextlabelError
 from nextlabel.engine.project import Project
 from nextlabel.engine.records import Prediction, Predictions
 from nextlabel.engine.settings import Settings
-from nextlabel.web.schemas.prediction_schemas import predictions_from_record
+from nextlabel.web.schemas.prediction_schemas import PredictReply
 
 _TOP = 3
 """Classes per row of the table, unless --top is set."""
@@ -41,7 +41,7 @@ def command(
         predictions = predict(engine.project(name), files, ids, settings.max_batch)
     names = [*map(str, files), *ids]
     Screen(as_json).answer(
-        predictions_from_record(predictions, top, as_list=False),
+        PredictReply.from_record(predictions, top, as_list=False),
         lambda console: console.print(_table(names, predictions, top or _TOP)),
     )
 

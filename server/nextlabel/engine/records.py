@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nextlabel.store.labels import Label, LabelEvent
+from nextlabel.store.queries import Reason
 
-Reason = Literal["strategy", "control", "holdout"]
 ItemState = Literal["open", "labelled", "skipped"]
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
 

@@ -167,11 +167,11 @@ def test_enough_labels_queue_a_training(make: Make) -> None:
     project.answer(project.project.queries.create(2, None, "ann"), "ann")
     assert project.project.status().training is None
     project.answer(project.project.queries.create(2, None, "ann"), "ann")
-    job = project.project.status().training
-    assert job is not None
+    training = project.project.status().training
+    assert training is not None
     project.answer(project.project.queries.create(4, None, "ann"), "ann")
     assert [(finished.job, finished.kind, finished.state) for finished in project.work()] == [
-        (job.job, "train", "succeeded")
+        (training.job, "train", "succeeded")
     ]
     project.answer(project.project.queries.create(2, None, "ann"), "ann")
     assert project.project.status().training is None

@@ -56,12 +56,12 @@ def test_the_control_arm_has_its_own_order(make: Make) -> None:
 
     def controlled(strategy: str) -> list[str]:
         project = make(labels={"control": 0.5}, strategy={"plugin": strategy}).bring()
-        found = []
+        control = []
         for _ in range(6):
             query = project.project.queries.create(4, None, "ann")
-            found += [item.id for item in query.items if item.reason == "control"]
+            control += [item.id for item in query.items if item.reason == "control"]
             project.answer(query, "ann")
-        return found
+        return control
 
     one, other = controlled("margin"), controlled("toy-first")
     assert len(one) > 6

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from nextlabel.engine.scores import Arrays, open_scores, project_needs, score_po
 from nextlabel.engine.services import Services
 from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failure
 from nextlabel.engine.training.commit import Report, finish_job, retry_while_busy
+from nextlabel.engine.training.features import feature_source
 from nextlabel.engine.training.promotion import Verdict, decide_promotion, holdout_rows, score_holdout
 from nextlabel.store import checkpoints, projects
 from nextlabel.store.atomic import new_folder
@@ -88,10 +88,7 @@ def train(services: Services, job: JobRow, report: Report) -> None:
     """
     began = time.time()
     plan = _prepare(services, job)
-    model = fit(
-        services, plan.config, plan.state, plan.items, plan.seed, plan.start,
-        lambda done, measured: report(done * _FIT, measured),
-    )  # fmt: skip
+    model = _fit(services, plan, report)
     with removed_on_failure(services, plan.scores, plan.folder):
         scored = _score(services, plan, model, began, report)
         card = _write(plan, model, scored)
@@ -145,41 +142,33 @@ def _start_model(services: Services, live: CheckpointRow, project: ProjectRow, c
         return None
 
 
-def fit(
-    services: Services,
-    config: ProjectConfig,
-    state: PoolState,
-    items: Items,
-    seed: int,
-    start: Model | None,
-    report: Report,
-) -> Model:
+def _fit(services: Services, plan: _Plan, report: Report) -> Model:
     """Train on everything except the hold-out, which only a transductive learner sees, unlabelled.
 
     Raises Unprocessable if there is no label, ProjectError if the learner cannot learn from a graph.
     """
+    config = plan.config
     record = services.registry.learner(config.learner.plugin)
     learner: Learner[object] = build(record, config.learner.parameters, "[learner]")
-    targets = state.training_targets()
+    items, targets = plan.items, plan.state.training_targets()
     if not targets.labelled.any():
         raise Unprocessable(f"project {config.name!r} has no label to learn from yet")
-    visible = items
-    training_rows = np.flatnonzero(~state.holdout)
+    training_rows = np.flatnonzero(~plan.state.holdout)
     if not record.transductive and not isinstance(items, GraphItems):
-        visible, targets = items.take(training_rows), targets.take(training_rows)
+        items, targets = items.take(training_rows), targets.take(training_rows)
     elif not record.transductive:
         raise ProjectError(
             f"project {config.name!r}: its data set is a graph, which needs a transductive learner; "
             f"{record.name!r} is not declared transductive"
         )
     training = Training(
-        seed=seed,
-        classes=state.project.classes,
-        progress=report,
-        start=start,
-        features=feature_source(services, config, visible),
+        seed=plan.seed,
+        classes=plan.row.classes,
+        progress=lambda done, measured: report(done * _FIT, measured),
+        start=plan.start,
+        features=feature_source(services, config, items),
     )
-    return learner.fit(visible, targets, training)
+    return learner.fit(items, targets, training)
 
 
 def _score(services: Services, plan: _Plan, model: Model, began: float, report: Report) -> _Scored:
@@ -273,37 +262,3 @@ def _row(
         folder=services.home.name(plan.folder),
         promoted=verdict.promote,
     )
-
-
-def feature_source(services: Services, config: ProjectConfig, items: Items) -> Callable[[], FloatArray] | None:
-    """Return a function that computes the features named in the project file, or None if it names none.
-
-    The function returns (n, d) and raises ProjectError if the named project cannot provide them.
-    """
-    project = config.learner.features_project()
-    if project is None:
-        return None
-    where = f"[learner] features = {config.learner.features!r}"
-
-    def read() -> FloatArray:
-        row = services.row(project)
-        with services.database.read() as connection:
-            live = checkpoints.get(connection, project, row.live) if row.live else None
-        if live is None:
-            raise ProjectError(f"{where}: project {project!r} has no live checkpoint")
-        model = read_model(services.home.at(live.folder), services.registry)[0]
-        if not model.inductive:
-            raise ProjectError(
-                f"{where}: its model knows only the items of project {project!r}; "
-                "name a project whose model predicts new content"
-            )
-        outputs = model.predict(items, frozenset({"embeddings"}), np.random.default_rng(0))
-        if outputs.embeddings is None:
-            raise ProjectError(f"{where}: its model returns no embeddings")
-        if len(outputs.embeddings) != len(items):
-            raise ProjectError(
-                f"{where}: its model returns embeddings of {len(outputs.embeddings)} items instead of {len(items)}"
-            )
-        return outputs.embeddings
-
-    return read

@@ -14,7 +14,6 @@ from nextlabel.web.schemas.prediction_schemas import (
     PredictIds,
     PredictQuery,
     PredictReply,
-    predictions_from_record,
 )
 
 
@@ -24,10 +23,10 @@ def predict(query: PredictQuery) -> Response:
     The response to one image is its class, to several images a list in the order sent.
     """
     if is_json(request.mimetype):
-        return render(predictions_from_record(_predict_json(), query.top, as_list=True))
+        return render(PredictReply.from_record(_predict_json(), query.top, as_list=True))
     contents = images(settings().max_upload_bytes, settings().max_batch)
     predictions = current_project().models.predict_images(contents)
-    return render(predictions_from_record(predictions, query.top, as_list=False))
+    return render(PredictReply.from_record(predictions, query.top, as_list=False))
 
 
 def _predict_json() -> Predictions:

@@ -37,7 +37,7 @@ def replay(path: QueryPath) -> Response:
     return _render(current_project().queries.replay(path.query))
 
 
-def release(path: QueryPath) -> Response:
+def hand_back(path: QueryPath) -> Response:
     """Release a query's leases."""
     return render(ReleasedReply(query=path.query, released=current_project().queries.release(path.query)))
 
@@ -52,5 +52,5 @@ ROUTES = (
     Route("GET", "/query", query, _RESPONSE, (404, 413, 422, 503)),
     Route("GET", "/queries/<query>", stored, _RESPONSE, (404, 410, 503)),
     Route("GET", "/queries/<query>/replay", replay, _RESPONSE, (404, 410, 503)),
-    Route("DELETE", "/queries/<query>", release, ReleasedReply, (404,)),
+    Route("DELETE", "/queries/<query>", hand_back, ReleasedReply, (404,)),
 )

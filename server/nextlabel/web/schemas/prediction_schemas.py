@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, Discriminator, FailFast, Field, RootModel, Tag
+from pydantic import Discriminator, FailFast, Field, RootModel, Tag
 
 from nextlabel.engine.records import Prediction, Predictions
 from nextlabel.web.schemas.base import (
@@ -102,6 +102,21 @@ class Several(Answered):
 class PredictReply(RootModel[OneClass | OneValue | Several]):
     """One prediction, or several."""
 
+    @classmethod
+    def from_record(cls, record: Predictions, top: int | None, *, as_list: bool) -> PredictReply:
+        """Return a single prediction by itself, several as a list, each with at most `top` classes.
+
+        With `as_list` a single prediction is repeated under `predictions`. A client that sends lists
+        of varying length can then always read that list.
+        """
+        predictions = [prediction_from_record(prediction, top) for prediction in record.predictions]
+        source = {"project": record.project, "checkpoint": record.checkpoint}
+        if len(predictions) != 1:
+            return cls(Several(**source, predictions=predictions))
+        model: type[OneClass | OneValue] = OneClass if isinstance(predictions[0], ClassPrediction) else OneValue
+        listed = {"predictions": predictions} if as_list else {}
+        return cls(model.model_validate({**source, **dict(predictions[0]), **listed}))
+
 
 def prediction_from_record(record: Prediction, top: int | None = None) -> AnyPrediction:
     """Return one prediction with at most `top` classes, or with all of them if None."""
@@ -109,18 +124,3 @@ def prediction_from_record(record: Prediction, top: int | None = None) -> AnyPre
         return ValuePrediction(mean=record.mean, std=record.std)
     probabilities = dict(list((record.probabilities or {}).items())[:top])
     return ClassPrediction(label=record.label or "", probability=record.probability or 0.0, probabilities=probabilities)
-
-
-def predictions_from_record(record: Predictions, top: int | None, *, as_list: bool) -> BaseModel:
-    """Return the response of POST /predict: a single prediction by itself, several as a list.
-
-    With `as_list` a single prediction is repeated under `predictions`. A client that sends lists
-    of varying length can then always read that list.
-    """
-    predictions = [prediction_from_record(prediction, top) for prediction in record.predictions]
-    source = {"project": record.project, "checkpoint": record.checkpoint}
-    if len(predictions) != 1:
-        return Several(**source, predictions=predictions)
-    model: type[OneClass | OneValue] = OneClass if isinstance(predictions[0], ClassPrediction) else OneValue
-    listed = {"predictions": predictions} if as_list else {}
-    return model.model_validate({**source, **dict(predictions[0]), **listed})

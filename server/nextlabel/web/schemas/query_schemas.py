@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from pydantic import Field
 
-from nextlabel.engine.records import QueryAnswer, Reason
+from nextlabel.engine.records import QueryAnswer
+from nextlabel.store.queries import Reason
 from nextlabel.web.schemas.base import Name, Reply, RequestModel
 
 
