@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import metadata
 from pathlib import Path
 from threading import Event, Thread
-from types import FrameType
 from uuid import uuid4
 
 import click
@@ -78,7 +76,7 @@ def train(engine: Engine, name: str, advance: Advance, *, from_scratch: bool = F
         try:
             locks.enter_context(worker_lock(engine.services.home.root))
         except Conflict:  # a worker runs
-            job = _follow(engine, project.training.start(from_scratch=from_scratch), advance)
+            job = _follow(engine, project.start_training(from_scratch=from_scratch), advance)
         else:
             job = _run_here(engine, name, advance, from_scratch=from_scratch)
     if job.state != "succeeded":
@@ -94,7 +92,7 @@ def _run_here(engine: Engine, name: str, advance: Advance, *, from_scratch: bool
         # we hold the worker's lock, so every job that the table calls running died with its worker
         jobs.interrupt_orphans(connection, owner, time.time())
     if from_scratch:
-        training = engine.project(name).training.start(from_scratch=True)
+        training = engine.project(name).start_training(from_scratch=True)
     else:
         training = queue_once(services.database, name, "train")
     while True:
@@ -103,8 +101,8 @@ def _run_here(engine: Engine, name: str, advance: Advance, *, from_scratch: bool
         if job is None:
             break
         try:
-            with _interrupt_event() as stop, _show_progress(engine, job.id, advance):
-                run_job(services, job, stop)
+            with _show_progress(engine, job.id, advance):
+                run_job(services, job)
         except KeyboardInterrupt:
             with services.database.write() as connection:
                 jobs.finish(connection, job.id, owner, "cancelled", time.time())
@@ -113,26 +111,6 @@ def _run_here(engine: Engine, name: str, advance: Advance, *, from_scratch: bool
         if job.id == training:
             break
     return engine.job(training)
-
-
-@contextmanager
-def _interrupt_event() -> Iterator[Event]:
-    """Yield an event that Ctrl-C sets. The block ends with KeyboardInterrupt even if a library swallowed it."""
-    stop = Event()
-    previous = signal.getsignal(signal.SIGINT)
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        signal.default_int_handler(number, frame)
-
-    if previous is signal.default_int_handler:  # otherwise it is ignored, or handled by another
-        signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    if stop.is_set():
-        raise KeyboardInterrupt
 
 
 @contextmanager
