@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import time
+from contextlib import suppress
 
 import pytest
 
 from nextlabel.app import create_app
+from nextlabel.engine.jobs import run_job
 from nextlabel.store import checkpoints
 
 INTERRUPTED = {1, -signal.SIGINT}
@@ -92,6 +94,30 @@ def test_ctrl_c_cancels_the_training(start, engine, jobs):
     assert out == ""
     assert "Traceback" not in err
     assert jobs() == [("sleepy", "cancelled")]
+
+
+def swallowed(services, job, report):
+    with suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    report(0.5, {})
+    raise AssertionError("it continued")
+
+
+def called_an_error(services, job, report):
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        raise ImportError("initialization failed") from None
+
+
+@pytest.mark.parametrize("train", [swallowed, called_an_error])
+def test_ctrl_c_cancels_even_if_a_library_swallows_it(shell, engine, jobs, monkeypatch, ctrl_c, train):
+    monkeypatch.setattr(run_job, "train", train)
+    engine.project("sleepy").start_training()
+    result = shell("train", "quick", status=1)  # stopped in the first queued training, it runs no other
+    assert "Traceback" not in result.stderr
+    assert jobs() == [("quick", "cancelled"), ("sleepy", "cancelled")]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_ctrl_c_cancels_the_workers_training(start, engine, jobs):

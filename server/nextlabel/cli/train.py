@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import metadata
 from pathlib import Path
 from threading import Event, Thread
+from types import FrameType
 from uuid import uuid4
 
 import click
@@ -101,8 +103,8 @@ def _run_here(engine: Engine, name: str, advance: Advance, *, from_scratch: bool
         if job is None:
             break
         try:
-            with _show_progress(engine, job.id, advance):
-                run_job(services, job)
+            with _interrupt_event() as stop, _show_progress(engine, job.id, advance):
+                run_job(services, job, stop)
         except KeyboardInterrupt:
             with services.database.write() as connection:
                 jobs.finish(connection, job.id, owner, "cancelled", time.time())
@@ -111,6 +113,26 @@ def _run_here(engine: Engine, name: str, advance: Advance, *, from_scratch: bool
         if job.id == training:
             break
     return engine.job(training)
+
+
+@contextmanager
+def _interrupt_event() -> Iterator[Event]:
+    """Yield an event that Ctrl-C sets. The block ends with KeyboardInterrupt even if a library swallowed it."""
+    stop = Event()
+    previous = signal.getsignal(signal.SIGINT)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        signal.default_int_handler(number, frame)
+
+    if previous is signal.default_int_handler:  # otherwise it is ignored, or handled by another
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if stop.is_set():
+        raise KeyboardInterrupt
 
 
 @contextmanager

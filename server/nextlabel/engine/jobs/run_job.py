@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
+from threading import Event
 
 from nextlabel.contracts.errors import NextlabelError, NotReady
 from nextlabel.engine.datasets.import_dataset import import_dataset
@@ -26,9 +27,10 @@ _FILES_SHARE = 0.95
 class JobReport:
     """Writes progress to the job's row, at most a few times a second. Raises Interrupted if the job must stop."""
 
-    def __init__(self, services: Services, job: JobRow) -> None:
+    def __init__(self, services: Services, job: JobRow, stop: Event) -> None:
         self._services = services
         self._job = job
+        self._stop = stop
         self._written = 0.0
         self._progress = 0.0
         self._metrics: dict[str, float] = {}
@@ -37,6 +39,8 @@ class JobReport:
         """Record the share done, 0..1, and metrics."""
         self._progress = max(self._progress, min(1.0, progress))
         self._metrics.update(metrics)
+        if self._stop.is_set():
+            raise Interrupted(f"job {self._job.id} was asked to stop")
         now = time.monotonic()
         if now - self._written < _REPORT_EVERY and progress < 1:
             return
@@ -50,10 +54,14 @@ class JobReport:
             raise Interrupted(f"job {self._job.id} was asked to stop")
 
 
-def run_job(services: Services, job: JobRow) -> None:
-    """Run a claimed job and record in its row how it ended."""
+def run_job(services: Services, job: JobRow, stop: Event | None = None) -> None:
+    """Run a claimed job and record in its row how it ended.
+
+    Once `stop` is set, any error counts as its cancellation.
+    """
+    stop = stop or Event()
     use_threads(services.settings.train_threads or services.settings.cores)
-    report = JobReport(services, job)
+    report = JobReport(services, job, stop)
     try:
         if job.kind == "train":
             train(services, job, report)
@@ -72,7 +80,9 @@ def run_job(services: Services, job: JobRow) -> None:
         print(interrupted, flush=True)  # noqa: T201 - as above
         _finish(services, job, "cancelled")
     except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and the row must record it
-        if isinstance(error, NextlabelError):
+        if stop.is_set():  # a library interrupted in the middle of an import raises an error of its own
+            _finish(services, job, "cancelled")
+        elif isinstance(error, NextlabelError):
             print(error, flush=True)  # noqa: T201 - as above
             _finish(services, job, "failed", str(error))
         else:
