@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ def claimed(project: ToyProject, owner: str = "me") -> JobRow:
 
 def test_progress_is_reported_a_few_times_per_second(blobs: ToyProject, capsys: pytest.CaptureFixture[str]) -> None:
     job = claimed(blobs)
-    report = JobReport(blobs.services, job)
+    report = JobReport(blobs.services, job, Event())
     for step in range(100):
         report(step / 200, {"loss": 1 / (step + 1)})
     assert len(capsys.readouterr().out.splitlines()) == 1
@@ -44,7 +45,7 @@ def test_progress_is_reported_a_few_times_per_second(blobs: ToyProject, capsys: 
 def test_progress_never_goes_back(blobs: ToyProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_job_module, "_REPORT_EVERY", 0.0)
     job = claimed(blobs)
-    report = JobReport(blobs.services, job)
+    report = JobReport(blobs.services, job, Event())
     for share in (0.5, 0.2, 7.0):
         report(share, {})
     assert blobs.engine.job(job.id).progress == 1.0
@@ -57,8 +58,8 @@ def test_a_busy_database_does_not_end_a_job(blobs: ToyProject, monkeypatch: pyte
     job = claimed(blobs)
     with monkeypatch.context() as patch:
         patch.setattr(jobs, "report", busy)
-        JobReport(blobs.services, job)(0.5, {})
-    JobReport(blobs.services, job)(0.6, {})
+        JobReport(blobs.services, job, Event())(0.5, {})
+    JobReport(blobs.services, job, Event())(0.6, {})
     assert blobs.engine.job(job.id).progress == 0.6
 
 
@@ -67,7 +68,7 @@ def test_a_cancelled_job_stops_at_its_next_report(blobs: ToyProject, monkeypatch
     job = claimed(blobs)
     assert blobs.engine.cancel(job.id).state == "running"
     with pytest.raises(Interrupted):
-        JobReport(blobs.services, job)(0.1, {})
+        JobReport(blobs.services, job, Event())(0.1, {})
     run_job(blobs.services, job)
     assert blobs.engine.job(job.id).state == "cancelled"
 
