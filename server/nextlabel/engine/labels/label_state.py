@@ -1,22 +1,20 @@
 """The label state of a pool: its label history, in order, resolved into arrays.
 
-An annotator's current label of an item is their last one, unless they retracted it. The resolved
-set of an item is the intersection of the annotators' current sets, or their union if they share no
-class. The resolved value is the mean of their current values.
+An annotator's current label of an item is their last one, unless they retracted it. The current
+labels of all annotators are resolved as `resolution` describes.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
-from functools import reduce
-from operator import and_, or_
 from typing import Any
 
 import numpy as np
 
 from nextlabel.contracts.data import BoolArray, FloatArray, IntArray, Targets
 from nextlabel.contracts.errors import NotFound, Unprocessable
+from nextlabel.engine.labels.resolution import intersection, resolve_sets, resolve_values
 from nextlabel.store.labels import DATASET, Label, StoredLabel
 
 
@@ -161,13 +159,14 @@ class LabelState:
         self.label_counts[positions] = [counts.get(position, 0) for position in changed]
         self.skipped[positions] = [position in skipped and position not in counts for position in changed]
         if self.classes:
-            shared = {p: reduce(and_, sets) for p, sets in current.items()}
-            rows = self._unpack([shared[p] or reduce(or_, current[p]) if p in current else -1 for p in changed])
+            rows = self._unpack([resolve_sets(current[p]) if p in current else -1 for p in changed])
             self._candidates[positions] = rows
             self.is_open[positions] = rows.sum(axis=1) > 1
-            self.in_conflict[positions] = [p in shared and not shared[p] for p in changed]
+            self.in_conflict[positions] = [
+                len(current.get(p, ())) > 1 and not intersection(current[p]) for p in changed
+            ]
         else:
-            means = [math.fsum(current[p]) / len(current[p]) if p in current else math.nan for p in changed]
+            means = [resolve_values(current[p]) if p in current else math.nan for p in changed]
             self._values[positions] = means
             self.is_open[positions] = np.isnan(means)
 
