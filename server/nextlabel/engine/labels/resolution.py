@@ -25,4 +25,7 @@ def intersection(sets: Sequence[int]) -> int:
 
 def resolve_values(values: Sequence[float]) -> float:
     """Return the mean of one or more values."""
-    return math.fsum(values) / len(values)
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:  # the sum of values near the largest float does not fit one
+        return math.fsum(value / len(values) for value in values)
