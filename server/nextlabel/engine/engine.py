@@ -25,7 +25,10 @@ _LIMITS = ("max_upload_bytes", "max_item_bytes", "max_pixels", "max_batch", "max
 
 
 class Engine:
-    """The entry point of the engine, used by the web pages, the routes and the commands."""
+    """The entry point of the engine, used by the web pages, the routes and the commands.
+
+    Commands that run jobs, evaluate, import or export in their own process use its `services`.
+    """
 
     def __init__(self, services: Services) -> None:
         self.services = services

@@ -106,7 +106,8 @@ def unfinished(database: Database) -> list[UnfinishedJob]:
 
 def claim(c: Connection, owner: str, kinds: Sequence[Kind], now: float) -> JobRow | None:
     """Mark the oldest queued job of these kinds as running for `owner` and return it; None if there is none."""
-    id_ = c.execute(_oldest(kinds)).scalar()
+    queued = select(jobs.c.id).where(jobs.c.state == "queued", jobs.c.kind.in_(kinds)).order_by(jobs.c.id)
+    id_ = c.execute(queued.limit(1)).scalar()
     if id_ is None:
         return None
     statement = update(jobs).where(jobs.c.id == id_, jobs.c.state == "queued")
@@ -161,10 +162,6 @@ def interrupt_orphans(c: Connection, owner: str, now: float) -> int:
     orphans = update(jobs).where(jobs.c.state == "running", func.coalesce(jobs.c.owner, "") != owner)
     values = {"state": "interrupted", "finished": now, "error": "the worker that ran it has ended"}
     return c.execute(orphans.values(values)).rowcount
-
-
-def _oldest(kinds: Sequence[Kind]) -> Select[tuple[int]]:
-    return select(jobs.c.id).where(jobs.c.state == "queued", jobs.c.kind.in_(kinds)).order_by(jobs.c.id).limit(1)
 
 
 def _running(id_: int, owner: str) -> Update:

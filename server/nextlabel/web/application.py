@@ -17,7 +17,7 @@ def application(engine: Engine) -> Flask:
     app.url_map.merge_slashes = False
     # the limit of forms; views that use `request_parsing` set their own before they read the body
     app.config.update(MAX_CONTENT_LENGTH=MAX_FORM, MAX_FORM_MEMORY_SIZE=MAX_FORM)
-    request_context.attach(app, engine)
+    app.extensions[request_context.KEY] = engine
     metrics.register(app)
     security.register(app, engine.settings)
     headers.register(app)

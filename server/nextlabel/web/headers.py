@@ -14,12 +14,11 @@ DATA_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-an
 
 
 def register(app: Flask) -> None:
-    """Add the headers to every response of `app`, errors included."""
-    app.after_request(add_headers)
+    """Add the headers to every response of `app`, errors included, unless the view set them itself."""
+    app.after_request(_add_headers)
 
 
-def add_headers(response: Response) -> Response:
-    """Add the headers that the view did not set itself."""
+def _add_headers(response: Response) -> Response:
     is_page = response.mimetype == "text/html"
     headers = response.headers
     headers.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else DATA_POLICY)

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from inspect import cleandoc
 from typing import Any
 
-from flask import Flask, current_app
+from flask import current_app
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -18,7 +18,8 @@ from nextlabel.web.schemas.base import Problem, ProjectPath
 from nextlabel.web.security import PUBLIC
 
 PROJECT_PREFIX = "/projects/<project>"
-_KEY = "nextlabel.openapi"
+KEY = "nextlabel.openapi"
+"""The app's extension that holds the document."""
 _REFERENCE = "#/components/schemas/{model}"
 _DESCRIPTION = (
     "Predict, choose what to label next, store labels, train. Routes at the root use the default project. "
@@ -43,14 +44,9 @@ _ANY_ROUTE = (403, 500)
 """Error statuses that every route may respond with."""
 
 
-def attach(app: Flask, project_routes: Sequence[Route], server_routes: Sequence[Route], settings: Settings) -> None:
-    """Build the document and store it on `app`."""
-    app.extensions[_KEY] = build_document(project_routes, server_routes, settings)
-
-
 def current_document() -> dict[str, Any]:
     """Return the document of the current app."""
-    document: dict[str, Any] = current_app.extensions[_KEY]
+    document: dict[str, Any] = current_app.extensions[KEY]
     return document
 
 

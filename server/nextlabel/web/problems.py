@@ -44,7 +44,7 @@ def status_of(error: errors.NextlabelError) -> int:
 def problem(status: int, detail: str, faults: Sequence[str] = (), headers: Mapping[str, str] | None = None) -> Response:
     """Return a problem document. `faults` lists every error if there may be several."""
     # about:blank means that the title is the status phrase (RFC 9457, 4.2.1)
-    body: dict[str, object] = {"type": "about:blank", "title": _phrase(status), "status": status}
+    body: dict[str, object] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     body["detail"] = _printable(detail)
     if faults:
         body["faults"] = [_printable(fault) for fault in faults]
@@ -91,7 +91,7 @@ def _respond_to_http_error(error: HTTPException) -> Response:
 def _respond(status: int, detail: str, faults: Sequence[str], headers: Mapping[str, str]) -> Response:
     if not _wants_page():
         return problem(status, detail, faults, headers)
-    page = render_template("problem.html", title=_phrase(status), detail=detail, faults=faults)
+    page = render_template("problem.html", title=HTTPStatus(status).phrase, detail=detail, faults=faults)
     return make_response(page, status, {**headers, "Vary": "Accept"})
 
 
@@ -100,13 +100,6 @@ def _wants_page() -> bool:
     if not has_request_context() or (request.blueprint != "pages" and request.url_rule is not None):
         return False
     return request.accept_mimetypes.best_match([MEDIA_TYPE, "application/json", "text/html"]) == "text/html"
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Error"
 
 
 def _printable(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, current_app, g
+from flask import current_app, g
 
 from nextlabel.contracts.errors import NotFound
 from nextlabel.engine.engine import Engine
@@ -13,11 +13,7 @@ from nextlabel.engine.records import Job
 from nextlabel.engine.settings import Settings
 
 KEY = "nextlabel"
-
-
-def attach(app: Flask, engine: Engine) -> None:
-    """Store the engine on `app`."""
-    app.extensions[KEY] = engine
+"""The app's extension that holds its engine."""
 
 
 def engine() -> Engine:

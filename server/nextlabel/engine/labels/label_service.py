@@ -122,15 +122,9 @@ def _faults(
         return [str(label)]
     if label.retract and positions[item] not in labelled:
         return [f"there is no label of yours on item {item!r} to retract"]
-    return _task_faults(label, state.project.classes)
-
-
-def _task_faults(label: Label, classes: Sequence[str]) -> list[str]:
-    """Return why a label does not fit a project with these classes; none: it is a regression."""
-    if label.candidates is not None:
-        if not classes:
-            return ["this project takes values, not candidates"]
-        return [f"no class {name!r}; {suggest(name, classes)}" for name in label.candidates if name not in classes]
+    classes = state.project.classes  # none: it is a regression
+    if label.candidates is not None and not classes:
+        return ["this project takes values, not candidates"]
     if label.value is not None and classes:
         return ["this project takes candidates, not values"]
-    return []
+    return [f"no class {name!r}; {suggest(name, classes)}" for name in label.candidates or () if name not in classes]

@@ -151,15 +151,13 @@ class Progress:
         page = min(max(page, 1), pages)
         shown = positions[(page - 1) * size : page * size]
         live = self._view.live.name if self._view.live else None
-        return Listing(self._listed(shown), len(positions), page, pages, live)
-
-    def _listed(self, positions: IntArray) -> tuple[ListedItem, ...]:
-        row, places = self._view.row, [int(position) for position in positions]
+        row, places = self._view.row, shown.tolist()
         with self._services.database.read() as connection:
             rows = items.by_positions(connection, row.name, places)
             with self._services.label_state(row).current(connection) as state:
                 current = {position: state.labels.current_labels(position) for position in places}
-        return tuple(self._item(rows[position], current[position]) for position in places)
+        listed = tuple(self._item(rows[position], current[position]) for position in places)
+        return Listing(listed, len(positions), page, pages, live)
 
     def _item(self, item: ItemRow, current_labels: Mapping[str, Label]) -> ListedItem:
         view, position = self._view, item.position

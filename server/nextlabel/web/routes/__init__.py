@@ -24,4 +24,4 @@ def register(app: Flask, settings: Settings) -> None:
     """Register every route. Routes of a project are registered at the root and under /projects/<project>."""
     add_routes(app, "api", (*PROJECT_ROUTES, *server.ROUTES))
     add_routes(app, "project", PROJECT_ROUTES, prefix=openapi.PROJECT_PREFIX)
-    openapi.attach(app, PROJECT_ROUTES, server.ROUTES, settings)
+    app.extensions[openapi.KEY] = openapi.build_document(PROJECT_ROUTES, server.ROUTES, settings)

@@ -19,6 +19,7 @@ from nextlabel.web.schemas.base import render
 from nextlabel.web.schemas.label_schemas import (
     AcceptedReply,
     AnyLabel,
+    CandidatesLabel,
     HistoryLabel,
     HistoryQuery,
     HistoryReply,
@@ -61,8 +62,11 @@ def history_label(event: LabelEvent) -> HistoryLabel:
 
 def _label(entry: AnyLabel) -> Label | Unprocessable:
     """Return the label of an entry, or its error, since the engine reports all errors of a request together."""
+    content = entry.model_dump(exclude={"id"})
+    if isinstance(entry, CandidatesLabel):
+        content["candidates"] = tuple(entry.candidates)
     try:
-        return Label(**entry.model_dump(exclude={"id"}))
+        return Label(**content)
     except Unprocessable as error:
         return error
 

@@ -8,7 +8,7 @@ from pydantic import Discriminator, FailFast, Field, StringConstraints, Tag
 
 from nextlabel.web.schemas.base import MAX_ROWS, UNION_TAG, ItemId, Name, Number, Reply, RequestModel, Time, one_of
 
-ClassNames = Annotated[tuple[Annotated[str, StringConstraints(max_length=1000)], ...], FailFast()]
+ClassNames = Annotated[list[Annotated[str, StringConstraints(max_length=1000)]], FailFast()]
 
 
 class LabelModel(RequestModel):
