@@ -40,7 +40,7 @@ def check_dataset(
     make = check_record(record, parameters, Dataset)
     with errors_prefixed(f"data set {record.name}"):
         contents = make().read(root, seed)
-        require(isinstance(contents, Contents), f"read() gave {type(contents).__name__}, which is not Contents")
+        require(isinstance(contents, Contents), f"read() returned {type(contents).__name__}, which is not Contents")
         _check_ids(contents)
         _check_content(contents.content, len(contents.ids), "content")
         _check_labels(contents)
@@ -48,7 +48,7 @@ def check_dataset(
             _check_test(contents, contents.test)
         with no_global_randomness():  # checked the second time: importing a library may draw random numbers
             again = make().read(root, seed)
-        require(_equal_contents(contents, again), "read() with the same seed gave other contents the second time")
+        require(_equal_contents(contents, again), "read() with the same seed returned other contents the second time")
         with TemporaryDirectory() as empty:
             _check_missing(make(), Path(empty), seed, "with an empty folder of data sets")
         if root is not None:  # as the engine reads it if NEXTLABEL_DATA is not set
@@ -57,7 +57,7 @@ def check_dataset(
 
 def _check_ids(contents: Contents) -> None:
     ids = list(contents.ids)
-    require(ids, "read() gave no items; raise DatasetMissing if the data is missing")
+    require(ids, "read() returned no items; raise DatasetMissing if the data is missing")
     require(all(isinstance(name, str) and name for name in ids), "ids must be non-empty strings")
     require(len(set(ids)) == len(ids), "ids must be distinct")
     classes = contents.classes
@@ -167,7 +167,8 @@ def _check_missing(dataset: Dataset[Any], root: Path | None, seed: int, situatio
         raise AssertionError(f"{situation}, read() raised {reason}; it must work or raise DatasetMissing") from error
     else:
         require(
-            isinstance(contents, Contents), f"{situation}, read() gave {type(contents).__name__}, which is not Contents"
+            isinstance(contents, Contents),
+            f"{situation}, read() returned {type(contents).__name__}, which is not Contents",
         )
 
 
