@@ -107,7 +107,7 @@ def test_an_existing_folder_is_not_overwritten(squares: ToyProject, tmp_path: Pa
 def test_an_unwritable_target_is_rejected_before_the_training(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     bundle.check_target(tmp_path / "folder" / "another" / "shipped")
-    with pytest.raises(Unprocessable, match=r"nothing can be written to .*file is no folder"):
+    with pytest.raises(Unprocessable, match=r"nothing can be written to .*file is not a folder"):
         bundle.check_target(tmp_path / "file" / "shipped")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

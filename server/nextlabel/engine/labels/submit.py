@@ -36,9 +36,7 @@ def submit_labels(
         earlier = labels.submission(connection, name, key) if key is not None else None
         if earlier is not None:
             if earlier.digest != body:
-                raise Conflict(
-                    f"the key {key!r} was used before with other labels; use a fresh key for each submission"
-                )
+                raise Conflict(f"the key {key!r} was used before with other labels; use a new key for each submission")
             return earlier.accepted
         positions = {
             id_: item.position for id_, item in items.by_ids(connection, name, [id_ for id_, _ in submitted]).items()
@@ -82,7 +80,7 @@ def check_labels(
             ordered = tuple(sorted(label.candidates, key=order.__getitem__))
             accepted.append((item, replace(label, candidates=ordered)))
     if faults:
-        raise Unprocessable(f"{len(faults)} of the labels cannot be stored; none was: {faults[0]}", faults)
+        raise Unprocessable(f"{len(faults)} of the labels cannot be stored, so none was stored: {faults[0]}", faults)
     return accepted
 
 
