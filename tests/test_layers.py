@@ -244,7 +244,7 @@ def test_the_engine_imports_downwards():
 @pytest.mark.parametrize(
     ("file", "module"),
     [
-        ("engine/labels/submit.py", "nextlabel.engine.services.Services"),  # to a higher floor
+        ("engine/labels/label_service.py", "nextlabel.engine.services.Services"),  # to a higher floor
         ("engine/scores.py", "nextlabel.engine.scheduling.queue_once"),  # to the same floor
         ("engine/live_models.py", "nextlabel.engine.training"),  # to a package
     ],

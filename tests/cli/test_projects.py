@@ -12,7 +12,7 @@ def test_plugins_lists_the_same_as_info(shell, engine):
 def test_plugins_as_text(shell, quick):
     output = shell("plugins").stdout
     assert "  nearest (quick-plugins 1.0): predicts the class with the nearest mean" in output
-    assert "size = 8: side images are resized to" in output
+    assert "size = 8: side in pixels that images are resized to" in output
     assert "needs probabilities" in output
 
 

@@ -48,7 +48,7 @@ def test_train_as_text(shell, quick):
 
 
 def test_queued_trainings_run_first(shell, engine, jobs):
-    first = engine.project("quick").training.start()
+    first = engine.project("quick").start_training()
     output = shell.json("train", "quick")
     assert output["job"] == first
     assert jobs() == [("quick", "succeeded")]
@@ -113,7 +113,7 @@ def called_an_error(services, job, report):
 @pytest.mark.parametrize("train", [swallowed, called_an_error])
 def test_ctrl_c_cancels_even_if_a_library_swallows_it(shell, engine, jobs, monkeypatch, ctrl_c, train):
     monkeypatch.setattr(run_job, "train", train)
-    engine.project("sleepy").training.start()
+    engine.project("sleepy").start_training()
     result = shell("train", "quick", status=1)  # stopped in the first queued training, it runs no other
     assert "Traceback" not in result.stderr
     assert jobs() == [("quick", "cancelled"), ("sleepy", "cancelled")]

@@ -12,11 +12,25 @@ from serving import finished, serving, until, wait_ready
 SECONDS = 15.0
 LIMIT = 0.01
 """Share of a core per process. Quiet machines measure 0.001; a busy one, where tests run, needs some margin."""
+PROJECT = """
+[dataset]
+plugin = "digits"
+[learner]
+plugin = "cnn"
+epochs = 1
+min_steps = 20
+[labels]
+initial = 20
+"""
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_an_idle_server_uses_hardly_any_cpu_and_starts_jobs_at_once(tmp_path: Path) -> None:
-    with serving(tmp_path / "home", NEXTLABEL_WEB_WORKERS="2") as server:
+    projects = tmp_path / "projects"
+    projects.mkdir()
+    (projects / "digits.toml").write_text(PROJECT)
+    settings = {"NEXTLABEL_PROJECTS": str(projects), "NEXTLABEL_WEB_WORKERS": "2"}
+    with serving(tmp_path / "home", **settings) as server:
         client = server.client()
         wait_ready(client)
         until(lambda: all(job["finished"] for job in client("GET", "/jobs").json()["jobs"]))

@@ -175,7 +175,7 @@ def test_two_annotators_labels_reach_training_page_and_export(recorded, monkeypa
 
     # its page
     page = client.get(f"/projects/recorded/pool/{item['id']}").get_data(as_text=True)
-    match = re.search(r'<h2 id="set">([^<]*)</h2>\s*<p>([^<]*)</p>', page)
+    match = re.search(r'<h2 id="resolved-label">([^<]*)</h2>\s*<p>([^<]*)</p>', page)
     assert match is not None
     assert re.split(r", | or ", match[1]) == resolved
     assert how in match[2]

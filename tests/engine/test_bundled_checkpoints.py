@@ -265,7 +265,7 @@ def test_training_from_scratch_does_not_depend_on_bundled_ones(
     own = make(BUNDLED, plugins=OptionalData(available=True).registry()).import_dataset()
     weights = []
     for project in (own, bundled):
-        project.project.training.start(from_scratch=True)
+        project.project.start_training(from_scratch=True)
         project.work()
         checkpoint = project.project.models.checkpoints()[-1]
         weights.append(

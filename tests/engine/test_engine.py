@@ -40,7 +40,7 @@ def test_jobs_are_listed_newest_first(blobs: ToyProject) -> None:
 
 
 def test_a_queued_job_is_cancelled_at_once(blobs: ToyProject) -> None:
-    number = blobs.project.training.start()
+    number = blobs.project.start_training()
     assert blobs.engine.cancel(number).state == "cancelled"
     assert blobs.engine.cancel(number).state == "cancelled"
     assert blobs.work() == []
@@ -49,7 +49,7 @@ def test_a_queued_job_is_cancelled_at_once(blobs: ToyProject) -> None:
 
 
 def test_a_job_has_the_last_lines_of_its_log(blobs: ToyProject) -> None:
-    number = blobs.project.training.start()
+    number = blobs.project.start_training()
     assert blobs.engine.job(number).log == ()
     path = blobs.services.home.job_log(number)
     path.parent.mkdir(parents=True)

@@ -213,7 +213,7 @@ result = [project.models.predict_images([image]), project.models.predict_ids([qu
 result += [project.status(), project.items.page(), engine.info()]
 added = project.items.add([image])
 project.items.get(query.items[0].id), list(project.labels.history())
-project.queries.replay(query.query), project.training.start()
+project.queries.replay(query.query), project.start_training()
 engine.jobs(), project.models.ready()
 probabilities = [predictions.predictions[0].probabilities for predictions in result[:2]]
 heavy = [name for name in ("torch", "torchvision", "sklearn", "onnx", "alembic") if name in sys.modules]

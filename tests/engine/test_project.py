@@ -153,6 +153,6 @@ def test_calls_before_the_import_raise_not_ready_and_queue_it(make: Make, call: 
 
 def test_the_first_training_imports_the_data_set(make: Make) -> None:
     project = make()
-    project.project.training.start()
+    project.project.start_training()
     assert [(job.kind, job.state) for job in project.work()] == [("train", "succeeded")]
     assert project.project.status().items == 60

@@ -14,8 +14,8 @@ from support.engine import SQUARES, ToyProject, full
 from support.import_export import CLASSES, IDS, ODD, export_from, files_in, history, import_into, registry
 
 from nextlabel.contracts.errors import Conflict, NotReady, Unprocessable
-from nextlabel.engine.labels.label_state import DATASET
 from nextlabel.import_export.safe_filenames import FileNames, encoded
+from nextlabel.store.labels import DATASET
 
 Make = Callable[..., ToyProject]
 

@@ -229,7 +229,7 @@ def test_annotations_that_are_no_label_of_a_whole_image(squares: ToyProject, wri
     faults = sorted(result.faults)
     assert result.labels == 0
     for reason in ("about regions", "several questions: choice, quality", "holds no choices", "with a `value`",
-                  'no class "up"', "names no image", "the `data` of a task must be an object", "nowhere.png"):  # fmt: skip
+                  'no class "up"', "names no image", "`data` of a task must be an object", "nowhere.png"):  # fmt: skip
         assert any(reason in fault for fault in faults), reason
     assert import_into(squares, write([task("s1", several)]), question="choice").labels == 1
 

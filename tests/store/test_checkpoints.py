@@ -44,12 +44,13 @@ def test_insert_raises_conflict_for_a_taken_name_or_unknown_project(database, pr
 
 def test_the_newest_scoring_is_returned_and_ids_are_not_reused(database, project):
     def add(c, folder: str) -> int:
-        return checkpoints.insert_scoring(c, project, "p-1", 8, ["probabilities", "std"], folder, 2.0, 12)
+        row = ScoringRow(project, "p-1", 8, ("probabilities", "std"), folder, 2.0, 12)
+        return checkpoints.insert_scoring(c, row)
 
     with database.write() as c:
         assert checkpoints.scoring(c, project, "p-1") is None
         one, two = add(c, "one"), add(c, "two")
-        row = ScoringRow(two, project, "p-1", 8, ("probabilities", "std"), "two", 2.0, 12)
+        row = ScoringRow(project, "p-1", 8, ("probabilities", "std"), "two", 2.0, 12, two)
         assert checkpoints.scoring(c, project, "p-1") == row
         assert [row.id for row in checkpoints.scorings(c, project)] == [one, two]
         checkpoints.delete_scoring(c, two)

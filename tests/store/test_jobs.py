@@ -54,10 +54,10 @@ def test_a_job_is_queued_claimed_reported_and_finished(database):
         queued = JobRow(id_, "p", "train", "queued", 0.0, {}, None, {"epochs": 3}, 1.0, None, None, None, False)
         assert jobs.get(c, id_) == queued
         assert jobs.active(c, "p", "train") == queued
-        assert jobs.waiting(c, KINDS)
+        assert [row.state for row in jobs.unfinished(c)] == ["queued"]
         running = jobs.claim(c, "w", KINDS, 2.0)
         assert running == JobRow(id_, "p", "train", "running", 0.0, {}, None, {"epochs": 3}, 1.0, 2.0, None, "w", False)
-        assert not jobs.waiting(c, KINDS)
+        assert [(row.id, row.state, row.owner) for row in jobs.unfinished(c)] == [(id_, "running", "w")]
         assert jobs.claim(c, "w", KINDS, 2.0) is None
         assert jobs.report(c, id_, "w", 0.5, {"loss": np.float32(0.25), "bad": math.nan})
         assert jobs.active(c, "p", "train").progress == 0.5
@@ -135,7 +135,6 @@ def test_the_oldest_job_of_the_kinds_is_claimed(database):
             jobs.queue(c, "p", kind, {}, 1.0)
         assert jobs.claim(c, "w", ["import", "score"], 2.0).kind == "score"
         assert jobs.claim(c, "w", ["evaluate"], 2.0) is None
-        assert not jobs.waiting(c, ["evaluate"])
 
 
 def test_only_its_owner_reports_and_finishes_a_running_job(database):

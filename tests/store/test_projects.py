@@ -59,9 +59,3 @@ def test_a_later_data_set_keeps_queries_and_live_checkpoint(database):
         assert projects.get(c, "digits") == replace(ROW, has_test=True, live="first", queries=1)
         with pytest.raises(NotFound, match="nobody"):
             projects.set_dataset(c, replace(ROW, name="nobody"))
-
-
-def test_a_lock_ends_with_its_transaction(database):
-    for _ in range(2):
-        with database.write() as c:
-            projects.lock(c, "digits")

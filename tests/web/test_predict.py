@@ -114,7 +114,7 @@ def test_a_number_too_large_for_a_double_is_a_fault(client, refused):
 def test_a_list_of_millions_is_a_single_fault(client, refused):
     body = b'{"ids": [' + b"1," * 2_000_000 + b"1]}"
     problem = refused(lambda: client.post("/predict", data=body, content_type="application/json"), 422)
-    assert problem["faults"] == ["ids: at most 100000 entries"]
+    assert problem["faults"] == ["ids: List should have at most 100000 items after validation, not 2000001"]
 
 
 def test_json_over_the_limit_is_rejected_unread(client, refused):

@@ -24,7 +24,7 @@ def test_a_project_without_data_reports_it_and_others_are_ready(settings, tmp_pa
     engine = build_engine(settings.model_copy(update={"projects": tmp_path / "projects", "default_project": "absent"}))
     client = create_app(engine.settings, engine).test_client()
     assert problem(client.get("/readyz"), 503)["detail"] == "project 'absent' cannot predict yet"
-    engine.project().training.start()
+    engine.project().start_training()
     with engine.services.database.write() as connection:
         job = jobs.claim(connection, "test", ("train",), time.time())
     run_job(engine.services, job)

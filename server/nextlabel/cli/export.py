@@ -122,7 +122,6 @@ def _print(snapshot: Snapshot, form: Format, options: WriteOptions) -> Exported:
 
 
 def _summary(exported: Exported) -> str:
-    """Return what was written in one line."""
     if exported.checkpoint is not None:
         return f"checkpoint {exported.checkpoint}, with labels and preprocessing in its metadata"
     counts = {"items": exported.items, "labels": exported.labels, "images": exported.images}

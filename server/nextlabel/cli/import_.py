@@ -76,7 +76,6 @@ def command(
 
 
 def _summary(result: Imported, *, dry_run: bool) -> str:
-    """Return the result in one line."""
     parts = [plural(result.labels, "label"), *([plural(result.images, "image")] if result.images else [])]
     text = f"{' and '.join(parts)} {'would be stored' if dry_run else 'stored'}"
     if result.present:

@@ -61,9 +61,5 @@ def table(headings: Sequence[str], title: str | None = None) -> Table:
 
 def metrics_line(metrics: dict[str, float] | Any) -> str:
     """Return metrics as text: the accuracy in percent, others as numbers."""
-    parts = []
-    for name, value in metrics.items():
-        if value is None:
-            continue
-        parts.append(f"{name} {value:.1%}" if name == "accuracy" else f"{name} {value:.4g}")
-    return ", ".join(parts)
+    known = {name: value for name, value in metrics.items() if value is not None}
+    return ", ".join(f"{name} {value:{'.1%' if name == 'accuracy' else '.4g'}}" for name, value in known.items())

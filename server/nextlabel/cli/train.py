@@ -80,7 +80,7 @@ def train(engine: Engine, name: str, advance: Advance, *, from_scratch: bool = F
         try:
             locks.enter_context(worker_lock(engine.services.home.root))
         except Conflict:  # a worker runs
-            job = _follow(engine, project.training.start(from_scratch=from_scratch), advance)
+            job = _follow(engine, project.start_training(from_scratch=from_scratch), advance)
         else:
             job = _run_here(engine, name, advance, from_scratch=from_scratch)
     if job.state != "succeeded":
@@ -96,7 +96,7 @@ def _run_here(engine: Engine, name: str, advance: Advance, *, from_scratch: bool
         # we hold the worker's lock, so every job that the table calls running died with its worker
         jobs.interrupt_orphans(connection, owner, time.time())
     if from_scratch:
-        training = engine.project(name).training.start(from_scratch=True)
+        training = engine.project(name).start_training(from_scratch=True)
     else:
         training = queue_once(services.database, name, "train")
     while True:

@@ -23,7 +23,7 @@ from nextlabel.engine.settings import Settings
 from nextlabel.store import checkpoints, items, projects
 from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoint_files import CARD, read_card
-from nextlabel.store.checkpoints import CheckpointRow
+from nextlabel.store.checkpoints import CheckpointRow, ScoringRow
 from nextlabel.store.file_lock import file_lock
 from nextlabel.store.projects import ProjectRow
 
@@ -155,16 +155,9 @@ def _insert(services: Services, connection: Connection, bundled: BundledCheckpoi
     if promote:
         projects.set_live(connection, bundled.project, bundled.name)
     if not items.count(connection, bundled.project):  # an empty pool has nothing to score
-        checkpoints.insert_scoring(
-            connection,
-            project=bundled.project,
-            checkpoint=bundled.name,
-            rows=0,
-            arrays=(),
-            folder=services.home.name(services.home.scores(bundled.project, f"{bundled.name}-0")),
-            created=now,
-            last_label=0,
-        )
+        folder = services.home.name(services.home.scores(bundled.project, f"{bundled.name}-0"))
+        scoring = ScoringRow(bundled.project, bundled.name, rows=0, arrays=(), folder=folder, created=now, last_label=0)
+        checkpoints.insert_scoring(connection, scoring)
     queue_scoring(connection, bundled.project)
     return None
 

@@ -13,7 +13,6 @@ from nextlabel.engine.project import Project
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.records import Job
 from nextlabel.engine.services import Services
-from nextlabel.engine.settings import Settings
 from nextlabel.store import jobs
 from nextlabel.store.jobs import JobRow
 
@@ -21,15 +20,7 @@ _LOG_BYTES = 16_384
 """Bytes read from the end of a job's log."""
 _LOG_LINES = 40
 """Lines returned from the end of a job's log."""
-_LIMITS = (
-    "max_upload_bytes",
-    "max_item_bytes",
-    "max_pixels",
-    "max_batch",
-    "max_query",
-    "max_labels",
-    "lease_seconds",
-)
+_LIMITS = ("max_upload_bytes", "max_item_bytes", "max_pixels", "max_batch", "max_query", "max_labels", "lease_seconds")
 """Settings that `/info` lists as limits."""
 
 
@@ -37,38 +28,29 @@ class Engine:
     """The entry point of the engine, used by the web pages, the routes and the commands."""
 
     def __init__(self, services: Services) -> None:
-        self._services = services
-
-    @property
-    def settings(self) -> Settings:
-        """The settings of this process."""
-        return self._services.settings
-
-    @property
-    def services(self) -> Services:
-        """The services, for the commands that run jobs, evaluate, import and export in this process."""
-        return self._services
+        self.services = services
+        self.settings = services.settings
 
     def projects(self) -> Mapping[str, ProjectConfig]:
         """Return the usable projects by name."""
-        return self._services.projects.configs
+        return self.services.projects.configs
 
     def project(self, project: str | None = None) -> Project:
         """Return a project, the default one if none is named.
 
         Raises NotFound if there is no such project, ProjectError if its file cannot be used.
         """
-        return Project(self._services, self._services.projects.get(project or self.settings.default_project))
+        return Project(self.services, self.services.projects.get(project or self.settings.default_project))
 
     def jobs(self, project: str | None = None, limit: int = 50, before: int | None = None) -> list[Job]:
         """Return up to `limit` jobs of one project or of all, newest first, with numbers below `before`."""
-        with self._services.database.read() as connection:
+        with self.services.database.read() as connection:
             rows = jobs.page(connection, project, limit, before)
         return [self._job(row) for row in rows]
 
     def job(self, number: int) -> Job:
         """Return a job. Raises NotFound."""
-        with self._services.database.read() as connection:
+        with self.services.database.read() as connection:
             row = jobs.get(connection, number)
         if row is None:
             raise NotFound(f"there is no job {number}")
@@ -79,15 +61,13 @@ class Engine:
 
         A job that has ended is returned unchanged.
         """
-        with self._services.database.write() as connection:
+        with self.services.database.write() as connection:
             row = jobs.request_cancel(connection, number, time.time())
         return self._job(row)
 
     def faults(self) -> list[str]:
         """Return the errors in plugins and project files, one line each."""
-        return [fault.message for fault in self._services.registry.faults] + list(
-            self._services.projects.faults.values()
-        )
+        return [fault.message for fault in self.services.registry.faults] + list(self.services.projects.faults.values())
 
     def info(self) -> dict[str, Any]:
         """Return projects, plugins with their versions and parameters, and limits."""
@@ -95,7 +75,7 @@ class Engine:
             "version": version("nextlabel"),
             "default_project": self.settings.default_project,
             "projects": [self._project_info(name) for name in self.projects()],
-            "plugins": describe_plugins(self._services.registry),
+            "plugins": describe_plugins(self.services.registry),
             "faults": self.faults(),
             "limits": {name: getattr(self.settings, name) for name in _LIMITS},
         }
@@ -116,22 +96,11 @@ class Engine:
         }
 
     def _job(self, row: JobRow) -> Job:
-        return Job(
-            job=row.id,
-            project=row.project,
-            kind=row.kind,
-            state=row.state,
-            progress=row.progress,
-            metrics=row.metrics,
-            log=self._log(row.id),
-            error=row.error,
-            created=row.created,
-            started=row.started,
-            finished=row.finished,
-        )
+        fields = {name: value for name, value in vars(row).items() if name in Job.__dataclass_fields__}
+        return Job(job=row.id, log=self._log(row.id), **fields)
 
     def _log(self, number: int) -> tuple[str, ...]:
-        path = self._services.home.job_log(number)
+        path = self.services.home.job_log(number)
         if not path.exists():
             return ()
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""One project, in parts: queries, labels, items, models, training and progress."""
+"""One project, in parts: queries, labels, items, models and progress."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nextlabel.engine.queries.service import QueryService
 from nextlabel.engine.scheduling import queue_once
 from nextlabel.engine.services import Services
 from nextlabel.engine.status import ProjectStatus, failed_import, status
-from nextlabel.engine.training.training_service import TrainingService
+from nextlabel.store import jobs
 from nextlabel.store.projects import ProjectRow
 
 _RETRY_AFTER = 60
@@ -31,7 +31,6 @@ class Project:
         self.labels = LabelService(services.database, services.label_state, config, self._imported)
         self.models = ModelService(services, config.name, self._imported)
         self.items = ItemService(services, config, self._imported)
-        self.training = TrainingService(services.database, config.name)
 
     @property
     def progress(self) -> Progress:
@@ -41,6 +40,15 @@ class Project:
     def status(self) -> ProjectStatus:
         """Return the status of the project; it needs no imported data set."""
         return status(self._services, self.config)
+
+    def start_training(self, *, from_scratch: bool = False) -> int:
+        """Queue a training and return its job's number. Raises Conflict if one is queued or running.
+
+        With `from_scratch` it does not start from the live checkpoint.
+        """
+        parameters = {"from_scratch": True} if from_scratch else {}
+        with self._services.database.write() as connection:
+            return jobs.queue(connection, self.config.name, "train", parameters, time.time())
 
     def _imported(self) -> ProjectRow:
         """Return the project's row. Queues the import of its data set and raises NotReady if there is none yet."""

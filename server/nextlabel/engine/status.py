@@ -69,9 +69,10 @@ def status(services: Services, config: ProjectConfig) -> ProjectStatus:
         row = projects.get(connection, name)
         job = jobs.active(connection, name, "train")
         live = checkpoints.get(connection, name, row.live) if row and row.live else None
-        counts = _read_counts(services, row, connection) if row else _Counts()
-        unseen = _labels_since(connection, name, counts, live.card["last_label"] if live else 0)
-        untrained = _labels_since(connection, name, counts, last_trained_label(connection, name)) if every else 0
+        items, labelled, open_items, total = _counts(services, row, connection) if row else (0, 0, 0, 0)
+        seen, trained = live.card["last_label"] if live else 0, last_trained_label(connection, name) if every else 0
+        unseen = labels.count(connection, name, seen) if seen else total
+        untrained = labels.count(connection, name, trained) if trained else total
         failed = None if row else failed_import(connection, name)
     metrics = live.metrics if live else {}
     stop = {goal: float(value) for goal, value in config.stop.model_dump().items() if value is not None}
@@ -81,10 +82,10 @@ def status(services: Services, config: ProjectConfig) -> ProjectStatus:
         task=row.task if row else None,
         classes=row.classes if row else (),
         kind=services.pool(name).kind if row else None,
-        items=counts.items,
-        labelled=counts.labelled,
-        open=counts.open,
-        labels=counts.labels,
+        items=items,
+        labelled=labelled,
+        open=open_items,
+        labels=total,
         unseen=unseen,
         train_every=every,
         until_training=max(0, every - untrained) if every else None,
@@ -103,26 +104,9 @@ def failed_import(connection: Connection, project: str) -> JobRow | None:
     return ended[0] if ended and ended[0].state == "failed" else None
 
 
-@dataclass(frozen=True)
-class _Counts:
-    items: int = 0
-    labelled: int = 0
-    open: int = 0
-    labels: int = 0
-
-
-def _read_counts(services: Services, row: ProjectRow, connection: Connection) -> _Counts:
-    """Return the counts of items and labels from the cached label state: counting a million rows takes 0.2 s."""
+def _counts(services: Services, row: ProjectRow, connection: Connection) -> tuple[int, int, int, int]:
+    """Return the numbers of items, labelled items, open items and labels; counting a million rows would take 0.2 s."""
     with services.label_state(row).current(connection) as state:
-        open_ = state.labels.is_open
-        return _Counts(
-            items=len(state),
-            labelled=int((~open_).sum()),
-            open=int((open_ & ~state.holdout).sum()),
-            labels=state.labels.by_annotators,
-        )
-
-
-def _labels_since(connection: Connection, project: str, counts: _Counts, last: int) -> int:
-    """Return the number of labels by annotators with ids above `last`."""
-    return labels.count(connection, project, last) if last else counts.labels
+        is_open = state.labels.is_open
+        open_items = int((is_open & ~state.holdout).sum())
+        return len(state), int((~is_open).sum()), open_items, state.labels.by_annotators

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,6 @@ class CheckpointRow:
 class ScoringRow:
     """A checkpoint's scores of a pool: memory-mapped arrays in a folder."""
 
-    id: int
     project: str
     checkpoint: str
     rows: int
@@ -54,6 +53,8 @@ class ScoringRow:
     """Seconds since the epoch."""
     last_label: int
     """The newest label the checkpoint was trained on."""
+    id: int = 0
+    """Assigned when it is stored."""
 
 
 def next_number(c: Connection, project: str) -> int:
@@ -84,26 +85,9 @@ def all(c: Connection, project: str) -> list[CheckpointRow]:  # noqa: A001 - rea
     return [CheckpointRow(**row) for row in c.execute(query).mappings()]
 
 
-def insert_scoring(
-    c: Connection,
-    project: str,
-    checkpoint: str,
-    rows: int,
-    arrays: Sequence[str],
-    folder: str,
-    created: float,
-    last_label: int,
-) -> int:
+def insert_scoring(c: Connection, row: ScoringRow) -> int:
     """Store a scoring and return its id, which is never used again."""
-    values = {
-        "project": project,
-        "checkpoint": checkpoint,
-        "rows": rows,
-        "arrays": list(arrays),
-        "folder": folder,
-        "created": created,
-        "last_label": last_label,
-    }
+    values = {name: value for name, value in vars(row).items() if name != "id"}
     return int(c.execute(insert_into(_scorings).values(values).returning(_scorings.c.id)).scalar_one())
 
 

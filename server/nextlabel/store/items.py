@@ -10,7 +10,8 @@ import numpy as np
 from sqlalchemy import Connection, bindparam, func, select
 
 from nextlabel.contracts.data import IntArray
-from nextlabel.store import bulk, projects
+from nextlabel.contracts.errors import NotFound
+from nextlabel.store import bulk
 from nextlabel.store.schema import items
 
 Source = Literal["array", "file", "upload"]
@@ -45,21 +46,14 @@ class ItemRow:
     """Seconds since the epoch."""
 
 
-_SELECT = select(
-    items.c.position,
-    items.c.id,
-    items.c.source,
-    items.c.path,
-    items.c.media_type,
-    items.c.holdout,
-    items.c.added,
-).where(items.c.project == bindparam("project"))
+_SELECT = select(*(column for column in items.c if column.name != "project")).where(
+    items.c.project == bindparam("project")
+)
 _PAGE = _SELECT.where(items.c.position > bindparam("after")).order_by(items.c.position).limit(bindparam("limit"))
 _BY_ID = _SELECT.where(items.c.id.in_(bindparam("ids", expanding=True)))
 _BY_POSITION = _SELECT.where(items.c.position.in_(bindparam("positions", expanding=True)))
 _KNOWN = select(items.c.id, items.c.position).where(
-    items.c.project == bindparam("project"),
-    items.c.id.in_(bindparam("ids", expanding=True)),
+    items.c.project == bindparam("project"), items.c.id.in_(bindparam("ids", expanding=True))
 )
 _COUNT = select(func.coalesce(func.max(items.c.position), -1) + 1).where(items.c.project == bindparam("project"))
 
@@ -69,7 +63,6 @@ def add(c: Connection, project: str, rows: Sequence[NewItem], now: float) -> lis
 
     An id that exists already, or occurs in `rows` before, keeps its position and its row.
     """
-    projects.lock(c, project)
     size = count(c, project)
     known: dict[str, int] = {}
     if size:
@@ -96,6 +89,14 @@ def by_ids(c: Connection, project: str, ids: Iterable[str]) -> dict[str, ItemRow
         for row in c.execute(_BY_ID, {"project": project, "ids": chunk}):
             rows[row[1]] = ItemRow(*row)
     return rows
+
+
+def get(c: Connection, project: str, id_: str) -> ItemRow:
+    """Return an item. Raises NotFound if there is none with this id."""
+    rows = by_ids(c, project, [id_])
+    if not rows:
+        raise NotFound(f"project {project!r} has no item {id_!r}")
+    return rows[id_]
 
 
 def by_positions(c: Connection, project: str, positions: Iterable[int]) -> dict[int, ItemRow]:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 
 from nextlabel.contracts.errors import Conflict, NotFound, Unprocessable
-from nextlabel.store import bulk, items, projects
+from nextlabel.store import bulk, items
 from nextlabel.store.database import Database
 from nextlabel.store.schema import items as _items
 from nextlabel.store.schema import labels, submissions
@@ -119,13 +119,10 @@ _HISTORY = (
 )
 _LAST = select(func.coalesce(func.max(labels.c.id), 0)).where(labels.c.project == bindparam("project"))
 _COUNT = select(func.count()).where(
-    labels.c.project == bindparam("project"),
-    labels.c.id > bindparam("after"),
-    labels.c.annotator != DATASET,
+    labels.c.project == bindparam("project"), labels.c.id > bindparam("after"), labels.c.annotator != DATASET
 )
 _SUBMISSION = select(submissions.c.digest, submissions.c.accepted).where(
-    submissions.c.project == bindparam("project"),
-    submissions.c.key == bindparam("key"),
+    submissions.c.project == bindparam("project"), submissions.c.key == bindparam("key")
 )
 
 
@@ -137,7 +134,6 @@ def append(
     `positions` maps the items' ids to their positions; without it they are read from the database.
     Raises NotFound if an item does not exist.
     """
-    projects.lock(c, project)
     if positions is None:
         positions = _positions(c, project, {event.item for event in events})
     start = last(c, project)

@@ -76,12 +76,3 @@ def set_live(c: Connection, name: str, checkpoint: str | None) -> None:
     """Make `checkpoint` the live one. Raises NotFound if there is no such project."""
     if c.execute(update(projects).where(projects.c.name == name).values(live=checkpoint)).rowcount == 0:
         raise NotFound(f"no project is called {name!r}")
-
-
-def lock(c: Connection, name: str) -> None:
-    """Block other writers of the project until this transaction ends.
-
-    `Database.write()` already blocks them; this is for connections that were opened otherwise.
-    """
-    if c.dialect.name == "postgresql":
-        c.execute(select(projects.c.name).where(projects.c.name == name).with_for_update())

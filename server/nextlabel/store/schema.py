@@ -47,17 +47,14 @@ class JSONTuple(TypeDecorator[tuple[Any, ...]]):
 
 
 def _project(*, key: bool = True) -> Column[str]:
-    """Return the column that names a row's project."""
     return Column("project", String, primary_key=key, nullable=False)
 
 
 def _project_exists() -> ForeignKeyConstraint:
-    """Return the constraint that the project exists."""
     return ForeignKeyConstraint(["project"], ["projects.name"])
 
 
 def _item_exists() -> ForeignKeyConstraint:
-    """Return the constraint that the item exists."""
     return ForeignKeyConstraint(["project", "position"], ["items.project", "items.position"])
 
 

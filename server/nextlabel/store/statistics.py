@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, case, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from nextlabel.store import bulk
 from nextlabel.store.labels import candidates_text
@@ -38,32 +38,22 @@ def by_annotator(c: Connection, project: str, classes: Sequence[str], since: flo
     kind = labels.c.kind
     is_label = kind.in_(["candidates", "value"])
     is_full = (kind == "value") | labels.c.candidates.in_(bindparam("single", expanding=True))
+    count = func.count()
     statement = (
         select(
             labels.c.annotator,
-            func.sum(case((is_full, 1), else_=0)).label("full"),
-            func.sum(case((is_label, 1), else_=0)).label("labels"),
-            func.sum(case((kind == "skip", 1), else_=0)).label("skips"),
-            func.sum(case((kind == "retract", 1), else_=0)).label("retractions"),
-            func.max(labels.c.time).label("last"),
-            func.sum(case((is_label & (labels.c.time >= since), 1), else_=0)).label("recent"),
+            count.filter(is_full),
+            count.filter(is_label & ~is_full),
+            count.filter(kind == "skip"),
+            count.filter(kind == "retract"),
+            func.max(labels.c.time),
+            count.filter(is_label & (labels.c.time >= since)),
         )
         .where(labels.c.project == project)
         .group_by(labels.c.annotator)
         .order_by(labels.c.annotator)
     )
-    return [
-        AnnotatorTally(
-            annotator=row.annotator,
-            full=int(row.full),
-            partial=int(row.labels - row.full),
-            skips=int(row.skips),
-            retractions=int(row.retractions),
-            last=float(row.last),
-            recent=int(row.recent),
-        )
-        for row in c.execute(statement, {"single": single})
-    ]
+    return [AnnotatorTally(*row) for row in c.execute(statement, {"single": single})]
 
 
 def chosen_under(c: Connection, project: str, checkpoint: str, limit: int = _MAX_QUERIES) -> list[tuple[Chosen, ...]]:

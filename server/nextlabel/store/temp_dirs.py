@@ -20,11 +20,16 @@ PREFIX = ".partial-"
 @contextmanager
 def partial(folder: Path) -> Iterator[Path]:
     """Create an empty folder inside `folder` for unfinished work; it is removed unless it was renamed."""
-    with _locked_folder(folder) as path:
-        try:
-            yield path
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
+    locked = False
+    while not locked:  # a clean-up that ran between the two calls took the folder for abandoned
+        path = folder / f"{PREFIX}{secrets.token_hex(8)}"
+        path.mkdir()
+        with _lock(path) as locked:
+            if locked:
+                try:
+                    yield path
+                finally:
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 def remove_abandoned(path: Path) -> bool:
@@ -33,18 +38,6 @@ def remove_abandoned(path: Path) -> bool:
         if locked:
             shutil.rmtree(path, ignore_errors=True)
         return locked
-
-
-@contextmanager
-def _locked_folder(folder: Path) -> Iterator[Path]:
-    while True:
-        path = folder / f"{PREFIX}{secrets.token_hex(8)}"
-        path.mkdir()
-        with _lock(path) as locked:
-            # otherwise a clean-up ran between the two calls and took it for abandoned
-            if locked:
-                yield path
-                return
 
 
 @contextmanager

@@ -85,20 +85,15 @@ def _check_case(make: Make, task: Task, targets: Targets) -> None:
         model = _fit(make(), task, targets)
     except Unprocessable as error:
         require(str(error).strip(), "it raises Unprocessable without a reason")
-        require(not _must_work(task, targets), f"it refuses labels it could learn from: {error}")
+        includes_first = _full(targets)[_full(task.full)].all()  # the labels of the first fit, which it accepted
+        require(not includes_first, f"it refuses labels it could learn from: {error}")
         return
     predict_all(model, task, task.items)
 
 
-def _must_work(task: Task, targets: Targets) -> bool:
-    """Return whether the targets include all labels of the first fit, which the learner accepted."""
-    return bool(_full(targets)[_full(task.full)].all())
-
-
 def _full(targets: Targets) -> BoolArray:
-    if targets.candidates is None:
-        return targets.labelled
-    return np.asarray(targets.candidates.sum(axis=1) == 1)
+    """Return which items have a full label, or a value."""
+    return targets.labelled if targets.candidates is None else np.asarray(targets.candidates.sum(axis=1) == 1)
 
 
 def _fit(learner: Learner[Any], task: Task, targets: Targets, start: Model | None = None) -> Model:

@@ -41,15 +41,11 @@ Arrays = dict[str, FloatArray]
 def check_model(record: LearnerPlugin, make: Callable[[], Learner[Any]], model: Model, task: Task) -> None:
     """Check a model that a learner created by `make` fitted to `task`."""
     if record.transductive:
-        require(
-            model.input is None,
-            "its record declares transductive, but its model accepts new content (input is not None)",
-        )
+        fault = "its record declares transductive, but its model accepts new content (input is not None)"
+        require(model.input is None, fault)
     else:
-        require(
-            model.input is not None,
-            "its model predicts only its pool (input is None); the record must declare transductive",
-        )
+        fault = "its model predicts only its pool (input is None); the record must declare transductive"
+        require(model.input is not None, fault)
         _check_input(model, task)
     outputs = predict_all(model, task, task.items)
     _check_rebuilt(make, model, task, outputs)
@@ -92,22 +88,19 @@ def _predict(model: Model, items: Items, needs: frozenset[Need]) -> Arrays:
 
 def _check_outputs(outputs: Arrays, task: Task, size: int) -> None:
     classes = len(task.classes)
+    shapes: dict[str, tuple[int | str, ...]] = {
+        "probabilities": (size, classes),
+        "embeddings": (size, "D"),
+        "samples": ("T", size, classes),
+        "mean": (size,),
+        "std": (size,),
+    }
     for name, array in outputs.items():
         require(np.issubdtype(array.dtype, np.floating), f"{name} must be real numbers, not {array.dtype}")
         require(np.isfinite(array).all(), f"{name} have numbers that are not finite")
-    shapes = {"probabilities": (size, classes), "mean": (size,), "std": (size,)}
-    for name, shape in shapes.items():
-        require(
-            name not in outputs or outputs[name].shape == shape,
-            f"{name} have shape {_shape(outputs, name)}, not {shape}",
-        )
-    if "embeddings" in outputs:
-        rows = outputs["embeddings"].shape
-        require(len(rows) == 2 and rows[0] == size, f"embeddings have shape {rows}, not ({size}, D)")  # noqa: PLR2004
-    if "samples" in outputs:
-        shape = outputs["samples"].shape
-        valid = shape == (*shape[:1], size, classes)
-        require(valid, f"samples have shape {shape}, not (T, {size}, {classes})")
+        fits = [have == need or isinstance(need, str) for have, need in zip(array.shape, shapes[name], strict=False)]
+        valid = all(fits) and array.ndim == len(shapes[name])
+        require(valid, f"{name} have shape {array.shape}, not ({', '.join(map(str, shapes[name]))})")
     for name in ("probabilities", "samples"):
         if name in outputs:
             require((outputs[name] >= 0).all(), f"{name} below zero")
@@ -126,8 +119,7 @@ def _check_input(model: Model, task: Task) -> None:
 def _check_rebuilt(make: Callable[[], Learner[Any]], model: Model, task: Task, outputs: Arrays) -> None:
     tensors = dict(model.tensors())
     require(
-        all(isinstance(array, np.ndarray) for array in tensors.values()),
-        "tensors() must return numpy arrays by name",
+        all(isinstance(array, np.ndarray) for array in tensors.values()), "tensors() must return numpy arrays by name"
     )
     # copies in C order, as the engine writes them: safetensors stores the bytes without strides
     stored = load(save({name: np.ascontiguousarray(array) for name, array in tensors.items()}))
@@ -195,7 +187,3 @@ def _check_onnx(model: Model, task: Task, outputs: Arrays, path: Path) -> None:
                 difference <= ONNX_CLOSE,
                 f"the ONNX model's {name} differ by {difference:.2g} from the model's; at most {ONNX_CLOSE} is allowed",
             )
-
-
-def _shape(outputs: Arrays, name: str) -> tuple[int, ...] | None:
-    return outputs[name].shape if name in outputs else None

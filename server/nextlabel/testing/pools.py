@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -13,26 +13,16 @@ CLASSES, DIMENSIONS, DRAWS, LABELLED = 4, 5, 6, 7
 SIZE = 40
 
 
-class RecordingArrays(Mapping[Need, FloatArray]):
-    """Arrays that record which of them were read."""
+class RecordingArrays(dict[Need, FloatArray]):
+    """Arrays that record in `read` which of them were read."""
 
     def __init__(self, arrays: Mapping[Need, FloatArray], read: set[Need]) -> None:
-        self._arrays = arrays
+        super().__init__(arrays)
         self._read = read
 
     def __getitem__(self, need: Need) -> FloatArray:
-        array = self._arrays[need]
         self._read.add(need)
-        return array
-
-    def __contains__(self, need: object) -> bool:
-        return need in self._arrays
-
-    def __iter__(self) -> Iterator[Need]:
-        return iter(self._arrays)
-
-    def __len__(self) -> int:
-        return len(self._arrays)
+        return super().__getitem__(need)
 
 
 def pools(needs: frozenset[Need], read: set[Need]) -> dict[str, Pool]:
@@ -44,10 +34,9 @@ def pools(needs: frozenset[Need], read: set[Need]) -> dict[str, Pool]:
 
 
 def large_pool(rows: int, needs: frozenset[Need]) -> Pool:
-    """Return a pool of `rows` items and ten classes, float32."""
-    rng = np.random.default_rng(0)
+    """Return a pool of `rows` items, which may be none, and ten classes, float32."""
     candidates = None if "std" in needs else np.ones((rows, 10), np.bool_)
-    arrays = _arrays(rng, rows, 10, 16)
+    arrays = _arrays(np.random.default_rng(0), rows, 10, 16)
     return Pool(rows, {need: arrays[need] for need in needs}, candidates)
 
 
@@ -70,10 +59,7 @@ def _classification(needs: frozenset[Need], read: set[Need]) -> dict[str, Pool]:
         "partial labels": (_with_probabilities(ordinary, within_sets), sets),
         "two classes": (_arrays(rng, SIZE, 2, DIMENSIONS), full[:, :2]),
         "one item": (_take(ordinary, np.arange(1)), full[:1]),
-        "nothing labelled yet": (
-            {**ordinary, "labelled_embeddings": ordinary["labelled_embeddings"][:0]},
-            full,
-        ),
+        "nothing labelled yet": ({**ordinary, "labelled_embeddings": ordinary["labelled_embeddings"][:0]}, full),
     }
     return {name: _pool(arrays, sets, needs, read) for name, (arrays, sets) in cases.items()}
 

@@ -29,8 +29,7 @@ def check_strategy(
     needs = frozenset(record.needs)
     unknown = needs - set(get_args(Need))
     require(
-        not unknown,
-        f"{record.name}: needs {sorted(unknown)}, which do not exist; valid: {', '.join(get_args(Need))}",
+        not unknown, f"{record.name}: needs {sorted(unknown)}, which do not exist; valid: {', '.join(get_args(Need))}"
     )
     read: set[Need] = set()
     cases = pools(needs, read)
@@ -44,7 +43,7 @@ def check_strategy(
     unread = sorted(needs - read)
     require(not unread, f"{record.name}: declares {unread} but never reads it; remove it from needs")
     with errors_prefixed(f"{record.name}, on an empty pool"):
-        _check_selection(make().select(_empty(needs), 3, np.random.default_rng(0)), 0, 0)
+        _check_selection(make().select(large_pool(0, needs), 3, np.random.default_rng(0)), 0, 0)
     if rows:
         with errors_prefixed(f"{record.name}, on {rows:,} items"):
             _check_large(make(), large_pool(rows, needs), memory)
@@ -53,22 +52,18 @@ def check_strategy(
 def _check_pool(make: Callable[[], Strategy[Any]], pool: Pool, size: int) -> None:
     strategy = make()
     with no_global_randomness():
-        selection = _select(strategy, pool, size)
+        selection = _call(strategy.select, pool, size)
     _check_selection(selection, min(size, pool.size), pool.size)
     for other, description in ((make(), "another instance"), (strategy, "the same instance")):
-        again = _select(other, pool, size)
+        again = _call(other.select, pool, size)
         same = np.array_equal(selection.positions, again.positions) and np.array_equal(selection.scores, again.scores)
         require(same, f"{description} chooses other items from the same pool and seed; it must depend on nothing else")
 
 
-def _select(strategy: Strategy[Any], pool: Pool, size: int) -> Selection:
-    return _call(strategy.select, pool, size, np.random.default_rng(5))
-
-
 def _call(method: Callable[..., R], *arguments: Any) -> R:
-    """Call a method of a strategy; raises AssertionError if it breaks a rule."""
+    """Call a method of a strategy with the same random numbers; raises AssertionError if it breaks a rule."""
     try:
-        return method(*arguments)
+        return method(*arguments, np.random.default_rng(5))
     except PluginError as error:
         raise AssertionError(str(error)) from error
     except ValueError as error:
@@ -80,10 +75,7 @@ def _call(method: Callable[..., R], *arguments: Any) -> R:
 def _check_selection(selection: Selection, count: int, size: int) -> None:
     positions, scores = np.asarray(selection.positions), np.asarray(selection.scores)
     require(positions.ndim == 1 and len(positions) == count, f"it chose {positions.shape} items instead of {count}")
-    require(
-        np.issubdtype(positions.dtype, np.integer),
-        f"positions must be whole numbers, not {positions.dtype}",
-    )
+    require(np.issubdtype(positions.dtype, np.integer), f"positions must be whole numbers, not {positions.dtype}")
     inside = (positions >= 0) & (positions < size)
     require(inside.all(), f"positions {positions[~inside].tolist()} lie outside the pool")
     require(len(np.unique(positions)) == count, f"it chose an item twice: {sorted(positions.tolist())}")
@@ -92,7 +84,7 @@ def _check_selection(selection: Selection, count: int, size: int) -> None:
 
 
 def _check_scores(strategy: Strategy[Any], pool: Pool) -> None:
-    scores = np.asarray(_call(strategy.score, pool, np.random.default_rng(5)))
+    scores = np.asarray(_call(strategy.score, pool))
     require(scores.shape == (pool.size,), f"score() returned shape {scores.shape} for {pool.size} items")
     require(np.issubdtype(scores.dtype, np.floating), f"score() must return real numbers, not {scores.dtype}")
     require(np.isfinite(scores).all(), "score() returned numbers that are not finite")
@@ -100,26 +92,9 @@ def _check_scores(strategy: Strategy[Any], pool: Pool) -> None:
 
 def _check_large(strategy: Strategy[Any], pool: Pool, memory: int) -> None:
     count = min(100, pool.size)
-    tracing = tracemalloc.is_tracing()
-    if not tracing:
-        tracemalloc.start()
-    tracemalloc.reset_peak()
-    before = tracemalloc.get_traced_memory()[0]
+    tracemalloc.start()
     selection = strategy.select(pool, count, np.random.default_rng(5))
-    used = tracemalloc.get_traced_memory()[1] - before
-    if not tracing:
-        tracemalloc.stop()
+    used = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
     _check_selection(selection, count, pool.size)
     require(used <= memory, f"it used {used:,} bytes in addition to the pool; at most {memory:,} are allowed")
-
-
-def _empty(needs: frozenset[Need]) -> Pool:
-    shapes: dict[Need, tuple[int, ...]] = {
-        "probabilities": (0, 3),
-        "embeddings": (0, 2),
-        "labelled_embeddings": (4, 2),
-        "samples": (5, 0, 3),
-        "std": (0,),
-    }
-    arrays = {need: np.zeros(shapes[need], np.float32) for need in needs}
-    return Pool(0, arrays, None if "std" in needs else np.ones((0, 3), np.bool_))

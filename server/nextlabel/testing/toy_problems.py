@@ -7,16 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nextlabel.contracts import (
-    BoolArray,
-    FloatArray,
-    GraphItems,
-    IntArray,
-    Items,
-    PixelArray,
-    Targets,
-    VectorItems,
-)
+from nextlabel.contracts import BoolArray, FloatArray, GraphItems, IntArray, Items, PixelArray, Targets, VectorItems
 from nextlabel.contracts.data import Task as Kind
 from nextlabel.engine.images.image_items import JoinedItems, PixelItems
 from nextlabel.testing.assertions import read_only

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flask import Flask
 
+from nextlabel.engine.engine import Engine
 from nextlabel.web import headers, metrics, pages, problems, request_context, routes, security
 from nextlabel.web.request_parsing import MAX_FORM, Request
-
-if TYPE_CHECKING:
-    from nextlabel.engine.engine import Engine
 
 
 def application(engine: Engine) -> Flask:

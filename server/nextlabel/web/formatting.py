@@ -80,14 +80,7 @@ def join_or(names: Sequence[str]) -> str:
 
 def label_text(detail: ItemDetail) -> str:
     """Return the resolved label of an item: its class, its candidate classes or its value; or that it is open."""
-    item = detail.item
-    if item.value is not None:
-        return exact_number(item.value)
-    if item.candidates is not None:
-        return join_or(item.candidates)
-    if detail.agreed is not None:
-        return "open: any class"
-    return "open: no label"
+    return label_summary(detail.item) or ("open: no label" if detail.agreed is None else "open: any class")
 
 
 def label_summary(item: ItemSummary) -> str:

@@ -43,10 +43,7 @@ class Companion(Protocol):
 
 
 def run(
-    settings: Settings,
-    create: CreateApp,
-    listener: socket.socket | None = None,
-    companion: Companion | None = None,
+    settings: Settings, create: CreateApp, listener: socket.socket | None = None, companion: Companion | None = None
 ) -> None:
     """Serve until SIGTERM, SIGINT or SIGHUP. Does not return: gunicorn ends the process.
 

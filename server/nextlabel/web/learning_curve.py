@@ -46,11 +46,7 @@ def _draw(points: Sequence[Point], stop: Mapping[str, float], is_error: bool, si
     tick_text: Callable[[float], str] = formatting.short_number if is_error else formatting.round_percent
     y_ticks = round_ticks(low, high, max_y_ticks)
     x = Axis(
-        0,
-        most_labels * 1.04,
-        round_ticks(0, most_labels, max_x_ticks),
-        formatting.count,
-        "labelled items in training",
+        0, most_labels * 1.04, round_ticks(0, most_labels, max_x_ticks), formatting.count, "labelled items in training"
     )
     width, height = _SIZES[size]
     left = 16 + _LETTER_WIDTH * max((len(tick_text(tick)) for tick in y_ticks), default=0)

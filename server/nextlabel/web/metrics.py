@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from importlib.metadata import version
 
 from flask import Flask, Response, current_app, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
@@ -20,10 +20,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from nextlabel.contracts.errors import NextlabelError
-from nextlabel.web.request_context import product_version
-
-if TYPE_CHECKING:
-    from nextlabel.engine.engine import Engine
+from nextlabel.engine.engine import Engine
 
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """Set by `gunicorn_app.run` before a web process imports prometheus_client."""
@@ -74,7 +71,7 @@ class _Stored(Collector):
     engine: Engine
 
     def collect(self) -> Iterator[Metric]:
-        yield InfoMetricFamily("nextlabel", "The running version", {"version": product_version()})
+        yield InfoMetricFamily("nextlabel", "The running version", {"version": version("nextlabel")})
         items = GaugeMetricFamily("nextlabel_items", "Items of the pool", labels=("project", "state"))
         live = GaugeMetricFamily(
             "nextlabel_live_metric", "Metrics of the live checkpoint", labels=("project", "metric")

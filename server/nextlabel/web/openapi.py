@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from inspect import cleandoc
 from typing import Any
 
@@ -12,7 +13,6 @@ from pydantic.json_schema import models_json_schema
 
 from nextlabel.engine.settings import Settings
 from nextlabel.web.problems import MEDIA_TYPE
-from nextlabel.web.request_context import product_version
 from nextlabel.web.routing import Fragment, Route, json_response
 from nextlabel.web.schemas.base import Problem, ProjectPath
 from nextlabel.web.security import PUBLIC
@@ -66,7 +66,7 @@ def build_document(
     models: set[type[BaseModel]] = set()
     document = {
         "openapi": "3.1.0",
-        "info": {"title": "nextlabel", "version": product_version(), "description": _DESCRIPTION},
+        "info": {"title": "nextlabel", "version": version("nextlabel"), "description": _DESCRIPTION},
         "paths": _with_references(paths, models),
         "components": {"schemas": _schemas(models, settings)},
     }
@@ -76,7 +76,6 @@ def build_document(
 
 
 def _operation(route: Route, prefix: str, settings: Settings) -> dict[str, Any]:
-    """Describe one route under one prefix."""
     name = route.view.__name__
     summary, _, description = cleandoc(route.view.__doc__ or "").partition("\n\n")
     models = route.models
@@ -120,7 +119,6 @@ def _parameters(model: type[BaseModel], location: str) -> list[dict[str, Any]]:
 
 
 def _error(status: int) -> Fragment:
-    """Describe the problem document of an error status."""
     response: dict[str, Any] = {"description": ERRORS[status], "content": {MEDIA_TYPE: {"schema": Problem}}}
     if status == 503:  # noqa: PLR2004
         response["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}

@@ -44,10 +44,11 @@ def status_of(error: errors.NextlabelError) -> int:
 def problem(status: int, detail: str, faults: Sequence[str] = (), headers: Mapping[str, str] | None = None) -> Response:
     """Return a problem document. `faults` lists every error if there may be several."""
     # about:blank means that the title is the status phrase (RFC 9457, 4.2.1)
-    body: dict[str, object] = {"type": "about:blank", "title": _phrase(status), "status": status, "detail": detail}
+    body: dict[str, object] = {"type": "about:blank", "title": _phrase(status), "status": status}
+    body["detail"] = _printable(detail)
     if faults:
-        body["faults"] = list(faults)
-    return Response(_encode(body), status, headers=headers, content_type=MEDIA_TYPE)
+        body["faults"] = [_printable(fault) for fault in faults]
+    return Response(to_json(body), status, headers=headers, content_type=MEDIA_TYPE)
 
 
 def answer_to(error: errors.NextlabelError) -> Response:
@@ -108,14 +109,6 @@ def _phrase(status: int) -> str:
         return "Error"
 
 
-def _encode(body: Mapping[str, object]) -> bytes:
-    try:
-        return to_json(body)
-    except ValueError:  # a lone surrogate, from a file name that is not UTF-8
-        return to_json({key: _printable(value) for key, value in body.items()})
-
-
-def _printable(value: object) -> object:
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    return [_printable(entry) for entry in value] if isinstance(value, list) else value
+def _printable(text: str) -> str:
+    """Escape lone surrogates, which JSON cannot contain: a file name need not be UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, current_app, g
 
 from nextlabel.contracts.errors import NotFound
-
-if TYPE_CHECKING:
-    from nextlabel.engine.engine import Engine
-    from nextlabel.engine.project import Project
-    from nextlabel.engine.records import Job
-    from nextlabel.engine.settings import Settings
+from nextlabel.engine.engine import Engine
+from nextlabel.engine.project import Project
+from nextlabel.engine.records import Job
+from nextlabel.engine.settings import Settings
 
 KEY = "nextlabel"
 
@@ -57,11 +54,3 @@ def own_job(number: int) -> Job:
     if project() is not None and job.project != current_project().config.name:
         raise NotFound(f"job {number} belongs to project {job.project!r}")
     return job
-
-
-def product_version() -> str:
-    """Return the installed version of nextlabel."""
-    try:
-        return version("nextlabel")
-    except PackageNotFoundError:  # run from a checkout
-        return "0"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
-from typing import IO, Any, TypeVar, cast
+from typing import IO, Any, TypeVar
 
 import flask
 from flask import request
@@ -35,35 +35,11 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class Request(flask.Request):
-    """A request whose uploaded images stay in memory, each limited in size while it is read."""
+    """A request whose uploaded images stay in memory: the server needs no temporary files."""
 
-    image_limit: int | None = None
-    """Largest image in bytes."""
-
-    def _get_file_stream(
-        self,
-        total_content_length: int | None,
-        content_type: str | None,
-        filename: str | None = None,
-        content_length: int | None = None,
-    ) -> IO[bytes]:
-        del total_content_length, content_type, filename, content_length
-        return _LimitedBuffer(self.image_limit)
-
-
-class _LimitedBuffer(BytesIO):
-    """A buffer that raises TooLarge if more than `limit` bytes are written."""
-
-    def __init__(self, limit: int | None) -> None:
-        super().__init__()
-        self._limit = limit
-        self._size = 0
-
-    def write(self, data: Any) -> int:
-        self._size += len(data)
-        if self._limit is not None and self._size > self._limit:
-            raise _too_large(self._limit)
-        return super().write(data)
+    def _get_file_stream(self, *arguments: object, **more: object) -> IO[bytes]:
+        del arguments, more
+        return BytesIO()
 
 
 def is_json(media_type: str) -> bool:
@@ -138,11 +114,12 @@ def _form_images(limit: int, most: int) -> list[bytes]:
     total = max(limit, min(limit * most, MAX_BODY)) + _ENVELOPE
     request.max_form_parts = most
     request.max_form_memory_size = _ENVELOPE
-    cast("Request", request).image_limit = limit
     several = f"a request has at most {most} images, and {total:,} bytes"
     with _bounded(total, several if most > 1 else str(_too_large(limit))):
         files = request.files.getlist("image")
     contents = [file.stream.read() for file in files]
+    if any(len(data) > limit for data in contents):
+        raise _too_large(limit)
     # a form in which no file was chosen sends an empty file without a name
     if not any(data or file.filename for data, file in zip(contents, files, strict=True)):
         raise BadRequest("there is no image: send files in the field `image`, as in `curl -F image=@image.jpg`")

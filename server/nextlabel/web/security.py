@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from flask import Flask, Request, redirect, request
+from werkzeug.wrappers import Response as BaseResponse
 
 from nextlabel.contracts.errors import Forbidden, Unauthorized
-
-if TYPE_CHECKING:
-    from werkzeug.wrappers import Response as BaseResponse
-
-    from nextlabel.engine.settings import Settings
+from nextlabel.engine.settings import Settings
 
 COOKIE = "nextlabel"
-PUBLIC = frozenset({"static", "pages.login", "pages.enter", "api.healthz", "api.readyz", "project.readyz"})
+PUBLIC = frozenset({"static", "pages.login", "pages.log_in", "api.healthz", "api.readyz", "project.readyz"})
 """Endpoints that need no token: health checks, and what the login page uses."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -92,13 +87,10 @@ class Guard:
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Check every request of `app` before it is handled."""
-    app.before_request(checker(Guard.of(settings)))
+    """Check every request of `app` before it is handled: raise Forbidden or Unauthorized, or redirect to the login."""
+    guard = Guard.of(settings)
 
-
-def checker(guard: Guard) -> Callable[[], BaseResponse | None]:
-    """Return a function that raises Forbidden or Unauthorized, or redirects to the login page."""
-
+    @app.before_request
     def check() -> BaseResponse | None:
         host = request.environ.get("HTTP_HOST", "")
         if not guard.host_is_ours(host):
@@ -114,8 +106,6 @@ def checker(guard: Guard) -> Callable[[], BaseResponse | None]:
         if request.blueprint == "pages":
             return redirect(f"/login?next={quote(_requested_path())}", 303)
         raise Unauthorized("this server needs its access token: send the header `Authorization: Bearer <token>`")
-
-    return check
 
 
 def constant_time_equal(sent: str, expected: str) -> bool:
@@ -145,7 +135,6 @@ def safe_redirect(address: str) -> str:
 
 
 def _requested_path() -> str:
-    """Return the path and the query string of the request, as in its URL."""
     query = request.query_string.decode("ascii", "replace")
     return quote(request.path) + (f"?{query}" if query else "")
 

@@ -94,7 +94,7 @@ def test_initial_labels_are_correct_and_outside_the_hold_out(blobs: ToyProject) 
 
 def test_more_initial_labels_than_known_labels(make: Make) -> None:
     project = make(labels={"initial": 49})
-    project.project.training.start()
+    project.project.start_training()
     (job,) = project.work()
     assert job.state == "failed"
     assert "initial = 49, but the data set knows only 48 labels outside the hold-out" in str(job.error)
@@ -183,7 +183,7 @@ def test_inconsistent_contents_are_refused(
     project = make(
         dataset={"plugin": "toy-missing"}, labels={"initial": 0}, plugins=registry_of(replace(GOOD, **changes))
     )
-    project.project.training.start()
+    project.project.start_training()
     (job,) = project.work()
     assert job.state == "failed"
     assert str(job.error).startswith("data set 'toy-missing': ")
@@ -238,7 +238,7 @@ def test_a_folder_without_readable_images_is_refused(make: Make, tmp_path: Path)
         (folder / name).parent.mkdir(parents=True)
         (folder / name).write_text("a shopping list")
     project = make(SQUARES, dataset={"plugin": "folder", "path": str(folder)}, labels={"initial": 0})
-    project.project.training.start()
+    project.project.start_training()
     (job,) = project.work()
     assert job.state == "failed"
     assert str(job.error).startswith(

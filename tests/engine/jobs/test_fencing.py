@@ -19,7 +19,7 @@ Make = Callable[..., ToyProject]
 
 def test_a_cancelled_training_leaves_nothing_visible(meddled: Callable[..., Any]) -> None:
     project, happens = meddled()
-    number = project.project.training.start()
+    number = project.project.start_training()
     happens.append(lambda: project.engine.cancel(number) and None)
     (job,) = project.work()
     assert job.state == "cancelled"
@@ -32,7 +32,7 @@ def test_a_cancelled_training_leaves_nothing_visible(meddled: Callable[..., Any]
 def test_a_training_taken_for_dead_leaves_nothing_visible(meddled: Callable[..., Any], ended: Any) -> None:
     """It loses its row between its last report and its end, and must not commit."""
     project, happens = meddled()
-    number = project.project.training.start()
+    number = project.project.start_training()
 
     def take() -> None:
         with project.services.database.write() as connection:
@@ -62,20 +62,20 @@ def test_items_added_during_a_training_are_scored_after_it(
 ) -> None:
     project, happens = meddled()
     happens.append(lambda: project.add_images([image(1)]) and None)
-    project.project.training.start()
+    project.project.start_training()
     done = project.work()
     assert [(job.kind, job.state) for job in done] == [("train", "succeeded"), ("score", "succeeded")]
     assert project.project.queries.create(100, "random").remaining == 24 - 6 + 1
 
 
 def test_one_training_at_a_time(blobs: ToyProject) -> None:
-    number = blobs.project.training.start()
+    number = blobs.project.start_training()
     with pytest.raises(Conflict, match=f"job {number} is queued"):
-        blobs.project.training.start()
+        blobs.project.start_training()
 
 
 def test_a_job_of_another_owner_is_left_alone(blobs: ToyProject) -> None:
-    number = blobs.project.training.start()
+    number = blobs.project.start_training()
     with blobs.services.database.write() as connection:
         job = jobs.claim(connection, "one", ("train",), time.time())
         assert job is not None

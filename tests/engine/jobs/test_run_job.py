@@ -22,7 +22,7 @@ Make = Callable[..., ToyProject]
 
 
 def claimed(project: ToyProject, owner: str = "me") -> JobRow:
-    project.project.training.start()
+    project.project.start_training()
     with project.services.database.write() as connection:
         job = jobs.claim(connection, owner, ("train",), time.time())
     assert job is not None

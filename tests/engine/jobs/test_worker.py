@@ -90,7 +90,7 @@ def job(project: ToyProject, number: int) -> Job:
 
 
 def test_a_jobs_own_end_is_not_overwritten(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
-    number = blobs.project.training.start()
+    number = blobs.project.start_training()
     worker = steps(FINISH)
     worker.until(lambda: job(blobs, number).state == "succeeded" and not worker._children)
     assert (job(blobs, number).metrics, job(blobs, number).error) == ({"loss": 0.5}, None)
@@ -109,13 +109,13 @@ def test_a_jobs_own_end_is_not_overwritten(blobs: ToyProject, steps: Callable[..
 def test_the_exit_of_a_job_that_dies_is_recorded(
     blobs: ToyProject, steps: Callable[..., Steps], program: str, state: str, error: str
 ) -> None:
-    number = blobs.project.training.start()
+    number = blobs.project.start_training()
     worker = steps(program)
     worker.until(lambda: job(blobs, number).state != "queued" and not worker._children)
     ended = job(blobs, number)
     assert (ended.state, ended.error) == (state, f"the job's process {error}")
     assert ended.log == (("oh",) if "oh" in program else ())
-    again = blobs.project.training.start()  # and another can run
+    again = blobs.project.start_training()  # and another can run
     worker.until(lambda: job(blobs, again).state == state)
 
 
@@ -123,7 +123,7 @@ def test_unfinished_files_of_a_cancelled_job_are_removed(blobs: ToyProject, step
     home = blobs.services.home
     others = home.checkpoint("toy", "r5")  # written, and soon in the database, by the job beside it
     others.mkdir(parents=True)
-    number = blobs.project.training.start()
+    number = blobs.project.start_training()
     worker = steps(BEGIN.format(root=str(home.root)))
     worker.until(lambda: job(blobs, number).log == ("started",))
     scores = home.root / "scores" / "toy"
@@ -139,7 +139,7 @@ def test_a_cancelled_job_is_ended(
     blobs: ToyProject, steps: Callable[..., Steps], program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "GRACE", 0.3)
-    number = blobs.project.training.start()
+    number = blobs.project.start_training()
     worker = steps(program)
     worker.until(lambda: job(blobs, number).log == ("started",))
     blobs.engine.cancel(number)
@@ -150,13 +150,13 @@ def test_a_cancelled_job_is_ended(
 
 def test_an_unconfirmed_claim_blocks_no_later_job(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
     """The database went away as it confirmed the claim: the table calls the job running, but no process runs it."""
-    number = blobs.project.training.start()
+    number = blobs.project.start_training()
     worker = steps(FINISH)
     with blobs.services.database.write() as connection:
         assert jobs.claim(connection, worker._owner, ("train",), time.time())
     worker.until(lambda: job(blobs, number).state == "interrupted")
     assert job(blobs, number).error == "it was never started"
-    again = blobs.project.training.start()
+    again = blobs.project.start_training()
     worker.until(lambda: job(blobs, again).state == "succeeded")
 
 
@@ -164,7 +164,7 @@ def test_a_stopping_worker_interrupts_its_jobs(
     blobs: ToyProject, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "GRACE", 0.3)
-    number = blobs.project.training.start()
+    number = blobs.project.start_training()
     worker = steps(STUBBORN)
     worker.until(lambda: job(blobs, number).log == ("started",))
     worker._stop(signal.SIGTERM, None)
@@ -174,7 +174,7 @@ def test_a_stopping_worker_interrupts_its_jobs(
 
 
 def test_images_are_scored_during_a_training(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
-    training = blobs.project.training.start()
+    training = blobs.project.start_training()
     with blobs.services.database.write() as connection:
         scoring = jobs.queue(connection, "toy", "score", {}, time.time())
     worker = steps(SLEEP)
@@ -182,7 +182,7 @@ def test_images_are_scored_during_a_training(blobs: ToyProject, steps: Callable[
 
 
 def test_jobs_of_a_dead_worker_are_interrupted(steps: Callable[..., Steps], blobs: ToyProject) -> None:
-    number = blobs.project.training.start()
+    number = blobs.project.start_training()
     with blobs.services.database.write() as connection:
         jobs.claim(connection, "dead worker", ("train",), time.time())
     leftover = blobs.services.home.checkpoint("toy", "r1")
@@ -232,7 +232,7 @@ def test_a_queued_job_starts_within_half_a_second(
         time.sleep(1)  # until it idles
         for _ in range(3):
             began = time.time()
-            number = blobs.project.training.start()
+            number = blobs.project.start_training()
             until(lambda number=number: job(blobs, number).state == "succeeded")
             started = job(blobs, number).started
             assert started is not None
@@ -258,7 +258,7 @@ def test_jobs_that_wait_for_each_other_are_all_run(
         thread.join()
 
 
-def test_an_idle_worker_uses_no_more_than_a_query_per_poll(
+def test_an_idle_worker_uses_no_more_than_a_read_per_poll(
     blobs: ToyProject, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blobs.train()
@@ -276,7 +276,7 @@ def test_an_idle_worker_uses_no_more_than_a_query_per_poll(
 
         monkeypatch.setattr(Database, "read", counted)
         time.sleep(1)
-        assert transactions == 0
+        assert 0 < transactions <= 5  # it polls four times a second
     finally:
         worker._stopping = True
         thread.join()

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextlabel.contracts.errors import NotFound, Unprocessable
-from nextlabel.engine.labels.label_state import DATASET, LabelState
-from nextlabel.store.labels import Label, LabelEvent, StoredLabel
+from nextlabel.engine.labels.label_state import LabelState
+from nextlabel.store.labels import DATASET, Label, LabelEvent, StoredLabel
 
 CLASSES = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibis")  # nine: more than a byte of bits
 SIZE = 4
@@ -118,19 +118,6 @@ def test_sets_are_resolved_as_defined_in_any_portions(history, cuts, step):
 @given(histories(VALUES), st.lists(st.integers(0, 30), max_size=6), st.integers(1, 3))
 def test_values_are_resolved_as_defined_in_any_portions(history, cuts, step):
     _apply_in_portions((), history, cuts, step)
-
-
-def test_the_mean_of_values_near_the_largest_float():
-    state = LabelState((), SIZE)
-    state.apply(
-        [
-            stored(1, 0, "ann", Label(value=1.7e308)),
-            stored(2, 0, "bob", Label(value=1.7e308)),
-            stored(3, 1, "ann", Label(value=2.5)),
-        ]
-    )
-    assert state.values[:2].tolist() == [1.7e308, 2.5]
-    assert state.last == 3
 
 
 def _apply_in_portions(classes, history, cuts, step):
@@ -248,11 +235,8 @@ def test_it_never_shrinks():
         LabelState(CLASSES, 3).grow(2)
 
 
-def test_its_arrays_are_read_only():
+def test_targets_are_a_copy():
     state = LabelState(CLASSES, 2)
-    for array in (state.candidates, state.label_counts, state.skipped, state.is_open, LabelState((), 1).values):
-        with pytest.raises(ValueError, match="read-only"):
-            array[0] = 0
     targets = state.targets()
     state.apply(sets((0, "ann", ["ant"])))
     assert targets.candidates[0].all()

@@ -100,7 +100,7 @@ def test_the_same_seed_gives_the_same_weights(make: Make) -> None:
 
 
 def test_a_training_ends_with_a_live_checkpoint(blobs: ToyProject) -> None:
-    job = blobs.project.training.start()
+    job = blobs.project.start_training()
     training = blobs.project.status().training
     assert training is not None
     assert training.job == job
@@ -123,7 +123,7 @@ def test_a_training_ends_with_a_live_checkpoint(blobs: ToyProject) -> None:
 
 def test_a_training_without_labels_fails_with_the_reason(make: Make) -> None:
     project = make(labels={"initial": 0})
-    project.project.training.start()
+    project.project.start_training()
     (job,) = project.work()
     assert (job.state, job.error) == ("failed", "project 'toy' has no label to learn from yet")
     assert folders(project) == set()
@@ -132,14 +132,14 @@ def test_a_training_without_labels_fails_with_the_reason(make: Make) -> None:
 
 def test_an_error_of_the_learner_is_the_error_of_the_job(make: Make) -> None:
     project = make(learner={"plugin": "toy-failing"})
-    project.project.training.start()
+    project.project.start_training()
     (job,) = project.work()
     assert (job.state, job.error) == ("failed", "ZeroDivisionError: the toy broke")
 
 
 def test_a_missing_data_set_fails_the_training_with_the_reason(make: Make) -> None:
     project = make(dataset={"plugin": "toy-missing"})
-    project.project.training.start()
+    project.project.start_training()
     (job,) = project.work()
     assert (job.state, job.error) == ("failed", "toy-missing is not on this machine; get it from nowhere")
     assert project.project.status().missing == job.error
@@ -182,7 +182,7 @@ def test_a_model_that_breaks_its_contract_leaves_nothing(
     make: Make, plugged: Callable[..., Registry], learner: type[Ridge], error: str
 ) -> None:
     project = make(plugins=plugged(learner)).import_dataset()
-    project.project.training.start()
+    project.project.start_training()
     (job,) = project.work()
     assert job.state == "failed"
     assert error in str(job.error)

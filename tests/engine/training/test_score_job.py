@@ -211,7 +211,7 @@ def test_missing_hold_out_files_do_not_count(things: ToyProject, tmp_path: Path)
 
 def test_a_missing_folder_fails_the_training_with_the_reason(things: ToyProject, tmp_path: Path) -> None:
     (tmp_path / "things").rename(tmp_path / "elsewhere")
-    things.project.training.start()
+    things.project.start_training()
     (job,) = things.work()
     assert job.state == "failed"
     assert "10 of the pool's 10 images can no longer be read" in str(job.error)

@@ -9,7 +9,6 @@ import numpy as np
 from sqlalchemy import Connection
 
 from nextlabel.contracts.data import IntArray
-from nextlabel.contracts.errors import NotFound
 from nextlabel.engine.browse.filters import Counts, FilteredPool, ItemFilter
 from nextlabel.engine.browse.item_summary import summary
 from nextlabel.engine.records import ItemSummary, Suggestion
@@ -81,7 +80,7 @@ class Gallery:
         """
         with self._services.database.read() as connection:
             beside = after or before
-            position = None if beside is None else self._position(connection, beside)
+            position = None if beside is None else items.get(connection, self._row.name, beside).position
             scores = self._scores(connection) if self._row.classes else None
             hits = self._search(connection, conditions.search)
             predicted = self._predicted(conditions, scores)  # reads all scores, so before the state is locked
@@ -112,7 +111,7 @@ class Gallery:
     def neighbours(self, conditions: ItemFilter, identity: str, *, newest: bool = False) -> Neighbours:
         """Return the items beside an item; raises NotFound as `page` does."""
         with self._services.database.read() as connection:
-            position = self._position(connection, identity)
+            position = items.get(connection, self._row.name, identity).position
             scores = self._scores(connection) if conditions.predicted or conditions.differs else None
             hits = self._search(connection, conditions.search)
             predicted = self._predicted(conditions, scores)
@@ -129,12 +128,6 @@ class Gallery:
         if high > low:
             number = len(positions) - low if newest else low + 1
         return Neighbours(names[0], names[1], number, len(positions))
-
-    def _position(self, connection: Connection, identity: str) -> int:
-        rows = items.by_ids(connection, self._row.name, [identity])
-        if identity not in rows:
-            raise NotFound(f"project {self._row.name!r} has no item {identity!r}")
-        return rows[identity].position
 
     def _search(self, connection: Connection, text: str) -> IntArray | None:
         return items.with_text_in_id(connection, self._row.name, text) if text else None

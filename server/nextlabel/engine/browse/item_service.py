@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
-from sqlalchemy import Connection
 
-from nextlabel.contracts.data import BoolArray
 from nextlabel.contracts.errors import NextlabelError, NotFound, Unprocessable
+from nextlabel.engine.browse.filters import FilteredPool, ItemFilter
 from nextlabel.engine.browse.gallery import Gallery
 from nextlabel.engine.browse.item_summary import summary
 from nextlabel.engine.browse.uploads import UploadResult, upload_images
 from nextlabel.engine.images.thumbnails import ThumbnailCache, make_thumbnail
-from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.pool_files import missing_file_error
-from nextlabel.engine.predict.predictor import Predictor
+from nextlabel.engine.predict.model_service import ModelService
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.records import ItemDetail, ItemPage, ItemState
 from nextlabel.engine.services import Services
@@ -53,15 +51,16 @@ class ItemService:
         """Return the pool as its page shows it: filtered, searched and counted."""
         return Gallery(self._services, self._row())
 
-    def page(self, state: str | None = None, after: str | None = None, limit: int = 100) -> ItemPage:
+    def page(self, state: ItemState | None = None, after: str | None = None, limit: int = 100) -> ItemPage:
         """Return at most `limit` items in that state, in order, that follow the item `after`."""
         if state is not None and state not in get_args(ItemState):
             raise Unprocessable(f"no state {state!r}; valid: {', '.join(get_args(ItemState))}")
         project = self._row()
         with self._services.database.read() as connection:
-            start = self._find(connection, after).position + 1 if after else 0
+            start = items.get(connection, self._config.name, after).position + 1 if after else 0
             with self._services.label_state(project).current(connection) as pool:
-                matching = np.flatnonzero(_in_state(pool, state)[start:])[: limit + 1] + start
+                matching = FilteredPool(pool, ItemFilter(state)).positions()
+                matching = matching[np.searchsorted(matching, start) :][: limit + 1]
                 rows = items.by_positions(connection, project.name, matching[:limit])
                 # the state may have items that were added after this transaction began
                 on_page = tuple(summary(pool, rows[p]) for p in matching[:limit].tolist() if p in rows)
@@ -71,13 +70,13 @@ class ItemService:
         """Return one item with each annotator's current label, its history and its prediction."""
         project = self._row()
         with self._services.database.read() as connection:
-            row = self._find(connection, identity)
+            row = items.get(connection, self._config.name, identity)
             history = labels.of_item(connection, project.name, row.position)
             with self._services.label_state(project).current(connection) as state:
                 current_labels = state.labels.current_labels(row.position)
                 item = summary(state, row)
         try:
-            prediction = Predictor(self._services, project.name).ids([identity]).predictions[0]
+            prediction = ModelService(self._services, project.name, self._row).predict_ids([identity]).predictions[0]
         except NextlabelError:  # there is no model yet, or it has not scored the item
             prediction = None
         sets = [set(label.candidates) for label in current_labels.values() if label.candidates is not None]
@@ -122,24 +121,10 @@ class ItemService:
 
     def _image_row(self, identity: str) -> ItemRow:
         with self._services.database.read() as connection:
-            row = self._find(connection, identity)
+            row = items.get(connection, self._config.name, identity)
         if row.media_type is None:
             raise NotFound(f"item {identity!r} is not an image")
         return row
 
     def _read(self, row: ItemRow) -> tuple[bytes, str]:
         return self._services.pool(self._config.name).image(row)
-
-    def _find(self, connection: Connection, identity: str) -> ItemRow:
-        rows = items.by_ids(connection, self._config.name, [identity])
-        if identity not in rows:
-            raise NotFound(f"project {self._config.name!r} has no item {identity!r}")
-        return rows[identity]
-
-
-def _in_state(state: PoolState, name: str | None) -> BoolArray:
-    """Return (n,) which items are in the state with this name; None: all of them."""
-    is_open, skipped = state.labels.is_open, state.labels.skipped
-    if name is None:
-        return np.ones(len(state), np.bool_)
-    return {"labelled": ~is_open, "skipped": is_open & skipped, "open": is_open & ~skipped}[name]

@@ -14,7 +14,6 @@ from nextlabel.contracts.errors import DatasetMissing, ProjectError
 from nextlabel.contracts.interfaces import Dataset
 from nextlabel.engine.datasets.drop_unreadable import drop_unreadable
 from nextlabel.engine.datasets.validate_contents import check_contents, known_truth
-from nextlabel.engine.labels.label_state import DATASET
 from nextlabel.engine.plugins.parameters import build
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.pool_files import write_pool
@@ -28,7 +27,7 @@ from nextlabel.store.database import Database
 from nextlabel.store.file_lock import file_lock
 from nextlabel.store.home import Home
 from nextlabel.store.items import NewItem
-from nextlabel.store.labels import Label, LabelEvent
+from nextlabel.store.labels import DATASET, Label, LabelEvent
 from nextlabel.store.projects import ProjectRow
 
 _MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}

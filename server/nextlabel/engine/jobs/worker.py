@@ -19,7 +19,7 @@ from nextlabel.engine.services import Services
 from nextlabel.engine.training.cleanup import sweep
 from nextlabel.store import jobs
 from nextlabel.store.file_lock import file_lock
-from nextlabel.store.jobs import JobRow, Kind, State
+from nextlabel.store.jobs import JobRow, Kind, State, UnfinishedJob
 
 POLL_EVERY = 0.25
 """Seconds between two looks at the queue. Each is one cheap query: together 0.1 % of a core."""
@@ -56,16 +56,11 @@ class Worker:
         """Work until SIGTERM or SIGINT; jobs that run then are interrupted."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
-        handled: object = None
         with worker_lock(self._services.home.root):
             self._recover()
             while not self._stopping:
                 with suppress(NotReady):  # the database is busy: try again later, the jobs go on meanwhile
-                    queue = self._services.database.poll(jobs.UNFINISHED)
-                    if queue != handled or self._needs_attention():
-                        handled = None  # unless all of it succeeds
-                        self._advance()
-                        handled = queue
+                    self._advance()
                 time.sleep(POLL_EVERY)
             self._end_children()
 
@@ -76,32 +71,28 @@ class Worker:
         sweep(self._services)
         queue_startup_jobs(self._services)
 
-    def _needs_attention(self) -> bool:
-        """Return whether a child has ended, or was asked to end and may have to be killed."""
-        children = self._children.values()
-        return any(child.process.poll() is not None or child.stop_requested is not None for child in children)
-
     def _advance(self) -> None:
         """Start what is queued, record what has ended, and stop what was cancelled."""
+        with self._services.database.read() as connection:
+            unfinished = jobs.unfinished(connection)
         for slot in SLOTS:
             child = self._children.get(slot)
-            if child is None:
-                self._claim(slot)
-            elif child.process.poll() is not None:
+            if child is not None and child.process.poll() is not None:
                 self._record_end(child)
                 del self._children[slot]
-                self._claim(slot)
-            else:
-                self._stop_if_cancelled(child)
+            elif child is not None:
+                self._stop_if_cancelled(child, unfinished)
+            elif any(row.kind in slot and (row.state == "queued" or row.owner == self._owner) for row in unfinished):
+                self._claim(slot, unfinished)
 
-    def _claim(self, slot: tuple[Kind, ...]) -> None:
-        with self._services.database.read() as connection:
-            if not jobs.waiting(connection, slot, self._owner):  # a read takes no write lock
-                return
+    def _claim(self, slot: tuple[Kind, ...], unfinished: Sequence[UnfinishedJob]) -> None:
         with self._services.database.write() as connection:
             # nothing of this slot runs: a job that the table calls ours was claimed as the database went away
-            for number in jobs.claimed(connection, self._owner, slot):
-                jobs.finish(connection, number, self._owner, "interrupted", time.time(), error="it was never started")
+            for row in unfinished:
+                if row.owner == self._owner and row.kind in slot:
+                    jobs.finish(
+                        connection, row.id, self._owner, "interrupted", time.time(), error="it was never started"
+                    )
             job = jobs.claim(connection, self._owner, slot, time.time())
         if job is None:
             return
@@ -118,11 +109,9 @@ class Worker:
             )
         self._children[slot] = Child(job, process)
 
-    def _stop_if_cancelled(self, child: Child) -> None:
+    def _stop_if_cancelled(self, child: Child, unfinished: Sequence[UnfinishedJob]) -> None:
         if child.stop_requested is None:
-            with self._services.database.read() as connection:
-                row = jobs.get(connection, child.job.id)
-            if row is not None and row.cancel:
+            if any(row.id == child.job.id and row.cancel for row in unfinished):
                 child.stop_requested = time.monotonic()
                 child.process.terminate()
         elif time.monotonic() - child.stop_requested > GRACE:

@@ -1,16 +1,24 @@
-"""The labels of one project: submit them, and read their history."""
+"""The labels of one project. A submission with any invalid label is rejected as a whole, with a reason for each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import astuple, replace
+from hashlib import sha256
 
-from nextlabel.engine.labels.pool_state import LabelStateCache
-from nextlabel.engine.labels.submit import SubmittedLabel, submit_labels
+from nextlabel.contracts.errors import Conflict, Unprocessable, suggest
+from nextlabel.engine.labels.pool_state import LabelStateCache, PoolState
 from nextlabel.engine.project_files import ProjectConfig
-from nextlabel.store import labels
+from nextlabel.engine.scheduling import queue_training_when_due
+from nextlabel.store import items, labels, queries
 from nextlabel.store.database import Database
-from nextlabel.store.labels import LabelEvent
+from nextlabel.store.labels import DATASET, Label, LabelEvent
 from nextlabel.store.projects import ProjectRow
+
+SubmittedLabel = tuple[str, Label | Unprocessable]
+"""An item's id, and a label for it or the error that its content raised."""
 
 
 class LabelService:
@@ -38,10 +46,91 @@ class LabelService:
         returns the same number; with other labels it raises Conflict.
         """
         label_state = self._label_state(self._row())
-        return submit_labels(self._database, label_state, self._config, annotator, submitted, key)
+        name, body = self._config.name, _digest(annotator, submitted)
+        with self._database.write() as connection:
+            earlier = labels.submission(connection, name, key) if key is not None else None
+            if earlier is not None:
+                if earlier.digest != body:
+                    raise Conflict(
+                        f"the key {key!r} was used before with other labels; use a fresh key for each submission"
+                    )
+                return earlier.accepted
+            rows = items.by_ids(connection, name, [item for item, _ in submitted])
+            positions = {item: row.position for item, row in rows.items()}
+            with label_state.current(connection) as state:
+                accepted = _check_labels(annotator, submitted, positions, state)
+            now = time.time()
+            if accepted:
+                events = [LabelEvent(item, annotator, label, now, key) for item, label in accepted]
+                labels.append(connection, name, events, positions)
+                queries.release(connection, name, annotator, [positions[item] for item, _ in accepted])
+                queue_training_when_due(connection, name, self._config.train.every)
+            if key is not None:
+                labels.record_submission(connection, name, key, body, len(accepted), now)
+        return len(accepted)
 
     def history(self) -> Iterator[LabelEvent]:
         """Return every label ever stored, oldest first, read one page at a time."""
         self._row()
         pages = labels.pages(self._database, self._config.name)
         return (stored.event for page in pages for stored in page)
+
+
+def _check_labels(
+    annotator: str, submitted: Sequence[SubmittedLabel], positions: Mapping[str, int], state: PoolState
+) -> list[tuple[str, Label]]:
+    """Return the labels with candidates in class order. Raises Unprocessable with the reasons for all invalid ones.
+
+    `positions` maps the ids of existing items to their positions.
+    """
+    faults = [f"the annotator {DATASET!r} is the data set itself; choose another name"] if annotator == DATASET else []
+    labelled = state.labels.positions_labelled_by(annotator)
+    order = {name: number for number, name in enumerate(state.project.classes)}
+    accepted: list[tuple[str, Label]] = []
+    for number, (item, label) in enumerate(submitted):
+        reasons = _faults(item, label, positions, state, labelled)
+        faults += [f"labels[{number}]: {reason}" for reason in reasons]
+        if reasons or isinstance(label, Unprocessable):
+            continue
+        if label.retract:
+            labelled.discard(positions[item])
+        else:
+            labelled.add(positions[item])
+        if label.candidates is None:
+            accepted.append((item, label))
+        else:
+            ordered = tuple(sorted(label.candidates, key=order.__getitem__))
+            accepted.append((item, replace(label, candidates=ordered)))
+    if faults:
+        raise Unprocessable(f"{len(faults)} of the labels cannot be stored; none was: {faults[0]}", faults)
+    return accepted
+
+
+def _digest(annotator: str, submitted: Sequence[SubmittedLabel]) -> str:
+    """Return a digest of a submission's body; it covers every field of the labels."""
+    contents = [[item, *(astuple(label) if isinstance(label, Label) else [str(label)])] for item, label in submitted]
+    return sha256(json.dumps([annotator, contents]).encode()).hexdigest()
+
+
+def _faults(
+    item: str, label: Label | Unprocessable, positions: Mapping[str, int], state: PoolState, labelled: set[int]
+) -> list[str]:
+    """Return why a label cannot be stored; empty if it can. `labelled` holds the annotator's labelled positions."""
+    if item not in positions:
+        return [f"there is no item {item!r}"]
+    if isinstance(label, Unprocessable):
+        return [str(label)]
+    if label.retract and positions[item] not in labelled:
+        return [f"there is no label of yours on item {item!r} to retract"]
+    return _task_faults(label, state.project.classes)
+
+
+def _task_faults(label: Label, classes: Sequence[str]) -> list[str]:
+    """Return why a label does not fit a project with these classes; none: it is a regression."""
+    if label.candidates is not None:
+        if not classes:
+            return ["this project takes values, not candidates"]
+        return [f"no class {name!r}; {suggest(name, classes)}" for name in label.candidates if name not in classes]
+    if label.value is not None and classes:
+        return ["this project takes candidates, not values"]
+    return []

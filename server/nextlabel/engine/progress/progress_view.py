@@ -20,7 +20,6 @@ class ProgressView:
     """A classification project at one moment; all parts are read in one transaction, so they fit each other."""
 
     row: ProjectRow
-    checkpoints: tuple[CheckpointRow, ...]
     live: CheckpointRow | None
     probabilities: FloatArray | None
     """(n, C) by the live checkpoint, on disk; None if there are no scores."""
@@ -42,8 +41,7 @@ def read_view(services: Services, row: ProjectRow) -> ProgressView:
     """Read a project; the cost is a few passes over the pool's arrays."""
     label_state, truth = services.label_state(row), services.pool(row.name).truth
     with services.database.read() as connection:
-        rows = checkpoints.all(connection, row.name)
-        live = next((checkpoint for checkpoint in rows if checkpoint.name == row.live), None)
+        live = checkpoints.get(connection, row.name, row.live) if row.live else None
         scoring = checkpoints.scoring(connection, row.name, live.name) if live else None
         with label_state.current(connection) as state:
             full, labels, named = _sets(state)
@@ -51,7 +49,7 @@ def read_view(services: Services, row: ProjectRow) -> ProgressView:
             held, known = state.holdout_truth(truth)
     arrays = stored_scores(services.home, scoring) or {}
     return ProgressView(
-        row, tuple(rows), live, arrays.get("probabilities"),
+        row, live, arrays.get("probabilities"),
         full, labels, named, conflicts, held, known.astype(np.int64),
     )  # fmt: skip
 

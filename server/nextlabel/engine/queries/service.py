@@ -16,13 +16,7 @@ from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.plugins.parameters import as_given, build
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.queries.current_scores import current_scores, recorded_scores
-from nextlabel.engine.queries.selection import (
-    Askable,
-    Selector,
-    askable_items,
-    askable_mask,
-    restrict_to_candidates,
-)
+from nextlabel.engine.queries.selection import Askable, Selector, askable_items, askable_mask, restrict_to_candidates
 from nextlabel.engine.random_streams import derive
 from nextlabel.engine.records import QueryAnswer, QueryItem, Suggestion
 from nextlabel.engine.scheduling import queue_scoring_again
@@ -57,7 +51,6 @@ class QueryService:
         selector = self._selector(name, parameters, scores.arrays)
         label_state = services.label_state(row)
         with services.database.write() as connection:
-            projects.lock(connection, config.name)
             now = time.time()
             leases = queries.leases(connection, config.name, now)
             with label_state.current(connection) as state:

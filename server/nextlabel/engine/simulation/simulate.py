@@ -130,7 +130,7 @@ def _run(plan: Plan, services: Services, strategy: str, kind: str, seed: int) ->
 
 def train_here(services: Services, project: Project) -> None:
     """Queue a training and run it in this process. Raises NextlabelError if it fails."""
-    number = project.training.start()
+    number = project.start_training()
     with services.database.write() as connection:
         job = jobs.claim(connection, "here", ("train",), time.time())
     if job is None or job.id != number:

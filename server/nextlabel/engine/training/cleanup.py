@@ -35,11 +35,8 @@ def removed_on_failure(services: Services, *folders: Path) -> Iterator[None]:
     """Remove the folders if the block raises, except those that the database names."""
     try:
         yield
-    except BaseException as error:
-        try:
-            named = _named_folders(services)  # Ctrl-C may arrive right after the commit
-        except Exception:  # noqa: BLE001 - the first error matters more; `sweep` removes the folders later
-            raise error from None
+    except BaseException:
+        named = _named_folders(services)  # Ctrl-C may arrive right after the commit
         for folder in folders:
             if folder not in named:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -52,7 +49,6 @@ def sweep(services: Services) -> None:
 
 
 def _named_folders(services: Services) -> set[Path]:
-    """Return the folders of all checkpoints and scores in the database."""
     named: set[Path] = set()
     with services.database.read() as connection:
         for row in projects.all(connection):

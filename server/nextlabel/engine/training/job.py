@@ -13,12 +13,7 @@ import numpy as np
 from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items
 from nextlabel.contracts.errors import NextlabelError, PluginError, ProjectError, Unprocessable
 from nextlabel.contracts.interfaces import Learner, Model, Training
-from nextlabel.engine.checkpoints.serialization import (
-    TrainingInfo,
-    read_model,
-    trained_with_other_holdout,
-    write_model,
-)
+from nextlabel.engine.checkpoints.serialization import TrainingInfo, read_model, trained_with_other_holdout, write_model
 from nextlabel.engine.datasets.import_dataset import import_dataset
 from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.labels.pool_state import PoolState
@@ -32,10 +27,10 @@ from nextlabel.engine.services import Services
 from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failure
 from nextlabel.engine.training.commit import Report, finish_job, retry_while_busy
 from nextlabel.engine.training.features import feature_source
-from nextlabel.engine.training.promotion import Verdict, decide_promotion, holdout_rows, score_holdout
+from nextlabel.engine.training.promotion import decide_promotion, holdout_rows, score_holdout
 from nextlabel.store import checkpoints, projects
 from nextlabel.store.atomic import new_folder
-from nextlabel.store.checkpoints import CheckpointRow
+from nextlabel.store.checkpoints import CheckpointRow, ScoringRow
 from nextlabel.store.jobs import JobRow
 from nextlabel.store.projects import ProjectRow
 
@@ -198,7 +193,6 @@ def _score(services: Services, plan: _Plan, model: Model, began: float, report: 
 
 
 def _write(plan: _Plan, model: Model, scored: _Scored) -> dict[str, Any]:
-    """Write the checkpoint's folder and return its card."""
     info = TrainingInfo(plan.name, plan.seed, plan.state.labels.last, scored.metrics, plan.start_name)
     with new_folder(plan.folder) as partial:
         return write_model(partial, model, plan.items, plan.config, plan.row, info)
@@ -222,43 +216,25 @@ def _commit(
             if row is None or row.live != compared_with:
                 return False
             finish_job(connection, job, scored.metrics, now)
-            checkpoints.insert(connection, _row(services, job, plan, scored, card, verdict, now))
-            checkpoints.insert_scoring(
-                connection,
+            checkpoint = CheckpointRow(
                 project=plan.config.name,
-                checkpoint=plan.name,
-                rows=len(plan.items),
-                arrays=scored.arrays,
-                folder=services.home.name(plan.scores),
+                name=plan.name,
+                number=plan.number,
+                job=job.id,
                 created=now,
-                last_label=plan.state.labels.last,
+                metrics=scored.metrics,
+                card=card,
+                verdict=verdict.reason,
+                folder=services.home.name(plan.folder),
+                promoted=verdict.promote,
             )
+            checkpoints.insert(connection, checkpoint)
+            scores, last_label = services.home.name(plan.scores), plan.state.labels.last
+            scoring = ScoringRow(plan.config.name, plan.name, len(plan.items), scored.arrays, scores, now, last_label)
+            checkpoints.insert_scoring(connection, scoring)
             if verdict.promote:
                 projects.set_live(connection, plan.config.name, plan.name)
             queue_due(connection, plan.config)  # items and labels may have been added during the training
             return True
 
     return retry_while_busy(store, report)
-
-
-def _row(
-    services: Services,
-    job: JobRow,
-    plan: _Plan,
-    scored: _Scored,
-    card: dict[str, Any],
-    verdict: Verdict,
-    now: float,
-) -> CheckpointRow:
-    return CheckpointRow(
-        project=plan.config.name,
-        name=plan.name,
-        number=plan.number,
-        job=job.id,
-        created=now,
-        metrics=scored.metrics,
-        card=card,
-        verdict=verdict.reason,
-        folder=services.home.name(plan.folder),
-        promoted=verdict.promote,
-    )

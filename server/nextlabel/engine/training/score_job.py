@@ -21,7 +21,7 @@ from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failur
 from nextlabel.engine.training.commit import Report, finish_job, retry_while_busy
 from nextlabel.store import checkpoints
 from nextlabel.store.atomic import new_folder
-from nextlabel.store.checkpoints import CheckpointRow
+from nextlabel.store.checkpoints import CheckpointRow, ScoringRow
 from nextlabel.store.jobs import JobRow
 from nextlabel.store.projects import ProjectRow
 
@@ -79,18 +79,10 @@ def _prepare(services: Services, row: ProjectRow, parameters: Mapping[str, Any])
 def _commit(
     services: Services, job: JobRow, live: CheckpointRow, rows: int, names: tuple[str, ...], folder: Path
 ) -> None:
-    """Store the scores together with the end of the job."""
     now = time.time()
     with services.database.write() as connection:
         finish_job(connection, job, {"items": float(rows)}, now)
-        checkpoints.insert_scoring(
-            connection,
-            project=live.project,
-            checkpoint=live.name,
-            rows=rows,
-            arrays=names,
-            folder=services.home.name(folder),
-            created=now,
-            last_label=live.card["last_label"],
-        )
+        path, last_label = services.home.name(folder), live.card["last_label"]
+        scoring = ScoringRow(live.project, live.name, rows, names, path, now, last_label)
+        checkpoints.insert_scoring(connection, scoring)
         queue_scoring(connection, live.project)  # items may have been added, or another checkpoint be live

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nextlabel.contracts.errors import NotReady
-from nextlabel.engine.predict.predictor import predictions as as_predictions
+from nextlabel.engine.predict.model_service import predictions as as_predictions
 from nextlabel.engine.scores import stored_scores
 from nextlabel.import_export.exporting.snapshot import ExportItem, Snapshot
 from nextlabel.store import checkpoints

@@ -1,12 +1,13 @@
 """The HTML pages, one module per page, rendered on the server.
 
-Add a page of a project to `PROJECT_PAGES`: every list of projects links to it.
+Add a page to `VIEWS`, and a page of a project also to `PROJECT_PAGES`: every list of projects links to it.
 """
 
 from __future__ import annotations
 
 from flask import Blueprint, Flask
 
+from nextlabel.web import formatting
 from nextlabel.web.pages import (
     docs_page,
     home_page,
@@ -20,6 +21,26 @@ from nextlabel.web.pages import (
 )
 from nextlabel.web.request_context import take_project
 
+VIEWS = (
+    ("GET", "/", home_page.home),
+    ("GET", "/docs", docs_page.docs),
+    ("GET", "/login", login_page.login),
+    ("POST", "/login", login_page.log_in),
+    ("GET", "/projects/<project>/", predict_page.predict),
+    ("POST", "/projects/<project>/", predict_page.predict_images),
+    ("GET", "/projects/<project>/label", label_page.label),
+    ("GET", "/projects/<project>/progress", progress_page.progress),
+    ("POST", "/projects/<project>/progress", progress_page.act),
+    ("GET", "/projects/<project>/progress/jobs", progress_page.jobs),
+    ("GET", "/projects/<project>/confusion", item_lists.confusion),
+    ("GET", "/projects/<project>/disagreements", item_lists.disagreements),
+    ("GET", "/projects/<project>/second-look", item_lists.second_look),
+    ("GET", "/projects/<project>/pool", pool_page.pool),
+    ("POST", "/projects/<project>/pool", pool_page.add_images),
+    ("GET", "/projects/<project>/pool/<path:item>", item_page.item),
+    ("POST", "/projects/<project>/pool/<path:item>", item_page.submit_label),
+)
+"""Method, URL rule and view of each page; the endpoint is `pages.<name of the view>`."""
 PROJECT_PAGES = (
     ("pages.predict", "Try it"),
     ("pages.label", "Label"),
@@ -33,17 +54,7 @@ def register(app: Flask) -> None:
     """Register every page."""
     pages = Blueprint("pages", __name__)
     pages.url_value_preprocessor(take_project)
-    pages.context_processor(lambda: {"project_pages": PROJECT_PAGES})
-    for page in (
-        home_page,
-        predict_page,
-        label_page,
-        progress_page,
-        item_lists,
-        pool_page,
-        item_page,
-        docs_page,
-        login_page,
-    ):
-        page.add(pages)
+    pages.context_processor(lambda: {"project_pages": PROJECT_PAGES, "fmt": formatting})
+    for method, rule, view in VIEWS:
+        pages.add_url_rule(rule, view_func=view, methods=[method])
     app.register_blueprint(pages)

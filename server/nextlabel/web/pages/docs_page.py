@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import render_template
 
 from nextlabel.web.openapi import current_document
 
@@ -12,8 +12,3 @@ def docs() -> str:
     document = current_document()
     paths = {address: methods for address, methods in document["paths"].items() if "{project}" not in address}
     return render_template("docs.html", document=document, paths=paths)
-
-
-def add(pages: Blueprint) -> None:
-    """Add the page."""
-    pages.add_url_rule("/docs", view_func=docs)

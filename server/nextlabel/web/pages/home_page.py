@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import render_template
 
 from nextlabel.web.request_context import engine
 
@@ -17,14 +17,5 @@ def home() -> str:
         key=lambda project: project.name != default,
     )
     return render_template(
-        "home.html",
-        projects=projects,
-        default=default,
-        first=ready[0] if ready else None,
-        errors=engine().faults(),
+        "home.html", projects=projects, default=default, first=ready[0] if ready else None, errors=engine().faults()
     )
-
-
-def add(pages: Blueprint) -> None:
-    """Add the page."""
-    pages.add_url_rule("/", view_func=home)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from nextlabel.contracts.errors import NextlabelError
@@ -49,13 +49,6 @@ def second_look() -> str:
     return _list(listing, "Possible label errors", note)
 
 
-def add(pages: Blueprint) -> None:
-    """Add the pages."""
-    pages.add_url_rule("/projects/<project>/confusion", view_func=confusion)
-    pages.add_url_rule("/projects/<project>/disagreements", view_func=disagreements)
-    pages.add_url_rule("/projects/<project>/second-look", view_func=second_look)
-
-
 def is_small_image(item: str) -> bool:
     """Return whether an item's image is so small that a page draws it pixel by pixel; False if it is unreadable."""
     try:
@@ -87,6 +80,5 @@ def _list(listing: Listing, title: str, note: str, **terms: str) -> str:
         title=title,
         note=note,
         terms=terms,
-        fmt=formatting,
         **image_variables(project.name, listing),
     )

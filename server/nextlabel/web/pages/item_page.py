@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from nextlabel.contracts.errors import BadRequest, NextlabelError, Unprocessable
@@ -57,12 +57,6 @@ def submit_label(item: str) -> BaseResponse:
     return redirect(_address(item, **query.terms(who=form.who)), 303)
 
 
-def add(pages: Blueprint) -> None:
-    """Add the page."""
-    pages.add_url_rule("/projects/<project>/pool/<path:item>", view_func=item)
-    pages.add_url_rule("/projects/<project>/pool/<path:item>", view_func=submit_label, methods=["POST"])
-
-
 def _page(item: str, status: int, form: LabelForm | None = None) -> Response:
     item_id = _checked_id(item)
     query = validated(PoolQuery, request.args.to_dict())
@@ -85,7 +79,6 @@ def _page(item: str, status: int, form: LabelForm | None = None) -> Response:
         image=image_address(project.name)(item_id) if is_image else None,
         small=is_image and is_small_image(item_id),
         uncertainty=formatting.uncertainty_text(uncertainty(prediction.probabilities or {})) if prediction else "",
-        fmt=formatting,
     )
     return make_response(page, status)
 

@@ -5,7 +5,7 @@ The page is a frame: `static/label/*.js` fills it, using the public routes.
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import render_template
 
 from nextlabel.engine.predict.preview import SMALL
 from nextlabel.store.labels import DATASET
@@ -23,8 +23,3 @@ def label() -> str:
         small=SMALL,
         reserved=DATASET,
     )
-
-
-def add(pages: Blueprint) -> None:
-    """Add the page."""
-    pages.add_url_rule("/projects/<project>/label", view_func=label)

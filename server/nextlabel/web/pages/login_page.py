@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, make_response, redirect, render_template, request
+from flask import make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from nextlabel.web.request_context import settings
@@ -24,9 +24,3 @@ def log_in() -> BaseResponse:
     if token is not None:
         set_login_cookie(response, token)
     return response
-
-
-def add(pages: Blueprint) -> None:
-    """Add the page."""
-    pages.add_url_rule("/login", view_func=login)
-    pages.add_url_rule("/login", view_func=log_in, methods=["POST"])

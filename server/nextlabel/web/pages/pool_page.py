@@ -6,11 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Response, make_response, render_template, request, url_for
 
 from nextlabel.contracts.errors import NextlabelError, NotReady
 from nextlabel.engine.browse.gallery import GalleryPage
-from nextlabel.web import formatting
 from nextlabel.web.problems import log_fault, status_of
 from nextlabel.web.request_context import current_project, settings
 from nextlabel.web.request_parsing import image_names, images, validated
@@ -58,12 +57,6 @@ def add_images() -> Response:
     return _page(200 if counts else status, upload=upload)
 
 
-def add(pages: Blueprint) -> None:
-    """Add the page."""
-    pages.add_url_rule("/projects/<project>/pool", view_func=pool)
-    pages.add_url_rule("/projects/<project>/pool", view_func=add_images, methods=["POST"])
-
-
 def _page(status: int, *, upload: UploadSummary | None = None, error: str = "") -> Response:
     query = validated(PoolQuery, request.args.to_dict())
     project = current_project().status()
@@ -91,7 +84,6 @@ def _page(status: int, *, upload: UploadSummary | None = None, error: str = "") 
         upload=upload,
         error=error,
         not_ready=not_ready,
-        fmt=formatting,
         address=address,
         filter_terms=query.terms("after", "before"),
         thumbnail=thumbnail_address(project.name, _THUMBNAIL),

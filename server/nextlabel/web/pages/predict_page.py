@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Response, make_response, render_template, request
 
 from nextlabel.contracts.errors import NextlabelError
 from nextlabel.engine.predict.preview import SMALL, Preview
@@ -62,12 +62,6 @@ def predict_images() -> Response:
         log_fault(error)
         return _page(status_of(error), error=str(error))
     return _page(200, rows=[_row(blob, name) for blob, name in zip(blobs, image_names(), strict=True)])
-
-
-def add(pages: Blueprint) -> None:
-    """Add the page."""
-    pages.add_url_rule("/projects/<project>/", view_func=predict)
-    pages.add_url_rule("/projects/<project>/", view_func=predict_images, methods=["POST"])
 
 
 def _page(status: int, **result: object) -> Response:

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from nextlabel.contracts.errors import NextlabelError, NotReady, Unprocessable
-from nextlabel.web import formatting
 from nextlabel.web.learning_curve import learning_curve
 from nextlabel.web.pages.item_lists import SECTION, image_variables
 from nextlabel.web.problems import log_fault, status_of
@@ -42,7 +41,7 @@ def act() -> BaseResponse:
         elif action.cancel is not None:
             done["cancelled"] = engine().cancel(own_job(action.cancel).job).job
         elif action.train is not None:
-            done["queued"] = project.training.start()
+            done["queued"] = project.start_training()
         else:
             raise Unprocessable("the form has no action; valid: promote, cancel, train")
     except NextlabelError as error:
@@ -55,16 +54,7 @@ def jobs() -> str:
     """Show the jobs of a project, the newest first."""
     before = validated(OlderJobsQuery, request.args.to_dict()).before
     project = current_project().status()
-    return render_template(
-        "progress-jobs.html", project=project, fmt=formatting, **_job_variables(project.name, _PAGE_OF_JOBS, before)
-    )
-
-
-def add(pages: Blueprint) -> None:
-    """Add the pages."""
-    pages.add_url_rule("/projects/<project>/progress", view_func=progress)
-    pages.add_url_rule("/projects/<project>/progress", view_func=act, methods=["POST"])
-    pages.add_url_rule("/projects/<project>/progress/jobs", view_func=jobs)
+    return render_template("progress-jobs.html", project=project, **_job_variables(project.name, _PAGE_OF_JOBS, before))
 
 
 def _page(status: int, notice: str = "", error: str = "") -> Response:
@@ -93,7 +83,6 @@ def _page(status: int, notice: str = "", error: str = "") -> Response:
         label_issues_missing=label_issues_missing,
         control=control,
         share=current_project().config.labels.control,
-        fmt=formatting,
         **image_variables(project.name, conflicts, label_issues),
         **_job_variables(project.name, _LISTED_JOBS),
     )

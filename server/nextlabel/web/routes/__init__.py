@@ -6,7 +6,7 @@ from flask import Flask
 
 from nextlabel.engine.settings import Settings
 from nextlabel.web import openapi
-from nextlabel.web.routes import checkpoints, items, jobs, labels, predict, query, ready, server, status
+from nextlabel.web.routes import checkpoints, items, jobs, labels, predict, query, server, status
 from nextlabel.web.routing import add_routes
 
 PROJECT_ROUTES = (
@@ -17,7 +17,6 @@ PROJECT_ROUTES = (
     *jobs.ROUTES,
     *checkpoints.ROUTES,
     *status.ROUTES,
-    *ready.ROUTES,
 )
 
 

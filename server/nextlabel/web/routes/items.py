@@ -92,15 +92,8 @@ def _thumbnail(item: str, size: int) -> Response:
 
 
 def _summary(project: str, item: ItemSummary) -> ItemReply:
-    return ItemReply(
-        id=item.id,
-        url=image_address(project)(item.id) if item.media_type else None,
-        state=item.state,
-        holdout=item.holdout,
-        media_type=item.media_type,
-        candidates=None if item.candidates is None else list(item.candidates),
-        value=item.value,
-    )
+    url = image_address(project)(item.id) if item.media_type else None
+    return ItemReply.model_validate({**vars(item), "url": url})
 
 
 ROUTES = (

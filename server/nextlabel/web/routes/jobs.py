@@ -12,7 +12,7 @@ from nextlabel.web.schemas.job_schemas import JobPath, JobQueuedReply, JobReply,
 
 def train() -> Response:
     """Queue a training."""
-    job = current_project().training.start()
+    job = current_project().start_training()
     return render(JobQueuedReply(job=job), 202, headers={"Location": f"/jobs/{job}"})
 
 

@@ -9,12 +9,7 @@ from nextlabel.web.request_context import current_project, settings
 from nextlabel.web.request_parsing import images, is_json, json_body
 from nextlabel.web.routing import Route, image_body
 from nextlabel.web.schemas.base import render
-from nextlabel.web.schemas.prediction_schemas import (
-    PredictBody,
-    PredictIds,
-    PredictQuery,
-    PredictReply,
-)
+from nextlabel.web.schemas.prediction_schemas import PredictBody, PredictIds, PredictQuery, PredictReply
 
 
 def predict(query: PredictQuery) -> Response:

@@ -8,12 +8,7 @@ from nextlabel.engine.records import QueryAnswer
 from nextlabel.web.request_context import current_project
 from nextlabel.web.routing import Route, json_response
 from nextlabel.web.schemas.base import render
-from nextlabel.web.schemas.query_schemas import (
-    QueryPath,
-    QueryQuery,
-    QueryReply,
-    ReleasedReply,
-)
+from nextlabel.web.schemas.query_schemas import QueryPath, QueryQuery, QueryReply, ReleasedReply
 from nextlabel.web.urls import image_address
 
 

@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from flask import Response
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    Strict,
-    StringConstraints,
-    model_validator,
-)
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, Strict, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 UNION_TAG = "="
 """Prefix of the tags of a union's members. Error messages leave out location parts that start with it."""
@@ -94,25 +82,3 @@ def one_of(*names: str) -> Callable[[Any], str | None]:
         return UNION_TAG + present[0] if len(present) == 1 else None
 
     return tag
-
-
-@dataclass(frozen=True)
-class BoundedList:
-    """Bounds the length of a list before its entries are validated, so that a million bad entries are one error."""
-
-    min_length: int
-    max_length: int
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(self._check, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {**handler(schema), "minItems": self.min_length, "maxItems": self.max_length}
-
-    def _check(self, value: Any) -> Any:
-        if isinstance(value, (list, tuple)):
-            if len(value) < self.min_length:
-                raise PydanticCustomError("too_short", "at least {least} entries", {"least": self.min_length})
-            if len(value) > self.max_length:
-                raise PydanticCustomError("too_long", "at most {most} entries", {"most": self.max_length})
-        return value

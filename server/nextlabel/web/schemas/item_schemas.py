@@ -35,8 +35,7 @@ class ImageQuery(RequestModel):
     """Query parameters of GET /items/<id>/image."""
 
     size: Annotated[Literal[160, 320] | None, BeforeValidator(_digits_to_int)] = Field(
-        None,
-        description="return a WebP thumbnail: at most this many pixels a side, upright, never enlarged",
+        None, description="return a WebP thumbnail: at most this many pixels a side, upright, never enlarged"
     )
 
 

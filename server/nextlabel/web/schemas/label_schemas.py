@@ -6,18 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, FailFast, Field, StringConstraints, Tag
 
-from nextlabel.web.schemas.base import (
-    MAX_ROWS,
-    UNION_TAG,
-    BoundedList,
-    ItemId,
-    Name,
-    Number,
-    Reply,
-    RequestModel,
-    Time,
-    one_of,
-)
+from nextlabel.web.schemas.base import MAX_ROWS, UNION_TAG, ItemId, Name, Number, Reply, RequestModel, Time, one_of
 
 ClassNames = Annotated[tuple[Annotated[str, StringConstraints(max_length=1000)], ...], FailFast()]
 
@@ -31,7 +20,7 @@ class LabelModel(RequestModel):
 class CandidatesLabel(LabelModel):
     """The classes the item could be. One class is a full label, several classes are a partial label."""
 
-    candidates: Annotated[ClassNames, BoundedList(1, MAX_ROWS)]
+    candidates: ClassNames = Field(min_length=1, max_length=MAX_ROWS)
 
 
 class ValueLabel(LabelModel):
@@ -69,7 +58,7 @@ class Labels(RequestModel):
     """Body of POST /labels. Either all labels are stored, or none."""
 
     annotator: Name = Field(description="the annotator who gives the labels")
-    labels: Annotated[tuple[AnyLabel, ...], BoundedList(1, MAX_ROWS)]
+    labels: list[AnyLabel] = Field(min_length=1, max_length=MAX_ROWS)
     key: Name | None = Field(
         None, description="makes the request safe to repeat: labels with the same key are stored once"
     )

@@ -8,16 +8,7 @@ from typing import Annotated
 from pydantic import Discriminator, FailFast, Field, RootModel, Tag
 
 from nextlabel.engine.records import Prediction, Predictions
-from nextlabel.web.schemas.base import (
-    MAX_ROWS,
-    UNION_TAG,
-    BoundedList,
-    ItemId,
-    Number,
-    Reply,
-    RequestModel,
-    one_of,
-)
+from nextlabel.web.schemas.base import MAX_ROWS, UNION_TAG, ItemId, Number, Reply, RequestModel, one_of
 
 Vector = Annotated[tuple[Number, ...], FailFast()]
 """A feature vector; validation stops at its first error."""
@@ -32,13 +23,13 @@ class PredictQuery(RequestModel):
 class PredictIds(RequestModel):
     """Ids of items of the pool; works in every project."""
 
-    ids: Annotated[tuple[ItemId, ...], BoundedList(1, MAX_ROWS)]
+    ids: list[ItemId] = Field(min_length=1, max_length=MAX_ROWS)
 
 
 class PredictVectors(RequestModel):
     """New feature vectors; works in projects whose items are vectors."""
 
-    vectors: Annotated[tuple[Vector, ...], BoundedList(1, MAX_ROWS)]
+    vectors: list[Vector] = Field(min_length=1, max_length=MAX_ROWS)
 
 
 class PredictBody(

@@ -58,16 +58,7 @@ class QueryReply(Reply):
     @classmethod
     def from_record(cls, answer: QueryAnswer, image_url: Callable[[str], str | None]) -> QueryReply:
         """Return the reply for a query; `image_url` maps an item's id to the URL of its image, or to None."""
-        items = [
-            QueryItemReply.model_construct(
-                id=item.id,
-                url=image_url(item.id),
-                score=item.score,
-                suggestion=None if item.suggestion is None else SuggestionReply.model_validate(item.suggestion),
-                reason=item.reason,
-            )
-            for item in answer.items
-        ]
+        items = [QueryItemReply.model_validate({**vars(item), "url": image_url(item.id)}) for item in answer.items]
         return cls.model_validate({**vars(answer), "items": items})
 
 

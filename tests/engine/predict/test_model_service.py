@@ -9,7 +9,7 @@ import pytest
 from support.engine import SQUARES, WAVE, ToyProject
 
 from nextlabel.contracts.errors import NotFound, NotReady, TooLarge
-from nextlabel.engine.predict.predictor import predictions
+from nextlabel.engine.predict.model_service import predictions
 
 Make = Callable[..., ToyProject]
 
