@@ -62,7 +62,7 @@ def test_both_forms_predict_as_before(squares: ToyProject, tmp_path: Path) -> No
     rng = np.random.default_rng(0)
     before = read_model(squares.services.home.checkpoint("toy", "r1"), registry)[0].predict(items, frozenset(), rng)
     after = read_model(folder, registry)[0].predict(items, frozenset(), rng)
-    served = Served("first", read_card(folder), folder, registry).answer(items.pixels((4, 4), 1))  # type: ignore[union-attr]
+    served = Served("first", read_card(folder), folder, registry).infer(items.pixels((4, 4), 1))  # type: ignore[union-attr]
     for probabilities in (after.probabilities, served["probabilities"]):
         np.testing.assert_allclose(probabilities, before.probabilities, atol=5e-3)
 
