@@ -1,9 +1,11 @@
-"""Transactions: durable, one writer at a time, across threads, processes and crashes."""
+"""Transactions: durable, one writer at a time, across threads, forks and crashes."""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import warnings
 from contextlib import nullcontext
 
 import psutil
@@ -219,6 +221,18 @@ def test_a_thread_that_waits_too_long_gives_up(database, project, monkeypatch):
     assert len(caught) == 1
 
 
+def test_a_poll_sees_every_commit_and_holds_no_transaction(url, database, project, opened):
+    query = "SELECT queries FROM projects"
+    assert database.poll(query) == [(0,)]
+    other = opened(url)
+    for expected in (1, 2):
+        with other.write() as c:
+            projects.next_query_number(c, project)
+        assert database.poll(query) == [(expected,)]
+    database.dispose()
+    assert database.poll(query) == [(2,)]
+
+
 def test_a_killed_writer_frees_the_lock_and_changes_nothing(url, database, project, start):
     child = start(HOLD, url)
     assert child.line() == "holding"
@@ -227,6 +241,55 @@ def test_a_killed_writer_frees_the_lock_and_changes_nothing(url, database, proje
     with database.write() as c:
         assert projects.next_query_number(c, project) == 1
     assert time.monotonic() - begin < 5
+
+
+def test_parent_and_child_both_write_after_a_fork(url, database, project):
+    assert number(database) == 0  # a connection is open, and idle
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # about a fork beside threads
+        child = os.fork()
+    if child == 0:
+        try:
+            for _ in range(5):
+                with database.write() as c:
+                    projects.next_query_number(c, project)
+            os.write(write, str(number(database)).encode())
+        finally:
+            os._exit(0)
+    for _ in range(5):
+        with database.write() as c:
+            projects.next_query_number(c, project)
+    os.waitpid(child, 0)
+    assert int(os.read(read, 100)) >= 5
+    os.close(read)
+    os.close(write)
+    assert number(database) == 10
+
+
+def test_a_fork_inherits_no_idle_connection(sqlite_url, opened):
+    database = opened(sqlite_url)
+    database.migrate()
+
+    def opened_files() -> int:
+        return sum("nextlabel.db" in file.path for file in psutil.Process().open_files())
+
+    with database.read() as c:
+        projects.all(c)
+    assert opened_files() > 0
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            os.write(write, str(opened_files()).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(read, 100) == b"0"
+    os.close(read)
+    os.close(write)
 
 
 def test_after_dispose_a_later_use_reconnects(sqlite_url, opened):

@@ -54,10 +54,12 @@ def test_a_job_is_queued_claimed_reported_and_finished(database):
         queued = JobRow(id_, "p", "train", "queued", 0.0, {}, None, {"epochs": 3}, 1.0, None, None, None, False)
         assert jobs.get(c, id_) == queued
         assert jobs.active(c, "p", "train") == queued
-        assert [row.state for row in jobs.unfinished(c)] == ["queued"]
+    assert [row.state for row in jobs.unfinished(database)] == ["queued"]
+    with database.write() as c:
         running = jobs.claim(c, "w", KINDS, 2.0)
         assert running == JobRow(id_, "p", "train", "running", 0.0, {}, None, {"epochs": 3}, 1.0, 2.0, None, "w", False)
-        assert [(row.id, row.state, row.owner) for row in jobs.unfinished(c)] == [(id_, "running", "w")]
+    assert [(row.id, row.state, row.owner) for row in jobs.unfinished(database)] == [(id_, "running", "w")]
+    with database.write() as c:
         assert jobs.claim(c, "w", KINDS, 2.0) is None
         assert jobs.report(c, id_, "w", 0.5, {"loss": np.float32(0.25), "bad": math.nan})
         assert jobs.active(c, "p", "train").progress == 0.5

@@ -167,7 +167,7 @@ def test_no_transaction_is_open_between_pages(sqlite_url, opened):
     for _ in itertools.islice(labels.pages(database, "p", size=10), 2):
         with database.write() as c:
             labels.append(c, "p", skips(1, "bob", "x"))
-        with database._writer.connect() as c:
+        with database._engines().writer.connect() as c:
             c.rollback()
             raw = c.connection.driver_connection
             # a reader in the way would leave frames of the log behind

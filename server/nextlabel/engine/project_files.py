@@ -201,3 +201,6 @@ def _fault(fault: Any) -> str:
         return f"{where}: unknown key; {suggest(last, [key for key in known.model_fields if key != 'name'])}"
     actual = "" if fault["type"] == "missing" else f", not {fault['input']!r}"
     return f"{where}: {message}{actual}"
+
+
+__all__ = ["Labels", "PluginChoice", "ProjectConfig", "Projects", "load_projects", "read_project"]

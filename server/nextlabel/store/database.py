@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import logging
-import time
+import os
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Connection
 
-from nextlabel.contracts.errors import NotReady
-from nextlabel.store.connections import is_sqlite, open_engine, parse
-from nextlabel.store.write_lock import WriteLock, busy
-
-log = logging.getLogger(__name__)
-
-_LOG_INTERVAL = 10.0
-"""Seconds between two log lines about the same fault."""
+from nextlabel.store.connections import Engines, is_sqlite, parse
 
 
 class Database:
     """The database at `url`: `sqlite:///FILE` or `postgresql://...`. Raises SettingsError for any other.
 
-    One object serves all threads of a process; a forked process creates its own. Connections stay
+    One object serves all threads of a process, and both processes after a fork. Connections stay
     open between transactions until `dispose()`.
     """
 
     def __init__(self, url: str) -> None:
         self._url = parse(url)
-        self._is_file = is_sqlite(self._url)
-        self._reader = open_engine(self._url, write=False)
-        self._writer = open_engine(self._url, write=True)
-        self._write_lock = WriteLock(Path(f"{self._url.database}.lock") if self._is_file else None)
-        self._next_log = 0.0
+        # By process: a child must neither use nor close the connections it inherited, because
+        # SQLite's locks do not pass a fork and PostgreSQL's socket is shared. It opens its own,
+        # and the parent's stay referenced here.
+        self._by_process: dict[int, Engines] = {}
+        dispose_here = weakref.WeakMethod(self.dispose)
+        os.register_at_fork(before=lambda: (dispose := dispose_here()) and dispose())
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -42,7 +36,7 @@ class Database:
 
         Raises NotReady if a server does not answer.
         """
-        with self._connected(self._reader) as connection:
+        with self._engines().read() as connection:
             yield connection
 
     @contextmanager
@@ -53,13 +47,15 @@ class Database:
         if another thread or a foreign program keeps writing for 30 seconds, or if a server does
         not answer. After the latter, the changes may be stored or not, as a whole.
         """
-        with self._write_lock.held(), self._connected(self._writer) as connection:
-            try:
-                transaction = connection.begin()
-            except OperationalError as error:
-                raise (busy() if _is_busy(error) else error) from error.orig
-            with transaction:
-                yield connection
+        with self._engines().write() as connection:
+            yield connection
+
+    def poll(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query that one thread repeats a few times a second, cheaply.
+
+        Raises NotReady if a server does not answer.
+        """
+        return self._engines().poll(query)
 
     def migrate(self) -> None:
         """Bring the tables to this version, or create the database if it is missing.
@@ -69,35 +65,19 @@ class Database:
         """
         from nextlabel.store.migrations import upgrade  # noqa: PLC0415 - Alembic is slow to import
 
-        if self._is_file and self._url.database is not None:
+        if is_sqlite(self._url) and self._url.database is not None:
             Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
-        upgrade.prepare(self._writer)
+        upgrade.prepare(self._engines().writer)
         with self.write() as connection:
             upgrade.run(connection)
 
     def dispose(self) -> None:
-        """Close every connection that is not in use; a later transaction opens new ones."""
-        self._reader.dispose()
-        self._writer.dispose()
+        """Close the connections of this process; a later transaction opens new ones."""
+        engines = self._by_process.get(os.getpid())
+        if engines is not None:
+            engines.dispose()
 
-    @contextmanager
-    def _connected(self, engine: Engine) -> Iterator[Connection]:
-        """Open a connection. Raises NotReady if the server does not answer or goes away: it may be restarting."""
-        inside = False
-        try:
-            with engine.connect() as connection:
-                inside = True
-                yield connection
-        except OperationalError as error:
-            if self._is_file or (inside and not error.connection_invalidated):
-                raise
-            # the client's message does not name the server; the log does
-            if time.monotonic() > self._next_log:
-                self._next_log = time.monotonic() + _LOG_INTERVAL
-                log.warning("the database does not answer: %s", error.orig)
-            raise NotReady("the database does not answer; try again", retry_after=5) from error
-
-
-def _is_busy(error: DBAPIError) -> bool:
-    primary = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-    return primary == 5 or getattr(error.orig, "sqlstate", "") == "55P03"  # noqa: PLR2004 - SQLITE_BUSY
+    def _engines(self) -> Engines:
+        process = os.getpid()
+        # setdefault is atomic: if two threads are first at once, the engines of one are dropped unused
+        return self._by_process.get(process) or self._by_process.setdefault(process, Engines(self._url))

@@ -120,6 +120,19 @@ def test_values_are_resolved_as_defined_in_any_portions(history, cuts, step):
     _apply_in_portions((), history, cuts, step)
 
 
+def test_the_mean_of_values_near_the_largest_float():
+    state = LabelState((), SIZE)
+    state.apply(
+        [
+            stored(1, 0, "ann", Label(value=1.7e308)),
+            stored(2, 0, "bob", Label(value=1.7e308)),
+            stored(3, 1, "ann", Label(value=2.5)),
+        ]
+    )
+    assert state.values[:2].tolist() == [1.7e308, 2.5]
+    assert state.last == 3
+
+
 def _apply_in_portions(classes, history, cuts, step):
     # ids have no gaps in the database, but the state does not depend on that
     rows = [stored(i * step, *event) for i, event in enumerate(history, 1)]
@@ -235,8 +248,11 @@ def test_it_never_shrinks():
         LabelState(CLASSES, 3).grow(2)
 
 
-def test_targets_are_a_copy():
+def test_its_arrays_are_read_only():
     state = LabelState(CLASSES, 2)
+    for array in (state.candidates, state.label_counts, state.skipped, state.is_open, LabelState((), 1).values):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
     targets = state.targets()
     state.apply(sets((0, "ann", ["ant"])))
     assert targets.candidates[0].all()

@@ -8,7 +8,7 @@ import pytest
 from support.engine import ToyProject, folders
 
 from nextlabel.contracts.errors import NotReady
-from nextlabel.engine.training import commit, job
+from nextlabel.engine.training import cleanup, commit, job
 from nextlabel.engine.training.cleanup import removed_on_failure
 from nextlabel.engine.training.commit import Interrupted, retry_while_busy
 from nextlabel.engine.training.promotion import score_holdout
@@ -73,6 +73,14 @@ def test_a_training_survives_a_database_outage_after_the_fit(
     blobs.train()
     assert left == [0]
     assert [checkpoint.live for checkpoint in blobs.project.models.checkpoints()] == [True]
+
+
+def test_the_first_error_is_raised_if_the_database_is_unavailable(
+    blobs: ToyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleanup, "_named_folders", lambda _: Busy(1).store())
+    with pytest.raises(ValueError, match="itself"), removed_on_failure(blobs.services):
+        raise ValueError("the error itself")
 
 
 def test_folders_named_by_the_database_are_not_removed(blobs: ToyProject) -> None:

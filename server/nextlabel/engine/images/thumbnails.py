@@ -15,6 +15,8 @@ from PIL import Image
 
 from nextlabel.engine.images.decoding import MAX_PIXELS, decoded
 
+SIZES = (160, 320)
+"""Available longest sides, in pixels."""
 MEDIA_TYPE = "image/webp"
 _SHARDS = 256
 _MAX_LOSSLESS_SIDE = 128

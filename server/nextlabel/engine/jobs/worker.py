@@ -73,8 +73,7 @@ class Worker:
 
     def _advance(self) -> None:
         """Start what is queued, record what has ended, and stop what was cancelled."""
-        with self._services.database.read() as connection:
-            unfinished = jobs.unfinished(connection)
+        unfinished = jobs.unfinished(self._services.database)
         for slot in SLOTS:
             child = self._children.get(slot)
             if child is not None and child.process.poll() is not None:

@@ -1,30 +1,30 @@
 """The label state of a pool: its label history, in order, resolved into arrays.
 
-An annotator's current label of an item is their last one, unless they retracted it. The resolved
-set of an item is the intersection of the annotators' current sets, or their union if they share no
-class. The resolved value is the mean of their current values.
+An annotator's current label of an item is their last one, unless they retracted it. The current
+labels of all annotators are resolved as `resolution` describes.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
-from functools import reduce
-from operator import and_, or_
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from nextlabel.contracts.data import BoolArray, FloatArray, IntArray, Targets
 from nextlabel.contracts.errors import NotFound, Unprocessable
+from nextlabel.engine.labels.resolution import intersection, resolve_sets, resolve_values
 from nextlabel.store.labels import DATASET, Label, StoredLabel
+
+A = TypeVar("A", bound=np.ndarray[Any, Any])
 
 
 class LabelState:
     """The resolved labels of n items with C `classes` (none for regression).
 
-    `apply` updates it at a cost proportional to the new labels. Not thread-safe. Do not change the
-    arrays, which later calls change; `targets` returns a copy.
+    `apply` updates it at a cost proportional to the new labels. Not thread-safe. The arrays are
+    read-only views that later calls change; `targets` returns a copy.
     """
 
     def __init__(self, classes: tuple[str, ...], size: int) -> None:
@@ -40,28 +40,44 @@ class LabelState:
         self._current: dict[str, dict[int, Label]] = {}
         self._candidates: BoolArray = np.empty((0, len(classes)), np.bool_)
         self._values: FloatArray = np.empty(0)
-        self.label_counts: IntArray = np.empty(0, np.int64)
-        """(n,): number of annotators whose current label is a set or a value; DATASET is not counted."""
-        self.skipped: BoolArray = np.empty(0, np.bool_)
-        """(n,): some annotator's current label is a skip, and `label_counts` is 0."""
-        self.is_open: BoolArray = np.empty(0, np.bool_)
-        """(n,): the resolved set has more than one class, or the value is unknown."""
-        self.in_conflict: BoolArray = np.empty(0, np.bool_)
-        """(n,): the current sets share no class, so the resolved set is their union."""
+        self._label_counts: IntArray = np.empty(0, np.int64)
+        self._skipped: BoolArray = np.empty(0, np.bool_)
+        self._is_open: BoolArray = np.empty(0, np.bool_)
+        self._in_conflict: BoolArray = np.empty(0, np.bool_)
         self.grow(size)
 
     def __len__(self) -> int:
-        return len(self.is_open)
+        return len(self._is_open)
 
     @property
     def candidates(self) -> BoolArray | None:
         """(n, C): the classes each item could be; None for regression."""
-        return self._candidates if self.classes else None
+        return _view(self._candidates) if self.classes else None
 
     @property
     def values(self) -> FloatArray | None:
         """(n,) float64, NaN where unknown; None for classification."""
-        return None if self.classes else self._values
+        return None if self.classes else _view(self._values)
+
+    @property
+    def label_counts(self) -> IntArray:
+        """(n,): number of annotators whose current label is a set or a value; DATASET is not counted."""
+        return _view(self._label_counts)
+
+    @property
+    def skipped(self) -> BoolArray:
+        """(n,): some annotator's current label is a skip, and `label_counts` is 0."""
+        return _view(self._skipped)
+
+    @property
+    def is_open(self) -> BoolArray:
+        """(n,): the resolved set has more than one class, or the value is unknown."""
+        return _view(self._is_open)
+
+    @property
+    def in_conflict(self) -> BoolArray:
+        """(n,): the current sets share no class, so the resolved set is their union."""
+        return _view(self._in_conflict)
 
     def targets(self) -> Targets:
         """Return a copy of the current targets."""
@@ -96,10 +112,10 @@ class LabelState:
             self._candidates = np.concatenate([self._candidates, np.ones((more, len(self.classes)), np.bool_)])
         else:
             self._values = np.concatenate([self._values, np.full(more, np.nan)])
-        self.label_counts = np.concatenate([self.label_counts, np.zeros(more, np.int64)])
-        self.skipped = np.concatenate([self.skipped, np.zeros(more, np.bool_)])
-        self.is_open = np.concatenate([self.is_open, np.full(more, len(self.classes) != 1)])
-        self.in_conflict = np.concatenate([self.in_conflict, np.zeros(more, np.bool_)])
+        self._label_counts = np.concatenate([self._label_counts, np.zeros(more, np.int64)])
+        self._skipped = np.concatenate([self._skipped, np.zeros(more, np.bool_)])
+        self._is_open = np.concatenate([self._is_open, np.full(more, len(self.classes) != 1)])
+        self._in_conflict = np.concatenate([self._in_conflict, np.zeros(more, np.bool_)])
 
     def apply(self, history: Iterable[StoredLabel]) -> None:
         """Apply labels in the order of their ids; those up to `last` are skipped as known.
@@ -158,18 +174,19 @@ class LabelState:
                 current.setdefault(position, []).append(content)
                 if annotator != DATASET:
                     counts[position] = counts.get(position, 0) + 1
-        self.label_counts[positions] = [counts.get(position, 0) for position in changed]
-        self.skipped[positions] = [position in skipped and position not in counts for position in changed]
+        self._label_counts[positions] = [counts.get(position, 0) for position in changed]
+        self._skipped[positions] = [position in skipped and position not in counts for position in changed]
         if self.classes:
-            shared = {p: reduce(and_, sets) for p, sets in current.items()}
-            rows = self._unpack([shared[p] or reduce(or_, current[p]) if p in current else -1 for p in changed])
+            rows = self._unpack([resolve_sets(current[p]) if p in current else -1 for p in changed])
             self._candidates[positions] = rows
-            self.is_open[positions] = rows.sum(axis=1) > 1
-            self.in_conflict[positions] = [p in shared and not shared[p] for p in changed]
+            self._is_open[positions] = rows.sum(axis=1) > 1
+            self._in_conflict[positions] = [
+                len(current.get(p, ())) > 1 and not intersection(current[p]) for p in changed
+            ]
         else:
-            means = [math.fsum(current[p]) / len(current[p]) if p in current else math.nan for p in changed]
+            means = [resolve_values(current[p]) if p in current else math.nan for p in changed]
             self._values[positions] = means
-            self.is_open[positions] = np.isnan(means)
+            self._is_open[positions] = np.isnan(means)
 
     def _unpack(self, sets: list[int]) -> BoolArray:
         """Return k sets of bits as (k, C) rows; -1 stands for every class."""
@@ -179,3 +196,9 @@ class LabelState:
         packed = b"".join((bits & every).to_bytes(row_bytes, "little") for bits in sets)
         table = np.frombuffer(packed, np.uint8).reshape(len(sets), row_bytes)
         return np.unpackbits(table, axis=1, count=width, bitorder="little").view(np.bool_)
+
+
+def _view(array: A) -> A:
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -35,8 +35,11 @@ def removed_on_failure(services: Services, *folders: Path) -> Iterator[None]:
     """Remove the folders if the block raises, except those that the database names."""
     try:
         yield
-    except BaseException:
-        named = _named_folders(services)  # Ctrl-C may arrive right after the commit
+    except BaseException as error:
+        try:
+            named = _named_folders(services)  # Ctrl-C may arrive right after the commit
+        except Exception:  # noqa: BLE001 - the first error matters more; `sweep` removes the folders later
+            raise error from None
         for folder in folders:
             if folder not in named:
                 shutil.rmtree(folder, ignore_errors=True)
