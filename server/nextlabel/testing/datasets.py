@@ -34,13 +34,13 @@ def check_dataset(
         require(isinstance(contents, Contents), f"read() returned {type(contents).__name__}, which is not Contents")
         _check_names(contents)
         _check_content(contents.content, "content")
+        require(contents.test is None or len(contents.test.truth), "the test split is empty; leave it out")
         try:
             check_contents(contents, "read()")
         except PluginError as error:
             raise AssertionError(str(error)) from error
         _check_labels(contents)
         if contents.test is not None:
-            require(len(contents.test.truth), "the test split is empty; leave it out")
             _check_content(contents.test.content, "test")
             _check_numbers(contents.test.truth, contents.classes, "the test split's truth")
         with no_global_randomness():  # checked the second time: importing a library may draw random numbers

@@ -42,7 +42,7 @@ def test_features_are_read_from_the_live_checkpoint(
         row = projects.get(connection, "toy")
     assert row is not None
     assert row.live == "r2"
-    with pytest.raises(NextlabelError, match='say "checkpoint:<project>"'):
+    with pytest.raises(NextlabelError, match='write "checkpoint:<project>"'):
         make(learner={"features": "raw"})
 
 
