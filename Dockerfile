@@ -4,7 +4,7 @@
 
 FROM python:3.11-slim AS builder
 
-# The ordinary index has torch with CUDA's libraries, which it needs even without a GPU. With the address of an index
+# The default index has torch with CUDA's libraries, which it needs even without a GPU. With the address of an index
 # of CPU builds here, pip prefers those builds: the image is much smaller.
 ARG TORCH_INDEX=""
 

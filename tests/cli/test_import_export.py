@@ -46,7 +46,7 @@ def test_an_export_can_be_imported_elsewhere(shell, home, tmp_path, monkeypatch,
     result = shell.json("import", "quick", out, *_format(kind))
     assert (result["format"], result["labels"], result["present"], result["images"]) == (kind, 2, 20, 0)
     again = shell("import", "quick", out, *_format(kind)).stdout
-    assert again == "0 labels stored; 22 were there already\n"
+    assert again == "0 labels stored; 22 already stored\n"
     there = home.model_copy(update={"home": tmp_path / "elsewhere"})
     rows = [row for row in map(json.loads, history(there, "jsonl").splitlines()) if row["annotator"] != "dataset"]
     assert rows == before

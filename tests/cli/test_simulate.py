@@ -33,7 +33,7 @@ def test_files(shell, quick, tmp_path):
 def test_an_unwritable_folder_is_reported_before_the_simulation(shell, quick, tmp_path):
     (tmp_path / "file").touch()
     message = shell.refused("simulate", "quick", *PLAN, "--out", str(tmp_path / "file" / "curves"))
-    assert "is no folder" in message
+    assert "is not a folder" in message
 
 
 def test_nothing_else_is_stored(shell, quick, tmp_path):

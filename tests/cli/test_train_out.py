@@ -18,7 +18,7 @@ def out(tmp_path, monkeypatch):
 
 def test_the_checkpoint_is_written_with_its_card(shell, quick, out):
     output = shell("train", "quick", "--out", str(out)).stdout.splitlines()
-    assert output[-1].startswith("trained/quick/tiny: 0.0 MB, to ship, accuracy ")
+    assert output[-1].startswith("trained/quick/tiny: 0.0 MB, ready to ship, accuracy ")
     card = json.loads((out / "card.json").read_text())
     assert card["command"] == "nextlabel train quick --out trained/quick/tiny"
     assert card["licence"] == "Apache-2.0"

@@ -140,7 +140,7 @@ def test_a_damaged_checkpoint_is_never_loaded(blobs: ToyProject, another: Callab
 
 def test_vectors_must_fit(blobs: ToyProject) -> None:
     blobs.train()
-    with pytest.raises(Unprocessable, match=r"a vector here has 2 numbers; vectors \[1\] have not"):
+    with pytest.raises(Unprocessable, match=r"a vector must have 2 numbers; vectors \[1\] have another length"):
         blobs.project.models.predict_vectors([[0, 0], [1]])
     for value in (float("nan"), float("inf"), 1e300):
         with pytest.raises(Unprocessable, match="finite"):
@@ -175,7 +175,7 @@ def test_images(make: Make, image: Callable[..., bytes]) -> None:
 
 def test_a_model_of_its_pool_answers_ids_only(make: Make) -> None:
     project = make(name="tiny", dataset={"plugin": "tiny-moons"}, learner={"plugin": "tiny-spreading"}).bring().train()
-    with pytest.raises(Unprocessable, match="knows only the items of its pool, no new vectors"):
+    with pytest.raises(Unprocessable, match="only predicts the items of its pool, not new vectors"):
         project.project.models.predict_vectors([[0, 0]])
     assert project.project.models.predict_ids(["point-3"]).predictions[0].label in ("upper", "lower")
 

@@ -60,7 +60,7 @@ def test_coco_of_another_program(squares: ToyProject, tmp_path: Path) -> None:
     faults = "\n".join(refused.value.faults)
     for reason in (
         "s1 shows several things (left, right)",
-        "image 9: it is annotated, but no single image has this number",
+        "image 9: it has annotations, but there is not exactly one image with this number",
         "no category 7",
         "no `image_id` or no `category_id`",
     ):

@@ -85,7 +85,7 @@ def test_the_first_of_many_faults_are_listed_and_the_rest_counted(squares: ToyPr
         (b'[{"id": 1}', "a.json", "line 1"),
         (b'[\n\n{"id": }]', "a.json", "line 3"),
         (b"[]]", "a.json", "Extra data"),
-        (b'{"a": 1}', "a.json", "neither COCO nor Label Studio"),
+        (b'{"a": 1}', "a.json", "neither a COCO file nor a list of Label Studio tasks"),
         (b'[{"id": "\xff"}]', "a.json", "utf-8"),
         (b"7", "a.json", "a list or an object"),
         (b'[{"image": "s1", "choice": "left", "annotation_id": 1}]', "a.json", "JSON-MIN"),

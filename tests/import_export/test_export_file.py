@@ -148,7 +148,7 @@ def test_existing_exports_are_replaced_only_on_request(odd: ToyProject, tmp_path
 def test_other_folders_are_never_replaced(odd: ToyProject, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     export_from(odd, "coco", tmp_path / "out")
-    with pytest.raises(Conflict, match="no earlier export"):
+    with pytest.raises(Conflict, match="not an earlier export"):
         export_from(odd, "imagefolder", tmp_path / "out", replace=True)
     (tmp_path / "file").write_text("mine")
     with pytest.raises(Conflict, match="is a file"):
@@ -174,7 +174,7 @@ def test_folders_with_files_of_the_same_names_are_never_replaced(
     for name, text in {**files, "precious.png": "mine"}.items():
         (out / name).write_text(text)
     before = files_in(out)
-    with pytest.raises(Conflict, match="no earlier export"):
+    with pytest.raises(Conflict, match="not an earlier export"):
         export_from(odd, kind, out, replace=True)
     assert files_in(out) == before
 

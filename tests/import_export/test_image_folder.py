@@ -18,7 +18,7 @@ Make = Callable[..., ToyProject]
 def test_a_folder_per_class(squares: ToyProject, tree: Path) -> None:
     result = import_into(squares, tree)
     assert (result.labels, result.images, result.faulty) == (3, 4, 0)
-    assert any("are ignored: 1" in note for note in result.notes)
+    assert any("ignored files whose names are not those of images: 1" in note for note in result.notes)
     assert [classes for _, classes in candidate_sets(squares)] == [("left",), ("left",), ("right",)]
     assert squares.project.status().items == 34
     again = import_into(squares, tree)

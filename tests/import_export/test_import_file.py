@@ -114,4 +114,4 @@ def test_annotations_that_differ_from_our_history_are_counted(squares: ToyProjec
     path.write_text(json.dumps(document))
     result = import_into(squares, path)
     assert result.labels == 0
-    assert any("which alone is read: 1" in note for note in result.notes)
+    assert any("only the history is read: 1" in note for note in result.notes)

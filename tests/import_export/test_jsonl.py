@@ -22,8 +22,8 @@ def test_lines_of_json(squares: ToyProject, file: Any) -> None:
                '{"id":"s1","label":"left","annotator":"\\ud800"}']  # fmt: skip
     result = import_into(squares, file("\n".join(invalid), "b.jsonl"), skip_faulty=True, annotator="eve")
     assert (result.labels, result.faulty) == (0, len(invalid))
-    reasons = ["no field", "not JSON", "an object", "not JSON", "takes candidates", "to retract", "a text",
-               "names no item", "at least one", "the data set itself", "cannot be stored"]  # fmt: skip
+    reasons = ["no field", "not JSON", "must be an object", "not JSON", "takes candidates", "to retract",
+               "must be text", "names no item", "at least one", "the data set itself", "cannot be stored"]  # fmt: skip
     for fault, reason in zip(result.faults, reasons, strict=True):
         assert reason in fault
 
@@ -31,7 +31,7 @@ def test_lines_of_json(squares: ToyProject, file: Any) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (f'{{"id": "s1", "value": 1{"0" * 400}}}', "a value is a finite number"),
+        (f'{{"id": "s1", "value": 1{"0" * 400}}}', "a value must be a finite number"),
         (f'{{"id": "s1", "label": "left", "time": 1{"0" * 400}}}', "a time must be finite"),
         (f'{{"id": "s1", "label": "left", "time": {"1" * 5000}}}', "has 5000 digits"),
     ],

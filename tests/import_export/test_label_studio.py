@@ -229,7 +229,7 @@ def test_annotations_that_are_no_label_of_a_whole_image(squares: ToyProject, wri
     faults = sorted(result.faults)
     assert result.labels == 0
     for reason in ("about regions", "several questions: choice, quality", "holds no choices", "with a `value`",
-                  'no class "up"', "names no image", "has `data`", "nowhere.png"):  # fmt: skip
+                  'no class "up"', "names no image", "`data` of a task must be an object", "nowhere.png"):  # fmt: skip
         assert any(reason in fault for fault in faults), reason
     assert import_into(squares, write([task("s1", several)]), question="choice").labels == 1
 
@@ -325,7 +325,7 @@ def test_tasks_that_are_broken(squares: ToyProject, write: Any) -> None:
     tasks = [3, task("s1") | {"annotations": 5, "meta": embedded}, task("s2") | {"annotations": [4]}]
     result = import_into(squares, write(tasks), skip_faulty=True)
     assert result.labels == 0
-    for reason in ("a task is an object", "has no number `n`", "are a list of objects"):
+    for reason in ("a task must be an object", "has no number `n`", "must be a list of objects"):
         assert any(reason in fault for fault in result.faults), reason
 
 

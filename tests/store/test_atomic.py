@@ -87,7 +87,7 @@ def test_only_an_earlier_export_is_replaced(target, tmp_path):
     fill(target, "second", replace=True, ours=ours)
     assert (target / "file").read_text() == "second"
     (target / "file").rename(target / "another")
-    with pytest.raises(Conflict, match="is not empty, and no earlier export"):
+    with pytest.raises(Conflict, match="is not empty and not an earlier export"):
         fill(target, "third", replace=True, ours=ours)
     with pytest.raises(Conflict, match="is a file; name a folder"):
         fill(target / "another", "third", replace=True, ours=ours)

@@ -65,7 +65,7 @@ def test_valid_data_sets_pass(contents: Contents) -> None:
         ({"ids": ["a", "b", "c", "c"]}, "ids repeat"),
         ({"ids": ["a", "b", "c", ""]}, "ids must be non-empty strings"),
         ({"ids": [1, 2, 3, 4]}, "ids must be non-empty strings"),
-        ({"ids": []}, r"read\(\) gave no items"),
+        ({"ids": []}, r"read\(\) returned no items"),
         ({"ids": ["a", "b"]}, "2 ids for 4 items"),
         ({"classes": ("yes", "yes")}, "needs two or more distinct classes"),
         ({"classes": ("yes",)}, "needs two or more distinct classes"),
@@ -178,11 +178,11 @@ class GivesNone(Missing):
 
 
 def test_reading_twice_gives_the_same_contents() -> None:
-    with pytest.raises(AssertionError, match="gave other contents the second time"):
+    with pytest.raises(AssertionError, match="returned other contents the second time"):
         check_dataset(DatasetPlugin("odd", "one line", ChangingPool))
-    with pytest.raises(AssertionError, match="gave other contents the second time"):
+    with pytest.raises(AssertionError, match="returned other contents the second time"):
         check_dataset(DatasetPlugin("odd", "one line", ChangingTestSplit))
-    with pytest.raises(AssertionError, match=r"read\(\) gave list"):
+    with pytest.raises(AssertionError, match=r"read\(\) returned list"):
         check_dataset(DatasetPlugin("odd", "one line", GivesList))
 
 
@@ -202,5 +202,5 @@ def test_reading_without_a_folder_of_data_sets(tmp_path: Path) -> None:
     without = r"data set odd: without a folder of data sets \(root is None\), read\(\) "
     with pytest.raises(AssertionError, match=f"{without}raised TypeError: .*; it must work or raise DatasetMissing"):
         check_dataset(DatasetPlugin("odd", "one line", NeedsFolder), tmp_path)
-    with pytest.raises(AssertionError, match=f"{without}gave NoneType, which is not Contents"):
+    with pytest.raises(AssertionError, match=f"{without}returned NoneType, which is not Contents"):
         check_dataset(DatasetPlugin("odd", "one line", GivesNone), tmp_path)

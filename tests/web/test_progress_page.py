@@ -124,7 +124,7 @@ def test_train_button(client):
     text = plain(shown(client, answer.headers["Location"]))
     job = client.get("/jobs").get_json()["jobs"][0]
     assert f"Training job {job['job']} is queued." in text
-    assert f"Job {job['job']} is a training that is queued or running." in text
+    assert f"Training job {job['job']} is queued or running." in text
     again = client.post(PAGE, data={"train": "now"}, headers=HTML)
     assert again.status_code == 409
     assert "already trains" in again.get_data(as_text=True)
@@ -218,7 +218,7 @@ def test_a_large_confusion_matrix_is_cut(client, monkeypatch):
     assert "with the most mistakes" not in shown(client)
     monkeypatch.setattr("nextlabel.engine.progress.confusion._MAX_CLASSES", 4)
     matrix = re.search(r'<table class="heat.*?</table>', shown(client), re.DOTALL).group()
-    assert "Of 10 classes, the 4 with the most mistakes." in matrix
+    assert "Only the 4 of 10 classes with the most mistakes are shown." in matrix
     assert matrix.count('<th scope="col">') == matrix.count('<th scope="row">') == 4
 
 

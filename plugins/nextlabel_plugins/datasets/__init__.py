@@ -50,7 +50,7 @@ def nextlabel_datasets() -> Iterator[DatasetPlugin]:
     )
     yield DatasetPlugin(
         "kmnist",
-        "KMNIST: 60,000 handwritten characters of old Japanese in 10 classes, 28 x 28",
+        "KMNIST: 60,000 handwritten characters of classical Japanese in 10 classes, 28 x 28",
         f"{PACKAGE}.kmnist:Kmnist",
         PartialParameters,
     )

@@ -53,7 +53,7 @@ def _with_option(option: Option) -> str:
 )
 @click.option("--predictions", is_flag=True, help="With --resolved: the live model's prediction for each item.")
 @click.option("--copy-images", is_flag=True, help=f"{_with_option('copy-images')}: write the images too, to images/.")
-@click.option("--image-prefix", help=f"{_with_option('image-prefix')}: what the address of an image begins with.")
+@click.option("--image-prefix", help=f"{_with_option('image-prefix')}: what the addresses of the images begin with.")
 @click.option("--checkpoint", help=f"{_with_option('checkpoint')}: a checkpoint other than the live one.")
 @click.option("--force", is_flag=True, help="Replace an earlier export.")
 @as_json
@@ -108,7 +108,7 @@ def _check(form: Format, out: Path, chosen: set[Option], *, as_json: bool) -> No
     if out == STDOUT and not form.printable:
         raise click.UsageError(f"{_names(lambda form: form.printable)} can be printed; {form.name} needs a path")
     if out == STDOUT and as_json:
-        raise click.UsageError("--json and --out - would both print")
+        raise click.UsageError("--json and --out - both print to standard output; use only one of them")
 
 
 def _print(snapshot: Snapshot, form: Format, options: WriteOptions) -> Exported:

@@ -26,7 +26,7 @@ from nextlabel.web.formatting import plural
 @click.option(
     "--images",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder with images to add that the pool does not have.",
+    help="A folder of images; those that the pool does not have are added.",
 )
 @click.option("--delimiter", help="The delimiter of a CSV file; detected by default.")
 @click.option("--question", metavar="NAME", help="The question to read, if a Label Studio project has several.")
@@ -79,7 +79,7 @@ def _summary(result: Imported, *, dry_run: bool) -> str:
     parts = [plural(result.labels, "label"), *([plural(result.images, "image")] if result.images else [])]
     text = f"{' and '.join(parts)} {'would be stored' if dry_run else 'stored'}"
     if result.present:
-        text += f"; {result.present:,} were there already"
+        text += f"; {result.present:,} already stored"
     if result.faulty:
         text += f"; {result.faulty:,} left out"
     return text

@@ -38,7 +38,7 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
-        raise SettingsError(f"there is no address {host!r}: {error.strerror}") from None
+        raise SettingsError(f"the host {host!r} cannot be resolved: {error.strerror}") from None
     deadline = time.monotonic() + _RETRY_FOR
     while True:
         listener = socket.socket(family, socket.SOCK_STREAM)

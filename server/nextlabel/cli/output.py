@@ -43,7 +43,7 @@ class Screen:
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Advance]:
-        """Show a progress bar while the block runs; whatever the block prints is dropped."""
+        """Show a progress bar while the block runs; the output of the block is dropped."""
         console = Console(stderr=True)
         text = TextColumn("{task.fields[text]}")
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), text)

@@ -36,7 +36,7 @@ from nextlabel.store.home import check_writable
     default=EXACT,
     show_default=True,
     help="Kinds of simulated annotators, separated by commas: "
-    + "; ".join(f"{name} {does}" for name, does in KINDS.items())
+    + "; ".join(f"{name}: {does}" for name, does in KINDS.items())
     + ".",
 )
 @click.option(
@@ -44,7 +44,7 @@ from nextlabel.store.home import check_writable
     type=click.FloatRange(0, 1),
     default=0.3,
     show_default=True,
-    help="Probability that an item whose class has look-alikes is in doubt, to any annotator but exact.",
+    help="Probability that an item whose class has look-alikes is in doubt, for all annotators except exact.",
 )
 @click.option(
     "--look-alikes",

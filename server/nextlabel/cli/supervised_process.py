@@ -24,7 +24,7 @@ class SupervisedProcess:
     name: str
     start: Callable[[], subprocess.Popen[bytes]]
     log: Callable[[str], None]
-    """Takes a line for the person who runs the server."""
+    """Takes a line for the operator of the server."""
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _started: float = field(default=0.0, init=False)
     _restart_at: float = field(default=0.0, init=False)

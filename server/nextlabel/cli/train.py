@@ -38,7 +38,9 @@ _ENDED = ("succeeded", "failed", "cancelled", "interrupted")
 
 @click.command("train")
 @project_name
-@click.option("--out", type=FOLDER, help="Train from scratch, and write the checkpoint to this new folder, to ship.")
+@click.option(
+    "--out", type=FOLDER, help="Train from scratch, and write the checkpoint to this new folder, ready to ship."
+)
 @click.option("--from-scratch", is_flag=True, help="Do not start from the live checkpoint; --out never starts from it.")
 @click.option("--licence", help="SPDX name of the licence of what --out writes; nextlabel's own by default.")
 @as_json
@@ -189,7 +191,7 @@ def _pack(engine: Engine, checkpoint: Checkpoint, out: Path, licence: str | None
     size = sum(path.stat().st_size for path in out.iterdir()) / 1e6
     test = card["test"]
     metrics = "" if test is None else f", {metrics_line({k: test[k] for k in test if k not in ('split', 'items')})}"
-    return f"\n{out}: {size:.1f} MB, to ship{metrics}"
+    return f"\n{out}: {size:.1f} MB, ready to ship{metrics}"
 
 
 def command_line(project: str, out: Path, licence: str | None) -> str:

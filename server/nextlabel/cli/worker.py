@@ -18,7 +18,7 @@ from nextlabel.store.jobs import JobRow
 @click.option("--parent", type=int, hidden=True, help="End together with this process, which started the worker.")
 @with_settings()
 def command(settings: Settings, parent: int | None) -> None:
-    """Run queued trainings, without a web server. `nextlabel serve` runs one by itself."""
+    """Run queued jobs, without a web server. `nextlabel serve` has a worker already."""
     if parent is not None:
         end_with_parent(parent)
     with open_engine(settings) as engine:

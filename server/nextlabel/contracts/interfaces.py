@@ -82,15 +82,15 @@ class Strategy(Plugin[P], ABC):
             return Selection(np.empty(0, np.int64), np.empty(0))
         scores, name = np.asarray(self.score(pool, rng)), type(self).__name__
         if scores.shape != (pool.size,):
-            raise PluginError(f"{name}.score() gave shape {scores.shape} for {pool.size} items, not ({pool.size},)")
+            raise PluginError(f"{name}.score() returned shape {scores.shape} for {pool.size} items, not ({pool.size},)")
         if scores.dtype.kind not in "biuf":
-            raise PluginError(f"{name}.score() gave {scores.dtype}, not numbers")
+            raise PluginError(f"{name}.score() returned {scores.dtype}, not numbers")
         if scores.dtype.kind != "f":
             scores = scores.astype(np.float64)  # `choose` negates them, which overflows for unsigned numbers
         # checked here: with NaN, `choose` would return too few items
         if len(invalid := np.flatnonzero(~np.isfinite(scores))):
             detail = f"{len(invalid)} of {pool.size}, the first {scores[invalid[0]]} at position {invalid[0]}"
-            raise PluginError(f"{name}.score() gave numbers that are not finite: {detail}")
+            raise PluginError(f"{name}.score() returned numbers that are not finite: {detail}")
         positions = self.choose(pool, scores, size, rng)
         return Selection(positions, scores[positions])
 

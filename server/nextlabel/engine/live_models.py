@@ -64,7 +64,7 @@ class Served:
             raise self._wrong_input("vectors")
         wrong = [number for number, row in enumerate(rows) if len(row) != spec.dimensions]
         if wrong:
-            raise Unprocessable(f"a vector here has {spec.dimensions} numbers; vectors {wrong} have not")
+            raise Unprocessable(f"a vector must have {spec.dimensions} numbers; vectors {wrong} have another length")
         with np.errstate(over="ignore"):  # checked below
             array = np.asarray(rows, np.float32)
         if not np.isfinite(array).all():
@@ -75,8 +75,8 @@ class Served:
         spec = model_input(self.card)
         if spec is None:
             return Unprocessable(
-                f"the model of {self.card['project']!r} knows only the items of its pool, no new {kind}; "
-                'ask for them by id: {"ids": [...]}'
+                f"the model of {self.card['project']!r} only predicts the items of its pool, not new {kind}; "
+                'send their ids: {"ids": [...]}'
             )
         takes = "images" if isinstance(spec, ImageInput) else f"vectors of {spec.dimensions} numbers"
         return Unprocessable(f"project {self.card['project']!r} takes {takes}, not {kind}")

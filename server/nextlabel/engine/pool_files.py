@@ -161,7 +161,7 @@ def _refuse_large_loss(paths: Sequence[Path], items: int) -> None:
     if 2 * len(lost) > items:
         raise Unprocessable(
             f"{len(lost):,} of the pool's {items:,} images can no longer be read, the first is {lost[0]}; "
-            "check that their folder is mounted and that it may be read"
+            "check that their folder is mounted and readable"
         )
 
 

@@ -44,7 +44,7 @@ class ProjectStatus:
     labels: int
     """Labels by annotators, retractions and skips included; the data set's own do not count."""
     unseen: int
-    """Of these labels, those the live checkpoint was not trained on."""
+    """Labels by annotators that the live checkpoint was not trained on."""
     train_every: int
     """Labels between two trainings; 0: the project does not train by itself."""
     until_training: int | None

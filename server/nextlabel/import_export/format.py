@@ -39,7 +39,7 @@ class Format:
     suffixes: tuple[str, ...] = ()
     """The suffixes of files that are read as this format."""
     top_level: Literal["array", "object"] | None = None
-    """What a JSON file of this format is, if other formats have the same suffix."""
+    """The top level of a JSON file of this format, if other formats have the same suffix."""
     document: str | None = None
     """The file that is read of an exported folder."""
     reads_folder: bool = False

@@ -88,14 +88,14 @@ def to_label(fields: Mapping[str, Any], context: ReadContext) -> Label:
     if name == "value":
         return value_label(value, context)
     if value is not True:
-        raise Unprocessable(f"{name} is true or left out, not {value!r}")
+        raise Unprocessable(f"{name} must be true or left out, not {value!r}")
     return Label(skip=True) if name == "skip" else Label(retract=True)
 
 
 def value_label(value: Any, context: ReadContext) -> Label:
     """Return a number as a label. Raises Unprocessable."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
-        raise Unprocessable(f"a value is a finite number, not {shortened(value)}")
+        raise Unprocessable(f"a value must be a finite number, not {shortened(value)}")
     if context.classes:
         raise Unprocessable("this project takes candidates, not values")
     return Label(value=float(value))
@@ -111,7 +111,7 @@ def candidates_label(value: Any, context: ReadContext) -> Label:
         raise Unprocessable("this project takes values, not candidates")
     names = split_classes(value, order) if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise Unprocessable(f"candidates are a list of class names, not {shortened(value)}")
+        raise Unprocessable(f"candidates must be a list of class names, not {shortened(value)}")
     unknown = [name for name in names if name not in order]
     if unknown:
         raise Unprocessable("; ".join(f"no class {shortened(name)}; {_nearest(name, list(order))}" for name in unknown))

@@ -96,6 +96,6 @@ def _check_folder(path: Path, replace: bool, ours: Callable[[Path], bool] | None
     if not any(path.iterdir()):
         return
     if not ours(path):
-        raise Conflict(f"{path} is not empty, and no earlier export: name another folder")
+        raise Conflict(f"{path} is not empty and not an earlier export; name another folder")
     if not replace:
         raise Conflict(f"{path} holds an earlier export; --force replaces it")

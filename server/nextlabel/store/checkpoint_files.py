@@ -80,7 +80,7 @@ def verified_path(folder: Path, name: str) -> Path | None:
     except FileNotFoundError as error:
         raise Gone(f"the checkpoint in {folder} is damaged: {name} is missing") from error
     if actual != expected:
-        raise Gone(f"the checkpoint in {folder} is damaged: {name} is not what its card was written for")
+        raise Gone(f"the checkpoint in {folder} is damaged: {name} does not match the SHA-256 in the card")
     return path
 
 

@@ -123,7 +123,7 @@ def parse(url: str) -> URL:
         raise SettingsError("the database URL cannot be parsed; write sqlite:///FILE or postgresql://...") from error
     backend = parsed.get_backend_name()
     if backend not in {"sqlite", "postgresql", "postgres"}:
-        raise SettingsError(f"no database is called {backend!r}; valid: sqlite, postgresql")
+        raise SettingsError(f"the database {backend!r} is not supported; valid: sqlite, postgresql")
     if backend == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise SettingsError("the database must be a file, as in sqlite:///var/nextlabel.db")

@@ -25,7 +25,7 @@ def check_writable(folder: Path) -> None:
     folder = folder.absolute()
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not nearest.is_dir():
-        raise Unprocessable(f"nothing can be written to {folder}: {nearest} is no folder")
+        raise Unprocessable(f"nothing can be written to {folder}: {nearest} is not a folder")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise Unprocessable(f"nothing can be written to {folder}: this user may not write to {nearest}")
 

@@ -31,7 +31,7 @@ def check_dataset(
     make = check_record(record, parameters, Dataset)
     with errors_prefixed(f"data set {record.name}"):
         contents = make().read(root, seed)
-        require(isinstance(contents, Contents), f"read() gave {type(contents).__name__}, which is not Contents")
+        require(isinstance(contents, Contents), f"read() returned {type(contents).__name__}, which is not Contents")
         _check_names(contents)
         _check_content(contents.content, "content")
         require(contents.test is None or len(contents.test.truth), "the test split is empty; leave it out")
@@ -45,7 +45,7 @@ def check_dataset(
             _check_numbers(contents.test.truth, contents.classes, "the test split's truth")
         with no_global_randomness():  # checked the second time: importing a library may draw random numbers
             again = make().read(root, seed)
-        require(_equal_contents(contents, again), "read() with the same seed gave other contents the second time")
+        require(_equal_contents(contents, again), "read() with the same seed returned other contents the second time")
         with TemporaryDirectory() as empty:
             _check_missing(make(), Path(empty), seed, "with an empty folder of data sets")
         if root is not None:  # as the engine reads it if NEXTLABEL_DATA is not set
@@ -53,7 +53,7 @@ def check_dataset(
 
 
 def _check_names(contents: Contents) -> None:
-    require(len(contents.ids), "read() gave no items; raise DatasetMissing if the data is missing")
+    require(len(contents.ids), "read() returned no items; raise DatasetMissing if the data is missing")
     for kind, names in (("ids", contents.ids), ("classes", contents.classes)):
         require(all(isinstance(name, str) and name for name in names), f"{kind} must be non-empty strings")
 
@@ -122,7 +122,8 @@ def _check_missing(dataset: Dataset[Any], root: Path | None, seed: int, situatio
         raise AssertionError(f"{situation}, read() raised {reason}; it must work or raise DatasetMissing") from error
     else:
         require(
-            isinstance(contents, Contents), f"{situation}, read() gave {type(contents).__name__}, which is not Contents"
+            isinstance(contents, Contents),
+            f"{situation}, read() returned {type(contents).__name__}, which is not Contents",
         )
 
 

@@ -105,7 +105,7 @@ def _fit(learner: Learner[Any], task: Task, targets: Targets, start: Model | Non
         if "read-only" in str(error):
             raise AssertionError("it modifies the arrays that it receives; copy them first") from error
         raise
-    require(isinstance(model, Model), f"fit() gave {type(model).__name__}, which is not a Model")
+    require(isinstance(model, Model), f"fit() returned {type(model).__name__}, which is not a Model")
     _check_progress(reports)
     return model
 

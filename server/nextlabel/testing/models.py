@@ -62,11 +62,11 @@ def predict_all(model: Model, task: Task, items: Items) -> Arrays:
     minimal = _predict(model, items, frozenset())
     required = ("probabilities",) if task.classes else ("mean", "std")
     for name in required:
-        gave = ", ".join(minimal) or "nothing"
-        require(name in minimal, f"predict() must always give {name}; without needs it gave {gave}")
+        returned = ", ".join(minimal) or "nothing"
+        require(name in minimal, f"predict() must always return {name}; without needs it returned {returned}")
     require(
         close({name: minimal[name] for name in required}, {name: outputs[name] for name in required}, CLOSE),
-        "predict() gives other outputs if there are more needs",
+        "predict() returns other outputs if there are more needs",
     )
     return outputs
 
@@ -82,7 +82,7 @@ def close(first: Arrays, second: Arrays, tolerance: float) -> bool:
 
 def _predict(model: Model, items: Items, needs: frozenset[Need]) -> Arrays:
     outputs = model.predict(items, needs, np.random.default_rng(11))
-    require(isinstance(outputs, Outputs), f"predict() gave {type(outputs).__name__}, which is not Outputs")
+    require(isinstance(outputs, Outputs), f"predict() returned {type(outputs).__name__}, which is not Outputs")
     return {name: np.asarray(array) for name, array in vars(outputs).items() if array is not None}
 
 
@@ -119,7 +119,7 @@ def _check_input(model: Model, task: Task) -> None:
 def _check_rebuilt(make: Callable[[], Learner[Any]], model: Model, task: Task, outputs: Arrays) -> None:
     tensors = dict(model.tensors())
     require(
-        all(isinstance(array, np.ndarray) for array in tensors.values()), "tensors() must give numpy arrays by name"
+        all(isinstance(array, np.ndarray) for array in tensors.values()), "tensors() must return numpy arrays by name"
     )
     # copies in C order, as the engine writes them: safetensors stores the bytes without strides
     stored = load(save({name: np.ascontiguousarray(array) for name, array in tensors.items()}))
@@ -129,7 +129,7 @@ def _check_rebuilt(make: Callable[[], Learner[Any]], model: Model, task: Task, o
     except (TypeError, ValueError) as error:
         raise AssertionError(f"description() is not plain JSON: {error}") from error
     rebuilt = make().rebuild(json.loads(text), stored)
-    require(isinstance(rebuilt, Model), f"rebuild() gave {type(rebuilt).__name__}, which is not a Model")
+    require(isinstance(rebuilt, Model), f"rebuild() returned {type(rebuilt).__name__}, which is not a Model")
     require(rebuilt.input == model.input, f"the rebuilt model takes {rebuilt.input} instead of {model.input}")
     require(
         close(outputs, predict_all(rebuilt, task, task.items), CLOSE),
@@ -147,16 +147,16 @@ def _check_parts(model: Model, task: Task, outputs: Arrays) -> None:
         expected = {name: outputs[name][:, rows] if name == "samples" else outputs[name][rows] for name in part}
         require(
             close(part, expected, CLOSE),
-            f"predict() gives other outputs for {len(rows)} items alone than for the same items in the whole pool",
+            f"predict() returns other outputs for {len(rows)} items alone than for the same items in the whole pool",
         )
 
 
 def _check_onnx(model: Model, task: Task, outputs: Arrays, path: Path) -> None:
     written = model.write_onnx(path)
-    require(written in (True, False), f"write_onnx() must give True or False, not {written!r}")
+    require(written in (True, False), f"write_onnx() must return True or False, not {written!r}")
     require(
         written == path.exists(),
-        f"write_onnx() gave {written}, but the file {'exists' if path.exists() else 'does not exist'}",
+        f"write_onnx() returned {written}, but the file {'exists' if path.exists() else 'does not exist'}",
     )
     if not written:
         return
@@ -174,7 +174,9 @@ def _check_onnx(model: Model, task: Task, outputs: Arrays, path: Path) -> None:
     expected = ["probabilities"] if task.classes else ["mean", "std"]
     actual = [out.name for out in session.get_outputs()]
     # the engine refuses further outputs, such as embeddings, when it writes a checkpoint
-    require(set(actual) == set(expected), f"the ONNX form must give {' and '.join(expected)}, not {', '.join(actual)}")
+    require(
+        set(actual) == set(expected), f"the ONNX form must return {' and '.join(expected)}, not {', '.join(actual)}"
+    )
     for rows in (slice(0, 1), slice(0, 5), slice(None)):
         results = session.run(expected, {"input": content[rows]})
         for name, result in zip(expected, results, strict=True):

@@ -41,7 +41,7 @@ def check_strategy(
             with errors_prefixed(f"{record.name}, choosing {size} of the pool {name!r} ({pool.size} items)"):
                 _check_pool(make, pool, size)
     unread = sorted(needs - read)
-    require(not unread, f"{record.name}: declares {unread} but never reads it, so it would be computed in vain")
+    require(not unread, f"{record.name}: declares {unread} but never reads it; remove it from needs")
     with errors_prefixed(f"{record.name}, on an empty pool"):
         _check_selection(make().select(large_pool(0, needs), 3, np.random.default_rng(0)), 0, 0)
     if rows:
@@ -79,15 +79,15 @@ def _check_selection(selection: Selection, count: int, size: int) -> None:
     inside = (positions >= 0) & (positions < size)
     require(inside.all(), f"positions {positions[~inside].tolist()} lie outside the pool")
     require(len(np.unique(positions)) == count, f"it chose an item twice: {sorted(positions.tolist())}")
-    require(scores.shape == (count,), f"select() gave scores of shape {scores.shape} for {count} items")
+    require(scores.shape == (count,), f"select() returned scores of shape {scores.shape} for {count} items")
     require(np.isfinite(scores).all(), f"its scores are not finite: {scores.tolist()}")
 
 
 def _check_scores(strategy: Strategy[Any], pool: Pool) -> None:
     scores = np.asarray(_call(strategy.score, pool))
-    require(scores.shape == (pool.size,), f"score() gave shape {scores.shape} for {pool.size} items")
-    require(np.issubdtype(scores.dtype, np.floating), f"score() must give real numbers, not {scores.dtype}")
-    require(np.isfinite(scores).all(), "score() gave numbers that are not finite")
+    require(scores.shape == (pool.size,), f"score() returned shape {scores.shape} for {pool.size} items")
+    require(np.issubdtype(scores.dtype, np.floating), f"score() must return real numbers, not {scores.dtype}")
+    require(np.isfinite(scores).all(), "score() returned numbers that are not finite")
 
 
 def _check_large(strategy: Strategy[Any], pool: Pool, memory: int) -> None:

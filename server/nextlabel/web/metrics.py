@@ -1,6 +1,6 @@
 """The metrics for Prometheus.
 
-Whatever must survive a restart is counted in the database at each scrape, so all processes agree.
+Values that must survive a restart are counted in the database at each scrape, so all processes agree.
 Request durations are known to each process alone; the web processes that `gunicorn_app.run`
 starts share them through files (prometheus_client's multiprocess mode).
 """

@@ -97,7 +97,7 @@ def test_more_initial_labels_than_known_labels(make: Make) -> None:
     project.project.start_training()
     (job,) = project.work()
     assert job.state == "failed"
-    assert "initial = 49, and the data set knows only 48 labels outside the hold-out" in str(job.error)
+    assert "initial = 49, but the data set knows only 48 labels outside the hold-out" in str(job.error)
     assert project.project.status().task is None
 
 
@@ -241,5 +241,7 @@ def test_a_folder_without_readable_images_is_refused(make: Make, tmp_path: Path)
     project.project.start_training()
     (job,) = project.work()
     assert job.state == "failed"
-    assert str(job.error).startswith("project 'toy' has no image: 2 of 2 images cannot be read and are left out: ")
+    assert str(job.error).startswith(
+        "project 'toy' has no readable image: 2 of 2 images cannot be read and are left out: "
+    )
     assert project.project.status().missing == job.error

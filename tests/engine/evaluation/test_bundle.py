@@ -62,7 +62,7 @@ def test_both_forms_predict_as_before(squares: ToyProject, tmp_path: Path) -> No
     rng = np.random.default_rng(0)
     before = read_model(squares.services.home.checkpoint("toy", "r1"), registry)[0].predict(items, frozenset(), rng)
     after = read_model(folder, registry)[0].predict(items, frozenset(), rng)
-    served = Served("first", read_card(folder), folder, registry).answer(items.pixels((4, 4), 1))  # type: ignore[union-attr]
+    served = Served("first", read_card(folder), folder, registry).infer(items.pixels((4, 4), 1))  # type: ignore[union-attr]
     for probabilities in (after.probabilities, served["probabilities"]):
         np.testing.assert_allclose(probabilities, before.probabilities, atol=5e-3)
 
@@ -107,7 +107,7 @@ def test_an_existing_folder_is_not_overwritten(squares: ToyProject, tmp_path: Pa
 def test_an_unwritable_target_is_rejected_before_the_training(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     bundle.check_target(tmp_path / "folder" / "another" / "shipped")
-    with pytest.raises(Unprocessable, match=r"nothing can be written to .*file is no folder"):
+    with pytest.raises(Unprocessable, match=r"nothing can be written to .*file is not a folder"):
         bundle.check_target(tmp_path / "file" / "shipped")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

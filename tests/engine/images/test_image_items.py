@@ -108,4 +108,4 @@ def test_only_the_first_unreadable_files_are_logged(files: FileItems, capsys: py
     pool.pixels((4, 4), 3)
     assert len(unreadable_positions(pool)) == 20
     lines = capsys.readouterr().err.splitlines()
-    assert (len(lines), lines[-1]) == (4, "further files cannot be read")
+    assert (len(lines), lines[-1]) == (4, "more files cannot be read; they are not listed")

@@ -161,11 +161,17 @@ class Given(Strategy[NoParameters]):
 @pytest.mark.parametrize(
     ("scores", "reason"),
     [
-        (np.where(ITEMS < 40, np.nan, 1.0), "gave numbers that are not finite: 40 of 42, the first nan at position 0"),
-        (np.where(ITEMS == 7, np.inf, 1.0), "gave numbers that are not finite: 1 of 42, the first inf at position 7"),
-        (np.zeros((42, 3)), r"gave shape \(42, 3\) for 42 items, not \(42,\)"),
-        (np.zeros(41), r"gave shape \(41,\) for 42 items, not \(42,\)"),
-        (np.float64(1), r"gave shape \(\) for 42 items, not \(42,\)"),
+        (
+            np.where(ITEMS < 40, np.nan, 1.0),
+            "returned numbers that are not finite: 40 of 42, the first nan at position 0",
+        ),
+        (
+            np.where(ITEMS == 7, np.inf, 1.0),
+            "returned numbers that are not finite: 1 of 42, the first inf at position 7",
+        ),
+        (np.zeros((42, 3)), r"returned shape \(42, 3\) for 42 items, not \(42,\)"),
+        (np.zeros(41), r"returned shape \(41,\) for 42 items, not \(42,\)"),
+        (np.float64(1), r"returned shape \(\) for 42 items, not \(42,\)"),
     ],
 )  # fmt: skip
 def test_invalid_scores_are_reported_precisely(blobs: ToyProject, scores: FloatArray, reason: str) -> None:

@@ -73,7 +73,7 @@ def test_a_data_set_may_be_empty(make: Make) -> None:
 def test_invalid_requests_are_rejected(make: Make) -> None:
     project = make(settings={"max_query": 10}).bring()
     for size in (0, -1):
-        with pytest.raises(Unprocessable, match="one item or more"):
+        with pytest.raises(Unprocessable, match="must be at least 1, not"):
             project.project.queries.create(size)
     with pytest.raises(TooLarge, match="at most 10"):
         project.project.queries.create(11)

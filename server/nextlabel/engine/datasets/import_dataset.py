@@ -86,11 +86,11 @@ def _import(
     if row_before is not None and (row_before.task, row_before.classes) != (contents.task, tuple(contents.classes)):
         raise ProjectError(
             f"project {config.name!r}: the data set's classes are {', '.join(contents.classes)}, "
-            f"those of the bundled checkpoint {', '.join(row_before.classes)}"
+            f"but those of the bundled checkpoint are {', '.join(row_before.classes)}"
         )
     contents, dropped = drop_unreadable(contents, settings.max_pixels, settings.cores, progress)
     if dropped.reasons and not contents.ids:
-        raise ProjectError(f"project {config.name!r} has no image: {dropped.summary()}")
+        raise ProjectError(f"project {config.name!r} has no readable image: {dropped.summary()}")
     holdout = _holdout(contents, config)
     folder = home.pool(config.name)
     if folder.exists():  # left by an import that was killed before it reached the database
@@ -176,7 +176,7 @@ def _initial_labels(contents: Contents, config: ProjectConfig, holdout: BoolArra
     elif config.labels.initial > len(known):
         raise ProjectError(
             f"project {config.name!r}: [labels] initial = {config.labels.initial}, "
-            f"and the data set knows only {len(known)} labels outside the hold-out"
+            f"but the data set knows only {len(known)} labels outside the hold-out"
         )
     else:
         chosen = generator(config.seed, "initial").permutation(known)[: config.labels.initial]

@@ -48,7 +48,7 @@ def check_target(target: Path) -> None:
     """Raise Conflict if the folder exists, Unprocessable if it cannot be created or has an invalid name."""
     check_name(target.name)
     if target.exists():
-        raise Conflict(f"{target} exists already; a checkpoint is written to a new folder")
+        raise Conflict(f"{target} exists already; name a new folder for the checkpoint")
     check_writable(target.parent)
 
 

@@ -40,7 +40,7 @@ class Evaluation:
     metrics: Mapping[str, float]
     """`accuracy` and `loss`, or `rmse` and `loss`."""
     form: Form
-    """What predicted: the ONNX form, as it serves, or the model's own class if it has none."""
+    """The ONNX form, which also serves predictions, or the model's own class if it has none."""
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ _TRANSPOSITIONS: Mapping[int, Image.Transpose] = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What turns an image upright, by its EXIF orientation. From 5 on, width and height change places."""
+"""The operation that turns an image upright, by its EXIF orientation. From 5 on, width and height are swapped."""
 _MAX_ERROR_LENGTH = 200
 
 

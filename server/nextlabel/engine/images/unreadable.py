@@ -37,7 +37,7 @@ class UnreadableFiles:
                 message = f"{path} cannot be read and is replaced by a white image: {reason}"
                 print(message, file=sys.stderr, flush=True)  # noqa: T201 - as above
             elif len(self._reasons) == MAX_LISTED + 1:
-                print("further files cannot be read", file=sys.stderr, flush=True)  # noqa: T201 - as above
+                print("more files cannot be read; they are not listed", file=sys.stderr, flush=True)  # noqa: T201 - as above
 
     def __contains__(self, path: Path) -> bool:
         return path in self._reasons

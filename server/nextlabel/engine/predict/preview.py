@@ -1,4 +1,4 @@
-"""What the predict page shows about one image: its prediction and the pixels that the model received."""
+"""The data that the predict page shows about one image: its prediction and the pixels that the model received."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which items to label next: a pure function of the pool's state, the scores and a seed.
+"""Chooses the items to label next, as a pure function of the pool's state, the scores and a seed.
 
 The same inputs give the same result, which is how a stored query is replayed.
 """
@@ -170,7 +170,7 @@ def _checked(selection: Selection, count: int, size: int) -> Selection:
     if len(positions) != count or len(np.unique(inside)) != count:
         raise PluginError(f"the strategy was asked for {count} of {size} items and chose {positions[:10].tolist()}")
     if not np.isfinite(selection.scores).all():
-        raise PluginError("the strategy gave scores that are not finite")
+        raise PluginError("the strategy returned scores that are not finite")
     return selection
 
 

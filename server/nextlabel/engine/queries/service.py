@@ -42,9 +42,9 @@ class QueryService:
         """
         services, config, row = self._services, self._config, self._row()
         if size < 1:
-            raise Unprocessable(f"a query is for one item or more, not {size}")
+            raise Unprocessable(f"the size of a query must be at least 1, not {size}")
         if size > services.settings.max_query:
-            raise TooLarge(f"a query is for at most {services.settings.max_query} items, not {size}")
+            raise TooLarge(f"the size of a query must be at most {services.settings.max_query}, not {size}")
         name = strategy or config.strategy.plugin
         scores = current_scores(services, row, name)
         parameters = config.strategy.parameters if name == config.strategy.plugin else {}

@@ -38,7 +38,7 @@ COUNTED: tuple[LabelQuality, ...] = ("wrong", "partial", "blank")
 
 @dataclass(frozen=True)
 class Plan:
-    """What to simulate."""
+    """The plan of a simulation."""
 
     project: ProjectConfig
     strategies: Sequence[str]

@@ -42,7 +42,7 @@ _SCORED = _FIT + 0.9 * (1 - _FIT)
 
 @dataclass(frozen=True)
 class _Plan:
-    """What a training starts from, and where it writes."""
+    """The inputs of a training, and the folders that it writes."""
 
     config: ProjectConfig
     row: ProjectRow

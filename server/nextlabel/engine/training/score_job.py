@@ -28,7 +28,7 @@ from nextlabel.store.projects import ProjectRow
 
 @dataclass(frozen=True)
 class _Plan:
-    """What the live checkpoint has to score."""
+    """The inputs of a scoring."""
 
     live: CheckpointRow
     model: Model

@@ -39,21 +39,21 @@ class WriteOptions:
     copy_images: bool = False
     """The images too, for a format that can do without."""
     image_prefix: str = ""
-    """What the address of an image begins with."""
+    """The beginning of each image address."""
     checkpoint: str | None = None
     """The checkpoint to write; None: the live one."""
 
 
 @dataclass
 class Exported:
-    """What was written."""
+    """The result of an export."""
 
     items: int | None = None
     labels: int | None = None
     images: int | None = None
     checkpoint: str | None = None
     notes: list[str] = field(default_factory=list)
-    """What the user should know: what the format cannot express."""
+    """Notes for the user, such as the labels that the format cannot express."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class Reconciler:
     _annotations: dict[tuple[str, str], LabelEvent] = field(default_factory=dict)
     """The last label of each annotation, by its key and its item."""
     _current: dict[tuple[str, str], Label] = field(default_factory=dict)
-    """What each annotator's label of an item is once all rows so far are stored."""
+    """The current label of each annotator and item, once all rows so far are stored."""
     _untimed: dict[tuple[str, str], Label] = field(default_factory=dict)
     """The last label that the file gives without a time, by annotator and item."""
 

@@ -17,7 +17,7 @@ from nextlabel.store.labels import LabelEvent
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What to import, and how."""
+    """The source of an import, and the user's options."""
 
     path: Path
     annotator: str
@@ -38,7 +38,7 @@ class ImportOptions:
 
 @dataclass(frozen=True)
 class ReadContext:
-    """What a reader knows of the project and of the user's options."""
+    """The project and the user's options, as a reader sees them."""
 
     project: str
     classes: tuple[str, ...]
@@ -154,7 +154,7 @@ def parse_text(value: Any, name: str) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise Unprocessable(f"{name} is a text, not {shortened(value)}")
+        raise Unprocessable(f"{name} must be text, not {shortened(value)}")
     return value
 
 

@@ -57,7 +57,7 @@ class ProjectPath(RequestModel):
 class Problem(Reply):
     """A problem document (RFC 9457)."""
 
-    type: str = Field(description="about:blank: the status is all there is to know about the type")
+    type: str = Field(description="about:blank: the type adds nothing to the status")
     title: str = Field(description="the status in words")
     status: int
     detail: str = Field(description="what is wrong, why, and the valid choices, as text for users")

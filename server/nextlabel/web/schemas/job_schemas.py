@@ -36,7 +36,7 @@ class JobReply(Reply):
     state: JobState
     progress: float = Field(ge=0, le=1)
     metrics: Metrics
-    log: list[str] = Field(description="the last lines it printed")
+    log: list[str] = Field(description="the last lines of its log")
     error: str | None
     created: Time
     started: Time | None

@@ -57,7 +57,7 @@ AnyLabel = Annotated[
 class Labels(RequestModel):
     """Body of POST /labels. Either all labels are stored, or none."""
 
-    annotator: Name = Field(description="who gives the labels")
+    annotator: Name = Field(description="the annotator who gives the labels")
     labels: list[AnyLabel] = Field(min_length=1, max_length=MAX_ROWS)
     key: Name | None = Field(
         None, description="makes the request safe to repeat: labels with the same key are stored once"

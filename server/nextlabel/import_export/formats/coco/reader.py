@@ -36,7 +36,9 @@ def read(path: Path, context: ReadContext) -> Iterator[ImportRow | Fault]:
     images = _by_number(path, "images", "file_name", rows)
     annotated = _annotated(path, rows)
     if not (categories or images or annotated or rows):
-        raise BadRequest(f"{path.name} is neither COCO nor Label Studio's list of tasks, the JSON that is read")
+        raise BadRequest(
+            f"{path.name} is neither a COCO file nor a list of Label Studio tasks; no other JSON files are supported"
+        )
     changed = 0
     for number, image in images.items():
         location, numbers = f"image {number}", annotated.pop(number, set())
@@ -50,9 +52,14 @@ def read(path: Path, context: ReadContext) -> Iterator[ImportRow | Fault]:
             item = ImportRow(location, None, files=(image["file_name"],))
             unknown = sorted(map(repr, numbers - categories.keys()))
             rows.append(item.fault(f"there is no category {unknown[0]}") if unknown else _row(item, names, context))
-    rows += [Fault(f"image {number}", "it is annotated, but no single image has this number") for number in annotated]
+    rows += [
+        Fault(f"image {number}", "it has annotations, but there is not exactly one image with this number")
+        for number in annotated
+    ]
     if changed:
-        context.note(f"images whose annotations differ from their `nextlabel` history, which alone is read: {changed}")
+        context.note(
+            f"images whose annotations differ from their `nextlabel` history; only the history is read: {changed}"
+        )
     return iter(in_order(rows))
 
 

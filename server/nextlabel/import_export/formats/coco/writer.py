@@ -109,10 +109,10 @@ def _annotations(item: ExportItem, numbers: dict[str, int]) -> Iterator[dict[str
 def _notes(counts: Counter[str]) -> Iterator[str]:
     yield from unreadable_note(counts["unreadable"], "in what --format jsonl writes")
     if counts["without a file"]:
-        yield f"{counts['without a file']:,} images have no files of their own: --copy-images writes them to {IMAGES}/"
+        yield f"{counts['without a file']:,} images have no files of their own; --copy-images writes them to {IMAGES}/"
     hidden = counts["labels"] - counts["written"]
     if hidden:
         yield (
-            f"COCO has no place for skips and earlier labels: {hidden:,} labels are only in the images' "
-            "`nextlabel`, where nextlabel import reads them"
+            f"COCO cannot express skips and earlier labels; {hidden:,} labels are only in the field `nextlabel` of the "
+            "images, from which nextlabel import restores them"
         )

@@ -40,7 +40,7 @@ def read(path: Path, context: ReadContext) -> Iterator[ImportRow | Fault]:
                     yield _row(f"line {number}", names, cells, parse)
                 number = start + 1 + rows.line_num
         except csv.Error as error:
-            raise BadRequest(f"{path.name}, the row from line {number} on: {error}") from None
+            raise BadRequest(f"{path.name}, the row that begins in line {number}: {error}") from None
 
 
 def _split(header: str, delimiter: str) -> list[str]:
@@ -99,7 +99,7 @@ def _parse_cell(field: str, cell: str) -> Any:
             raise Unprocessable(f"{shortened(cell)} is not a number") from None
     if field in {"skip", "retract"}:
         if cell.strip().lower() not in _FLAGS:
-            raise Unprocessable(f"{field} is true or empty, not {shortened(cell)}")
+            raise Unprocessable(f"{field} must be true or empty, not {shortened(cell)}")
         return _FLAGS[cell.strip().lower()]
     return cell
 

@@ -58,7 +58,7 @@ def _read_images(folder: Path, context: ReadContext) -> Iterator[ImportRow | Fau
             yield row
             yield row.fault(str(error))
     if other:
-        context.note(f"files that are not images by their names, and are ignored: {other}")
+        context.note(f"ignored files whose names are not those of images: {other}")
 
 
 def _read_export(folder: Path, context: ReadContext) -> Iterator[ImportRow | Fault]:

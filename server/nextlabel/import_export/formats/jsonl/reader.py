@@ -36,7 +36,7 @@ def _object(line: str) -> dict[str, Any]:
     except ValueError as error:
         raise Unprocessable(f"this JSON cannot be read: {error}") from None
     if not isinstance(value, dict):
-        raise Unprocessable(f"a label is an object, not {shortened(value)}")
+        raise Unprocessable(f"a label must be an object, not {shortened(value)}")
     unknown = [name for name in value if name not in FIELDS]
     if unknown:
         raise Unprocessable(f"no field of a label is called {unknown[0]!r}; valid: {', '.join(sorted(FIELDS))}")

@@ -44,11 +44,11 @@ def _task_rows(
     location: str, task: Any, images: Path, addresses: Mapping[str, str], context: ReadContext
 ) -> Iterator[ImportRow | Fault]:
     if not isinstance(task, dict):
-        raise Unprocessable(f"a task is an object, not {shortened(task)}")
+        raise Unprocessable(f"a task must be an object, not {shortened(task)}")
     if "annotation_id" in task and "annotations" not in task:
         raise BadRequest("this is Label Studio's JSON-MIN, which is not read; export the project as JSON or CSV")
     if not isinstance(task.get("data"), dict):
-        raise Unprocessable(f"a task has `data`, an object; this one has {shortened(task.get('data'))}")
+        raise Unprocessable(f"the `data` of a task must be an object, not {shortened(task.get('data'))}")
     history = _history(task)
     if history is None:
         item = image_row(location, task["data"][image_field(task["data"])], context.project)
@@ -57,7 +57,7 @@ def _task_rows(
         yield from embedded_history.read(item, history, context)
     annotations = task.get("annotations") or []
     if not isinstance(annotations, list) or not all(isinstance(annotation, dict) for annotation in annotations):
-        raise Unprocessable("the annotations of a task are a list of objects")
+        raise Unprocessable("the annotations of a task must be a list of objects")
     if not annotations and history is None:
         yield item
     for annotation in annotations:
@@ -160,4 +160,4 @@ def _results(annotation: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any
         if isinstance(value, dict):
             yield str(result.get("from_name")), value
         elif not isinstance(result, dict) or result.get("type") != "relation":
-            raise Unprocessable(f"a result is an object with a `value`, not {shortened(result)}")
+            raise Unprocessable(f"a result must be an object with a `value`, not {shortened(result)}")

@@ -14,12 +14,12 @@ from nextlabel.import_export.label_fields import new_event
 from nextlabel.store.labels import Label
 
 _FIELDS = ("image", "img", "picture", "photo", "url", "file", "filename", "path")
-"""What projects call the image of a task, the likeliest first."""
+"""Common names of the field with a task's image, the likeliest first."""
 _ITEM = re.compile(r"/projects/([^/]+)/items/(.+)/image$")
 _LOCAL_FILE = "/data/local-files/?d="
 _UPLOAD = re.compile(r"(?:.*/data/|)upload/.*?([^/]+)$")
 _UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-(?=.)")
-"""What Label Studio puts before the name of an uploaded file."""
+"""The prefix that Label Studio adds to the name of an uploaded file."""
 
 
 def image_row(location: str, address: str, project: str) -> ImportRow:

@@ -29,8 +29,8 @@ CONFIG = "config.xml"
 _EMPTY = "[]\n"
 _QUESTION = "label"
 _SERVED_HERE = (
-    "the images are addressed on this server, which lets no other server's pages show them: "
-    "--copy-images writes them to images/, --image-prefix sets another address"
+    "the image addresses point to this server, which does not let pages of other servers show the images; "
+    "use --copy-images to write them to images/, or --image-prefix to set other addresses"
 )
 
 
@@ -126,6 +126,6 @@ def _notes(counts: Counter[str]) -> Iterator[str]:
     earlier = counts["labels"] - counts["written"]
     if earlier:
         yield (
-            f"Label Studio shows current labels only: {earlier:,} labels that were changed or retracted are in the "
-            "tasks' `meta`, where nextlabel import reads them"
+            f"Label Studio shows only current labels; {earlier:,} labels that were changed or retracted are in the "
+            "tasks' `meta`, from which nextlabel import restores them"
         )

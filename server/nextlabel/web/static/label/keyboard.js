@@ -8,7 +8,7 @@ const ONE_KEY_SETTING = "nextlabel.one-key";  // in localStorage
 export const KEYS = [
   { key: "Enter", command: "send", title: "send the label", run: ({ session }) => session.send() },
   { key: "u", command: "undo", title: "undo; press again to go further back", run: ({ session }) => session.undo() },
-  { key: "s", command: "skip", title: "skip: no label from you", run: ({ session }) => session.skip() },
+  { key: "s", command: "skip", title: "skip: give no label", run: ({ session }) => session.skip() },
   { key: "z", command: "enlarge", title: "enlarge the image, or the images of the grid", run: ({ session }) => session.view.zoom() },
   {
     key: "/",

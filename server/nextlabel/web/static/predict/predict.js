@@ -120,7 +120,7 @@ function isResult(page, show) {
   const error = page.querySelector("[role=alert]");
   if (error) show(error.textContent);
   else if (page.getElementById("token")) location.reload();
-  else show(`The answer (status ${page.status}) did not come from this server.`);
+  else show(`The response (status ${page.status}) did not come from this server.`);
   return false;
 }
 
