@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import quote
 
-from nextlabel.contracts.errors import NotReady
+from flask import current_app
+
 from nextlabel.web.request_context import engine
+
+_KINDS = "nextlabel.kinds"
 
 
 def image_address(project: str) -> Callable[[str], str | None]:
@@ -30,8 +33,11 @@ def thumbnail_address(project: str, size: int) -> Callable[[str], str]:
 
 
 def kind_of(project: str) -> str | None:
-    """Return "image", "vector" or "node", or None before the data set is imported."""
-    try:
-        return engine().services.pool(project).kind
-    except NotReady:
-        return None
+    """Return "image", "vector" or "node", or None before the data set is imported. Once known it is cached."""
+    known: dict[str, str] = current_app.extensions.setdefault(_KINDS, {})
+    if project not in known:
+        kind = engine().project(project).status().kind
+        if kind is None:
+            return None
+        known[project] = kind
+    return known[project]
