@@ -115,7 +115,7 @@ def test_pages_of_every_size_are_contiguous(blobs: ToyProject) -> None:
 
 
 def test_added_images_are_new_once(make: Make, image: Callable[..., bytes]) -> None:
-    project = make(SQUARES).bring()
+    project = make(SQUARES).import_dataset()
     one, two = image(1), image(2)
     first = project.project.items.add([one, two, one])
     assert [result.new for result in first] == [True, True, False]
@@ -124,7 +124,7 @@ def test_added_images_are_new_once(make: Make, image: Callable[..., bytes]) -> N
 
 
 def test_a_regression_has_values_and_no_classes(make: Make) -> None:
-    project = make(WAVE).bring()
+    project = make(WAVE).import_dataset()
     page = project.project.items.gallery().page(ItemFilter(state="labelled"), 10)
     assert page.total == 3
     assert all(card.item.value is not None and card.suggestion is None for card in page.items)
