@@ -47,7 +47,7 @@ def test_every_process_serves_a_swap_within_a_second(
 
 def test_swaps_under_load_mix_no_model(make: Make) -> None:
     """Every prediction is by the checkpoint that it names."""
-    project = make(dataset={"size": 150}).bring().train()
+    project = make(dataset={"size": 150}).import_dataset().train()
     wrong = {"red": "green", "green": "blue", "blue": "red"}
     query = project.project.queries.create(100, None, "ann")
     project.project.labels.submit("ann", [full(item.id, wrong[project.truth(item.id)]) for item in query.items])
@@ -109,8 +109,8 @@ def test_other_requests_do_not_wait_for_a_model_to_load(blobs: ToyProject, monke
 
 
 def test_a_model_without_onnx_answers_through_its_own_class(make: Make) -> None:
-    project = make(learner={"onnx": False}).bring().train()
-    same = make().bring().train()
+    project = make(learner={"onnx": False}).import_dataset().train()
+    same = make().import_dataset().train()
     assert not (project.services.home.root / "checkpoints/toy/r1/model.onnx").exists()
     rows = [[0, 0], [3, 0], [0.2, 2.5]]
     for one, other in zip(
@@ -150,7 +150,7 @@ def test_vectors_must_fit(blobs: ToyProject) -> None:
 
 
 def test_images(make: Make, image: Callable[..., bytes]) -> None:
-    project = make(SQUARES, settings={"max_batch": 3, "max_pixels": 100}).bring().train()
+    project = make(SQUARES, settings={"max_batch": 3, "max_pixels": 100}).import_dataset().train()
     data, _ = project.project.items.image("s0")
     result = project.project.models.predict_images([data])
     assert (result.project, result.checkpoint, len(result.predictions)) == ("toy", "r1", 1)
@@ -174,7 +174,11 @@ def test_images(make: Make, image: Callable[..., bytes]) -> None:
 
 
 def test_a_model_of_its_pool_answers_ids_only(make: Make) -> None:
-    project = make(name="tiny", dataset={"plugin": "tiny-moons"}, learner={"plugin": "tiny-spreading"}).bring().train()
+    project = (
+        make(name="tiny", dataset={"plugin": "tiny-moons"}, learner={"plugin": "tiny-spreading"})
+        .import_dataset()
+        .train()
+    )
     with pytest.raises(Unprocessable, match="only predicts the items of its pool, not new vectors"):
         project.project.models.predict_vectors([[0, 0]])
     assert project.project.models.predict_ids(["point-3"]).predictions[0].label in ("upper", "lower")

@@ -33,7 +33,7 @@ Make = Callable[..., ToyProject]
 @pytest.fixture
 def squares(make: Make) -> ToyProject:  # noqa: F811 - a fixture has its name from pytest
     """Thirty images s0, s1, ... of the classes left and right, without labels."""
-    return make(SQUARES, labels={"initial": 0, "holdout": 0}).bring()
+    return make(SQUARES, labels={"initial": 0, "holdout": 0}).import_dataset()
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def flat(make: Make, tmp_path: Path) -> Callable[..., ToyProject]:  # noqa: F811
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(saved(smooth(20 + number, 20)))
         dataset = {"plugin": "folder", "path": str(folder), "classes": ["left", "right"]}
-        return make(SQUARES, dataset=dataset, labels={"initial": 0, "holdout": 0}).bring()
+        return make(SQUARES, dataset=dataset, labels={"initial": 0, "holdout": 0}).import_dataset()
 
     return create
 
@@ -54,7 +54,7 @@ def flat(make: Make, tmp_path: Path) -> Callable[..., ToyProject]:  # noqa: F811
 @pytest.fixture
 def odd(make: Make) -> ToyProject:  # noqa: F811 - as above
     """Odd names; one class, several, disagreement, a skip and a retraction."""
-    project = make(ODD, plugins=odd_registry(), labels={"holdout": 0}).bring()
+    project = make(ODD, plugins=odd_registry(), labels={"holdout": 0}).import_dataset()
     project.project.labels.submit("=ann", [full(item, name) for item, name in zip(IDS[:7], CLASSES[2:9], strict=True)])
     project.project.labels.submit("bob", [full(IDS[7], "cat", "dog"), (IDS[8], Label(skip=True)), full(IDS[0], "cat")])
     project.project.labels.submit("bob", [full(IDS[9], "cat"), (IDS[9], Label(retract=True))])

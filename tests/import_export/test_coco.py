@@ -85,7 +85,7 @@ def test_a_number_that_occurs_twice_is_a_fault(squares: ToyProject, file: Any) -
 
 
 def test_values_are_not_seen_as_changed(make: Make, tmp_path: Path) -> None:
-    project = make(ODD, plugins=registry(()), labels={"holdout": 0}).bring()
+    project = make(ODD, plugins=registry(()), labels={"holdout": 0}).import_dataset()
     project.project.labels.submit("ann", [(IDS[0], Label(value=1.5)), (IDS[1], Label(value=2.0))])
     export_from(project, "coco", tmp_path / "out")
     assert import_into(project, tmp_path / "out").notes == []

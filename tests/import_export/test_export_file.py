@@ -45,7 +45,7 @@ def test_resolved_rows_summarize_each_item(odd: ToyProject, tmp_path: Path) -> N
 
 
 def test_resolved_rows_with_predictions(make: Make, tmp_path: Path) -> None:
-    project = make(SQUARES).bring()
+    project = make(SQUARES).import_dataset()
     with pytest.raises(NotReady, match="no trained model"):
         export_from(project, "csv", tmp_path / "a.csv", resolved=True, predictions=True)
     assert not (tmp_path / "a.csv").exists()
@@ -72,7 +72,7 @@ def test_a_missing_image_does_not_stop_an_export(
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(image(len(name)))
     project = make(SQUARES, dataset={"plugin": "folder", "path": str(folder)}, labels={"initial": 0, "holdout": 0})
-    project.bring().project.labels.submit(
+    project.import_dataset().project.labels.submit(
         "ann", [full("cat/1.png", "cat"), full("cat/2.png", "cat"), full("dog/3.png", "dog")]
     )
     (folder / "cat" / "1.png").unlink()
@@ -81,7 +81,7 @@ def test_a_missing_image_does_not_stop_an_export(
     assert result.notes[0].startswith("1 images can no longer be read, and are left out")
     other = make(
         SQUARES, dataset={"plugin": "folder", "path": str(folder)}, labels={"initial": 0, "holdout": 0}
-    ).bring()
+    ).import_dataset()
     taken = import_into(other, tmp_path / "out", skip_faulty=True)
     assert taken.labels == 2
     assert (taken.faulty == 0) == (kind == "coco")  # the others hold its labels, but no pool has it
@@ -108,7 +108,7 @@ def test_folders_of_classes_with_odd_names(odd: ToyProject, tmp_path: Path) -> N
 
 
 def test_the_hold_out_has_a_folder_of_its_own(make: Make, tmp_path: Path) -> None:
-    project = make(SQUARES, dataset={"known": False}, labels={"initial": 0, "holdout": 0.4}).bring()
+    project = make(SQUARES, dataset={"known": False}, labels={"initial": 0, "holdout": 0.4}).import_dataset()
     project.project.labels.submit("ann", [full(f"s{n}", "left") for n in range(30)])
     export_from(project, "imagefolder", tmp_path / "out")
     rows = table(tmp_path / "out" / "labels.csv")
@@ -120,7 +120,7 @@ def test_the_hold_out_has_a_folder_of_its_own(make: Make, tmp_path: Path) -> Non
 def test_torchvision_reads_the_folder(make: Make, tmp_path: Path) -> None:
     from torchvision.datasets import ImageFolder
 
-    project = make(SQUARES, labels={"initial": 12, "holdout": 0}).bring()
+    project = make(SQUARES, labels={"initial": 12, "holdout": 0}).import_dataset()
     export_from(project, "imagefolder", tmp_path / "out", everything=True)
     folder = ImageFolder(str(tmp_path / "out" / "train"))
     assert folder.classes == ["left", "right"]
@@ -181,7 +181,7 @@ def test_folders_with_files_of_the_same_names_are_never_replaced(
 
 @pytest.mark.parametrize("kind", ["coco", "label-studio"])
 def test_an_empty_export_can_be_replaced(make: Make, tmp_path: Path, kind: str) -> None:
-    project = make(ODD, plugins=registry(), labels={"holdout": 0}).bring()
+    project = make(ODD, plugins=registry(), labels={"holdout": 0}).import_dataset()
     assert export_from(project, kind, tmp_path / "out").items == 0
     assert export_from(project, kind, tmp_path / "out", replace=True).items == 0
 
@@ -231,15 +231,15 @@ def test_file_names_differ_in_more_than_case() -> None:
 
 
 def test_the_data_sets_own_labels_are_not_imported_twice(make: Make, tmp_path: Path) -> None:
-    here, there = (make(SQUARES, labels={"initial": 6}).bring() for _ in range(2))
-    more = make(SQUARES, labels={"initial": 9}).bring()
+    here, there = (make(SQUARES, labels={"initial": 6}).import_dataset() for _ in range(2))
+    more = make(SQUARES, labels={"initial": 9}).import_dataset()
     here.project.labels.submit("ann", [full("s1", "left")])
     export_from(here, "csv", tmp_path / "a.csv")
     result = import_into(there, tmp_path / "a.csv")
     assert (result.labels, result.present) == (1, 6)
     export_from(more, "csv", tmp_path / "b.csv")
     result = import_into(here, tmp_path / "b.csv")
-    own = {row.item for row in history(make(SQUARES, labels={"initial": 6}).bring())}
+    own = {row.item for row in history(make(SQUARES, labels={"initial": 6}).import_dataset())}
     assert result.labels == len({row.item for row in history(more)} - own)
     assert result.present + result.labels == 9
     targets = [p.services.state(p.services.row("toy")).labels.targets().candidates for p in (here, more)]

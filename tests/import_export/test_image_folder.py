@@ -61,7 +61,9 @@ def test_links_are_followed_but_not_in_circles(squares: ToyProject, tree: Path, 
 
 
 def test_images_moved_within_an_export_are_counted_and_are_no_labels(make: Make, tmp_path: Path) -> None:
-    project = make(ODD, plugins=registry(("cat", "dog"), ("p/0.png", "p/1.png")), labels={"holdout": 0}).bring()
+    project = make(
+        ODD, plugins=registry(("cat", "dog"), ("p/0.png", "p/1.png")), labels={"holdout": 0}
+    ).import_dataset()
     project.project.labels.submit("bob", [full("p/0.png", "cat"), full("p/1.png", "cat")])
     export_from(project, "imagefolder", tmp_path / "out")
     train = tmp_path / "out" / "train"
@@ -98,7 +100,7 @@ def test_added_images_are_exported_and_imported(squares: ToyProject, make: Make,
     import_into(squares, tree)
     for kind in ("imagefolder", "coco", "label-studio"):
         export_from(squares, kind, tmp_path / kind, everything=True, copy_images=kind != "imagefolder")
-        other = make(SQUARES, labels={"initial": 0, "holdout": 0}).bring()
+        other = make(SQUARES, labels={"initial": 0, "holdout": 0}).import_dataset()
         result = import_into(other, tmp_path / kind)
         assert (result.labels, result.images) == (3, 4)
         assert history(other) == history(squares)

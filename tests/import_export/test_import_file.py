@@ -93,7 +93,7 @@ def test_two_imports_at_once_do_not_store_twice(squares: ToyProject, file: Any) 
 
 
 def test_an_import_counts_towards_a_training_and_ends_leases(make: Make, file: Any) -> None:
-    project = make(SQUARES, labels={"initial": 4, "holdout": 0}, train={"every": 3}).bring()
+    project = make(SQUARES, labels={"initial": 4, "holdout": 0}, train={"every": 3}).import_dataset()
     query = project.project.queries.create(3, annotator="ann")
     rows = "".join(f"{item.id},left\n" for item in query.items)
     import_into(project, file(f"id,label\n{rows}"))

@@ -46,7 +46,7 @@ def test_an_invalid_address_names_no_item(squares: ToyProject, file: Any) -> Non
 
 def test_another_image_with_the_name_of_an_item_is_added(make: Make, tmp_path: Path) -> None:
     ids = ("cat/1.png", "cat/2.png")
-    project = make(ODD, plugins=registry(("cat", "dog"), ids), labels={"holdout": 0}).bring()
+    project = make(ODD, plugins=registry(("cat", "dog"), ids), labels={"holdout": 0}).import_dataset()
     folder = tmp_path / "mine" / "cat"
     folder.mkdir(parents=True)
     (folder / "1.png").write_bytes(project.project.items.image(ids[0])[0])

@@ -22,7 +22,7 @@ Make = Callable[..., ToyProject]
 
 @pytest.fixture
 def squares(make: Make) -> ToyProject:
-    return make(SQUARES, labels={"initial": 0, "holdout": 0}).bring()
+    return make(SQUARES, labels={"initial": 0, "holdout": 0}).import_dataset()
 
 
 def task(image: str, *annotations: dict[str, Any], **rest: Any) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def test_tables_of_label_studio(squares: ToyProject, file: Any) -> None:
 
 @pytest.mark.parametrize("cell", ["4", '{"number": 4}', '[{"number": 4}]'])
 def test_numbers_in_tables_of_label_studio(make: Make, file: Any, cell: str) -> None:
-    project = make(WAVE).bring()
+    project = make(WAVE).import_dataset()
     item = project.project.items.page(limit=1).items[0].id
     cell = cell.replace('"', '""')
     import_into(project, file(f'annotation_id,image,label,lead_time\n1,{item},"{cell}",\n', "export.csv"))
@@ -180,7 +180,9 @@ def test_exported_labels_changed_there_and_back_are_stored(squares: ToyProject, 
 
 
 def test_an_image_of_the_same_name_elsewhere_is_another(make: Make, write: Any, tmp_path: Path) -> None:
-    project = make(ODD, plugins=registry(("cat", "dog"), ("cats/1.png", "cats/2.png")), labels={"holdout": 0}).bring()
+    project = make(
+        ODD, plugins=registry(("cat", "dog"), ("cats/1.png", "cats/2.png")), labels={"holdout": 0}
+    ).import_dataset()
     path = write([task("s3://bucket/dogs/1.png", annotation(1, "dog"))])
     with pytest.raises(Unprocessable, match=r"no item of the pool has the id or path 's3://bucket/dogs/1.png'"):
         import_into(project, path)
@@ -235,7 +237,7 @@ def test_annotations_that_are_no_label_of_a_whole_image(squares: ToyProject, wri
 
 
 def test_exports_are_what_label_studio_imports(make: Make, tmp_path: Path) -> None:
-    project = make(ODD, plugins=registry()).bring()
+    project = make(ODD, plugins=registry()).import_dataset()
     project.project.labels.submit("ann@example.org", [full("p/0.png", "=1+1", "a/b"), full("p/1.png", "cat")])
     project.project.labels.submit("bob", [("p/0.png", Label(skip=True)), full("p/1.png", "dog")])
     project.project.labels.submit("bob", [("p/1.png", Label(retract=True))])
@@ -298,14 +300,14 @@ def test_changes_to_exported_labels_keep_their_annotators(make: Make, squares: T
         ("s1", "bob@example.org"),
     ]
     assert {event.label.candidates for event in history(squares)[6:]} == {("right",)}
-    other = make(SQUARES, labels={"initial": 0, "holdout": 0}).bring()
+    other = make(SQUARES, labels={"initial": 0, "holdout": 0}).import_dataset()
     assert import_into(other, path).labels == 12
     assert candidate_sets(other) == candidate_sets(squares)
     assert import_into(other, path).labels == import_into(squares, path).labels == 0
 
 
 def test_a_changed_label_of_the_data_set_is_the_users(make: Make, tmp_path: Path) -> None:
-    project = make(SQUARES, labels={"initial": 1, "holdout": 0}).bring()
+    project = make(SQUARES, labels={"initial": 1, "holdout": 0}).import_dataset()
     (own,) = history(project)
     export_from(project, "label-studio", tmp_path / "out")
     path = tmp_path / "out" / "tasks.json"

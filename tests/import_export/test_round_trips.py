@@ -68,7 +68,7 @@ def targets(project: ToyProject) -> np.ndarray[Any, Any]:
 @pytest.mark.parametrize("kind", FORMATS)
 def test_round_trip_keeps_history_and_targets(make: Make, tmp_path: Path, kind: str, classes: tuple[str, ...]) -> None:
     """Exported, imported into another home folder, exported again: the same labels, targets and bytes."""
-    empty, number = make(ODD, plugins=registry(classes)).bring(), count()
+    empty, number = make(ODD, plugins=registry(classes)).import_dataset(), count()
 
     @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(histories(classes))

@@ -81,8 +81,6 @@ class ToyProject:
         assert [job.state for job in self.work()] == ["succeeded"]
         return self
 
-    bring = import_dataset
-
     def add_images(self, blobs: Sequence[bytes]) -> list[str]:
         return [added.id for added in self.project.items.add(blobs)]
 

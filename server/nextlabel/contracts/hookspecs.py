@@ -42,7 +42,7 @@ def nextlabel_strategies() -> Iterable[StrategyPlugin]:
 
         @hookimpl
         def nextlabel_strategies():
-            yield StrategyPlugin("ratio", "second best over best", Ratio, needs=["probabilities"])
+            yield StrategyPlugin("example-ratio", "second best over best", Ratio, needs=["probabilities"])
     """
     return ()
 

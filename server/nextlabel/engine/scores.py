@@ -42,7 +42,7 @@ Arrays = Mapping[str, FloatArray]
 
 
 def needs_of(strategies: Iterable[Iterable[Need]]) -> frozenset[Need]:
-    """Return what a model must compute for the needs of these strategies."""
+    """Return the arrays that a model must compute for the needs of these strategies."""
     needs = {need for strategy_needs in strategies for need in strategy_needs}
     if "labelled_embeddings" in needs:
         needs = (needs - {"labelled_embeddings"}) | {"embeddings"}
@@ -50,7 +50,7 @@ def needs_of(strategies: Iterable[Iterable[Need]]) -> frozenset[Need]:
 
 
 def project_needs(registry: Registry, config: ProjectConfig) -> frozenset[Need]:
-    """Return what a model must compute for the strategies in the project file."""
+    """Return the arrays that a model must compute for the strategies in the project file."""
     return needs_of(registry.strategy(name).needs for name in (config.strategy.plugin, *config.strategy.also))
 
 

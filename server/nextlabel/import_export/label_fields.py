@@ -1,6 +1,6 @@
 """The fields of a label by name, as CSV, JSON Lines, embedded histories and `GET /labels` have them.
 
-The one module here that names the columns of a label.
+The one module of `import_export` that names the columns of a label.
 """
 
 from __future__ import annotations

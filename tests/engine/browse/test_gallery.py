@@ -74,7 +74,7 @@ def test_unknown_names_are_rejected(blobs: ToyProject) -> None:
 def test_predictions_are_by_the_live_model(blobs: ToyProject) -> None:
     gallery = blobs.project.items.gallery()
     assert gallery.page(ItemFilter(predicted="red"), 10).total == 0  # there is no model yet
-    assert all(card.guess is None for card in gallery.page(ItemFilter(), 10).items)
+    assert all(card.suggestion is None for card in gallery.page(ItemFilter(), 10).items)
     blobs.train()
     gallery = blobs.project.items.gallery()
     by_class = {name: matching(blobs, ItemFilter(predicted=name)) for name in blobs.project.status().classes}
@@ -83,9 +83,9 @@ def test_predictions_are_by_the_live_model(blobs: ToyProject) -> None:
         for prediction in blobs.project.models.predict_ids(ids).predictions if ids else ():
             assert prediction.label == name
     for card in gallery.page(ItemFilter(differs=True), 100).items:
-        assert card.guess is not None
+        assert card.suggestion is not None
         assert card.item.candidates is not None
-        assert card.guess.label not in card.item.candidates
+        assert card.suggestion.label not in card.item.candidates
 
 
 def test_neighbours_agree_with_the_pages(labelled: tuple[ToyProject, list[str]]) -> None:
@@ -115,7 +115,7 @@ def test_pages_of_every_size_are_contiguous(blobs: ToyProject) -> None:
 
 
 def test_added_images_are_new_once(make: Make, image: Callable[..., bytes]) -> None:
-    project = make(SQUARES).bring()
+    project = make(SQUARES).import_dataset()
     one, two = image(1), image(2)
     first = project.project.items.add([one, two, one])
     assert [result.new for result in first] == [True, True, False]
@@ -124,10 +124,10 @@ def test_added_images_are_new_once(make: Make, image: Callable[..., bytes]) -> N
 
 
 def test_a_regression_has_values_and_no_classes(make: Make) -> None:
-    project = make(WAVE).bring()
+    project = make(WAVE).import_dataset()
     page = project.project.items.gallery().page(ItemFilter(state="labelled"), 10)
     assert page.total == 3
-    assert all(card.item.value is not None and card.guess is None for card in page.items)
+    assert all(card.item.value is not None and card.suggestion is None for card in page.items)
     assert page.counts.classes == {}
     assert set(page.counts.states) == {"open", "labelled", "skipped"}
     assert page.counts.annotators == {"dataset": 3}

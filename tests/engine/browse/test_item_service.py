@@ -63,7 +63,7 @@ def test_one_item_with_its_labels_and_prediction(blobs: ToyProject) -> None:
 
 
 def test_images(make: Make, image: Callable[..., bytes]) -> None:
-    project = make(SQUARES).bring()
+    project = make(SQUARES).import_dataset()
     data, media = project.project.items.image("s3")
     assert media == "image/png"
     assert data.startswith(b"\x89PNG")

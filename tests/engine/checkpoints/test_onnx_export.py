@@ -91,7 +91,7 @@ def photos(tmp_path: Path) -> ToyProject:
 def digits(make: Make) -> ToyProject:
     """A grey model of the network for `digits`, hardly trained."""
     base = {**SQUARES, "dataset": {"plugin": "digits", "limit": 200}, "learner": {"plugin": "cnn", "epochs": 1}}
-    return make(base, labels={"initial": 40}).bring().train()
+    return make(base, labels={"initial": 40}).import_dataset().train()
 
 
 def test_the_program_needs_three_libraries() -> None:
@@ -138,7 +138,7 @@ def test_the_metadata_of_a_file(photos: ToyProject, tmp_path: Path) -> None:
 
 
 def test_checkpoints_that_cannot_be_exported(make: Make, tmp_path: Path) -> None:
-    project = make(SQUARES).bring()
+    project = make(SQUARES).import_dataset()
     with pytest.raises(NotReady, match="no trained model"):
         export_from(project, "onnx", tmp_path / "a.onnx")
     project.train()

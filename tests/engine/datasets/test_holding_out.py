@@ -34,7 +34,7 @@ def make_known(make: Make) -> Make:
         offer = registry.datasets["toy-missing"]
         registry.datasets["toy-missing"] = Offer(replace(offer.record, target=Few), offer.source)
         table = {**SQUARES, "dataset": {"plugin": "toy-missing"}}
-        return make(table, labels={"initial": 0, **labels}, plugins=registry).bring()
+        return make(table, labels={"initial": 0, **labels}, plugins=registry).import_dataset()
 
     return create
 
@@ -89,7 +89,7 @@ def test_uploads_are_held_out_too_if_few_labels_are_known(
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(image(number))
     table = {"plugin": "folder", "path": str(folder)}
-    project = make(SQUARES, dataset=table, labels={"initial": 2, "holdout": 0.4}).bring()
+    project = make(SQUARES, dataset=table, labels={"initial": 2, "holdout": 0.4}).import_dataset()
     before = held_out_ids(project)
     assert before == {f"{n}.png" for n in range(30) if held_out(project.project.config, f"{n}.png")}
     added = project.add_images([image(100 + number) for number in range(30)])

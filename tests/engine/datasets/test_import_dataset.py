@@ -46,7 +46,7 @@ def imported(make: Make, registry_of: Callable[[Contents], Registry]) -> Callabl
     def create(contents: Contents, **labels: Any) -> ToyProject:
         return make(
             dataset={"plugin": "toy-missing"}, labels={"initial": 0, **labels}, plugins=registry_of(contents)
-        ).bring()
+        ).import_dataset()
 
     return create
 
@@ -80,7 +80,7 @@ def test_concurrent_imports_import_once(make: Make) -> None:
 
 
 def test_the_seed_draws_hold_out_and_initial_labels(make: Make) -> None:
-    first, same, other = (make(seed=seed).bring() for seed in (1, 1, 2))
+    first, same, other = (make(seed=seed).import_dataset() for seed in (1, 1, 2))
     assert states(first) == states(same)
     assert states(first) != states(other)
 
@@ -126,7 +126,9 @@ def test_some_labels_may_be_unknown(imported: Callable[..., ToyProject]) -> None
 
 
 def test_without_labels_the_hold_out_depends_on_the_id_alone(make: Make) -> None:
-    small, large = (make(dataset={"known": False, "size": size}, labels={"initial": 0}).bring() for size in (30, 90))
+    small, large = (
+        make(dataset={"known": False, "size": size}, labels={"initial": 0}).import_dataset() for size in (30, 90)
+    )
     of_large = states(large)
     assert all(of_large[name] == state for name, state in states(small).items())
     assert 5 < sum(is_held_out for is_held_out, _ in of_large.values()) < 35
@@ -138,7 +140,7 @@ def test_the_hold_out_has_the_requested_share(make: Make) -> None:
 
 
 def test_regression(make: Make) -> None:
-    project = make(WAVE, name="wave").bring()
+    project = make(WAVE, name="wave").import_dataset()
     status = project.project.status()
     assert (status.task, status.classes, status.items, status.labelled) == ("regression", (), 60, 3)
 
@@ -148,7 +150,7 @@ def test_files_stay_at_their_paths(make: Make, tmp_path: Path, image: Callable[[
     for number, name in enumerate(["cat/1.png", "cat/2.jpg", "dog/3.webp"]):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(image(number))
-    project = make(SQUARES, dataset={"plugin": "folder", "path": str(folder)}, labels={"initial": 0}).bring()
+    project = make(SQUARES, dataset={"plugin": "folder", "path": str(folder)}, labels={"initial": 0}).import_dataset()
     assert {item.id: item.media_type for item in project.project.items.page().items} == {
         "cat/1.png": "image/png",
         "cat/2.jpg": "image/jpeg",
@@ -197,7 +199,7 @@ def test_files_of_a_killed_import_are_overwritten(make: Make) -> None:
     folder = project.services.home.pool("toy")
     folder.mkdir(parents=True)
     (folder / "rubbish").touch()
-    project.bring()
+    project.import_dataset()
     assert not (folder / "rubbish").exists()
 
 
@@ -222,7 +224,7 @@ def test_unreadable_images_are_left_out_and_reported(
         path.write_bytes(image(number, 40, 40, "JPEG"))
     (folder / "cat" / "3.jpg").write_bytes(image(3, 40, 40, "JPEG")[:-100])
     table = {"plugin": "folder", "path": str(folder)}
-    project = make(SQUARES, dataset=table, labels={"initial": 4}).bring()
+    project = make(SQUARES, dataset=table, labels={"initial": 4}).import_dataset()
     assert "cat/3.jpg" not in states(project)
     assert len(states(project)) == 7
     message = capsys.readouterr().err

@@ -172,7 +172,7 @@ def test_small_images_do_not_wait_for_large_ones() -> None:
 def test_every_use_of_an_upload_holds_the_limit(
     make: Callable[..., ToyProject], lock: RecordingLock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = make(SQUARES).bring().train()
+    project = make(SQUARES).import_dataset().train()
     (item,) = project.add_images([SMALL])
     monkeypatch.setattr(decoding, "LARGE_PIXELS", 100)
     held: list[int] = []

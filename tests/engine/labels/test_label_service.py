@@ -62,7 +62,7 @@ def test_every_fault_is_listed_and_nothing_is_stored(blobs: ToyProject, open_ite
 
 
 def test_values_fit_regressions_only(make: Make) -> None:
-    wave = make(WAVE, name="wave").bring()
+    wave = make(WAVE, name="wave").import_dataset()
     with pytest.raises(Unprocessable, match="takes values, not candidates"):
         wave.project.labels.submit("ann", [full("x1", "red")])
     assert wave.project.labels.submit("ann", [("x1", Label(value=2.0))]) == 1
@@ -163,7 +163,7 @@ def test_two_processes_see_each_others_labels(
 
 
 def test_enough_labels_queue_a_training(make: Make) -> None:
-    project = make(train={"every": 3}).bring()
+    project = make(train={"every": 3}).import_dataset()
     project.answer(project.project.queries.create(2, None, "ann"), "ann")
     assert project.project.status().training is None
     project.answer(project.project.queries.create(2, None, "ann"), "ann")
@@ -180,7 +180,7 @@ def test_enough_labels_queue_a_training(make: Make) -> None:
 def test_labels_during_a_training_queue_the_next(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     from nextlabel.engine.training import job
 
-    project, score_pool = make(train={"every": 3}).bring(), job.score_pool
+    project, score_pool = make(train={"every": 3}).import_dataset(), job.score_pool
     sizes = iter([3, 2])
 
     def meanwhile(*arguments: Any) -> Any:
@@ -194,7 +194,7 @@ def test_labels_during_a_training_queue_the_next(make: Make, monkeypatch: pytest
 
 
 def test_a_failed_training_is_not_queued_at_every_label(make: Make) -> None:
-    project = make(train={"every": 2}, learner={"plugin": "toy-failing"}).bring()
+    project = make(train={"every": 2}, learner={"plugin": "toy-failing"}).import_dataset()
     for _ in range(4):
         project.answer(project.project.queries.create(2, None, "ann"), "ann")
         project.work()

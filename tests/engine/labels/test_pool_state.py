@@ -25,7 +25,7 @@ def state_of(project: ToyProject, until: int | None = None) -> PoolState:
 
 def test_it_is_updated_page_by_page(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nextlabel.engine.labels.pool_state._PAGE", 7)
-    project = make(labels={"initial": 25}).bring()
+    project = make(labels={"initial": 25}).import_dataset()
     state = state_of(project)
     assert len(state) == len(state.labels) == 60
     assert state.labelled.sum() == 25
@@ -55,7 +55,7 @@ def test_an_update_succeeds_after_a_failed_one(blobs: ToyProject, monkeypatch: p
 
 
 def test_training_targets_hide_the_hold_out(make: Make) -> None:
-    project = make(dataset={"known": False}, labels={"initial": 0, "holdout": 0.4}).bring()
+    project = make(dataset={"known": False}, labels={"initial": 0, "holdout": 0.4}).import_dataset()
     project.project.labels.submit("ann", [full(f"p{number}", "red") for number in range(60)])
     state = state_of(project)
     targets = state.training_targets()
@@ -67,7 +67,7 @@ def test_training_targets_hide_the_hold_out(make: Make) -> None:
 
 
 def test_only_full_labels_are_the_truth_of_the_hold_out(make: Make) -> None:
-    project = make(dataset={"known": False}, labels={"initial": 0, "holdout": 0.4}).bring()
+    project = make(dataset={"known": False}, labels={"initial": 0, "holdout": 0.4}).import_dataset()
     held = np.flatnonzero(state_of(project).holdout)[:3]
     project.project.labels.submit("ann", [full(f"p{held[0]}", "blue"), full(f"p{held[1]}", "red", "blue")])
     project.project.labels.submit("ann", [(f"p{held[2]}", Label(skip=True))])
@@ -89,7 +89,7 @@ def test_concurrent_readers_and_writers_reach_one_state(
     make: Make, another: Callable[[ToyProject], ToyProject]
 ) -> None:
     """No thread waits forever, and both engines end at the same state."""
-    project = make(dataset={"size": 400}, labels={"initial": 3}).bring()
+    project = make(dataset={"size": 400}, labels={"initial": 3}).import_dataset()
     other = another(project)
     faults: list[Exception] = []
 

@@ -41,7 +41,7 @@ def test_unknown_items_are_listed(blobs: ToyProject) -> None:
 
 
 def test_an_upload_is_predicted_before_it_is_scored(make: Make, image: Callable[..., bytes]) -> None:
-    project = make(SQUARES).bring().train()
+    project = make(SQUARES).import_dataset().train()
     (added,) = project.add_images([image(1, 9, 9)])
     before = project.project.models.predict_ids([added, "s0"])
     project.work()
@@ -52,7 +52,7 @@ def test_an_upload_is_predicted_before_it_is_scored(make: Make, image: Callable[
 
 
 def test_items_that_are_no_images_wait_for_scores(make: Make) -> None:
-    project = make(settings={"keep_scores": 1}).bring().train().train()
+    project = make(settings={"keep_scores": 1}).import_dataset().train().train()
     project.project.models.promote("r1")
     project.services.live.__dict__["_known"].clear()
     with pytest.raises(NotReady, match="'p1' has not been scored yet"):
@@ -62,7 +62,7 @@ def test_items_that_are_no_images_wait_for_scores(make: Make) -> None:
 
 
 def test_regression(make: Make) -> None:
-    wave = make(WAVE, name="wave").bring().train()
+    wave = make(WAVE, name="wave").import_dataset().train()
     scored = wave.project.models.predict_ids(["x5"]).predictions[0]
     vectors = wave.services.pool("wave")._array("pool-vectors")
     new = wave.project.models.predict_vectors([vectors[5].tolist()]).predictions[0]

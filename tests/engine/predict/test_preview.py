@@ -17,7 +17,7 @@ from nextlabel.engine.images.decoding import prepare
 
 @pytest.fixture
 def squares(make) -> ToyProject:
-    return make(SQUARES).bring().train()
+    return make(SQUARES).import_dataset().train()
 
 
 def opened(data: bytes) -> Image.Image:
@@ -69,6 +69,6 @@ def test_images_that_cannot_be_predicted_raise(make, squares):
     with pytest.raises(Unsupported):
         squares.project.models.preview(b"no image")
     with pytest.raises(Unprocessable, match="not images"):
-        make().bring().train().project.models.preview(saved(smooth(4, 4)))
+        make().import_dataset().train().project.models.preview(saved(smooth(4, 4)))
     with pytest.raises(NotReady):
-        make(SQUARES).bring().project.models.preview(saved(smooth(4, 4)))
+        make(SQUARES).import_dataset().project.models.preview(saved(smooth(4, 4)))

@@ -18,7 +18,7 @@ Make = Callable[..., ToyProject]
 
 def test_two_annotators_never_get_the_same_item(make: Make, another: Callable[[ToyProject], ToyProject]) -> None:
     """Four annotators in four threads send a thousand queries to two engines that share a database."""
-    project = make(dataset={"size": 1400}, labels={"initial": 3, "holdout": 0.0}).bring()
+    project = make(dataset={"size": 1400}, labels={"initial": 3, "holdout": 0.0}).import_dataset()
     handed: list[tuple[str, tuple[str, ...]]] = []
     faults: list[BaseException] = []
 
@@ -45,7 +45,7 @@ def test_two_annotators_never_get_the_same_item(make: Make, another: Callable[[T
 
 
 def test_with_two_answers_each_item_goes_to_two_annotators(make: Make) -> None:
-    project = make(dataset={"size": 20}, labels={"initial": 0, "holdout": 0.0, "answers": 2}).bring()
+    project = make(dataset={"size": 20}, labels={"initial": 0, "holdout": 0.0, "answers": 2}).import_dataset()
     seen: dict[str, list[str]] = {name: [] for name in ("ann", "bob", "cleo")}
     while True:
         before = sum(map(len, seen.values()))
@@ -61,7 +61,7 @@ def test_with_two_answers_each_item_goes_to_two_annotators(make: Make) -> None:
 
 
 def test_with_two_answers_a_third_annotator_gets_none(make: Make) -> None:
-    project = make(dataset={"size": 4}, labels={"initial": 0, "holdout": 0.0, "answers": 2}).bring()
+    project = make(dataset={"size": 4}, labels={"initial": 0, "holdout": 0.0, "answers": 2}).import_dataset()
     for name in ("ann", "bob"):
         assert len(ids(project.project.queries.create(4, None, name))) == 4
     assert ids(project.project.queries.create(4, None, "cleo")) == []
@@ -92,7 +92,7 @@ def test_leased_items_that_others_closed_are_not_returned(blobs: ToyProject) -> 
 
 
 def test_leased_items_without_scores_are_not_returned_yet(make: Make, image: Callable[[int], bytes]) -> None:
-    project = make(SQUARES).bring().train().train()
+    project = make(SQUARES).import_dataset().train().train()
     (added,) = project.add_images([image(1)])
     project.work()
     held = ids(project.project.queries.create(100, None, "ann"))
@@ -112,7 +112,7 @@ def test_nothing_is_leased_without_an_annotator(blobs: ToyProject) -> None:
 
 
 def test_an_expired_lease_frees_the_item(make: Make) -> None:
-    project = make(labels={"lease": 1.0}).bring()
+    project = make(labels={"lease": 1.0}).import_dataset()
     held = ids(project.project.queries.create(42, None, "ann"))
     assert ids(project.project.queries.create(42, None, "bob")) == []
     time.sleep(1.05)
@@ -133,7 +133,7 @@ def test_a_renewed_lease_expires_later(blobs: ToyProject) -> None:
 
 def test_the_project_overrides_the_lease_time_of_the_settings(make: Make) -> None:
     for tables, seconds in (({}, 50.0), ({"labels": {"lease": 9.0}}, 9.0)):
-        project = make(settings={"lease_seconds": 50.0}, **tables).bring()
+        project = make(settings={"lease_seconds": 50.0}, **tables).import_dataset()
         before = time.time()
         project.project.queries.create(1, None, "ann")
         with project.services.database.read() as connection:
@@ -151,7 +151,7 @@ def test_a_released_query_frees_its_items(blobs: ToyProject, which: int) -> None
 
 
 def test_a_label_frees_its_item(make: Make) -> None:
-    project = make(labels={"answers": 2}).bring()
+    project = make(labels={"answers": 2}).import_dataset()
     first = project.project.queries.create(1, None, "ann")
     project.answer(first, "ann")
     with project.services.database.read() as connection:
@@ -209,7 +209,7 @@ def test_scores_of_partial_labels_are_renormalised(blobs: ToyProject) -> None:
 
 
 def test_sets_of_the_data_set_count_without_a_model(make: Make) -> None:
-    project = make(dataset={"sets": 0.5}, labels={"initial": 0}).bring()
+    project = make(dataset={"sets": 0.5}, labels={"initial": 0}).import_dataset()
     query = project.project.queries.create(48, "least-confidence")
     scores = {item.id: item.score for item in query.items}
     for item in project.project.items.page(limit=60).items:

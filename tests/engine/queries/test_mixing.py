@@ -13,7 +13,9 @@ UNKNOWN = {"size": 60, "known": False}
 
 
 def test_the_hold_out_is_mixed_in_if_no_label_is_known(make: Make) -> None:
-    project = make(dataset={**UNKNOWN, "size": 600}, labels={"initial": 0, "holdout": 0.3, "holdout_max": 40}).bring()
+    project = make(
+        dataset={**UNKNOWN, "size": 600}, labels={"initial": 0, "holdout": 0.3, "holdout_max": 40}
+    ).import_dataset()
     held = {item.id for item in project.project.items.page(limit=600).items if item.holdout}
     assert 120 < len(held) < 240
     reasons: Counter[str] = Counter()
@@ -29,7 +31,9 @@ def test_the_hold_out_is_mixed_in_if_no_label_is_known(make: Make) -> None:
 
 def test_hold_out_items_are_spread_over_the_pool(make: Make) -> None:
     """A folder's images are often sorted by class, so its first held-out ones are no fair sample."""
-    project = make(dataset={**UNKNOWN, "size": 600}, labels={"initial": 0, "holdout": 0.5, "holdout_max": 60}).bring()
+    project = make(
+        dataset={**UNKNOWN, "size": 600}, labels={"initial": 0, "holdout": 0.5, "holdout_max": 60}
+    ).import_dataset()
     query = project.project.queries.create(120, None, "ann")
     positions = [int(item.id[1:]) for item in query.items if item.reason == "holdout"]
     assert len(positions) > 30
@@ -37,7 +41,7 @@ def test_hold_out_items_are_spread_over_the_pool(make: Make) -> None:
 
 
 def test_a_partial_label_does_not_fill_the_hold_out(make: Make) -> None:
-    project = make(dataset=UNKNOWN, labels={"initial": 0, "holdout": 0.5, "holdout_max": 1}).bring()
+    project = make(dataset=UNKNOWN, labels={"initial": 0, "holdout": 0.5, "holdout_max": 1}).import_dataset()
     held = [item.id for item in project.project.queries.create(60, None, "ann").items if item.reason == "holdout"]
     assert len(held) == 1
     project.project.labels.submit("ann", [full(held[0], "red", "blue")])
@@ -55,7 +59,7 @@ def test_the_control_arm_has_its_own_order(make: Make) -> None:
     """The order does not depend on the strategy, the model or the labels."""
 
     def controlled(strategy: str) -> list[str]:
-        project = make(labels={"control": 0.5}, strategy={"plugin": strategy}).bring()
+        project = make(labels={"control": 0.5}, strategy={"plugin": strategy}).import_dataset()
         control = []
         for _ in range(6):
             query = project.project.queries.create(4, None, "ann")
@@ -70,5 +74,5 @@ def test_the_control_arm_has_its_own_order(make: Make) -> None:
 
 
 def test_all_of_a_query_can_be_control(make: Make) -> None:
-    project = make(labels={"control": 1.0}).bring()
+    project = make(labels={"control": 1.0}).import_dataset()
     assert {item.reason for item in project.project.queries.create(42).items} == {"control"}

@@ -23,7 +23,7 @@ def chosen(answer: QueryAnswer) -> list[tuple[str, float, str]]:
 def test_a_query_is_replayed_later_with_the_same_result(make: Make, strategy: str) -> None:
     project = make(
         dataset=UNKNOWN, labels={"initial": 0, "holdout": 0.3, "control": 0.3}, strategy={"plugin": strategy}
-    ).bring()
+    ).import_dataset()
     cold = project.project.queries.create(5, None, "ann")
     project.project.labels.submit(
         "ann", [full(item, "red" if place % 2 else "blue") for place, item in enumerate(ids(cold))]
@@ -49,7 +49,7 @@ def test_renewed_leases_are_not_part_of_a_replay(blobs: ToyProject) -> None:
 
 
 def test_a_query_is_gone_once_its_scores_are_deleted(make: Make) -> None:
-    project = make(settings={"keep_scores": 1}).bring()
+    project = make(settings={"keep_scores": 1}).import_dataset()
     cold = project.project.queries.create(3)
     project.train()
     warm = project.project.queries.create(3)
@@ -63,7 +63,7 @@ def test_a_query_is_gone_once_its_scores_are_deleted(make: Make) -> None:
 
 
 def test_a_query_is_replayed_after_the_pool_grew(make: Make, image: Callable[[int], bytes]) -> None:
-    project = make(SQUARES).bring().train()
+    project = make(SQUARES).import_dataset().train()
     query = project.project.queries.create(4)
     project.add_images([image(1), image(2)])
     assert [job.state for job in project.work()] == ["succeeded"]
@@ -72,7 +72,7 @@ def test_a_query_is_replayed_after_the_pool_grew(make: Make, image: Callable[[in
 
 
 def test_a_query_is_gone_if_its_project_file_changed(make: Make, another: Callable[[ToyProject], ToyProject]) -> None:
-    project = make().bring()
+    project = make().import_dataset()
     query = project.project.queries.create(5)
     labels = project.project.config.labels.model_copy(update={"control": 1.0})
     other = another(project)

@@ -128,7 +128,7 @@ def test_the_fixed_order_is_stable_while_the_pool_grows() -> None:
 @pytest.mark.parametrize("strategy", ["random", "margin", "toy-first"])
 @pytest.mark.parametrize("size", [1, 7, 42, 100])
 def test_the_same_inputs_give_the_same_choice(make: Make, strategy: str, size: int) -> None:
-    project = make(labels={"control": 0.3}).bring()
+    project = make(labels={"control": 0.3}).import_dataset()
     state = state_of(project)
     candidates = askable(project, state, excluded=[3, 4])
     first, second = (
@@ -194,7 +194,7 @@ def test_items_without_scores_are_not_chosen(blobs: ToyProject) -> None:
 
 
 def test_an_item_is_askable_until_enough_annotators_agree(make: Make) -> None:
-    project = make(labels={"answers": 2, "initial": 1}).bring()
+    project = make(labels={"answers": 2, "initial": 1}).import_dataset()
     config = project.project.config
 
     def askable_by() -> list[bool]:

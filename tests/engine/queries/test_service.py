@@ -57,7 +57,7 @@ def test_labelled_items_are_not_returned_again(blobs: ToyProject) -> None:
 
 
 def test_the_pool_may_be_smaller_than_the_request_or_empty(make: Make) -> None:
-    project = make(dataset={"size": 5}, labels={"initial": 0, "holdout": 0.0}).bring()
+    project = make(dataset={"size": 5}, labels={"initial": 0, "holdout": 0.0}).import_dataset()
     assert len(ids(project.project.queries.create(9, None, "ann"))) == 5
     project.answer(project.project.queries.create(9, None, "ann"), "ann")
     query = project.project.queries.create(9, None, "ann")
@@ -65,13 +65,13 @@ def test_the_pool_may_be_smaller_than_the_request_or_empty(make: Make) -> None:
 
 
 def test_a_data_set_may_be_empty(make: Make) -> None:
-    project = make(dataset={"size": 0}, labels={"initial": 0}).bring()
+    project = make(dataset={"size": 0}, labels={"initial": 0}).import_dataset()
     assert project.project.queries.create(3).items == ()
     assert project.project.items.page().items == ()
 
 
 def test_invalid_requests_are_rejected(make: Make) -> None:
-    project = make(settings={"max_query": 10}).bring()
+    project = make(settings={"max_query": 10}).import_dataset()
     for size in (0, -1):
         with pytest.raises(Unprocessable, match="must be at least 1, not"):
             project.project.queries.create(size)
@@ -107,7 +107,7 @@ def test_strategies_work_without_a_model_or_report_the_need(blobs: ToyProject) -
 
 
 def test_regression_items_are_returned_without_a_model(make: Make) -> None:
-    query = make(WAVE, name="wave").bring().project.queries.create(3)
+    query = make(WAVE, name="wave").import_dataset().project.queries.create(3)
     assert {item.score for item in query.items} == {1.0}
 
 
@@ -129,13 +129,13 @@ def test_missing_scores_are_computed_once_on_demand(blobs: ToyProject) -> None:
 def test_scores_the_task_never_has_are_rejected(blobs: ToyProject, make: Make) -> None:
     with pytest.raises(Unprocessable, match="needs std, which classification models do not provide"):
         blobs.project.queries.create(2, "toy-widest")
-    wave = make(WAVE, name="wave").bring()
+    wave = make(WAVE, name="wave").import_dataset()
     with pytest.raises(Unprocessable, match="needs probabilities, which regression models do not provide"):
         wave.project.queries.create(2, "margin")
 
 
 def test_scores_the_model_lacks_are_rejected_after_a_try(make: Make) -> None:
-    wave = make(WAVE, name="wave").bring().train()
+    wave = make(WAVE, name="wave").import_dataset().train()
     with pytest.raises(NotReady):
         wave.project.queries.create(2, "toy-embedded")
     assert [job.state for job in wave.work()] == ["failed"]
@@ -145,7 +145,7 @@ def test_scores_the_model_lacks_are_rejected_after_a_try(make: Make) -> None:
 
 
 def test_a_promoted_checkpoint_without_scores_is_scored_first(make: Make) -> None:
-    project = make(settings={"keep_scores": 1}).bring().train().train()
+    project = make(settings={"keep_scores": 1}).import_dataset().train().train()
     project.project.models.promote("r1")
     with pytest.raises(NotReady, match="needs probabilities"):
         project.project.queries.create(2)
@@ -155,7 +155,7 @@ def test_a_promoted_checkpoint_without_scores_is_scored_first(make: Make) -> Non
 
 
 def test_items_without_scores_are_not_returned_yet(make: Make, image: Callable[[int], bytes]) -> None:
-    project = make(SQUARES).bring().train()
+    project = make(SQUARES).import_dataset().train()
     (added,) = project.add_images([image(1)])
     assert added not in ids(project.project.queries.create(100))
     project.work()

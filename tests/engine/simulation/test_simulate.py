@@ -121,7 +121,7 @@ def test_items_without_a_true_label_are_skipped(make: Make, tmp_path: Path, imag
         "dataset": {"plugin": "folder", "path": str(tmp_path / "things")},
         "learner": {"plugin": "toy-ridge"},
     }
-    project = make(table).bring()
+    project = make(table).import_dataset()
     labels, qualities = _label(project.services, project.project, ["unknown.png", "cat/1.png"], Annotator())
     assert qualities == ["full"]
     assert labels[0][1].skip

@@ -26,7 +26,7 @@ class ItemCard:
     """An item with the live model's prediction, None if it has none."""
 
     item: ItemSummary
-    guess: Suggestion | None
+    suggestion: Suggestion | None
 
 
 @dataclass(frozen=True)

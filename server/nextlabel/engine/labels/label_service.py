@@ -52,7 +52,7 @@ class LabelService:
             if earlier is not None:
                 if earlier.digest != body:
                     raise Conflict(
-                        f"the key {key!r} was used before with other labels; use a fresh key for each submission"
+                        f"the key {key!r} was used before with other labels; use a new key for each submission"
                     )
                 return earlier.accepted
             rows = items.by_ids(connection, name, [item for item, _ in submitted])
@@ -102,7 +102,7 @@ def _check_labels(
             ordered = tuple(sorted(label.candidates, key=order.__getitem__))
             accepted.append((item, replace(label, candidates=ordered)))
     if faults:
-        raise Unprocessable(f"{len(faults)} of the labels cannot be stored; none was: {faults[0]}", faults)
+        raise Unprocessable(f"{len(faults)} of the labels cannot be stored, so none was stored: {faults[0]}", faults)
     return accepted
 
 

@@ -21,7 +21,7 @@ _PAGE = 20_000
 
 
 class PoolState:
-    """A project's pool and its current labels, as of one label of the history; `len` is the number of items."""
+    """A project's pool and its current labels, up to one label of the history; `len` is the number of items."""
 
     def __init__(self, project: ProjectRow) -> None:
         self.project = project

@@ -16,7 +16,7 @@ from nextlabel.store.checkpoints import ScoringRow
 from nextlabel.store.projects import ProjectRow
 from nextlabel.store.queries import QueryRow
 
-_NEVER: Mapping[str, frozenset[Need]] = {
+_IMPOSSIBLE_NEEDS: Mapping[str, frozenset[Need]] = {
     "regression": frozenset({"probabilities", "samples"}),
     "classification": frozenset({"std"}),
 }
@@ -40,7 +40,7 @@ def current_scores(services: Services, project: ProjectRow, strategy: str) -> Sc
     Raises NotReady if an array is still to be computed, and queues that; Unprocessable if it cannot be.
     """
     needs = needs_of([services.registry.strategy(strategy).needs])
-    if impossible := needs & _NEVER[project.task]:
+    if impossible := needs & _IMPOSSIBLE_NEEDS[project.task]:
         names = ", ".join(sorted(impossible))
         raise Unprocessable(f"strategy {strategy!r} needs {names}, which {project.task} models do not provide")
     live, scores = _newest(services, project)

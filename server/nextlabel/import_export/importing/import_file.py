@@ -72,7 +72,7 @@ def import_file(services: Services, project: Project, options: ImportOptions, pr
     result = Imported(form.name)
     context = ReadContext(row.name, row.classes, options, time.time(), result.notes.append)
     matcher = ItemMatcher(services, row.name, options.images)
-    lock = services.home.root / f"exchange-{row.name}.lock"
+    lock = services.home.root / f"import-{row.name}.lock"
     with file_lock(lock, f"another import into project {row.name!r} is running; try again when it has ended"):
         progress(0.0, "reading")
         assert form.read is not None

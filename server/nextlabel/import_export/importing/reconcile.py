@@ -19,12 +19,12 @@ _LONGEST_NAME = 200
 
 @dataclass
 class Reconciler:
-    """Takes rows in the order in which they are to be stored."""
+    """Decides for each row whether it is new. Call it in the order in which rows are stored."""
 
     present: int = 0
     """Rows that were stored before."""
     _times: dict[tuple[str, str, Label], list[float]] = field(default_factory=dict)
-    """When each label was given, by item, annotator and content, but for those that rows have accounted for."""
+    """When each label was given, by item, annotator and content, without those that were matched to a row."""
     _annotations: dict[tuple[str, str], LabelEvent] = field(default_factory=dict)
     """The last label of each annotation, by its key and its item."""
     _current: dict[tuple[str, str], Label] = field(default_factory=dict)

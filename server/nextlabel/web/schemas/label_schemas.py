@@ -12,7 +12,7 @@ ClassNames = Annotated[list[Annotated[str, StringConstraints(max_length=1000)]],
 
 
 class LabelModel(RequestModel):
-    """A label of one item; its other fields are those of `Label`."""
+    """Base of the four kinds of label; each adds one field of `Label`."""
 
     id: ItemId
 
