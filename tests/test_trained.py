@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nextlabel.engine.bundled_checkpoints import find
-from nextlabel.engine.checkpoints.serialization import drawn
+from nextlabel.engine.checkpoints.serialization import holdout_settings
 from nextlabel.engine.evaluation.evaluate import measure
 from nextlabel.engine.images.image_items import PixelItems
 from nextlabel.engine.live_models import Served
@@ -70,6 +70,6 @@ def test_each_was_trained_with_the_current_project_file():
     projects = load_projects(load(), None)
     for checkpoint in find(ROOT / "trained")[0]:
         config = projects.get(checkpoint.project)
-        for name, value in drawn(config).items():
+        for name, value in holdout_settings(config).items():
             assert checkpoint.card[name] == value, name
         assert checkpoint.card["learner"] == {"plugin": config.learner.plugin, "parameters": config.learner.parameters}

@@ -137,7 +137,7 @@ def test_needs_of_strategies(registry: Registry) -> None:
 
 def test_missing_scores_are_none(tmp_path: Path) -> None:
     score(MODEL, ITEMS, tmp_path / "a", "embeddings")
-    row = ScoringRow(1, "p", "r1", 50, ("embeddings", "probabilities"), "a", 0.0, 0)
+    row = ScoringRow("p", "r1", 50, ("embeddings", "probabilities"), "a", 0.0, 0)
     arrays = stored_scores(Home(tmp_path), row)
     assert arrays is not None
     assert set(arrays) == {"embeddings", "probabilities"}

@@ -85,6 +85,7 @@ def test_a_good_plugin_is_loaded(install: Install) -> None:
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("raise ValueError('first\\nsecond')", "ValueError: first"),
         ("1 +", "SyntaxError: invalid syntax"),
+        ("import sys; sys.exit('I quit')", "SystemExit: I quit"),
     ],
 )
 def test_an_import_error_is_reported_in_one_line(install: Install, code: str, reason: str) -> None:

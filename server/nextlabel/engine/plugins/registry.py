@@ -130,7 +130,7 @@ def resolve(reference: Reference[R]) -> Any:
     module, _, name = reference.partition(":")
     try:
         return getattr(import_module(module), name)
-    except Exception as error:  # a third-party module may raise anything when imported
+    except (Exception, SystemExit) as error:  # a third-party module may raise anything when imported
         raise PluginError(f"the plugin's class {reference!r} cannot be loaded: {_line(error)}") from error
 
 
@@ -152,7 +152,7 @@ def _load_one(candidate: Candidate, parts: dict[str, list[Offer[Any]]], faults: 
             reason = f"it breaks the hook contract: {str(error).splitlines()[0]}"
         faults.append(Fault(f"{where} was left out: {reason}"))
         return
-    except Exception as error:  # noqa: BLE001 - a third-party module may raise anything when imported
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a third-party module may raise anything when imported
         faults.append(Fault(f"{where} was left out: importing {entry.value!r} failed: {_line(error)}"))
         return
     source = Source(candidate.distribution, candidate.version, entry.value)
