@@ -123,6 +123,7 @@ def test_links_resolve(path):
         assert (path.parent / target).exists(), target
 
 
+@pytest.mark.slow
 def test_the_documented_accuracies_are_the_measured_ones():
     table, recipes = stored_results("partial_labels.py")
     assert f"\n\n{table}\n\n" in page("learners.md")

@@ -91,6 +91,7 @@ def test_no_private_words(sources):
     assert [f"{name}:{line}" for name, text in sources.items() for line in private_words(text)] == []
 
 
+@pytest.mark.slow
 def test_no_vague_names(sources):
     vague = [
         f"{file}:{line}: {name}"

@@ -17,6 +17,8 @@ from nextlabel.cli.main_group import cli
 from nextlabel.cli.new_plugin import KINDS, write
 from nextlabel.contracts.errors import Conflict, Unprocessable
 
+pytestmark = pytest.mark.slow
+
 
 def run(*command: str, cwd: Path | None = None, **environment: str) -> str:
     result = subprocess.run(

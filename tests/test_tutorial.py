@@ -46,6 +46,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write("typical", "strategy", tmp_path_factory.mktemp("tutorial"))
 
 
+@pytest.mark.slow
 def test_the_package_passes_its_tests_after_each_step(package):
     steps = [list(versions(step)) for step in STEPS]
     assert [len(step) for step in steps] == [0, 2, 2, 2, 1, 0, 0]
@@ -60,6 +61,7 @@ def test_the_package_passes_its_tests_after_each_step(package):
     }
 
 
+@pytest.mark.slow
 def test_the_plugin_answers_a_query(package, distribute, quick, tmp_path):
     for step in STEPS:
         for path, source in versions(step):

@@ -10,6 +10,8 @@ from PIL import Image
 
 from nextlabel import app
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def home(shell, quick):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nextlabel.app import create_app
+
+pytestmark = pytest.mark.slow
 
 
 def test_plugins_lists_the_same_as_info(shell, engine):

@@ -7,6 +7,8 @@ from flask.testing import FlaskClient
 
 from nextlabel.app import create_app
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def http(trained) -> FlaskClient:

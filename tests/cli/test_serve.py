@@ -21,6 +21,8 @@ from nextlabel.contracts.errors import Conflict
 from nextlabel.engine.jobs.worker import worker_lock
 from nextlabel.store.file_lock import file_lock
 
+pytestmark = pytest.mark.slow
+
 
 class Serving:
     """A running server."""

@@ -15,6 +15,7 @@ from nextlabel.store.labels import Label
 PLAN = ("--strategy", "margin,random", "--start", "15", "--size", "10", "--rounds", "2", "--seeds", "2")
 
 
+@pytest.mark.slow
 def test_files(shell, quick, tmp_path):
     out = tmp_path / "curves"
     printed = shell.json("simulate", "quick", *PLAN, "--out", str(out))

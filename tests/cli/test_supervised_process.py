@@ -7,6 +7,8 @@ import sys
 import time
 from itertools import pairwise
 
+import pytest
+
 from nextlabel.cli.supervised_process import SupervisedProcess
 
 ENDS = "import sys; sys.exit(3)"
@@ -21,6 +23,7 @@ def supervised(code, starts, log, **options):
     return SupervisedProcess("thing", start, log)
 
 
+@pytest.mark.slow
 def test_restarts_pause_longer_each_time():
     starts, lines = [], []
     process = supervised(ENDS, starts, lines.append)

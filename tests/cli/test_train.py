@@ -84,6 +84,7 @@ def test_evaluate_before_any_training(shell, quick):
     assert "train it first" in shell.refused("evaluate", "quick")
 
 
+@pytest.mark.slow
 def test_ctrl_c_cancels_the_training(start, engine, jobs):
     process = start("train", "sleepy")
     until(lambda: ("sleepy", "running") in jobs())
@@ -120,6 +121,7 @@ def test_ctrl_c_cancels_even_if_a_library_swallows_it(shell, engine, jobs, monke
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.slow
 def test_ctrl_c_cancels_the_workers_training(start, engine, jobs):
     start("worker")
     until(lambda: ("quick", "succeeded") in jobs())  # the default project trains by itself
@@ -133,6 +135,7 @@ def test_ctrl_c_cancels_the_workers_training(start, engine, jobs):
     until(lambda: ("sleepy", "cancelled") in jobs())
 
 
+@pytest.mark.slow
 def test_the_command_follows_the_workers_training(start, engine, jobs):
     start("worker")
     until(lambda: ("quick", "succeeded") in jobs())

@@ -292,6 +292,7 @@ def test_a_newer_bundled_one_replaces_an_older_bundled_one(bundled: ToyProject, 
     assert live_flags(bundled) == [("first", True), ("second", False)]
 
 
+@pytest.mark.slow
 def test_a_new_bundled_one_does_not_reset_the_count_of_labels(make: Make, folder: Path, data: OptionalData) -> None:
     project = make({**BUNDLED, "train": {"every": 3}}, plugins=data.registry(), settings={"trained": folder})
     data.available = True

@@ -45,6 +45,7 @@ def test_every_process_serves_a_swap_within_a_second(
     assert other.project.models.predict_vectors([[0, 0]]).checkpoint == "r1"
 
 
+@pytest.mark.slow
 def test_swaps_under_load_mix_no_model(make: Make) -> None:
     """Every prediction is by the checkpoint that it names."""
     project = make(dataset={"size": 150}).import_dataset().train()
@@ -249,6 +250,7 @@ def run(program: str, *arguments: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_nothing_a_web_process_does_imports_torch(tmp_path: Path) -> None:
     (tmp_path / "projects").mkdir()
     (tmp_path / "projects" / "small.toml").write_text(PROJECT)

@@ -117,6 +117,7 @@ def test_the_hold_out_has_a_folder_of_its_own(make: Make, tmp_path: Path) -> Non
     assert 0 < len(held) < 30
 
 
+@pytest.mark.slow
 def test_torchvision_reads_the_folder(make: Make, tmp_path: Path) -> None:
     from torchvision.datasets import ImageFolder
 

@@ -96,6 +96,7 @@ def test_a_pool_of_vectors_takes_no_images(blobs: ToyProject, tree: Path) -> Non
         import_into(blobs, tree)
 
 
+@pytest.mark.slow
 def test_added_images_are_exported_and_imported(squares: ToyProject, make: Make, tree: Path, tmp_path: Path) -> None:
     import_into(squares, tree)
     for kind in ("imagefolder", "coco", "label-studio"):

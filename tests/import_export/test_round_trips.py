@@ -64,6 +64,7 @@ def targets(project: ToyProject) -> np.ndarray[Any, Any]:
     return np.asarray(arrays.values if arrays.candidates is None else arrays.candidates)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [CLASSES, ()], ids=["classes", "values"])
 @pytest.mark.parametrize("kind", FORMATS)
 def test_round_trip_keeps_history_and_targets(make: Make, tmp_path: Path, kind: str, classes: tuple[str, ...]) -> None:

@@ -114,6 +114,7 @@ def test_sqlite_settings_are_durable(sqlite_url, opened):
             assert c.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
 
 
+@pytest.mark.slow
 def test_transactions_of_processes_do_not_interleave(url, database, project, start):
     children = [start(COUNT_TO, url, 20) for _ in range(3)]
     assert [child.line() for child in children] == ["ready"] * 3
@@ -127,6 +128,7 @@ def test_transactions_of_processes_do_not_interleave(url, database, project, sta
     assert row.live == "seen 59"
 
 
+@pytest.mark.slow
 def test_two_processes_never_lease_the_same_item(url, database, project, start):
     children = [start(ASK, url, who) for who in ("ann", "bob")]
     assert [child.line() for child in children] == ["ready"] * 2
@@ -157,6 +159,7 @@ def test_threads_share_a_database_and_lose_nothing(database, project):
     assert {row.event.annotator for row in rows} == {f"t{i}" for i in range(6)}
 
 
+@pytest.mark.slow
 def test_a_writer_gives_up_on_a_foreign_programs_lock(url, database, project, start, monkeypatch):
     monkeypatch.setattr(write_lock, "WRITE_TIMEOUT", 0.3)
     monkeypatch.setattr(connections, "WRITE_TIMEOUT", 0.3)
@@ -176,6 +179,7 @@ def test_a_writer_gives_up_on_a_foreign_programs_lock(url, database, project, st
     impatient.dispose()
 
 
+@pytest.mark.slow
 def test_one_thread_waits_for_another_process_and_others_give_up(url, database, project, start, monkeypatch):
     if not url.startswith("sqlite"):
         pytest.skip("PostgreSQL has a queue of its own")
@@ -233,6 +237,7 @@ def test_a_poll_sees_every_commit_and_holds_no_transaction(url, database, projec
     assert database.poll(query) == [(2,)]
 
 
+@pytest.mark.slow
 def test_a_killed_writer_frees_the_lock_and_changes_nothing(url, database, project, start):
     child = start(HOLD, url)
     assert child.line() == "holding"

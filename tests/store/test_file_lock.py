@@ -69,6 +69,7 @@ def test_a_refusal_can_wait_for_a_while(tmp_path: Path) -> None:
     thread.join()
 
 
+@pytest.mark.slow
 def test_a_lock_is_released_when_its_process_is_killed(tmp_path: Path) -> None:
     holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path / "lock")], stdout=subprocess.PIPE, text=True)
     with holder:

@@ -83,6 +83,7 @@ def test_an_upload_is_stored_once_under_its_sum(home):
     assert leftovers(home) == []
 
 
+@pytest.mark.slow
 def test_uploads_survive_rivals_and_a_kill(home, start):
     children = [start(UPLOAD, home.root) for _ in range(3)]
     for child in children:
@@ -97,6 +98,7 @@ def test_uploads_survive_rivals_and_a_kill(home, start):
     assert len([path for path in home.root.rglob("*") if path.is_file()]) == 30
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_nothing_visible(home, start):
     child = start(FILL, home.root)
     assert child.line() == "half"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pkgutil
 
+import pytest
+
 from nextlabel import store
 
 LOADED = """
@@ -17,6 +19,7 @@ LOADED = """
 """
 
 
+@pytest.mark.slow
 def test_the_store_imports_only_contracts(start):
     names = [module.name for module in pkgutil.iter_modules(store.__path__, "nextlabel.store.")]
     assert "nextlabel.store.labels" in names

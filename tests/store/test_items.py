@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from nextlabel.store import items, projects
 from nextlabel.store.items import ItemRow, NewItem
 
+pytestmark = pytest.mark.slow
+
 
 def new(id_: str) -> NewItem:
     return NewItem(id_, "upload", f"{id_}.png", "image/png", id_.endswith("h"))

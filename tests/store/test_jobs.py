@@ -109,6 +109,7 @@ def test_the_index_refuses_a_second_training(database):
         c.execute(sa.insert(table), {**row, "state": "queued"})
 
 
+@pytest.mark.slow
 def test_only_one_of_several_processes_queues_a_training(url, database, start):
     children = [start(QUEUE, url) for _ in range(3)]
     assert [child.line() for child in children] == ["ready"] * 3
@@ -119,6 +120,7 @@ def test_only_one_of_several_processes_queues_a_training(url, database, start):
     assert answers[1:] == ["project 'p' already trains: job 1 is queued"] * 2
 
 
+@pytest.mark.slow
 def test_a_job_is_claimed_by_one_process(url, database, start):
     with database.write() as c:
         ids = [jobs.queue(c, f"p{i}", "train" if i % 2 else "score", {}, 1.0) for i in range(30)]

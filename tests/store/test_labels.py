@@ -175,6 +175,7 @@ def test_no_transaction_is_open_between_pages(sqlite_url, opened):
             assert (busy, log, done) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_concurrent_processes_lose_no_labels(url, database, project, start):
     children = [start(APPEND, url, f"w{i}", 15) for i in range(4)]
     assert [child.line() for child in children] == ["ready"] * 4
@@ -190,6 +191,7 @@ def test_concurrent_processes_lose_no_labels(url, database, project, start):
         assert keys == [f"w{i}{n}" for n in range(15) for _ in range(2)]  # in order, both of each
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0, 1, 7, 40])
 def test_every_reported_label_survives_kill_9(url, database, project, start, after):
     children = [start(APPEND, url, f"w{i}", 10_000) for i in range(2)]
@@ -211,6 +213,7 @@ def test_every_reported_label_survives_kill_9(url, database, project, start, aft
         assert labels.append(c, project, skips(1)) == len(ids) + 1
 
 
+@pytest.mark.slow
 def test_sixty_thousand_labels_are_stored_and_read(database, project):
     some = [("a",), ("a", "b"), ("c",)]
     with database.write() as c:

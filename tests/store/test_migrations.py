@@ -79,6 +79,7 @@ def test_a_second_migration_changes_nothing(database, project):
         assert projects.get(c, project) is not None
 
 
+@pytest.mark.slow
 def test_four_processes_migrate_a_new_database(url, start, opened):
     children = [start(MIGRATE, url) for _ in range(4)]
     assert [child.line() for child in children] == ["ready"] * 4

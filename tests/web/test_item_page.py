@@ -10,6 +10,8 @@ from nextlabel.engine.records import ItemDetail, ItemSummary
 from nextlabel.store.labels import Label
 from nextlabel.web.pages.item_page import _current_label, _number
 
+pytestmark = pytest.mark.slow
+
 PAGE = "/projects/digits/pool/"
 
 

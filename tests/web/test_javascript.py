@@ -24,6 +24,7 @@ def node() -> str:
     return program
 
 
+@pytest.mark.slow
 def test_scripts(tmp_path):
     program = node()
     # a copy, because older versions of node need a package.json to read the scripts as modules

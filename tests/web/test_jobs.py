@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 JOB = {
     "job", "project", "kind", "state", "progress", "metrics", "log", "error", "created", "started", "finished",
 }  # fmt: skip

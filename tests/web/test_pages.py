@@ -66,6 +66,7 @@ def test_pages_are_valid_and_conform_to_the_security_policy(client, address):
     assert len(set(ids)) == len(ids)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", PAGES)
 def test_links_work_and_stay_on_this_host(client, address):
     for link in Page(client.get(address).get_data(as_text=True)).addresses():

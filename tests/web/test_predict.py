@@ -5,6 +5,8 @@ from json import dumps
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def upload(data: bytes, name: str = "x.png"):
     return io.BytesIO(data), name

@@ -8,6 +8,8 @@ import sqlite3
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PAGE = "/projects/digits/progress"
 HTML = {"Accept": "text/html"}
 

@@ -5,6 +5,8 @@ from urllib.parse import quote
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def ids(body):
     return [item["id"] for item in body["items"]]

@@ -8,6 +8,8 @@ import pytest
 from nextlabel.engine.settings import Settings
 from nextlabel.web.security import COOKIE, Guard, cookie_for, safe_redirect
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "correct horse battery"
 
 

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 from support.odd_images import odd_images, smooth, stored
 
+pytestmark = pytest.mark.slow
+
 ODD = {name: odd for name, odd in odd_images().items() if odd.status == 200}
 
 

@@ -22,6 +22,8 @@ from nextlabel.engine.bundled_checkpoints import trained_folder
 from nextlabel.engine.settings import Settings
 from nextlabel.store.checkpoint_files import ONNX, read_card
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., ToyProject]
 PAGE = (Path(__file__).parents[3] / "docs" / "import-export.md").read_text("utf-8")
 (SCRIPT,) = re.findall(r"^```py\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

@@ -107,6 +107,7 @@ def test_a_data_set_may_fix_hold_out_and_initial_labels(imported: Callable[..., 
     assert {name: sets for name, (_, sets) in result.items() if sets} == {"p0": ("a",), "p5": ("c",)}
 
 
+@pytest.mark.slow
 def test_candidate_sets_are_imported_as_labels(imported: Callable[..., ToyProject]) -> None:
     sets = np.ones((10, 3), np.bool_)
     sets[2] = [True, False, True]

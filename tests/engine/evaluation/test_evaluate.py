@@ -14,6 +14,8 @@ from nextlabel.engine.checkpoints.serialization import read_model
 from nextlabel.engine.evaluation.evaluate import evaluate
 from nextlabel.store.checkpoint_files import ONNX, read_card, write_card
 
+pytestmark = pytest.mark.slow
+
 SPLIT = '''
 """Points on a line, with a test split."""
 import numpy as np

@@ -88,6 +88,7 @@ def test_sizes_above_the_default_limit_are_large(lock: RecordingLock) -> None:
     assert lock.entered == 1
 
 
+@pytest.mark.slow
 def test_a_large_webp_is_opened_under_the_limit(lock: RecordingLock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its decoder allocates all pixels when it is created."""
     held: list[int] = []

@@ -61,6 +61,7 @@ def decoded_by_pillow(path: Path) -> Image.Image | None:
         return None
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 def test_exactly_the_files_that_pillow_decodes_are_accepted(folder: Path) -> None:
     counts = {True: 0, False: 0}

@@ -26,6 +26,7 @@ def test_cached_thumbnails_are_not_created_again(tmp_path: Path) -> None:
     assert len(files(tmp_path)) == 2
 
 
+@pytest.mark.slow
 def test_the_oldest_are_deleted_first(tmp_path: Path) -> None:
     capacity = 256 * 100  # 100 bytes per sub-folder: three files of 30
     cache = ThumbnailCache(tmp_path, capacity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
 from support.engine import SQUARES, ToyProject
 
 from nextlabel.engine.jobs.startup import queue_startup_jobs
@@ -13,6 +14,7 @@ from nextlabel.store import checkpoints, jobs, projects
 Make = Callable[..., ToyProject]
 
 
+@pytest.mark.slow
 def test_a_start_queues_unfinished_work(make: Make, image: Callable[[int], bytes]) -> None:
     default = make(SQUARES)
     for _ in range(2):
@@ -28,6 +30,7 @@ def test_a_start_queues_unfinished_work(make: Make, image: Callable[[int], bytes
     assert [job.kind for job in default.work()] == ["score"]
 
 
+@pytest.mark.slow
 def test_another_project_trains_at_the_start_only_if_automatic(make: Make) -> None:
     for automatic in (False, True):
         project = make(automatic=automatic, settings={"default_project": "another"})

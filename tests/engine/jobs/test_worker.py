@@ -222,6 +222,7 @@ def run_in_a_thread(worker: Steps, monkeypatch: pytest.MonkeyPatch) -> Thread:
     return thread
 
 
+@pytest.mark.slow
 def test_a_queued_job_starts_within_half_a_second(
     blobs: ToyProject, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,6 +244,7 @@ def test_a_queued_job_starts_within_half_a_second(
         thread.join()
 
 
+@pytest.mark.slow
 def test_jobs_that_wait_for_each_other_are_all_run(
     blobs: ToyProject, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,6 +316,7 @@ else:
 """
 
 
+@pytest.mark.slow
 def test_a_worker_trains_in_a_child_and_ends_at_sigterm(blobs: ToyProject) -> None:
     table: dict[str, Any] = json.loads(blobs.project.config.model_dump_json())
     arguments = [str(blobs.services.settings.home), json.dumps(table), json.dumps(sys.path)]

@@ -162,6 +162,7 @@ def test_two_processes_see_each_others_labels(
     assert blobs.project.items.get(open_item).item.candidates == ("blue",)
 
 
+@pytest.mark.slow
 def test_enough_labels_queue_a_training(make: Make) -> None:
     project = make(train={"every": 3}).import_dataset()
     project.answer(project.project.queries.create(2, None, "ann"), "ann")
@@ -177,6 +178,7 @@ def test_enough_labels_queue_a_training(make: Make) -> None:
     assert project.project.status().training is None
 
 
+@pytest.mark.slow
 def test_labels_during_a_training_queue_the_next(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     from nextlabel.engine.training import job
 

@@ -108,12 +108,14 @@ def histories(labels: st.SearchStrategy[Label]) -> st.SearchStrategy[list[tuple[
     return st.lists(st.tuples(st.integers(0, SIZE - 1), ANNOTATORS, labels | OTHERS), max_size=30)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(histories(SETS), st.lists(st.integers(0, 30), max_size=6), st.integers(1, 3))
 def test_sets_are_resolved_as_defined_in_any_portions(history, cuts, step):
     _apply_in_portions(CLASSES, history, cuts, step)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(histories(VALUES), st.lists(st.integers(0, 30), max_size=6), st.integers(1, 3))
 def test_values_are_resolved_as_defined_in_any_portions(history, cuts, step):
@@ -150,6 +152,7 @@ def _apply_in_portions(classes, history, cuts, step):
         np.testing.assert_array_equal(whole.values, state.values)  # to the last bit
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(histories(SETS), st.integers(0, 5))
 def test_growing_preserves_labels(history, more):
@@ -258,6 +261,7 @@ def test_its_arrays_are_read_only():
     assert targets.candidates[0].all()
 
 
+@pytest.mark.slow
 def test_applying_one_label_costs_little_in_a_large_pool():
     rng = np.random.default_rng(0)
     some = [tuple(np.array(CLASSES)[np.flatnonzero(bits)].tolist()) for bits in rng.random((200, 9)) < 0.3]

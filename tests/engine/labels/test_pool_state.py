@@ -85,6 +85,7 @@ def test_labels_of_the_data_set_outrank_annotators(blobs: ToyProject) -> None:
     assert (truth == positions % 3).all()
 
 
+@pytest.mark.slow
 def test_concurrent_readers_and_writers_reach_one_state(
     make: Make, another: Callable[[ToyProject], ToyProject]
 ) -> None:

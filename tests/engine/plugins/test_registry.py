@@ -175,6 +175,7 @@ def test_distributions_may_share_an_entry_point_name(install: Install) -> None:
     assert third_party(registry) == ["ones", "twos"]
 
 
+@pytest.mark.slow
 def test_the_order_does_not_depend_on_the_path(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     folders = [str(install(f"{name}-plugin", STRATEGY.format(name=name))) for name in ("b", "a", "c")]
     rest = [path for path in sys.path if path not in folders]

@@ -51,6 +51,7 @@ def test_an_upload_is_predicted_before_it_is_scored(make: Make, image: Callable[
     assert after.predictions[1] == before.predictions[1]
 
 
+@pytest.mark.slow
 def test_items_that_are_no_images_wait_for_scores(make: Make) -> None:
     project = make(settings={"keep_scores": 1}).import_dataset().train().train()
     project.project.models.promote("r1")

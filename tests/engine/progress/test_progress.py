@@ -158,6 +158,7 @@ def test_a_checkpoint_with_missing_files(trained):
     assert [point.has_files for point in trained.project.progress.curve()] == [False, True]
 
 
+@pytest.mark.slow
 def test_a_regression_has_errors_and_no_classes(make):
     wave = make(WAVE).import_dataset().train()
     (point,) = wave.project.progress.curve()

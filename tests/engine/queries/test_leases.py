@@ -16,6 +16,7 @@ from nextlabel.store.labels import Label
 Make = Callable[..., ToyProject]
 
 
+@pytest.mark.slow
 def test_two_annotators_never_get_the_same_item(make: Make, another: Callable[[ToyProject], ToyProject]) -> None:
     """Four annotators in four threads send a thousand queries to two engines that share a database."""
     project = make(dataset={"size": 1400}, labels={"initial": 3, "holdout": 0.0}).import_dataset()
@@ -44,6 +45,7 @@ def test_two_annotators_never_get_the_same_item(make: Make, another: Callable[[T
     assert set(counted.values()) == {1}
 
 
+@pytest.mark.slow
 def test_with_two_answers_each_item_goes_to_two_annotators(make: Make) -> None:
     project = make(dataset={"size": 20}, labels={"initial": 0, "holdout": 0.0, "answers": 2}).import_dataset()
     seen: dict[str, list[str]] = {name: [] for name in ("ann", "bob", "cleo")}
@@ -91,6 +93,7 @@ def test_leased_items_that_others_closed_are_not_returned(blobs: ToyProject) -> 
     assert ids(first)[1] in ids(blobs.project.queries.create(2, None, "ann"))
 
 
+@pytest.mark.slow
 def test_leased_items_without_scores_are_not_returned_yet(make: Make, image: Callable[[int], bytes]) -> None:
     project = make(SQUARES).import_dataset().train().train()
     (added,) = project.add_images([image(1)])
@@ -111,6 +114,7 @@ def test_nothing_is_leased_without_an_annotator(blobs: ToyProject) -> None:
     assert ids(blobs.project.queries.create(100)) == []
 
 
+@pytest.mark.slow
 def test_an_expired_lease_frees_the_item(make: Make) -> None:
     project = make(labels={"lease": 1.0}).import_dataset()
     held = ids(project.project.queries.create(42, None, "ann"))
@@ -131,6 +135,7 @@ def test_a_renewed_lease_expires_later(blobs: ToyProject) -> None:
     assert expires() > first
 
 
+@pytest.mark.slow
 def test_the_project_overrides_the_lease_time_of_the_settings(make: Make) -> None:
     for tables, seconds in (({}, 50.0), ({"labels": {"lease": 9.0}}, 9.0)):
         project = make(settings={"lease_seconds": 50.0}, **tables).import_dataset()

@@ -19,6 +19,7 @@ def chosen(answer: QueryAnswer) -> list[tuple[str, float, str]]:
     return [(item.id, item.score, item.reason) for item in answer.items]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["random", "margin", "entropy"])
 def test_a_query_is_replayed_later_with_the_same_result(make: Make, strategy: str) -> None:
     project = make(

@@ -70,6 +70,7 @@ def test_each_sample_is_renormalised(blobs: ToyProject) -> None:
     np.testing.assert_allclose(view.samples[:, 1], 1 / 3)
 
 
+@pytest.mark.slow
 def test_samples_are_in_memory_once(blobs: ToyProject) -> None:
     blobs.project.labels.submit("ann", [full("p20", "red", "blue")])
     state = state_of(blobs)

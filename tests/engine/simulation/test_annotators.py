@@ -82,6 +82,7 @@ def test_a_habit_is_one_class_per_group_and_depends_on_the_seed():
     assert favourites == {("a",), ("b",)}
 
 
+@pytest.mark.slow
 def test_labels_depend_on_seed_and_item_alone():
     def labels(seed, items):
         forced = annotators(seed)["forced"]
@@ -91,6 +92,7 @@ def test_labels_depend_on_seed_and_item_alone():
     assert labels(3, ITEMS) != labels(4, ITEMS)
 
 
+@pytest.mark.slow
 def test_items_in_doubt_are_also_in_doubt_at_higher_rates():
     doubts = [
         {identity for identity, truth in ITEMS if annotators(rate=rate)["sets"].in_doubt(identity, truth)}

@@ -48,12 +48,14 @@ def curve(points: list[Point]) -> list[tuple[str, int, int, int, float]]:
     return [(p.strategy, p.seed, p.round, p.labels, p.metrics["accuracy"]) for p in points]
 
 
+@pytest.mark.slow
 def test_simulations_are_reproducible(play: Callable[..., list[Point]]) -> None:
     first, second = (play(["margin"], dataset={"spread": 1.5}, seeds=2) for _ in range(2))
     assert curve(first) == curve(second)
     assert [(p.seed, p.round, p.labels) for p in first] == [(s, r, 6 + 4 * r) for s in range(2) for r in range(3)]
 
 
+@pytest.mark.slow
 def test_another_strategy_gets_the_scores_it_needs(play: Callable[..., list[Point]]) -> None:
     points = play(["toy-embedded", "toy-sampled", "random"], rounds=1)
     assert [(p.strategy, p.round) for p in points] == [
@@ -61,6 +63,7 @@ def test_another_strategy_gets_the_scores_it_needs(play: Callable[..., list[Poin
     ]
 
 
+@pytest.mark.slow
 def test_the_number_of_labels_at_the_start_can_be_set(play: Callable[..., list[Point]]) -> None:
     assert [p.labels for p in play(["random"], start=10)] == [10, 14, 18]
 
@@ -71,11 +74,13 @@ def test_a_run_ends_at_the_goal(play: Callable[..., list[Point]], stop: dict[str
     assert len(points) == (2 if "labels" in stop else 1)
 
 
+@pytest.mark.slow
 def test_automatic_training_makes_no_difference(play: Callable[..., list[Point]]) -> None:
     """The labels would queue a training, which would conflict with the training of the round."""
     assert curve(play(["margin"], train={"every": 2})) == curve(play(["margin"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [0, 6])
 @pytest.mark.parametrize("annotators", [["exact"], ["exact", "sets"]])
 def test_candidate_sets_of_the_data_set_are_not_counted(
@@ -89,6 +94,7 @@ def test_candidate_sets_of_the_data_set_are_not_counted(
     }
 
 
+@pytest.mark.slow
 def test_a_goal_in_labels_does_not_count_those_of_the_data_set(play: Callable[..., list[Point]]) -> None:
     points = play(["random"], dataset={"sets": 0.9}, stop={"labels": 9}, rounds=8)
     assert [p.labels for p in points] == [6, 10]
@@ -99,11 +105,13 @@ def test_a_run_ends_when_the_pool_is_labelled(play: Callable[..., list[Point]]) 
     assert points[-1].labels == 12
 
 
+@pytest.mark.slow
 def test_regression(play: Callable[..., list[Point]]) -> None:
     points = play(["tiny-largest-std"], WAVE, name="wave", rounds=3)
     assert points[-1].metrics["rmse"] < points[0].metrics["rmse"]
 
 
+@pytest.mark.slow
 def test_a_data_set_without_labels_is_an_error(play: Callable[..., list[Point]]) -> None:
     with pytest.raises(NextlabelError, match="no label to learn from"):
         play(["random"], dataset={"known": False}, labels={"initial": 0})
@@ -128,6 +136,7 @@ def test_items_without_a_true_label_are_skipped(make: Make, tmp_path: Path, imag
     assert labels[1][1].candidates == ("cat",)
 
 
+@pytest.mark.slow
 def test_annotators_label_the_same_items_and_pay_for_each(play: Callable[..., list[Point]]) -> None:
     points = play(["random"], annotators=list(KINDS), confusion=0.7, rounds=3, seeds=2)
     assert [(p.annotator, p.seed) for p in points[::4]] == [(kind, seed) for kind in KINDS for seed in range(2)]
@@ -144,6 +153,7 @@ def test_annotators_label_the_same_items_and_pay_for_each(play: Callable[..., li
         assert end["skips", seed]["labels"] == 18 - doubts  # used in the training; 18 were paid for
 
 
+@pytest.mark.slow
 def test_simulations_of_confused_annotators_are_reproducible(play: Callable[..., list[Point]]) -> None:
     first, second = (play(["margin"], annotators=["forced", "sets"], confusion=0.5) for _ in range(2))
     assert [(p.annotator, p.round, p.labels, p.metrics["accuracy"], p.metrics["wrong"]) for p in first] == [
@@ -151,6 +161,7 @@ def test_simulations_of_confused_annotators_are_reproducible(play: Callable[...,
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "exact"])
 def test_without_doubts_all_annotators_are_exact(play: Callable[..., list[Point]], kind: str) -> None:
     assert curve(play(["margin"], annotators=[kind], confusion=0.0)) == curve(play(["margin"]))
@@ -173,6 +184,7 @@ def test_a_label_with_every_class_is_paid_for_but_not_learnt_from(play: Callable
     assert [(p.labels, p.metrics["labels"], p.metrics["blank"]) for p in points] == [(6, 6, 0), (10, 6, 4)]
 
 
+@pytest.mark.slow
 def test_look_alikes_are_those_of_the_plan_or_the_nearest(play: Callable[..., list[Point]]) -> None:
     named = play(["random"], annotators=["sets"], look_alikes=[["green", "blue"]], rounds=0)
     assert named[0].look_alikes == (("green", "blue"),)

@@ -17,6 +17,8 @@ from nextlabel.engine.training.promotion import LiveHoldout, Verdict, decide_pro
 from nextlabel.store import checkpoints
 from nextlabel.store.labels import Label
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., ToyProject]
 WRONG = {"red": "green", "green": "blue", "blue": "red"}
 ALL = np.arange(10)

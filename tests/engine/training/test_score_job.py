@@ -191,6 +191,7 @@ def test_unreadable_files_do_not_stop_training_or_scoring(
     assert [job.state for job in things.work()] == ["succeeded"]
 
 
+@pytest.mark.slow
 def test_missing_hold_out_files_do_not_count(things: ToyProject, tmp_path: Path) -> None:
     things.train()
     with things.services.database.read() as connection:
