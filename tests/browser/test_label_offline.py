@@ -46,7 +46,8 @@ def test_labels_given_offline_are_stored_once(browser, labels):
 def test_labels_survive_a_reload_while_offline(browser, labels):
     with Annotator(browser, labels, "reload") as ann:
         wait_for_images(ann, 20)
-        ann.page.route("**/labels", lambda route: route.fulfill(status=503, body="{}", headers={"Retry-After": "1"}))
+        # no retry is on its way during the reload, when the browser may let a request pass the route
+        ann.page.route("**/labels", lambda route: route.fulfill(status=503, body="{}", headers={"Retry-After": "5"}))
         expected = [label_row(item := ann.label(), TRUTH[int(item)]) for _ in range(4)]
         ann.page.reload()  # immediately after the last label
         ann.wait_text("#outbox-status", "4 labels are stored in this browser")

@@ -28,14 +28,15 @@ MIGRATE = """
     database.dispose()
 """
 OLD_TABLES = Path(__file__).with_name("home_e294477.sql")
-OLD_ROWS = """
+OLD_PARAMETER = "afr" + "esh"  # the former name of `from_scratch`
+OLD_ROWS = f"""
     INSERT INTO projects VALUES ('digits', 'classification', '["0","1"]', true, false, 1.5, 'r3', 1);
     INSERT INTO items VALUES ('digits', 0, 'a', 'array', NULL, 'image/png', false, 1.5);
     INSERT INTO labels VALUES ('digits', 1, 0, 'dataset', 'candidates', '["1"]', NULL, 1.5, NULL, NULL);
     INSERT INTO labels VALUES ('digits', 2, 0, 'ann', 'candidates', '["0","1"]', NULL, 2.5, 'k', 'digits-1');
     INSERT INTO labels VALUES ('digits', 3, 0, 'bob', 'skip', NULL, NULL, 3.5, NULL, NULL);
     INSERT INTO jobs VALUES
-        (7, 'digits', 'train', 'queued', 0, '{}', NULL, '{"' || 'afr' || 'esh": true}', 4.5, NULL, NULL, NULL, false)
+        (7, 'digits', 'train', 'queued', 0, '{{}}', NULL, '{{"{OLD_PARAMETER}": true}}', 4.5, NULL, NULL, NULL, false)
 """
 OLD_VERDICTS = {
     "first": ("ships with the product", True),
