@@ -14,10 +14,10 @@ serve: $(INSTALLED)  ## start the server and print its address
 	@$(BIN)/nextlabel serve
 
 test: $(INSTALLED)  ## run the tests
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 
 test-fast: $(INSTALLED)  ## run the tests that need no browser, no server processes and little time
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m 'not slow and not browser and not e2e'
+	$(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder -m 'not slow and not browser and not e2e'
 
 lint: $(INSTALLED)  ## check style
 	$(BIN)/ruff check

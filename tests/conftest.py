@@ -63,11 +63,16 @@ FOLDER_MARKS = {"browser": "browser", "e2e": "e2e"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of these folders, so that `make test-fast` can leave them out."""
+    """Mark the tests of these folders, and group tests for runs on several cores.
+
+    A file's tests run on one core. So do all tests with browsers and servers: they depend on timing.
+    """
     for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        if folder in FOLDER_MARKS:
-            item.add_marker(FOLDER_MARKS[folder])
+        path = item.path.relative_to(Path(__file__).parent)
+        mark = FOLDER_MARKS.get(path.parts[0])
+        if mark:
+            item.add_marker(mark)
+        item.add_marker(pytest.mark.xdist_group("timing" if mark else str(path)))
 
 
 @pytest.fixture(autouse=True)
