@@ -128,6 +128,7 @@ def test_after_a_kill_nothing_is_left_and_it_restarts_at_once(serve, start):
 )
 def test_a_process_that_dies_is_restarted(serve, role, line):
     server = serve()
+    until(lambda: server.child("worker") is not None)  # just forked, it still has serve's command line
     before = server.child(role)
     before.kill()
     until(lambda: not is_alive(before) and (child := server.child(role)) is not None and child.pid != before.pid)
