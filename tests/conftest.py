@@ -62,7 +62,7 @@ def nextlabel_learners():
 FOLDER_MARKS = {"browser": "browser", "e2e": "e2e"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests of these folders, and group tests for runs on several cores.
 
     A file's tests run on one core. So do all tests with browsers and servers: they depend on timing.
@@ -72,7 +72,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         mark = FOLDER_MARKS.get(path.parts[0])
         if mark:
             item.add_marker(mark)
-        item.add_marker(pytest.mark.xdist_group("timing" if mark else str(path)))
+        if config.pluginmanager.hasplugin("xdist"):
+            item.add_marker(pytest.mark.xdist_group("timing" if mark else str(path)))
 
 
 @pytest.fixture(autouse=True)

@@ -45,7 +45,7 @@ def test_a_project_file(tmp_path: Path, registry: Registry) -> None:
     config = read_project("things", write(tmp_path), registry)
     assert (config.name, config.title, config.seed, config.automatic) == ("things", "Things", 3, False)
     assert (config.dataset.plugin, config.dataset.parameters) == ("toy-blobs", {"size": 30})
-    assert config.strategy.also == ("random",)
+    assert [choice.plugin for choice in config.strategy.also] == ["random"]
     assert (config.labels.initial, config.labels.answers, config.labels.control, config.labels.holdout) == (
         5,
         2,

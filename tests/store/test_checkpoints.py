@@ -50,7 +50,7 @@ def test_the_newest_scoring_is_returned_and_ids_are_not_reused(database, project
     with database.write() as c:
         assert checkpoints.scoring(c, project, "p-1") is None
         one, two = add(c, "one"), add(c, "two")
-        row = ScoringRow(project, "p-1", 8, ("probabilities", "std"), "two", 2.0, 12, two)
+        row = ScoringRow(project, "p-1", 8, ("probabilities", "std"), "two", 2.0, 12, id=two)
         assert checkpoints.scoring(c, project, "p-1") == row
         assert [row.id for row in checkpoints.scorings(c, project)] == [one, two]
         checkpoints.delete_scoring(c, two)

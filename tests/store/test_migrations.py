@@ -102,8 +102,10 @@ def letters(c: sa.Connection) -> list[str]:
     query = (
         "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'alembic%' AND name NOT LIKE 'sqlite%'"
     )
-    # the order of constraints has no meaning
-    return sorted(" ".join(sorted(sql.replace(",", " ").split())) for (sql,) in c.exec_driver_sql(query))
+    # neither the order of constraints nor quotes have a meaning
+    return sorted(
+        " ".join(sorted(sql.replace(",", " ").replace('"', "").split())) for (sql,) in c.exec_driver_sql(query)
+    )
 
 
 def test_the_sqlite_statements_match_the_schema(sqlite_url, opened):

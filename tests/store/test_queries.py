@@ -25,6 +25,7 @@ ROW = QueryRow(
     last_label=12,
     size=2,
     excluded=(1, 5),
+    leased=(1, 2, 5),
     chosen=(Chosen(4, 0.1 + 0.2, "strategy"), Chosen(0, -1e-300, "control")),
 )
 

@@ -23,7 +23,7 @@ def named(*classes: str) -> Label:
 
 def query(number: int, checkpoint: str | None, *chosen: Chosen) -> QueryRow:
     return QueryRow(
-        f"p-{number}", "p", number, 1.0, None, "margin", {}, 1, checkpoint, None, 8, 0, len(chosen), (), chosen
+        f"p-{number}", "p", number, 1.0, None, "margin", {}, 1, checkpoint, None, 8, 0, len(chosen), (), (), chosen
     )
 
 

@@ -14,6 +14,7 @@ from nextlabel.contracts.data import (
     IntArray,
     Items,
     Need,
+    NumberArray,
     Outputs,
     PixelArray,
     Pixels,
@@ -25,18 +26,29 @@ from nextlabel.contracts.data import (
 )
 from nextlabel.contracts.hookspecs import hookimpl
 from nextlabel.contracts.interfaces import (
+    Backbone,
     Dataset,
     ImageInput,
     Learner,
     Model,
     NoParameters,
+    Preprocessing,
     Strategy,
     Training,
     VectorInput,
 )
-from nextlabel.contracts.plugin_records import Bounds, DatasetPlugin, LearnerPlugin, ProjectPlugin, StrategyPlugin
+from nextlabel.contracts.plugin_records import (
+    BackbonePlugin,
+    Bounds,
+    DatasetPlugin,
+    LearnerPlugin,
+    ProjectPlugin,
+    StrategyPlugin,
+)
 
 __all__ = [
+    "Backbone",
+    "BackbonePlugin",
     "BoolArray",
     "Bounds",
     "Contents",
@@ -54,10 +66,12 @@ __all__ = [
     "Model",
     "Need",
     "NoParameters",
+    "NumberArray",
     "Outputs",
     "PixelArray",
     "Pixels",
     "Pool",
+    "Preprocessing",
     "ProjectPlugin",
     "Selection",
     "Strategy",

@@ -5,8 +5,9 @@ Letters in shapes: n items, C classes, D embedding dimensions, T posterior sampl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -17,11 +18,13 @@ from nextlabel.contracts.errors import PluginError
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 IntArray: TypeAlias = NDArray[np.int64]
+NumberArray: TypeAlias = NDArray[np.number[Any]]
 BoolArray: TypeAlias = NDArray[np.bool_]
 PixelArray: TypeAlias = NDArray[np.uint8]
 
 Task = Literal["classification", "regression"]
-Need = Literal["probabilities", "embeddings", "samples", "labelled_embeddings", "std"]
+Need = Literal["probabilities", "embeddings", "samples", "covered_embeddings", "labelled_embeddings", "std"]
+"""The arrays of a pool. `labelled_embeddings` is the former name of `covered_embeddings`."""
 
 
 @runtime_checkable
@@ -52,19 +55,41 @@ class ImageItems(Protocol):
         ...
 
 
-@dataclass(frozen=True)
 class VectorItems:
-    """Feature vectors."""
+    """Feature vectors of n items: the rows of an array, which may be on disk, or some of them.
 
-    vectors: FloatArray
-    """(n, d) float32."""
+    Rows are read when `vectors` is first used. With many items, use `take` or `batches` to read
+    only the rows that you need.
+    """
+
+    def __init__(self, vectors: FloatArray, positions: IntArray | None = None) -> None:
+        """`vectors` is (m, d); `positions` (n,) are the items' rows in it, all of them in order if None."""
+        self._array = vectors
+        self._positions = positions
 
     def __len__(self) -> int:
-        return len(self.vectors)
+        return len(self._array if self._positions is None else self._positions)
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector, d."""
+        return int(self._array.shape[1])
+
+    @cached_property
+    def vectors(self) -> FloatArray:
+        """(n, d) float32. Half precision, as on disk, is converted, which reads all n rows into memory."""
+        rows = self._array if self._positions is None else self._array[self._positions]
+        return rows.astype(np.float32) if rows.dtype == np.float16 else rows
 
     def take(self, positions: IntArray) -> VectorItems:
-        """Return the vectors at `positions` (n,)."""
-        return VectorItems(self.vectors[positions])
+        """Return the items at `positions` (k,), without reading their vectors yet."""
+        positions = np.asarray(positions)
+        return VectorItems(self._array, positions if self._positions is None else self._positions[positions])
+
+    def batches(self, size: int = 16_384) -> Iterator[FloatArray]:
+        """Yield the vectors in order, (size, d) float32 at a time; the last batch may be smaller."""
+        for start in range(0, len(self), size):
+            yield self.take(np.arange(start, min(start + size, len(self)))).vectors
 
 
 @dataclass(frozen=True)
@@ -137,19 +162,76 @@ class Outputs:
     """(n,): standard deviations of the predicted values, for regression."""
 
 
-@dataclass(frozen=True)
-class Pool:
-    """The n open items that a strategy chooses from, with only the arrays that its record declares as needs."""
+@runtime_checkable
+class RowReader(Protocol):
+    """Arrays of a pool that can read some rows without the others; the engine's can."""
 
-    size: int
-    """Number of items, n."""
-    arrays: Mapping[Need, FloatArray] = field(default_factory=dict)
-    candidates: BoolArray | None = None
-    """(n, C): True for each class that an item could still be; None for regression."""
+    def rows(self, need: Need, positions: IntArray) -> FloatArray:
+        """Return the rows of an array at `positions` (k,) in the pool."""
+        ...
+
+
+class Pool:
+    """The n open items that a strategy chooses from, with only the arrays that its record declares as needs.
+
+    An array is gathered from disk when it is first read. If a strategy needs only some items of a
+    large pool, `rows` reads those alone. All arrays are read-only.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        arrays: Mapping[Need, FloatArray] | None = None,
+        candidates: BoolArray | Callable[[], BoolArray] | None = None,
+        *,
+        positions: IntArray | None = None,
+        prepared: Mapping[str, NumberArray] | None = None,
+        covered_prepared: Mapping[str, NumberArray] | None = None,
+        new_embeddings: Callable[[], FloatArray] | None = None,
+        labelled_candidates: Callable[[], BoolArray] | None = None,
+    ) -> None:
+        self.size = size
+        """Number of items, n."""
+        self.arrays: Mapping[Need, FloatArray] = {} if arrays is None else arrays
+        """The arrays by name."""
+        self.prepared: Mapping[str, NumberArray] = {} if prepared is None else prepared
+        """The rows (n, ...) of the arrays that the strategy's `prepare` and `summarize` returned, by name.
+
+        Empty if they were not called, as for a pool without scores."""
+        self.covered_prepared: Mapping[str, NumberArray] = {} if covered_prepared is None else covered_prepared
+        """The rows (c, ...) of the same arrays for the covered items, in the order of `covered_embeddings`."""
+        self._candidates = candidates
+        self._positions = positions
+        self._new_embeddings = new_embeddings
+        self._labelled_candidates = labelled_candidates
+
+    @cached_property
+    def candidates(self) -> BoolArray | None:
+        """(n, C): True for each class that an item could still be; None for regression."""
+        return self._candidates() if callable(self._candidates) else self._candidates
+
+    @cached_property
+    def positions(self) -> IntArray:
+        """(n,): each item's row in the whole pool, ascending. It stays the same from query to query."""
+        return np.arange(self.size) if self._positions is None else self._positions
+
+    @cached_property
+    def labelled_candidates(self) -> BoolArray | None:
+        """(l, C): the candidate set of each labelled item outside the hold-out, partial ones included.
+
+        None for regression. Rows with one class count the full labels of each class.
+        """
+        if self._labelled_candidates is not None:
+            return self._labelled_candidates()
+        return None if self.candidates is None else np.empty((0, self.candidates.shape[1]), np.bool_)
 
     @property
     def probabilities(self) -> FloatArray:
-        """(n, C), renormalised over each item's candidates; uniform if there is no model yet."""
+        """(n, C), renormalised over each item's candidates.
+
+        Before the first model they are uniform, or (n, B), those of the backbone's own B classes, if
+        the project's backbone provides them.
+        """
         return self._get("probabilities")
 
     @property
@@ -158,9 +240,27 @@ class Pool:
         return self._get("embeddings")
 
     @property
+    def covered_embeddings(self) -> FloatArray:
+        """(c, D): embeddings of the covered items.
+
+        An item is covered if it is labelled, or leased to an annotator, so that another item near it
+        would add little. Items of this pool are never covered, nor are held-out ones.
+        """
+        return self._get("labelled_embeddings" if "labelled_embeddings" in self.arrays else "covered_embeddings")
+
+    @property
     def labelled_embeddings(self) -> FloatArray:
-        """(l, D): embeddings of the l labelled items."""
-        return self._get("labelled_embeddings")
+        """(c, D): the former name of `covered_embeddings`."""
+        return self._get("covered_embeddings" if "covered_embeddings" in self.arrays else "labelled_embeddings")
+
+    @property
+    def new_embeddings(self) -> FloatArray:
+        """(f, D): embeddings of the covered items that `prepare` did not receive as covered.
+
+        These are the items that were labelled or leased since; all covered items if `prepared` is empty.
+        Needs `covered_embeddings`.
+        """
+        return self.covered_embeddings if self._new_embeddings is None else self._new_embeddings()
 
     @property
     def samples(self) -> FloatArray:
@@ -172,11 +272,25 @@ class Pool:
         """(n,)."""
         return self._get("std")
 
+    def rows(self, need: Need, positions: IntArray) -> FloatArray:
+        """Return the rows (k, ...) of an array at `positions` (k,) in this pool; samples are (T, k, C).
+
+        Reads no other row from disk.
+        """
+        self._check_declared(need)
+        if isinstance(self.arrays, RowReader):
+            return self.arrays.rows(need, positions)
+        array = self.arrays[need]
+        return array[:, positions] if need == "samples" else array[positions]
+
     def _get(self, need: Need) -> FloatArray:
+        self._check_declared(need)
+        return self.arrays[need]
+
+    def _check_declared(self, need: Need) -> None:
         if need not in self.arrays:
             declared = ", ".join(sorted(self.arrays)) or "nothing"
             raise PluginError(f"the strategy uses {need!r} without declaring it; its record declares {declared}")
-        return self.arrays[need]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The four plugin hooks. Plugins are found through the entry-point group `nextlabel`.
+"""The five plugin hooks. Plugins are found through the entry-point group `nextlabel`.
 
 Write a module with one or more of these functions, mark each with `@hookimpl`, and declare the
 module in your package's `pyproject.toml`:
@@ -16,7 +16,13 @@ from collections.abc import Iterable
 
 import pluggy
 
-from nextlabel.contracts.plugin_records import DatasetPlugin, LearnerPlugin, ProjectPlugin, StrategyPlugin
+from nextlabel.contracts.plugin_records import (
+    BackbonePlugin,
+    DatasetPlugin,
+    LearnerPlugin,
+    ProjectPlugin,
+    StrategyPlugin,
+)
 
 GROUP = "nextlabel"
 
@@ -83,6 +89,34 @@ def nextlabel_learners() -> Iterable[LearnerPlugin]:
         @hookimpl
         def nextlabel_learners():
             yield LearnerPlugin("prior", "frequency of each class", PriorLearner)
+    """
+    return ()
+
+
+@hookspec
+def nextlabel_backbones() -> Iterable[BackbonePlugin]:
+    """Offer backbones: frozen networks whose embeddings learners and strategies use.
+
+    Example of a backbone that embeds an image as the mean of each colour:
+
+        import onnx
+        from onnx import TensorProto, helper
+        from nextlabel.contracts import Backbone, BackbonePlugin, Preprocessing, hookimpl
+
+        class MeanColour(Backbone):
+            preprocessing = Preprocessing(size=32, mean=(127.5,) * 3, std=(127.5,) * 3)
+
+            def write_onnx(self, path):
+                nodes = [helper.make_node("GlobalAveragePool", ["input"], ["means"]),
+                         helper.make_node("Flatten", ["means"], ["embeddings"])]
+                images = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, 32, 32])
+                embeddings = helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["n", 3])
+                graph = helper.make_graph(nodes, "mean-colour", [images], [embeddings])
+                onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), path)
+
+        @hookimpl
+        def nextlabel_backbones():
+            yield BackbonePlugin("mean-colour", "the mean of each colour", MeanColour)
     """
     return ()
 

@@ -1,4 +1,4 @@
-"""Base classes for plugins: strategies, learners with their models, and data sets.
+"""Base classes for plugins: strategies, learners with their models, backbones, and data sets.
 
 Subclass one of them and offer it through a hook of `hookspecs`. It is created with its
 parameters, an instance of the frozen dataclass that its record declares.
@@ -20,6 +20,7 @@ from nextlabel.contracts.data import (
     IntArray,
     Items,
     Need,
+    NumberArray,
     Outputs,
     Pool,
     Selection,
@@ -51,17 +52,44 @@ class Strategy(Plugin[P], ABC):
 
     Strategies are pure: they use no storage, clock, network or global randomness. The same pool,
     size and generator state give the same choice.
+
+    Work that need not be repeated in every query belongs in `prepare` or `summarize`. The worker
+    calls them once after each training; their arrays are stored beside the scores.
     """
+
+    def prepare(self, pool: Pool, rng: np.random.Generator) -> Mapping[str, NumberArray]:  # noqa: ARG002 - for subclasses that override it
+        """Return arrays with one row per item of `pool`, which queries then find in `Pool.prepared`.
+
+        Here `pool` has all N items outside the hold-out, labelled or not, and the arrays in the
+        record's `needs`. An array may be of any numeric type and shape (N, ...). An index of another
+        item must be its `pool.positions`, which stay the same from query to query.
+        """
+        return {}
+
+    def summarize(self, pool: Pool) -> Mapping[str, NumberArray]:  # noqa: ARG002 - for subclasses that override it
+        """Return arrays with one row per item of `pool`, which queries then find in `Pool.prepared`.
+
+        Here `pool` has a part of the items, and only the arrays in the record's `summary_needs`. They
+        are computed for this call and never stored, such as posterior samples (T, n, C).
+        """
+        return {}
 
     @abstractmethod
     def score(self, pool: Pool, rng: np.random.Generator) -> FloatArray:
         """Return finite scores (n,); items with larger scores are labelled sooner."""
 
-    def choose(self, pool: Pool, scores: FloatArray, size: int, rng: np.random.Generator) -> IntArray:  # noqa: ARG002 - for subclasses that override it
+    def choose(
+        self,
+        pool: Pool,  # noqa: ARG002 - for subclasses that override it
+        scores: FloatArray,
+        size: int,
+        rng: np.random.Generator,
+    ) -> IntArray | Selection:
         """Return `size` distinct positions, best first. Override this to choose a batch as a whole.
 
-        The default chooses the largest scores and breaks ties at random. `size` is between 1
-        and n.
+        Return a Selection if an item's score depends on the items chosen before it; otherwise the
+        reported scores are those in `scores` (n,). The default chooses the largest scores and breaks
+        ties at random. `size` is between 1 and n.
         """
         keys = rng.random(len(scores))
         if size < len(scores):
@@ -91,8 +119,8 @@ class Strategy(Plugin[P], ABC):
         if len(invalid := np.flatnonzero(~np.isfinite(scores))):
             detail = f"{len(invalid)} of {pool.size}, the first {scores[invalid[0]]} at position {invalid[0]}"
             raise PluginError(f"{name}.score() returned numbers that are not finite: {detail}")
-        positions = self.choose(pool, scores, size, rng)
-        return Selection(positions, scores[positions])
+        chosen = self.choose(pool, scores, size, rng)
+        return chosen if isinstance(chosen, Selection) else Selection(chosen, scores[chosen])
 
 
 # -------------------------------------------------------------------------- learner and model
@@ -118,11 +146,32 @@ ModelInput = ImageInput | VectorInput | None
 """None for a transductive model, which predicts only its pool."""
 
 
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a backbone's images are prepared: upright, in colour, resized, cropped, and scaled."""
+
+    size: int
+    """Side of the square, or length of the shorter side, in pixels."""
+    crop: bool = True
+    """True: the shorter side is resized to `size` and the centre square is cropped. False: nothing is
+    cropped, so that images have different shapes, one at a time."""
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Subtracted from each channel of the pixels, which are 0 to 255."""
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Divides each channel after that."""
+
+
 class Model(ABC):
     """Predicts items. Its learner rebuilds it from `tensors()` and `description()`."""
 
     input: ModelInput = None
     """Format of new content. None for a transductive model, which predicts only its pool."""
+
+    fitted: int = 0
+    """Number of items that `predict_fitted` predicts: the first ones of the pool that it was fitted with.
+
+    More than 0 for a model that knows the items of its pool better than from their content. It may
+    still predict new content, if it also has an input."""
 
     @property
     def inductive(self) -> bool:
@@ -136,6 +185,13 @@ class Model(ABC):
         An inductive model receives the pool in parts. A transductive one receives the whole pool
         that it was fitted with, in the same order. Only `samples` may use `rng`.
         """
+
+    def predict_fitted(self, needs: frozenset[Need], rng: np.random.Generator) -> Outputs:
+        """Return the outputs in `needs` for the first `fitted` items of the pool, as `predict` does.
+
+        Called only if `fitted` is more than 0; `predict` then receives the items after them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} sets fitted, but has no predict_fitted()")
 
     @abstractmethod
     def tensors(self) -> Mapping[str, np.ndarray[Any, Any]]:
@@ -168,8 +224,13 @@ class Training:
     start: Model | None = None
     """Model to start from, either bundled or live. A learner may ignore it."""
     features: Callable[[], FloatArray] | None = None
-    """Returns features (n, D) if the project declares a source, such as the embeddings of a
+    """Returns features (n, D) if `[learner] features` names a source, such as the embeddings of a
     checkpoint. If None, compute features from the items."""
+    folder: Path | None = None
+    """A folder for what a long training needs to resume after its process was killed.
+
+    A training of the same learner, parameters, seed, labels and start finds there what the last one
+    wrote. It is empty at first, and deleted when the training has succeeded."""
 
 
 class Learner(Plugin[P], ABC):
@@ -180,13 +241,36 @@ class Learner(Plugin[P], ABC):
         """Return a model trained on `items` (n) with `targets` (n). Unlabelled items are included.
 
         Held-out items are not included, except for a learner whose record sets `transductive`,
-        which receives them as unlabelled. Raise `Unprocessable` if nothing can be learnt, for
-        example without any label.
+        which receives them as unlabelled. Raise `Unprocessable` if nothing can be learnt; whether
+        that is so without any label is the learner's decision.
         """
 
     @abstractmethod
     def rebuild(self, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray[Any, Any]]) -> Model:
         """Return the model that this description and these tensors came from."""
+
+
+# -------------------------------------------------------------------------------- backbone
+
+
+class Backbone(Plugin[P], ABC):
+    """A frozen network that turns items into embeddings. Each item's embedding is computed once."""
+
+    preprocessing: Preprocessing | None = None
+    """How images are prepared; None for a backbone of vectors."""
+    version: str = "1"
+    """Part of the key under which embeddings are stored. Change it if the same content would give others."""
+
+    @abstractmethod
+    def write_onnx(self, path: Path) -> None:
+        """Write the network as ONNX to `path`. Called once, in the worker; may be slow and import torch.
+
+        The input is called `input`: float32 (n, 3, height, width), prepared by `preprocessing`, or
+        float32 (n, d). If `preprocessing` does not crop, height and width must be free. The outputs are
+        float32 `embeddings` (n, D) and, if it has classes of its own, `probabilities` (n, B).
+
+        Raise `DatasetMissing` with one line that names the file that is missing and how to get it.
+        """
 
 
 # -------------------------------------------------------------------------------- data set

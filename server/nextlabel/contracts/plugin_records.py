@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from nextlabel.contracts.data import Need
-from nextlabel.contracts.interfaces import Dataset, Learner, NoParameters, Strategy
+from nextlabel.contracts.interfaces import Backbone, Dataset, Learner, NoParameters, Strategy
 
 R = TypeVar("R")
 Reference: TypeAlias = str | Callable[[Any], R]
@@ -48,6 +48,12 @@ class StrategyPlugin(Record[Strategy[Any]]):
 
     needs: Iterable[Need] = ()
     """Arrays that the strategy uses; empty if it needs no model."""
+    summary_needs: Iterable[Need] = ()
+    """Arrays that `summarize` uses. They are computed for it and never stored."""
+    in_worker: bool = False
+    """True if it must run in the worker, because it imports torch or takes seconds.
+
+    A query then answers 503 with `Retry-After` until its choice is there."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,11 @@ class LearnerPlugin(Record[Learner[Any]]):
 
     transductive: bool = False
     """True if it learns from the whole pool, labelled or not, and predicts only that pool."""
+
+
+@dataclass(frozen=True)
+class BackbonePlugin(Record[Backbone[Any]]):
+    """A backbone."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,7 @@ class ProjectPlugin:
 
 
 __all__ = [
+    "BackbonePlugin",
     "Bounds",
     "DatasetPlugin",
     "LearnerPlugin",

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from nextlabel.contracts.errors import NotFound, PluginError, ProjectError, suggest
+from nextlabel.contracts.plugin_records import Record
 from nextlabel.engine.plugins.parameters import validate
 from nextlabel.engine.plugins.registry import Registry
 
+COMMITTEE = "committee"
+"""The name of a learner that consists of other learners."""
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -36,15 +39,47 @@ class PluginChoice(BaseModel):
         return dict(self.model_extra or {})
 
 
-class StrategyChoice(PluginChoice):
-    """The strategy that `/query` uses, and further strategies to prepare scores for."""
+class EarlyStrategy(PluginChoice):
+    """A strategy that is used until the project has enough labels: a table [[strategy.until]]."""
 
-    also: tuple[str, ...] = ()
+    labels: int = Field(ge=1, description="number of labelled items outside the hold-out until which it is used")
+
+
+class StrategyChoice(PluginChoice):
+    """The strategy that `/query` uses, its compositions, and further strategies to prepare scores for."""
+
+    until: tuple[EarlyStrategy, ...] = ()
+    """Strategies that are used before this one, the one with the fewest `labels` first."""
+    then: PluginChoice | None = None
+    """Chooses among the items that this one keeps; None if this one chooses itself."""
+    keep: int = Field(10, ge=1, description="how many times the size of a query this strategy keeps for `then`")
+    also: tuple[PluginChoice, ...] = ()
+    """Further strategies for `?strategy=`, whose scores are computed after each training as well."""
+
+    @field_validator("also", mode="before")
+    @classmethod
+    def _names_to_tables(cls, also: Any) -> Any:
+        """Return a name alone as a table without parameters."""
+        if not isinstance(also, list | tuple):
+            return also
+        return [{"plugin": entry} if isinstance(entry, str) else entry for entry in also]
+
+    @property
+    def every(self) -> tuple[PluginChoice, ...]:
+        """All strategies in the table, this one first."""
+        return (self, *(() if self.then is None else (self.then,)), *self.until, *self.also)
+
+    def named(self, name: str) -> PluginChoice:
+        """Return the first strategy in the table called `name`, with its parameters; one without any if none is."""
+        return next((choice for choice in self.every if choice.plugin == name), PluginChoice(plugin=name))
 
 
 class LearnerChoice(PluginChoice):
     """The learner, and the source of its features."""
 
+    plugin: str = COMMITTEE
+    members: tuple[PluginChoice, ...] = ()
+    """The learners of a committee, which the engine trains one after the other; then `plugin` is left out."""
     features: str | None = None
     """None, or "checkpoint:<project>" for the embeddings of that project's live checkpoint."""
 
@@ -56,6 +91,15 @@ class LearnerChoice(PluginChoice):
         if kind != "checkpoint" or not project:
             raise ProjectError(f'[learner] features = {self.features!r}: write "checkpoint:<project>", or leave it out')
         return project
+
+
+class FeaturesChoice(PluginChoice):
+    """The [features] table: a backbone, or "checkpoint:<project>", whose embeddings the items become."""
+
+    def project(self) -> str | None:
+        """Return the project of "checkpoint:<project>", or None for a backbone."""
+        kind, _, project = self.plugin.partition(":")
+        return project if kind == "checkpoint" and project else None
 
 
 class Labels(_Table):
@@ -99,6 +143,7 @@ class ProjectConfig(_Table):
     dataset: PluginChoice
     learner: LearnerChoice
     strategy: StrategyChoice = StrategyChoice(plugin="random")
+    features: FeaturesChoice | None = None
     labels: Labels = Labels()
     train: Train = Train()
     stop: Stop = Stop()
@@ -164,25 +209,36 @@ def check_plugins(
     config: ProjectConfig, registry: Registry, where: str, projects: Collection[str] | None = None
 ) -> None:
     """Raise ProjectError for unknown plugins, invalid parameters and an unknown source of features."""
+    strategy = config.strategy
+    choices: list[tuple[str, Callable[[str], Record[Any]], PluginChoice]] = [
+        ("[dataset]", registry.dataset, config.dataset),
+        ("[strategy]", registry.strategy, strategy),
+        *(("[strategy] then", registry.strategy, choice) for choice in (strategy.then,) if choice),
+        *(("[[strategy.until]]", registry.strategy, choice) for choice in strategy.until),
+        *(("[strategy] also", registry.strategy, choice) for choice in strategy.also),
+        *(("[[learner.members]]", registry.learner, choice) for choice in config.learner.members),
+    ]
     faults = []
-    for table, get, choice in (
-        ("dataset", registry.dataset, config.dataset),
-        ("learner", registry.learner, config.learner),
-        ("strategy", registry.strategy, config.strategy),
-    ):
+    if config.learner.members and config.learner.plugin != COMMITTEE:
+        faults.append("[learner] has both plugin and members; a committee has members only")
+    elif config.learner.plugin == COMMITTEE and not config.learner.members:
+        faults.append("[learner] plugin: field required, or [[learner.members]] for a committee")
+    elif not config.learner.members:
+        choices.append(("[learner]", registry.learner, config.learner))
+    if config.features is not None and config.features.project() is None:
+        choices.append(("[features]", registry.backbone, config.features))
+    for where_in_file, get, choice in choices:
         try:
-            validate(get(choice.plugin).parameters, choice.parameters, f"[{table}]")
+            validate(get(choice.plugin).parameters, choice.parameters, where_in_file)
         except (NotFound, ProjectError, PluginError) as error:
-            faults.append(str(error) if isinstance(error, ProjectError) else f"[{table}]: {error}")
-    for name in config.strategy.also:
-        try:
-            validate(registry.strategy(name).parameters, {}, name)  # without parameters, as it is used
-        except (NotFound, ProjectError, PluginError) as error:
-            faults.append(f"[strategy] also: {error}")
+            faults.append(str(error) if isinstance(error, ProjectError) else f"{where_in_file}: {error}")
     try:
         source = config.learner.features_project()
         if source is not None and projects is not None and source not in projects:
             faults.append(f"[learner] features: {NotFound.name('project', source, projects)}")
+        source = config.features.project() if config.features else None
+        if source is not None and projects is not None and source not in projects:
+            faults.append(f"[features] plugin: {NotFound.name('project', source, projects)}")
     except ProjectError as error:
         faults.append(str(error))
     if faults:

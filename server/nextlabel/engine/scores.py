@@ -51,7 +51,7 @@ def needs_of(strategies: Iterable[Iterable[Need]]) -> frozenset[Need]:
 
 def project_needs(registry: Registry, config: ProjectConfig) -> frozenset[Need]:
     """Return the arrays that a model must compute for the strategies in the project file."""
-    return needs_of(registry.strategy(name).needs for name in (config.strategy.plugin, *config.strategy.also))
+    return needs_of(registry.strategy(choice.plugin).needs for choice in config.strategy.every)
 
 
 def score_pool(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
@@ -43,7 +43,8 @@ class ScoringRow:
     """A checkpoint's scores of a pool: memory-mapped arrays in a folder."""
 
     project: str
-    checkpoint: str
+    checkpoint: str | None
+    """None for a scoring before the first model: it has prepared arrays, from a backbone's embeddings."""
     rows: int
     """Number of items scored: those at positions 0 to rows - 1."""
     arrays: tuple[str, ...]
@@ -53,6 +54,8 @@ class ScoringRow:
     """Seconds since the epoch."""
     last_label: int
     """The newest label the checkpoint was trained on."""
+    prepared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of the arrays that each strategy prepared, by the strategy's folder in `prepared/`."""
     id: int = 0
     """Assigned when it is stored."""
 
@@ -91,7 +94,7 @@ def insert_scoring(c: Connection, row: ScoringRow) -> int:
     return int(c.execute(insert_into(_scorings).values(values).returning(_scorings.c.id)).scalar_one())
 
 
-def scoring(c: Connection, project: str, checkpoint: str) -> ScoringRow | None:
+def scoring(c: Connection, project: str, checkpoint: str | None) -> ScoringRow | None:
     """Return the checkpoint's newest scoring, or None."""
     query = select(_scorings).where(_scorings.c.project == project, _scorings.c.checkpoint == checkpoint)
     row = c.execute(query.order_by(_scorings.c.id.desc()).limit(1)).mappings().one_or_none()

@@ -52,6 +52,8 @@ class QueryRow:
     """Number of items requested."""
     excluded: tuple[int, ...]
     """Positions it could not choose because of leases."""
+    leased: tuple[int, ...]
+    """Positions leased to any annotator at that time; strategies treat them as covered."""
     chosen: tuple[Chosen, ...]
     """Best first."""
 

@@ -7,17 +7,23 @@ from typing import Any
 
 import pytest
 
-from nextlabel.contracts import DatasetPlugin, LearnerPlugin, ProjectPlugin, StrategyPlugin
+from nextlabel.contracts import BackbonePlugin, DatasetPlugin, LearnerPlugin, ProjectPlugin, StrategyPlugin
 from nextlabel.contracts.plugin_records import Record
 from nextlabel.engine.plugins.validate_records import RESERVED, record_error, reserved_name_error
-from nextlabel.engine.project_files import LearnerChoice, PluginChoice, StrategyChoice
+from nextlabel.engine.project_files import EarlyStrategy, FeaturesChoice, LearnerChoice, PluginChoice, StrategyChoice
 
-TABLES = {DatasetPlugin: PluginChoice, LearnerPlugin: LearnerChoice, StrategyPlugin: StrategyChoice}
+TABLES = {
+    BackbonePlugin: FeaturesChoice,
+    DatasetPlugin: PluginChoice,
+    LearnerPlugin: LearnerChoice,
+    StrategyPlugin: StrategyChoice,
+}
 
 
 def test_reserved_names_are_the_other_keys_of_the_tables() -> None:
     assert {kind: set(names) for kind, names in RESERVED.items()} == {
-        kind: set(table.model_fields) for kind, table in TABLES.items()
+        kind: set(table.model_fields) | (set(EarlyStrategy.model_fields) if kind is StrategyPlugin else set())
+        for kind, table in TABLES.items()
     }
 
 

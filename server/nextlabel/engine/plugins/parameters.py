@@ -76,10 +76,11 @@ def describe(parameters: type) -> dict[str, Any]:
 
 
 def describe_plugins(registry: Registry) -> dict[str, list[dict[str, Any]]]:
-    """Return every strategy, learner and data set with its version and parameters."""
+    """Return every strategy, learner, backbone and data set with its version and parameters."""
     return {
         "strategies": [_offer(o, needs=sorted(o.record.needs)) for o in registry.strategies.values()],
         "learners": [_offer(o, transductive=o.record.transductive) for o in registry.learners.values()],
+        "backbones": [_offer(o) for o in registry.backbones.values()],
         "datasets": [_offer(o) for o in registry.datasets.values()],
     }
 

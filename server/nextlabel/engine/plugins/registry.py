@@ -6,7 +6,7 @@ fails to import, and ignores unknown hooks. This one continues and reports what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, distributions
@@ -16,11 +16,27 @@ import pluggy
 
 from nextlabel.contracts import hookspecs
 from nextlabel.contracts.errors import NotFound, PluginError, suggest
-from nextlabel.contracts.plugin_records import DatasetPlugin, LearnerPlugin, ProjectPlugin, Reference, StrategyPlugin
+from nextlabel.contracts.plugin_records import (
+    BackbonePlugin,
+    DatasetPlugin,
+    LearnerPlugin,
+    ProjectPlugin,
+    Reference,
+    StrategyPlugin,
+)
 from nextlabel.engine.plugins.validate_records import record_error
 
 R = TypeVar("R")
-T = TypeVar("T", StrategyPlugin, LearnerPlugin, DatasetPlugin, ProjectPlugin)
+T = TypeVar("T", StrategyPlugin, LearnerPlugin, BackbonePlugin, DatasetPlugin, ProjectPlugin)
+
+_RECORDS: Mapping[str, type[Any]] = {
+    "strategies": StrategyPlugin,
+    "learners": LearnerPlugin,
+    "backbones": BackbonePlugin,
+    "datasets": DatasetPlugin,
+    "projects": ProjectPlugin,
+}
+"""What each hook yields, by the last part of its name."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +92,10 @@ def installed() -> list[Candidate]:
 
 
 class Registry:
-    """The strategies, learners, data sets and projects that plugins offer, by name. Each application has one."""
+    """The strategies, learners, backbones, data sets and projects that plugins offer, by name.
+
+    Each application has one.
+    """
 
     def __init__(
         self,
@@ -84,11 +103,13 @@ class Registry:
         learners: Sequence[Offer[LearnerPlugin]] = (),
         datasets: Sequence[Offer[DatasetPlugin]] = (),
         projects: Sequence[Offer[ProjectPlugin]] = (),
+        backbones: Sequence[Offer[BackbonePlugin]] = (),
         faults: Sequence[Fault] = (),
     ) -> None:
         collected = list(faults)
         self.strategies = _by_name("strategy", strategies, collected)
         self.learners = _by_name("learner", learners, collected)
+        self.backbones = _by_name("backbone", backbones, collected)
         self.datasets = _by_name("data set", datasets, collected)
         self.projects = _by_name("project", projects, collected)
         self.faults = tuple(collected)
@@ -100,6 +121,10 @@ class Registry:
     def learner(self, name: str) -> LearnerPlugin:
         """Return the learner called `name`; raises NotFound that suggests the closest name."""
         return _get("learner", name, self.learners)
+
+    def backbone(self, name: str) -> BackbonePlugin:
+        """Return the backbone called `name`; raises NotFound that suggests the closest name."""
+        return _get("backbone", name, self.backbones)
 
     def dataset(self, name: str) -> DatasetPlugin:
         """Return the data set called `name`; raises NotFound that suggests the closest name."""
@@ -115,7 +140,7 @@ class Registry:
 def load(candidates: Iterable[Candidate] | None = None, blocked: Iterable[str] = ()) -> Registry:
     """Load every entry point except those `blocked` (by entry-point or distribution name)."""
     blocked_names = set(blocked)
-    parts: dict[str, list[Offer[Any]]] = {"strategies": [], "learners": [], "datasets": [], "projects": []}
+    parts: dict[str, list[Offer[Any]]] = {part: [] for part in _RECORDS}
     faults: list[Fault] = []
     for candidate in installed() if candidates is None else candidates:
         if not blocked_names & {candidate.entry.name, candidate.distribution}:
@@ -156,13 +181,7 @@ def _load_one(candidate: Candidate, parts: dict[str, list[Offer[Any]]], faults: 
         faults.append(Fault(f"{where} was left out: importing {entry.value!r} failed: {_line(error)}"))
         return
     source = Source(candidate.distribution, candidate.version, entry.value)
-    kinds = {
-        "strategies": StrategyPlugin,
-        "learners": LearnerPlugin,
-        "datasets": DatasetPlugin,
-        "projects": ProjectPlugin,
-    }
-    for part, kind in kinds.items():
+    for part, kind in _RECORDS.items():
         try:
             records = [record for yielded in getattr(manager.hook, f"nextlabel_{part}")() for record in yielded]
         except Exception as error:  # noqa: BLE001 - as above

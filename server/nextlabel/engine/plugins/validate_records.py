@@ -9,13 +9,32 @@ from typing import Any, get_args
 
 from nextlabel.contracts.data import Need
 from nextlabel.contracts.errors import suggest
-from nextlabel.contracts.plugin_records import DatasetPlugin, LearnerPlugin, ProjectPlugin, Record, StrategyPlugin
+from nextlabel.contracts.plugin_records import (
+    BackbonePlugin,
+    DatasetPlugin,
+    LearnerPlugin,
+    ProjectPlugin,
+    Record,
+    StrategyPlugin,
+)
 
 _PLUGIN = {"plugin": "the plugin's name"}
 RESERVED: Mapping[type[Record[Any]], Mapping[str, str]] = {
+    BackbonePlugin: _PLUGIN,
     DatasetPlugin: _PLUGIN,
-    LearnerPlugin: {**_PLUGIN, "features": "the source of the learner's features"},
-    StrategyPlugin: {**_PLUGIN, "also": "further strategies to prepare scores for"},
+    LearnerPlugin: {
+        **_PLUGIN,
+        "features": "the source of the learner's features",
+        "members": "the learners of a committee",
+    },
+    StrategyPlugin: {
+        **_PLUGIN,
+        "also": "further strategies to prepare scores for",
+        "until": "strategies that are used before this one",
+        "labels": "the number of labels until which an early strategy is used",
+        "then": "the strategy that chooses among the items that this one keeps",
+        "keep": "how many times the size of a query this strategy keeps for `then`",
+    },
 }
 """The keys beside the parameters in a project file's table, and their meaning, by kind of record."""
 
@@ -51,9 +70,10 @@ def _faults(record: Any) -> Iterator[str]:
         if (fault := reserved_name_error(record)) is not None:
             yield f"whose {fault}"
     if isinstance(record, StrategyPlugin):
-        # an iterator would be exhausted here
-        if isinstance(record.needs, str | Iterator) or not isinstance(record.needs, Iterable):
-            yield f"whose needs are {record.needs!r}, not names"
-        for need in record.needs:
-            if need not in get_args(Need):
-                yield f"which needs {need!r}; {suggest(str(need), get_args(Need))}"
+        for field, needs in (("needs", record.needs), ("summary_needs", record.summary_needs)):
+            # an iterator would be exhausted here
+            if isinstance(needs, str | Iterator) or not isinstance(needs, Iterable):
+                yield f"whose {field} are {needs!r}, not names"
+            for need in needs:
+                if need not in get_args(Need):
+                    yield f"whose {field} name {need!r}; {suggest(str(need), get_args(Need))}"

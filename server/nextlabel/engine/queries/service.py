@@ -47,7 +47,7 @@ class QueryService:
             raise TooLarge(f"the size of a query must be at most {services.settings.max_query}, not {size}")
         name = strategy or config.strategy.plugin
         scores = current_scores(services, row, name)
-        parameters = config.strategy.parameters if name == config.strategy.plugin else {}
+        parameters = config.strategy.named(name).parameters
         selector = self._selector(name, parameters, scores.arrays)
         label_state = services.label_state(row)
         with services.database.write() as connection:
@@ -74,6 +74,7 @@ class QueryService:
                     scoring=scores.row.id if scores.row else None,
                     rows=rows, last_label=state.labels.last, size=new_size,
                     excluded=tuple(excluded), chosen=tuple(chosen),
+                    leased=tuple(sorted({lease.position for lease in leases})),
                 )  # fmt: skip
                 returned = [Chosen(lease.position, lease.score, lease.reason) for lease in own[:size]] + chosen
                 remaining = len(askable) + len(own)
