@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -76,7 +77,12 @@ def check(state: LabelState, rows: Sequence[StoredLabel]) -> None:
     expected = naive(state.classes, len(state), rows)
     for name in ("candidates", "label_counts", "skipped", "is_open", "in_conflict"):
         np.testing.assert_array_equal(getattr(state, name), expected[name], err_msg=name)
+    np.testing.assert_array_equal(
+        state.is_labelled, ~expected["candidates"].all(axis=1) if state.classes else ~expected["is_open"]
+    )
+    np.testing.assert_array_equal(state.is_partial, state.is_labelled & state.is_open)
     if state.classes:
+        _check_sets(state, expected["candidates"])
         assert state.values is None
         np.testing.assert_array_equal(state.targets().candidates, expected["candidates"])
     else:
@@ -91,6 +97,16 @@ def check(state: LabelState, rows: Sequence[StoredLabel]) -> None:
         assert state.positions_labelled_by(annotator) == labelled
     assert state.last == (rows[-1].id if rows else 0)
     assert state.by_annotators == sum(row.event.annotator != DATASET for row in rows)
+
+
+def _check_sets(state: LabelState, candidates: Any) -> None:
+    positions = np.arange(len(state))[::-1]
+    np.testing.assert_array_equal(state.candidate_rows(positions), candidates[::-1])
+    only = np.where(candidates.sum(axis=1) == 1, candidates.argmax(axis=1), -1)
+    np.testing.assert_array_equal(state.single_classes(positions), only[::-1])
+    np.testing.assert_array_equal(state.candidate_counts(state.is_labelled), candidates[state.is_labelled].sum(axis=0))
+    for number in (0, len(state.classes) - 1):
+        np.testing.assert_array_equal(state.has_candidate(number), candidates[:, number])
 
 
 def content(label: Label) -> object:
@@ -162,6 +178,66 @@ def test_growing_preserves_labels(history, more):
     state.grow(SIZE + more)
     assert len(state) == SIZE + more
     check(state, rows)
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None)
+@given(histories(SETS), st.lists(st.integers(0, 30), max_size=6), st.integers(0, 2))
+def test_snapshots_of_sets_stay_as_they_were(history, cuts, more):
+    _check_snapshots(CLASSES, history, cuts, more)
+
+
+@pytest.mark.slow
+@settings(max_examples=50, deadline=None)
+@given(histories(VALUES), st.lists(st.integers(0, 30), max_size=6), st.integers(0, 2))
+def test_snapshots_of_values_stay_as_they_were(history, cuts, more):
+    _check_snapshots((), history, cuts, more)
+
+
+def _check_snapshots(classes, history, cuts, more):
+    rows = [stored(i, *event) for i, event in enumerate(history, 1)]
+    state = LabelState(classes, SIZE)
+    snapshots = []
+    for start, end in pairwise([0, *sorted(cuts), len(rows)]):
+        state.apply(rows[start:end])
+        snapshots.append((state.snapshot(), len(state), rows[: min(max(end, start), len(rows))]))
+        state.grow(len(state) + more)
+    for snapshot, size, known in snapshots:
+        assert len(snapshot) == size
+        check(snapshot, known)
+    check(state, rows)
+
+
+def test_a_snapshot_shares_the_arrays_until_they_change():
+    state = LabelState(CLASSES, 3)
+    state.apply(sets((0, "ann", ["ant"])))
+    snapshot = state.snapshot()
+    assert np.shares_memory(state.is_open, snapshot.is_open)
+    state.apply([stored(2, 1, "bob", Label(candidates=("ant", "bee")))])
+    assert np.shares_memory(state.is_open, snapshot.is_open)  # the item is still open
+    assert not np.shares_memory(state.label_counts, snapshot.label_counts)
+    assert snapshot.label_counts.tolist() == [1, 0, 0]
+    assert snapshot.is_partial.tolist() == [False, False, False]
+    assert snapshot.annotators == ("ann",)
+    assert state.label_counts.tolist() == [1, 1, 0]
+    assert state.is_partial.tolist() == [False, True, False]
+
+
+def test_growing_by_nothing_copies_nothing():
+    state = LabelState(CLASSES, 3)
+    before = state.is_open, state.label_counts, state.skipped, state.in_conflict
+    state.grow(3)
+    for array, same in zip(before, (state.is_open, state.label_counts, state.skipped, state.in_conflict), strict=True):
+        assert np.shares_memory(array, same)
+
+
+def test_memory_does_not_depend_on_the_number_of_classes():
+    tracemalloc.start()
+    state = LabelState(tuple(f"class{i}" for i in range(1000)), 100_000)
+    state.apply(sets((1, "ann", ["class1", "class2"])))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3_000_000  # a matrix of items and classes would take 100 MB
 
 
 def test_resolution_by_example():

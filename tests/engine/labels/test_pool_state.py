@@ -10,7 +10,8 @@ import pytest
 from support.engine import ToyProject, full
 
 from nextlabel.engine.labels.pool_state import PoolState
-from nextlabel.store import labels
+from nextlabel.store import items, labels
+from nextlabel.store.items import NewItem
 from nextlabel.store.labels import Label
 
 Make = Callable[..., ToyProject]
@@ -52,6 +53,23 @@ def test_an_update_succeeds_after_a_failed_one(blobs: ToyProject, monkeypatch: p
                 state.catch_up(connection)
         state.catch_up(connection)
     assert state.labelled.sum() == 6
+
+
+def test_a_snapshot_does_not_see_later_labels_and_items(make: Make) -> None:
+    project = make(labels={"initial": 6}).import_dataset()
+    cache = project.services.label_state(project.services.row("toy"))
+    with project.services.database.read() as connection:
+        before = cache.snapshot(connection)
+        assert cache.snapshot(connection) is before
+    project.answer(project.project.queries.create(4, None, "ann"), "ann")
+    with project.services.database.write() as connection:
+        items.add(connection, "toy", [NewItem("new", "upload", "new.png", "image/png", holdout=True)], 0.0)
+    with project.services.database.read() as connection:
+        after = cache.snapshot(connection)
+    assert (len(before), before.labels.last, before.labelled.sum(), before.holdout.sum()) == (60, 6, 6, 12)
+    assert before.labels.positions_labelled_by("ann") == set()
+    assert (len(after), after.labels.last, after.labelled.sum(), after.holdout.sum()) == (61, 10, 10, 13)
+    assert len(after.labels.positions_labelled_by("ann")) == 4
 
 
 def test_training_targets_hide_the_hold_out(make: Make) -> None:

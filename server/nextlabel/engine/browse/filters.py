@@ -113,13 +113,9 @@ class FilteredPool:
         return [name for name in get_args(StateFilter) if name not in _NEED_CLASSES or self.state.project.classes]
 
     def _class_counts(self) -> Mapping[str, int]:
-        sets = self.state.labels.candidates
-        if sets is None:
-            return {}
-        rows = np.flatnonzero(self.mask("candidate") & self._has_label)
-        # one column at a time: summing (k, C) booleans along rows is several times slower
         classes = self.state.project.classes
-        return {name: int(np.count_nonzero(sets[rows, column])) for column, name in enumerate(classes)}
+        counts = self.state.labels.candidate_counts(self.mask("candidate") & self._has_label)
+        return dict(zip(classes, counts.tolist(), strict=True))
 
     @cached_property
     def _has_label(self) -> BoolArray:
@@ -134,12 +130,10 @@ class FilteredPool:
             return is_open & skipped
         if name == "contested":
             return self.state.labels.in_conflict
-        return is_open & self._has_label if name == "partial" else is_open & ~skipped
+        return self.state.labels.is_partial if name == "partial" else is_open & ~skipped
 
     def _has_candidate(self, name: str) -> BoolArray:
-        sets = self.state.labels.candidates
-        assert sets is not None  # the project has classes
-        return self._has_label & sets[:, self.state.project.classes.index(name)]
+        return self._has_label & self.state.labels.has_candidate(self.state.project.classes.index(name))
 
     def _labelled_by(self, annotator: str) -> BoolArray:
         labels = self.state.labels
@@ -159,10 +153,10 @@ class FilteredPool:
 
     def _differs(self) -> BoolArray:
         mask = np.zeros(len(self.state), np.bool_)
-        sets = self.state.labels.candidates
-        if self.predicted is not None and sets is not None:
+        if self.predicted is not None:
             rows = np.flatnonzero(self._has_label[: len(self.predicted)])
-            mask[rows] = ~sets[rows, self.predicted[rows]]
+            sets = self.state.labels.candidate_rows(rows)
+            mask[rows] = ~sets[np.arange(len(rows)), self.predicted[rows]]
         return mask
 
     def _mask_at(self, positions: IntArray) -> BoolArray:

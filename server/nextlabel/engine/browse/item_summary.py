@@ -12,9 +12,9 @@ from nextlabel.store.items import ItemRow
 def summary(state: PoolState, row: ItemRow) -> ItemSummary:
     """Return an item with its state and its resolved set or value."""
     position, names = row.position, np.asarray(state.project.classes, object)
-    skipped = state.labels.skipped[position]
-    sets, values = state.labels.candidates, state.labels.values
-    candidates = None if sets is None or sets[position].all() else tuple(names[sets[position]])
+    skipped, values = state.labels.skipped[position], state.labels.values
+    candidate_set = state.labels.candidate_rows(np.array([position]))[0]
+    candidates = None if candidate_set.all() else tuple(names[candidate_set])
     return ItemSummary(
         id=row.id,
         state=("skipped" if skipped else "open") if state.labels.is_open[position] else "labelled",

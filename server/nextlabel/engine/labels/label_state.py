@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
-from typing import Any, TypeVar
+from copy import copy
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nextlabel.contracts.data import BoolArray, FloatArray, IntArray, Targets
 from nextlabel.contracts.errors import NotFound, Unprocessable
@@ -18,13 +20,17 @@ from nextlabel.engine.labels.resolution import intersection, resolve_sets, resol
 from nextlabel.store.labels import DATASET, Label, StoredLabel
 
 A = TypeVar("A", bound=np.ndarray[Any, Any])
+Int32Array: TypeAlias = NDArray[np.int32]
+_ARRAYS = ("_set_numbers", "_values", "_label_counts", "_skipped", "_is_open", "_in_conflict")
+"""The arrays of a label state with one entry per item."""
 
 
 class LabelState:
     """The resolved labels of n items with C `classes` (none for regression).
 
     `apply` updates it at a cost proportional to the new labels. Not thread-safe. The arrays are
-    read-only views that later calls change; `targets` returns a copy.
+    read-only views that later calls change; `targets` and `candidates` return a copy. A million items
+    take 12 MB, whatever the number of classes.
     """
 
     def __init__(self, classes: tuple[str, ...], size: int) -> None:
@@ -38,9 +44,19 @@ class LabelState:
         """The candidate sets applied so far, as the bits of an integer."""
         # by annotator, then by position: a few big dicts are smaller than many small ones
         self._current: dict[str, dict[int, Label]] = {}
-        self._candidates: BoolArray = np.empty((0, len(classes)), np.bool_)
+        self._shared: set[str] = set()
+        """Annotators whose dict in `_current` is also a snapshot's."""
+        # few of the resolved sets are distinct, so each item has the number of its set in a table; 0 is every class
+        self._numbers: dict[int, int] = {(1 << len(classes)) - 1: 0}
+        """Numbers of the sets in the table, by their bits."""
+        self._table: BoolArray = np.ones((1, len(classes)), np.bool_)
+        """(s, C): the distinct resolved sets, with spare rows at the end. A row that is in use never changes."""
+        self._single: IntArray = np.full(1, 0 if len(classes) == 1 else -1)
+        """(s,): the class of each set in the table if it is the only one, else -1."""
+        # an array that is not writeable is also a snapshot's, and is copied before it changes
+        self._set_numbers: Int32Array = np.empty(0, np.int32)
         self._values: FloatArray = np.empty(0)
-        self._label_counts: IntArray = np.empty(0, np.int64)
+        self._label_counts: Int32Array = np.empty(0, np.int32)
         self._skipped: BoolArray = np.empty(0, np.bool_)
         self._is_open: BoolArray = np.empty(0, np.bool_)
         self._in_conflict: BoolArray = np.empty(0, np.bool_)
@@ -51,8 +67,25 @@ class LabelState:
 
     @property
     def candidates(self) -> BoolArray | None:
-        """(n, C): the classes each item could be; None for regression."""
-        return _view(self._candidates) if self.classes else None
+        """(n, C): the classes each item could be, in a copy; None for regression. `candidate_rows` costs less."""
+        return _view(self._table[self._set_numbers]) if self.classes else None
+
+    def candidate_rows(self, positions: IntArray) -> BoolArray:
+        """Return the classes that the items at `positions` (k,) could be, as (k, C); C is 0 for regression."""
+        return self._table[self._set_numbers[positions]]
+
+    def has_candidate(self, number: int) -> BoolArray:
+        """Return (n,) whether each item could be the class `number`."""
+        return self._table[:, number][self._set_numbers]
+
+    def single_classes(self, positions: IntArray) -> IntArray:
+        """Return the class (k,) of each item at `positions` (k,) that could be only one, -1 for the others."""
+        return self._single[self._set_numbers[positions]]
+
+    def candidate_counts(self, mask: BoolArray) -> IntArray:
+        """Return (C,) how many of the items in `mask` (n,) could be each class."""
+        items_by_set = np.bincount(self._set_numbers[mask])
+        return items_by_set @ self._table[: len(items_by_set)]
 
     @property
     def values(self) -> FloatArray | None:
@@ -60,7 +93,7 @@ class LabelState:
         return None if self.classes else _view(self._values)
 
     @property
-    def label_counts(self) -> IntArray:
+    def label_counts(self) -> Int32Array:
         """(n,): number of annotators whose current label is a set or a value; DATASET is not counted."""
         return _view(self._label_counts)
 
@@ -75,6 +108,16 @@ class LabelState:
         return _view(self._is_open)
 
     @property
+    def is_labelled(self) -> BoolArray:
+        """(n,): the current labels rule out a class, or give a value."""
+        return self._set_numbers != 0 if self.classes else ~self._is_open
+
+    @property
+    def is_partial(self) -> BoolArray:
+        """(n,): the resolved set has several classes, but not all. No item of a regression is."""
+        return self._is_open & self.is_labelled
+
+    @property
     def in_conflict(self) -> BoolArray:
         """(n,): the current sets share no class, so the resolved set is their union."""
         return _view(self._in_conflict)
@@ -82,8 +125,20 @@ class LabelState:
     def targets(self) -> Targets:
         """Return a copy of the current targets."""
         if self.classes:
-            return Targets(candidates=self._candidates.copy())
+            return Targets(candidates=self._table[self._set_numbers])
         return Targets(values=self._values.copy())
+
+    def snapshot(self) -> LabelState:
+        """Return the state as it is now; later calls to this one do not change it. Do not update it.
+
+        Nothing is copied until this state changes.
+        """
+        for name in _ARRAYS:
+            getattr(self, name).flags.writeable = False
+        self._shared = set(self._current)
+        frozen = copy(self)
+        self._current = dict(self._current)
+        return frozen
 
     def positions_labelled_by(self, annotator: str) -> set[int]:
         """Return the positions that `annotator` labelled or skipped and did not retract."""
@@ -108,11 +163,12 @@ class LabelState:
         more = size - len(self)
         if more < 0:
             raise ValueError(f"there are {len(self)} items already, more than {size}")
-        if self.classes:
-            self._candidates = np.concatenate([self._candidates, np.ones((more, len(self.classes)), np.bool_)])
-        else:
+        if not more:
+            return
+        self._set_numbers = np.concatenate([self._set_numbers, np.zeros(more, np.int32)])
+        if not self.classes:
             self._values = np.concatenate([self._values, np.full(more, np.nan)])
-        self._label_counts = np.concatenate([self._label_counts, np.zeros(more, np.int64)])
+        self._label_counts = np.concatenate([self._label_counts, np.zeros(more, np.int32)])
         self._skipped = np.concatenate([self._skipped, np.zeros(more, np.bool_)])
         self._is_open = np.concatenate([self._is_open, np.full(more, len(self.classes) != 1)])
         self._in_conflict = np.concatenate([self._in_conflict, np.zeros(more, np.bool_)])
@@ -128,7 +184,7 @@ class LabelState:
             self._check(stored)
         changed: set[int] = set()
         for stored in new:
-            labels = self._current.setdefault(stored.event.annotator, {})
+            labels = self._labels_to_change(stored.event.annotator)
             if stored.event.label.retract:
                 labels.pop(stored.position, None)
             else:
@@ -138,6 +194,13 @@ class LabelState:
             self._resolve(changed)
             self.last = new[-1].id
             self.by_annotators += sum(stored.event.annotator != DATASET for stored in new)
+
+    def _labels_to_change(self, annotator: str) -> dict[int, Label]:
+        """Return the annotator's current labels by position, in a dict that no snapshot shares."""
+        if annotator in self._shared:
+            self._current[annotator] = dict(self._current[annotator])
+            self._shared.remove(annotator)
+        return self._current.setdefault(annotator, {})
 
     def _check(self, stored: StoredLabel) -> None:
         label = stored.event.label
@@ -174,26 +237,49 @@ class LabelState:
                 current.setdefault(position, []).append(content)
                 if annotator != DATASET:
                     counts[position] = counts.get(position, 0) + 1
-        self._label_counts[positions] = [counts.get(position, 0) for position in changed]
-        self._skipped[positions] = [position in skipped and position not in counts for position in changed]
+        self._set("_label_counts", positions, [counts.get(position, 0) for position in changed])
+        self._set("_skipped", positions, [position in skipped and position not in counts for position in changed])
         if self.classes:
-            rows = self._unpack([resolve_sets(current[p]) if p in current else -1 for p in changed])
-            self._candidates[positions] = rows
-            self._is_open[positions] = rows.sum(axis=1) > 1
-            self._in_conflict[positions] = [
-                len(current.get(p, ())) > 1 and not intersection(current[p]) for p in changed
-            ]
+            sets = [resolve_sets(current[p]) if p in current else -1 for p in changed]
+            numbers = self._numbers_of(sets)
+            self._set("_set_numbers", positions, numbers)
+            self._set("_is_open", positions, self._single[numbers] < 0)
+            in_conflict = [len(current.get(p, ())) > 1 and not intersection(current[p]) for p in changed]
+            self._set("_in_conflict", positions, in_conflict)
         else:
             means = [resolve_values(current[p]) if p in current else math.nan for p in changed]
-            self._values[positions] = means
-            self._is_open[positions] = np.isnan(means)
+            self._set("_values", positions, means)
+            self._set("_is_open", positions, np.isnan(means))
+
+    def _set(self, name: str, positions: IntArray, values: Any) -> None:
+        """Set an array's `values` (k,) at `positions` (k,). If a snapshot has it, change a copy, or nothing."""
+        array = getattr(self, name)
+        if not array.flags.writeable:
+            if np.array_equal(array[positions], values):
+                return
+            setattr(self, name, array := array.copy())
+        array[positions] = values
+
+    def _numbers_of(self, sets: list[int]) -> IntArray:
+        """Return the numbers (k,) of k sets of bits in the table, with new rows for new sets; -1 is every class."""
+        every = (1 << len(self.classes)) - 1
+        sets = [bits & every for bits in sets]
+        if new := list(dict.fromkeys(bits for bits in sets if bits not in self._numbers)):
+            used, needed = len(self._numbers), len(self._numbers) + len(new)
+            if needed > len(self._table):
+                spare = max(needed, 2 * used) - used
+                self._table = np.concatenate([self._table[:used], np.empty((spare, len(self.classes)), np.bool_)])
+                self._single = np.concatenate([self._single[:used], np.empty(spare, np.int64)])
+            rows = self._table[used:needed] = self._unpack(new)
+            self._single[used:needed] = np.where(rows.sum(axis=1) == 1, rows.argmax(axis=1), -1)
+            self._numbers.update(zip(new, range(used, needed), strict=True))
+        return np.array([self._numbers[bits] for bits in sets])
 
     def _unpack(self, sets: list[int]) -> BoolArray:
-        """Return k sets of bits as (k, C) rows; -1 stands for every class."""
+        """Return k sets of bits as (k, C) rows."""
         width = len(self.classes)
         row_bytes = (width + 7) // 8
-        every = (1 << width) - 1
-        packed = b"".join((bits & every).to_bytes(row_bytes, "little") for bits in sets)
+        packed = b"".join(bits.to_bytes(row_bytes, "little") for bits in sets)
         table = np.frombuffer(packed, np.uint8).reshape(len(sets), row_bytes)
         return np.unpackbits(table, axis=1, count=width, bitorder="little").view(np.bool_)
 

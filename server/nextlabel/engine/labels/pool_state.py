@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from threading import Lock
 
 import numpy as np
@@ -47,9 +48,13 @@ class PoolState:
     @property
     def labelled(self) -> BoolArray:
         """(n,): the current labels rule out a class, or give a value."""
-        if self.labels.candidates is not None:
-            return np.asarray(~self.labels.candidates.all(axis=1))
-        return ~self.labels.is_open
+        return self.labels.is_labelled
+
+    def snapshot(self) -> PoolState:
+        """Return the state as it is now; later updates of this one do not change it. Do not update it."""
+        frozen = copy(self)
+        frozen.labels = self.labels.snapshot()
+        return frozen
 
     def training_targets(self) -> Targets:
         """Return the targets with the hold-out unlabelled."""
@@ -68,9 +73,8 @@ class PoolState:
         positions = np.flatnonzero(self.holdout)
         in_data_set = positions[: 0 if truth is None else int(np.searchsorted(positions, len(truth)))]
         known: IntArray | FloatArray
-        if self.labels.candidates is not None:
-            sets = self.labels.candidates[positions]
-            known = np.where(sets.sum(axis=1) == 1, sets.argmax(axis=1), -1)
+        if self.project.classes:
+            known = self.labels.single_classes(positions)
             if truth is not None:
                 own = truth[in_data_set]
                 known[: len(own)] = np.where(own >= 0, own, known[: len(own)])
@@ -88,6 +92,7 @@ class LabelStateCache:
 
     def __init__(self, project: ProjectRow) -> None:
         self._state = PoolState(project)
+        self._snapshot = self._state.snapshot()
         self._lock = Lock()
 
     @contextmanager
@@ -100,3 +105,14 @@ class LabelStateCache:
         with self._lock:
             self._state.catch_up(connection)
             yield self._state
+
+    def snapshot(self, connection: Connection) -> PoolState:
+        """Return the updated state as a snapshot, which later labels and items never change.
+
+        Threads share it, so do not update it. Nothing is copied unless labels changed since the last
+        call, and then a few bytes per item.
+        """
+        with self.current(connection) as state:
+            if (state.labels.last, len(state)) != (self._snapshot.labels.last, len(self._snapshot)):
+                self._snapshot = state.snapshot()
+            return self._snapshot

@@ -56,9 +56,6 @@ def read_view(services: Services, row: ProjectRow) -> ProgressView:
 
 def _sets(state: PoolState) -> tuple[IntArray, IntArray, IntArray]:
     """Return the positions with a full label (k,), their classes (k,), and the count of named items (C,)."""
-    sets = state.labels.candidates
-    assert sets is not None
-    labelled = np.flatnonzero(state.labelled)
-    labelled_sets = sets[labelled]
-    closed = ~state.labels.is_open[labelled]
-    return labelled[closed], labelled_sets[closed].argmax(axis=1), labelled_sets.sum(axis=0)
+    labelled, labels = state.labelled, state.labels
+    full = np.flatnonzero(labelled & ~labels.is_open)
+    return full, labels.single_classes(full), labels.candidate_counts(labelled)

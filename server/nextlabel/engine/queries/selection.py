@@ -64,8 +64,7 @@ class Selector:
 
     def view(self, state: PoolState, positions: IntArray, rows: int) -> Pool:
         """Return these items as the strategy sees them; the first `rows` items of the pool have scores."""
-        sets = state.labels.candidates
-        candidates = None if sets is None else sets[positions]
+        candidates = state.labels.candidate_rows(positions) if state.project.classes else None
         arrays: dict[Need, FloatArray] = {}
         for need in self.needs:
             arrays[need] = self._array(need, state, positions, candidates, rows)

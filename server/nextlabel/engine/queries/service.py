@@ -204,8 +204,7 @@ def _suggestion(position: int, state: PoolState, scores: Arrays | None) -> Sugge
     """Return the model's most probable class among an item's candidates, None without a score."""
     if scores is None or "probabilities" not in scores or position >= len(scores["probabilities"]):
         return None
-    sets = state.labels.candidates
     row: FloatArray = np.asarray(scores["probabilities"][position : position + 1])
-    row = restrict_to_candidates(row, None if sets is None else sets[position : position + 1])[0]
+    row = restrict_to_candidates(row, state.labels.candidate_rows(np.array([position])))[0]
     best = int(row.argmax())
     return Suggestion(state.project.classes[best], float(row[best]))
