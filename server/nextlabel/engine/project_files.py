@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,9 @@ class PluginChoice(BaseModel):
 class EarlyStrategy(PluginChoice):
     """A strategy that is used until the project has enough labels: a table [[strategy.until]]."""
 
-    labels: int = Field(ge=1, description="number of labelled items outside the hold-out until which it is used")
+    labels: int = Field(
+        ge=1, strict=True, description="number of labelled items outside the hold-out until which it is used"
+    )
 
 
 class StrategyChoice(PluginChoice):
@@ -52,7 +54,9 @@ class StrategyChoice(PluginChoice):
     """Strategies that are used before this one, the one with the fewest `labels` first."""
     then: PluginChoice | None = None
     """Chooses among the items that this one keeps; None if this one chooses itself."""
-    keep: int = Field(10, ge=1, description="how many times the size of a query this strategy keeps for `then`")
+    keep: int = Field(
+        10, ge=1, strict=True, description="how many times the size of a query this strategy keeps for `then`"
+    )
     also: tuple[PluginChoice, ...] = ()
     """Further strategies for `?strategy=`, whose scores are computed after each training as well."""
 
@@ -209,40 +213,72 @@ def check_plugins(
     config: ProjectConfig, registry: Registry, where: str, projects: Collection[str] | None = None
 ) -> None:
     """Raise ProjectError for unknown plugins, invalid parameters and an unknown source of features."""
-    strategy = config.strategy
-    choices: list[tuple[str, Callable[[str], Record[Any]], PluginChoice]] = [
-        ("[dataset]", registry.dataset, config.dataset),
-        ("[strategy]", registry.strategy, strategy),
-        *(("[strategy] then", registry.strategy, choice) for choice in (strategy.then,) if choice),
-        *(("[[strategy.until]]", registry.strategy, choice) for choice in strategy.until),
-        *(("[strategy] also", registry.strategy, choice) for choice in strategy.also),
-        *(("[[learner.members]]", registry.learner, choice) for choice in config.learner.members),
+    faults = [
+        *_learner_faults(config.learner),
+        *_plugin_faults(config, registry),
+        *_composition_faults(config.strategy),
+        *_source_faults(config, projects),
     ]
-    faults = []
-    if config.learner.members and config.learner.plugin != COMMITTEE:
-        faults.append("[learner] has both plugin and members; a committee has members only")
-    elif config.learner.plugin == COMMITTEE and not config.learner.members:
-        faults.append("[learner] plugin: field required, or [[learner.members]] for a committee")
-    elif not config.learner.members:
-        choices.append(("[learner]", registry.learner, config.learner))
-    if config.features is not None and config.features.project() is None:
-        choices.append(("[features]", registry.backbone, config.features))
-    for where_in_file, get, choice in choices:
-        try:
-            validate(get(choice.plugin).parameters, choice.parameters, where_in_file)
-        except (NotFound, ProjectError, PluginError) as error:
-            faults.append(str(error) if isinstance(error, ProjectError) else f"{where_in_file}: {error}")
-    try:
-        source = config.learner.features_project()
-        if source is not None and projects is not None and source not in projects:
-            faults.append(f"[learner] features: {NotFound.name('project', source, projects)}")
-        source = config.features.project() if config.features else None
-        if source is not None and projects is not None and source not in projects:
-            faults.append(f"[features] plugin: {NotFound.name('project', source, projects)}")
-    except ProjectError as error:
-        faults.append(str(error))
     if faults:
         raise ProjectError(f"{where}: " + "; ".join(faults))
+
+
+def _plugin_faults(config: ProjectConfig, registry: Registry) -> Iterator[str]:
+    """Yield unknown plugins and invalid parameters."""
+    strategy, learner, features = config.strategy, config.learner, config.features
+    has_learner = learner.plugin != COMMITTEE and not learner.members
+    choices: list[tuple[str, Callable[[str], Record[Any]], Iterable[PluginChoice]]] = [
+        ("[dataset]", registry.dataset, [config.dataset]),
+        ("[strategy]", registry.strategy, [strategy]),
+        ("[strategy] then", registry.strategy, [strategy.then] if strategy.then else []),
+        ("[[strategy.until]]", registry.strategy, strategy.until),
+        ("[strategy] also", registry.strategy, strategy.also),
+        ("[[learner.members]]", registry.learner, learner.members),
+        ("[learner]", registry.learner, [learner] if has_learner else []),
+        ("[features]", registry.backbone, [features] if features and features.project() is None else []),
+    ]
+    for where, get, table in choices:
+        for choice in table:
+            try:
+                validate(get(choice.plugin).parameters, choice.parameters, where)
+            except ProjectError as error:
+                yield str(error)
+            except (NotFound, PluginError) as error:
+                yield f"{where}: {error}"
+
+
+def _learner_faults(learner: LearnerChoice) -> Iterator[str]:
+    if learner.members and learner.plugin != COMMITTEE:
+        yield "[learner] has both plugin and members; a committee has members only"
+    elif learner.plugin == COMMITTEE and not learner.members:
+        yield "[learner] plugin: field required, or [[learner.members]] for a committee"
+
+
+def _composition_faults(strategy: StrategyChoice) -> Iterator[str]:
+    if strategy.then is None and "keep" in strategy.model_fields_set:
+        yield "[strategy] keep: there is no strategy in `then` to choose among the items that are kept"
+    limits = [early.labels for early in strategy.until]
+    for labels in sorted({labels for labels in limits if limits.count(labels) > 1}):
+        yield f"[[strategy.until]] labels: two strategies have {labels}; each needs another number"
+    for choice in strategy.also:
+        if strategy.named(choice.plugin).parameters != choice.parameters:
+            yield (
+                f"[strategy] also: {choice.plugin!r} occurs twice with different parameters; "
+                f"?strategy={choice.plugin} could use only one of them"
+            )
+
+
+def _source_faults(config: ProjectConfig, projects: Collection[str] | None) -> Iterator[str]:
+    """Yield unknown projects whose embeddings this project uses; None skips this check."""
+    features = config.features.project() if config.features else None
+    try:
+        sources = {"[learner] features": config.learner.features_project(), "[features] plugin": features}
+    except ProjectError as error:
+        yield str(error)
+        return
+    for where, source in sources.items():
+        if source is not None and projects is not None and source not in projects:
+            yield f"{where}: {NotFound.name('project', source, projects)}"
 
 
 def _fault(fault: Any) -> str:

@@ -28,7 +28,7 @@ class ProjectRow:
     live: str | None = None
     """The live checkpoint."""
     queries: int = 0
-    """How many queries were created."""
+    """The number of the newest query. Numbers of queries that failed are not used again."""
 
 
 _ONE = select(projects).where(projects.c.name == bindparam("name"))
@@ -64,7 +64,7 @@ def set_dataset(c: Connection, row: ProjectRow) -> None:
 
 
 def next_query_number(c: Connection, name: str) -> int:
-    """Count one more query and return its number: 1, 2, ... Raises NotFound if there is no such project."""
+    """Return the number of a new query, one more than the last. Raises NotFound if there is no such project."""
     statement = update(projects).where(projects.c.name == name).values(queries=projects.c.queries + 1)
     number = c.execute(statement.returning(projects.c.queries)).scalar_one_or_none()
     if number is None:

@@ -87,7 +87,9 @@ def test_invalid_requests_are_rejected(make: Make) -> None:
 def test_a_strategy_that_breaks_its_contract_is_named(blobs: ToyProject) -> None:
     with pytest.raises(PluginError, match="asked for 3 of 42"):
         blobs.project.queries.create(3, "toy-repeating")
-    assert blobs.services.row("toy").queries == 0
+    with pytest.raises(NotFound):
+        blobs.project.queries.get("toy-1")
+    assert blobs.project.queries.create(3).query == "toy-2"  # the failed one used a number
 
 
 def test_before_any_data_set_an_import_is_queued_once(make: Make) -> None:

@@ -9,7 +9,7 @@ from dataclasses import astuple, replace
 from hashlib import sha256
 
 from nextlabel.contracts.errors import Conflict, Unprocessable, suggest
-from nextlabel.engine.labels.pool_state import LabelStateCache, PoolState
+from nextlabel.engine.labels.pool_state import LabelStateCache
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.scheduling import queue_training_when_due
 from nextlabel.store import items, labels, queries
@@ -45,8 +45,11 @@ class LabelService:
         They are on disk when this returns. The same `key` with the same labels stores nothing and
         returns the same number; with other labels it raises Conflict.
         """
-        label_state = self._label_state(self._row())
+        row = self._row()
+        label_state = self._label_state(row)
         name, body = self._config.name, _digest(annotator, submitted)
+        with self._database.read() as connection, label_state.current(connection):
+            pass  # others may have stored many labels; read them now, when nobody waits
         with self._database.write() as connection:
             earlier = labels.submission(connection, name, key) if key is not None else None
             if earlier is not None:
@@ -58,7 +61,8 @@ class LabelService:
             rows = items.by_ids(connection, name, [item for item, _ in submitted])
             positions = {item: row.position for item, row in rows.items()}
             with label_state.current(connection) as state:
-                accepted = _check_labels(annotator, submitted, positions, state)
+                labelled = state.labels.positions_labelled_by(annotator)
+            accepted = _check_labels(annotator, submitted, positions, labelled, row.classes)
             now = time.time()
             if accepted:
                 events = [LabelEvent(item, annotator, label, now, key) for item, label in accepted]
@@ -77,18 +81,22 @@ class LabelService:
 
 
 def _check_labels(
-    annotator: str, submitted: Sequence[SubmittedLabel], positions: Mapping[str, int], state: PoolState
+    annotator: str,
+    submitted: Sequence[SubmittedLabel],
+    positions: Mapping[str, int],
+    labelled: set[int],
+    classes: tuple[str, ...],
 ) -> list[tuple[str, Label]]:
     """Return the labels with candidates in class order. Raises Unprocessable with the reasons for all invalid ones.
 
-    `positions` maps the ids of existing items to their positions.
+    `positions` maps the ids of existing items to their positions; `labelled` holds those that the
+    annotator labelled, and is updated.
     """
     faults = [f"the annotator {DATASET!r} is the data set itself; choose another name"] if annotator == DATASET else []
-    labelled = state.labels.positions_labelled_by(annotator)
-    order = {name: number for number, name in enumerate(state.project.classes)}
+    order = {name: number for number, name in enumerate(classes)}
     accepted: list[tuple[str, Label]] = []
     for number, (item, label) in enumerate(submitted):
-        reasons = _faults(item, label, positions, state, labelled)
+        reasons = _faults(item, label, positions, labelled, classes)
         faults += [f"labels[{number}]: {reason}" for reason in reasons]
         if reasons or isinstance(label, Unprocessable):
             continue
@@ -113,7 +121,11 @@ def _digest(annotator: str, submitted: Sequence[SubmittedLabel]) -> str:
 
 
 def _faults(
-    item: str, label: Label | Unprocessable, positions: Mapping[str, int], state: PoolState, labelled: set[int]
+    item: str,
+    label: Label | Unprocessable,
+    positions: Mapping[str, int],
+    labelled: set[int],
+    classes: tuple[str, ...],
 ) -> list[str]:
     """Return why a label cannot be stored; empty if it can. `labelled` holds the annotator's labelled positions."""
     if item not in positions:
@@ -122,8 +134,7 @@ def _faults(
         return [str(label)]
     if label.retract and positions[item] not in labelled:
         return [f"there is no label of yours on item {item!r} to retract"]
-    classes = state.project.classes  # none: it is a regression
-    if label.candidates is not None and not classes:
+    if label.candidates is not None and not classes:  # without classes, it is a regression
         return ["this project takes values, not candidates"]
     if label.value is not None and classes:
         return ["this project takes candidates, not values"]

@@ -34,19 +34,20 @@ class Scores:
     arrays: Arrays | None = None
 
 
-def current_scores(services: Services, project: ProjectRow, strategy: str) -> Scores:
-    """Return the live checkpoint's newest scores with every array the strategy needs; an empty pool has none.
+def current_scores(services: Services, project: ProjectRow, strategies: Sequence[str]) -> Scores:
+    """Return the live checkpoint's newest scores with every array these strategies need; an empty pool has none.
 
     Raises NotReady if an array is still to be computed, and queues that; Unprocessable if it cannot be.
     """
-    needs = needs_of([services.registry.strategy(strategy).needs])
-    if impossible := needs & _IMPOSSIBLE_NEEDS[project.task]:
-        names = ", ".join(sorted(impossible))
-        raise Unprocessable(f"strategy {strategy!r} needs {names}, which {project.task} models do not provide")
+    for strategy in strategies:
+        if impossible := needs_of([services.registry.strategy(strategy).needs]) & _IMPOSSIBLE_NEEDS[project.task]:
+            names = ", ".join(sorted(impossible))
+            raise Unprocessable(f"strategy {strategy!r} needs {names}, which {project.task} models do not provide")
+    needs = needs_of(services.registry.strategy(strategy).needs for strategy in strategies)
     live, scores = _newest(services, project)
     missing = sorted(needs - set(scores.arrays or ()))
     if live is not None and missing and not _is_empty(services, project.name):
-        raise _to_be_computed(services, project.name, strategy, live, missing)
+        raise _to_be_computed(services, project.name, strategies, live, missing)
     return scores
 
 
@@ -81,16 +82,17 @@ def _newest(services: Services, project: ProjectRow) -> tuple[str | None, Scores
 
 
 def _to_be_computed(
-    services: Services, project: str, strategy: str, checkpoint: str, missing: Sequence[str]
+    services: Services, project: str, strategies: Sequence[str], checkpoint: str, missing: Sequence[str]
 ) -> NextlabelError:
     """Queue the computation of missing arrays, unless it has just failed, and return the error to raise."""
     extra = sorted(set(missing) - project_needs(services.registry, services.projects.get(project)))
+    strategy = " and ".join(repr(name) for name in strategies)
     with services.database.read() as connection:
         recent = jobs.page(connection, project, 20)
     for job in recent:
         same = job.parameters.get("checkpoint") == checkpoint and set(extra) <= set(job.parameters["needs"])
         if same and job.state == "failed" and (job.finished or 0.0) > time.time() - _RETRY_AFTER:
-            return Unprocessable(f"strategy {strategy!r} needs scores that cannot be computed: {job.error}")
+            return Unprocessable(f"strategy {strategy} needs scores that cannot be computed: {job.error}")
     number = queue_once(services.database, project, "score", {"checkpoint": checkpoint, "needs": extra})
-    needed = f"strategy {strategy!r} needs {', '.join(missing)} (job {number})"
+    needed = f"strategy {strategy} needs {', '.join(missing)} (job {number})"
     return NotReady(f"the model must score the pool first: {needed}", 2)

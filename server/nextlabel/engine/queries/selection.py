@@ -54,13 +54,19 @@ class Selector:
         chosen: list[Chosen] = []
         if count := size - holdout_count - control_count:
             rest = np.setdiff1d(askable.pool, control, assume_unique=True)
-            view = self.view(state, rest, rows)
-            selection = _checked(self.strategy.select(view, count, rng), count, len(rest))
+            selection = self.select(state, rest, rows, count, rng)
             pairs = zip(rest[selection.positions], selection.scores, strict=True)
             chosen = [Chosen(int(position), float(score), "strategy") for position, score in pairs]
         # the fixed order does not depend on the model, so these items have no score
         chosen += [Chosen(int(position), 0.0, "control") for position in control]
         return chosen + [Chosen(int(position), 0.0, "holdout") for position in holdout]
+
+    def select(
+        self, state: PoolState, positions: IntArray, rows: int, count: int, rng: np.random.Generator
+    ) -> Selection:
+        """Let the strategy choose `count` of the items at `positions`; return their places in that array."""
+        view = self.view(state, positions, rows)
+        return _checked(self.strategy.select(view, count, rng), count, len(positions))
 
     def view(self, state: PoolState, positions: IntArray, rows: int) -> Pool:
         """Return these items as the strategy sees them; the first `rows` items of the pool have scores."""
@@ -108,9 +114,14 @@ def askable_items(state: PoolState, config: ProjectConfig, mask: BoolArray, excl
     pool = np.flatnonzero(mask & ~held_out)
     if state.project.known_truth:
         return Askable(pool, np.empty(0, np.int64))
-    leased = int(state.holdout[reserved].sum())
-    missing = max(0, config.labels.holdout_max - len(state.holdout_truth(None)[0]) - leased)
+    missing = missing_holdout(state, config, excluded)
     return Askable(pool, in_fixed_order(np.flatnonzero(mask & held_out), config.seed, "holdout-order")[:missing])
+
+
+def missing_holdout(state: PoolState, config: ProjectConfig, excluded: Sequence[int]) -> int:
+    """Return how many held-out items still need a full label by annotators; leases at `excluded` count as labels."""
+    leased = int(state.holdout[np.asarray(excluded, np.int64)].sum())
+    return max(0, config.labels.holdout_max - len(state.holdout_truth(None)[0]) - leased)
 
 
 def askable_mask(state: PoolState, config: ProjectConfig, annotator: str | None, rows: int) -> BoolArray:
@@ -121,13 +132,18 @@ def askable_mask(state: PoolState, config: ProjectConfig, annotator: str | None,
     """
     labels = state.labels
     rows = min(rows, len(state))
-    counts = labels.label_counts[:rows]
-    mask: BoolArray = labels.is_open[:rows] | ((counts > 0) & (counts < config.labels.answers))
+    mask = needs_label(state, config, slice(rows))
     if annotator is None:
         mask &= ~labels.skipped[:rows]
     else:
         mask[[position for position in labels.positions_labelled_by(annotator) if position < rows]] = False
     return mask
+
+
+def needs_label(state: PoolState, config: ProjectConfig, which: slice | IntArray) -> BoolArray:
+    """Return whether each of these items needs a label by somebody, without regard to leases."""
+    counts = state.labels.label_counts[which]
+    return np.asarray(state.labels.is_open[which] | ((counts > 0) & (counts < config.labels.answers)))
 
 
 def in_fixed_order(positions: IntArray, seed: int, purpose: str) -> IntArray:

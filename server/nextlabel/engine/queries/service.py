@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from sqlalchemy import Connection
 
 from nextlabel.contracts.data import FloatArray
-from nextlabel.contracts.errors import Gone, NotFound, TooLarge, Unprocessable
+from nextlabel.contracts.errors import Gone, NotFound, NotReady, TooLarge, Unprocessable
 from nextlabel.engine.labels.pool_state import PoolState
-from nextlabel.engine.plugins.parameters import as_given, build
 from nextlabel.engine.project_files import ProjectConfig
-from nextlabel.engine.queries.current_scores import current_scores, recorded_scores
-from nextlabel.engine.queries.selection import Askable, Selector, askable_items, askable_mask, restrict_to_candidates
+from nextlabel.engine.queries.composition import (
+    Composition,
+    named_composition,
+    project_composition,
+    recorded_composition,
+)
+from nextlabel.engine.queries.current_scores import Scores, current_scores, recorded_scores
+from nextlabel.engine.queries.query_view import QueryView
+from nextlabel.engine.queries.selection import Askable, askable_items, askable_mask, restrict_to_candidates
 from nextlabel.engine.random_streams import derive
 from nextlabel.engine.records import QueryAnswer, QueryItem, Suggestion
 from nextlabel.engine.scheduling import queue_scoring_again
@@ -25,6 +31,25 @@ from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, items, labels, projects, queries
 from nextlabel.store.projects import ProjectRow
 from nextlabel.store.queries import Chosen, Lease, QueryRow
+
+_ATTEMPTS = 3
+"""How often a query is chosen at least before it gives up because others took its items."""
+_RETRY_FOR = 2.0
+"""Seconds for which a query is chosen again in any case: most strategies take milliseconds."""
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A query that is not stored yet."""
+
+    record: QueryRow
+    own: Sequence[Lease]
+    """The annotator's own live leases that are returned first."""
+    remaining: int
+
+    @property
+    def returned(self) -> list[Chosen]:
+        return [*(Chosen(lease.position, lease.score, lease.reason) for lease in self.own), *self.record.chosen]
 
 
 class QueryService:
@@ -38,55 +63,31 @@ class QueryService:
     def create(self, size: int, strategy: str | None = None, annotator: str | None = None) -> QueryAnswer:
         """Choose up to `size` items to label next; with an annotator, lease the items to them.
 
-        The annotator's live leases are returned first, and are renewed by this query.
+        The annotator's live leases are returned first, and are renewed by this query. The strategy runs
+        outside any transaction. If meanwhile others label or lease what it chooses, it chooses again, and
+        NotReady is raised if that happens too often.
         """
-        services, config, row = self._services, self._config, self._row()
+        services = self._services
         if size < 1:
             raise Unprocessable(f"the size of a query must be at least 1, not {size}")
         if size > services.settings.max_query:
             raise TooLarge(f"the size of a query must be at most {services.settings.max_query}, not {size}")
-        name = strategy or config.strategy.plugin
-        scores = current_scores(services, row, name)
-        parameters = config.strategy.named(name).parameters
-        selector = self._selector(name, parameters, scores.arrays)
-        label_state = services.label_state(row)
-        with services.database.write() as connection:
-            now = time.time()
-            leases = queries.leases(connection, config.name, now)
-            with label_state.current(connection) as state:
-                number = projects.next_query_number(connection, config.name)
-                seed = derive(config.seed, "query", number)
-                rows = scores.row.rows if scores.row else len(state)
-                mask = askable_mask(state, config, annotator, rows)
-                # items that other annotators closed since, or that the live scores lack, are not returned again
-                own = [
-                    lease for lease in leases
-                    if lease.annotator == annotator and lease.position < len(mask) and mask[lease.position]
-                ]  # fmt: skip
-                excluded = _excluded(leases, annotator, state, config)
-                askable = askable_items(state, config, mask, excluded)
-                new_size = max(0, size - len(own))
-                chosen = selector.choose(state, askable, size=new_size, rows=rows, seed=seed)
-                record = QueryRow(
-                    id=f"{config.name}-{number}", project=config.name, number=number, time=now, annotator=annotator,
-                    strategy=name, parameters=as_given(selector.strategy.parameters), seed=seed,
-                    checkpoint=scores.row.checkpoint if scores.row else None,
-                    scoring=scores.row.id if scores.row else None,
-                    rows=rows, last_label=state.labels.last, size=new_size,
-                    excluded=tuple(excluded), chosen=tuple(chosen),
-                    leased=tuple(sorted({lease.position for lease in leases})),
-                )  # fmt: skip
-                returned = [Chosen(lease.position, lease.score, lease.reason) for lease in own[:size]] + chosen
-                remaining = len(askable) + len(own)
-                answer = _answer(connection, record, returned, state, scores.arrays, remaining)
-            queries.insert(connection, record)
-            if rows < len(state):  # the job that was to score the other items may have failed
-                queue_scoring_again(connection, config.name)
-            if annotator is not None:
-                queries.drop_expired(connection, config.name, now)
-                expires = now + (config.labels.lease or services.settings.lease_seconds)
-                queries.grant(connection, [_lease(record, annotator, expires, choice) for choice in returned])
-        return answer
+        began, number = time.monotonic(), None
+        for attempt in count(1):
+            row = self._row()
+            view = self._view(row, annotator)
+            composition = self._composition(strategy, view)
+            scores = current_scores(services, row, composition.names)
+            number = number or self._next_number()
+            choice = self._choose(number, size, view, composition, scores)
+            if self._store(row, view, choice):
+                with services.database.read() as connection:
+                    return _answer(
+                        connection, choice.record, choice.returned, view.state, scores.arrays, choice.remaining
+                    )
+            if attempt >= _ATTEMPTS and time.monotonic() - began > _RETRY_FOR:
+                break
+        raise NotReady("other annotators took or labelled the items that the strategy chose; try again", 1)
 
     def get(self, query: str) -> QueryAnswer:
         """Return a query as it was chosen, without the renewed leases that were returned with it."""
@@ -101,11 +102,12 @@ class QueryService:
         scores = recorded_scores(self._services, record)
         if record.scoring is not None and scores.arrays is None:
             raise Gone(f"the scores that query {query!r} was chosen by were deleted")
-        selector = self._selector(record.strategy, record.parameters, scores.arrays)
         state = self._recorded_state(record)
         askable = self._recorded_askable(record, state)
-        chosen = tuple(selector.choose(state, askable, size=record.size, rows=record.rows, seed=record.seed))
-        if chosen != record.chosen:
+        composition = recorded_composition(self._services.registry, record.strategy, record.parameters)
+        selector = composition.selector(self._config, scores.arrays)
+        chosen = selector.choose(state, askable, size=record.size, rows=record.rows, seed=record.seed)
+        if tuple(chosen) != record.chosen:
             raise Gone(f"query {query!r} would choose other items now: its project file or its strategy has changed")
         return self._recorded_answer(record, state, askable, scores.arrays)
 
@@ -119,10 +121,61 @@ class QueryService:
                 released += queries.release(connection, record.project, record.annotator, positions)
             return released
 
-    def _selector(self, name: str, parameters: Mapping[str, Any], scores: Arrays | None) -> Selector:
-        record = self._services.registry.strategy(name)
-        strategy = build(record, parameters, f"strategy {name!r}")
-        return Selector(self._config, strategy, frozenset(record.needs), scores)
+    def _view(self, row: ProjectRow, annotator: str | None) -> QueryView:
+        cache = self._services.label_state(row)
+        with self._services.database.read() as connection:
+            leases = tuple(queries.leases(connection, row.name, time.time()))
+            return QueryView(self._config, annotator, cache.snapshot(connection), leases)
+
+    def _composition(self, strategy: str | None, view: QueryView) -> Composition:
+        registry, choice = self._services.registry, self._config.strategy
+        if strategy is None:
+            return project_composition(registry, choice, view.state)
+        return named_composition(registry, choice, strategy)
+
+    def _next_number(self) -> int:
+        with self._services.database.write() as connection:
+            return projects.next_query_number(connection, self._config.name)
+
+    def _choose(self, number: int, size: int, view: QueryView, composition: Composition, scores: Scores) -> _Choice:
+        name, state = self._config.name, view.state
+        rows = min(scores.row.rows, len(state)) if scores.row else len(state)
+        own, askable = view.items(rows)
+        own, remaining = own[:size], len(askable) + len(own)
+        seed = derive(self._config.seed, "query", number)
+        chosen: list[Chosen] = []
+        if new_size := size - len(own):
+            selector = composition.selector(self._config, scores.arrays)
+            chosen = selector.choose(state, askable, size=new_size, rows=rows, seed=seed)
+        record = QueryRow(
+            id=f"{name}-{number}", project=name, number=number, time=time.time(), annotator=view.annotator,
+            strategy=composition.name, parameters=composition.parameters(), seed=seed,
+            checkpoint=scores.row.checkpoint if scores.row else None, scoring=scores.row.id if scores.row else None,
+            rows=rows, last_label=state.labels.last, size=new_size,
+            excluded=tuple(view.excluded), leased=view.leased, chosen=tuple(chosen),
+        )  # fmt: skip
+        return _Choice(record, own, remaining)
+
+    def _store(self, row: ProjectRow, view: QueryView, choice: _Choice) -> bool:
+        """Store a query and its leases, and return whether it could be: what it chose may be taken since."""
+        record, now = choice.record, time.time()
+        cache = self._services.label_state(row)
+        with self._services.database.write() as connection:
+            leases = tuple(queries.leases(connection, row.name, now))
+            with cache.current(connection) as state:
+                current = QueryView(view.config, view.annotator, state, leases)
+                if not current.still_holds(choice.own, record.chosen, view):
+                    return False
+                lacks_scores = record.rows < len(state)
+            queries.insert(connection, record)
+            if lacks_scores:  # the job that was to score the other items may have failed
+                queue_scoring_again(connection, row.name)
+            if view.annotator is not None:
+                queries.drop_expired(connection, row.name, now)
+                expires = now + (self._config.labels.lease or self._services.settings.lease_seconds)
+                leased = [_lease(record, view.annotator, expires, chosen) for chosen in choice.returned]
+                queries.grant(connection, leased)
+        return True
 
     def _record(self, query: str) -> QueryRow:
         with self._services.database.read() as connection:
@@ -185,19 +238,6 @@ def _stale_labels(connection: Connection, record: QueryRow) -> int:
     checkpoint = checkpoints.get(connection, record.project, record.checkpoint) if record.checkpoint else None
     unseen = labels.count(connection, record.project, checkpoint.card["last_label"] if checkpoint else 0)
     return unseen - labels.count(connection, record.project, record.last_label)
-
-
-def _excluded(leases: Sequence[Lease], annotator: str | None, state: PoolState, config: ProjectConfig) -> list[int]:
-    """Return the positions that leases exclude: the annotator's own, and those with enough other annotators."""
-    lease_counts = Counter(lease.position for lease in leases)
-    own = {lease.position for lease in leases if lease.annotator == annotator}
-    # an open item that has all its labels already is leased to one annotator at a time
-    full = {
-        position
-        for position, count in lease_counts.items()
-        if count >= max(1, config.labels.answers - int(state.labels.label_counts[position]))
-    }
-    return sorted(own | full)
 
 
 def _suggestion(position: int, state: PoolState, scores: Arrays | None) -> Suggestion | None:

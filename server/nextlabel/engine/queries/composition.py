@@ -1,0 +1,145 @@
+"""Compositions: which strategy a query uses, and strategies that choose among the items that another keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nextlabel.contracts.data import FloatArray, IntArray, Pool, Selection
+from nextlabel.contracts.interfaces import Strategy
+from nextlabel.contracts.plugin_records import StrategyPlugin
+from nextlabel.engine.labels.pool_state import PoolState
+from nextlabel.engine.plugins.parameters import as_given, validate
+from nextlabel.engine.plugins.registry import Registry, resolve
+from nextlabel.engine.project_files import PluginChoice, ProjectConfig, StrategyChoice
+from nextlabel.engine.queries.selection import Selector
+from nextlabel.engine.scores import Arrays
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A strategy's record with validated parameters; its class is not imported."""
+
+    record: StrategyPlugin
+    parameters: Any
+
+    @classmethod
+    def of(cls, registry: Registry, choice: PluginChoice) -> Stage:
+        """Return the stage of a table. Raises NotFound or ProjectError if its plugin or a parameter is unknown."""
+        record = registry.strategy(choice.plugin)
+        return cls(record, validate(record.parameters, choice.parameters, f"strategy {choice.plugin!r}"))
+
+    def selector(self, config: ProjectConfig, scores: Arrays | None) -> Selector:
+        """Import the class and return a selector for this strategy alone."""
+        strategy = resolve(self.record.target)(self.parameters)
+        return Selector(config, strategy, frozenset(self.record.needs), scores)
+
+
+@dataclass(frozen=True)
+class Composition:
+    """The strategies of one query: `first` alone, or `first` keeps items and `then` chooses among them."""
+
+    first: Stage
+    then: Stage | None = None
+    keep: int = 1
+    """How many times the number of items to choose `first` keeps."""
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The strategies in the order in which they run."""
+        return (self.first,) if self.then is None else (self.first, self.then)
+
+    @property
+    def name(self) -> str:
+        """The name that the query's record has: that of `first`."""
+        return self.first.record.name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all strategies."""
+        return tuple(stage.record.name for stage in self.stages)
+
+    @property
+    def in_worker(self) -> bool:
+        """Whether a strategy must run in the worker."""
+        return any(stage.record.in_worker for stage in self.stages)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return everything that `recorded` needs besides the name, as plain JSON."""
+        own = as_given(self.first.parameters)
+        if self.then is None:
+            return own
+        return {**own, "then": {"plugin": self.then.record.name, **as_given(self.then.parameters)}, "keep": self.keep}
+
+    def selector(self, config: ProjectConfig, scores: Arrays | None) -> Selector:
+        """Import the classes and return the selector."""
+        first = self.first.selector(config, scores)
+        if self.then is None:
+            return first
+        return FilteredSelector(**vars(self.then.selector(config, scores)), first=first, keep=self.keep)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilteredSelector(Selector):
+    """Chooses among the items that another strategy keeps."""
+
+    first: Selector
+    keep: int
+
+    def select(
+        self, state: PoolState, positions: IntArray, rows: int, count: int, rng: np.random.Generator
+    ) -> Selection:
+        """Choose `count` of the `keep * count` items with the best scores of `first`; the scores are of the second."""
+        strategy = _Best.of(self.first.strategy)
+        best = strategy.select(self.first.view(state, positions, rows), self.keep * count, rng)
+        kept = np.sort(best.positions)
+        selection = super().select(state, positions[kept], rows, count, rng)
+        return Selection(kept[selection.positions], selection.scores)
+
+
+class _Best(Strategy[Any]):
+    """Chooses the best scores of another strategy, even if that one chooses a batch as a whole."""
+
+    other: Strategy[Any]
+
+    @classmethod
+    def of(cls, other: Strategy[Any]) -> _Best:
+        best: _Best = type(type(other).__name__, (cls,), {})(other.parameters)  # its name is part of error messages
+        best.other = other
+        return best
+
+    def score(self, pool: Pool, rng: np.random.Generator) -> FloatArray:
+        return self.other.score(pool, rng)
+
+
+def project_composition(registry: Registry, choice: StrategyChoice, state: PoolState) -> Composition:
+    """Return what the project file has for a project with this many labels."""
+    if choice.until:
+        labelled = int(np.count_nonzero(state.labelled & ~state.holdout))
+        for early in sorted(choice.until, key=lambda early: early.labels):
+            if labelled < early.labels:
+                return Composition(Stage.of(registry, early))
+    if choice.then is None:
+        return Composition(Stage.of(registry, choice))
+    return Composition(Stage.of(registry, choice), Stage.of(registry, choice.then), choice.keep)
+
+
+def named_composition(registry: Registry, choice: StrategyChoice, name: str) -> Composition:
+    """Return the strategy `name` alone, with the parameters that the project file has for it."""
+    return Composition(Stage.of(registry, choice.named(name)))
+
+
+def recorded_composition(registry: Registry, name: str, parameters: Mapping[str, Any]) -> Composition:
+    """Return the strategies of a query's record."""
+    if "then" not in parameters:
+        return Composition(Stage.of(registry, _choice(plugin=name, **parameters)))
+    own = {key: value for key, value in parameters.items() if key not in {"then", "keep"}}
+    then = Stage.of(registry, _choice(**parameters["then"]))
+    return Composition(Stage.of(registry, _choice(plugin=name, **own)), then, parameters["keep"])
+
+
+def _choice(**table: Any) -> PluginChoice:
+    return PluginChoice.model_validate(table)
