@@ -144,6 +144,27 @@ class StartsBadly(Valid):
         return super().fit(items, targets, training)
 
 
+class Resumes(Valid):
+    """Writes how far it is to its folder, and continues from there."""
+
+    def fit(self, items: Items, targets: Targets, training: Training) -> Model:
+        marker = None if training.folder is None else training.folder / "half"
+        resumed = marker is not None and marker.exists()
+        if marker is not None:
+            marker.touch()
+        return self.end(super().fit(items, targets, training), resumed)
+
+    def end(self, model: Nearest, resumed: bool) -> Nearest:
+        return model
+
+
+class FailsToResume(Resumes):
+    def end(self, model: Nearest, resumed: bool) -> Nearest:
+        if resumed:
+            raise EOFError("half a file")
+        return model
+
+
 class Forgets(Valid):
     def rebuild(self, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Model:
         return self.model(tensors["means"] * 0)
@@ -267,7 +288,7 @@ def plugin(target: Any, **fields: Any) -> LearnerPlugin:
     return LearnerPlugin(**{"name": "odd", "summary": "one line", "target": target, **fields})
 
 
-@pytest.mark.parametrize("target", [Valid, NeedsTwoLabels, with_model(Even), with_model(Sampling)])
+@pytest.mark.parametrize("target", [Valid, NeedsTwoLabels, Resumes, with_model(Even), with_model(Sampling)])
 def test_a_valid_learner_passes(target: Any) -> None:
     check_learner(plugin(target))
     check_learner(plugin(target), kinds=["vectors"])
@@ -290,6 +311,7 @@ def test_a_valid_learner_passes(target: Any) -> None:
         (FullOnly, "full and partial labels: it refuses labels it could learn from: full labels only"),
         (GivesNoReason, "raises Unprocessable without a reason"),
         (StartsBadly, "started from another model: raised KeyError"),
+        (FailsToResume, "with a folder: raised EOFError: half a file"),
         (Forgets, "rebuilt from tensors and description gives other outputs"),
         (GivesList, r"fit\(\) returned list, which is not a Model"),
         (with_model(Doubled), "rows of probabilities do not sum to one"),

@@ -13,7 +13,7 @@ import pytest
 from nextlabel.contracts import hookspecs
 from nextlabel.testing import check_light, check_plugin
 
-HOOKS = ("nextlabel_strategies", "nextlabel_learners", "nextlabel_datasets")
+HOOKS = ("nextlabel_strategies", "nextlabel_learners", "nextlabel_backbones", "nextlabel_datasets")
 HEAD = "from nextlabel.contracts import *\nimport numpy as np\n"
 
 

@@ -52,6 +52,12 @@ class GlobalDraws(Valid):
         return pool.probabilities.max(axis=1) + np.random.rand(pool.size)  # noqa: NPY002 - the fault
 
 
+class GlobalSeed(Valid):
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray:
+        np.random.seed(0)  # noqa: NPY002 - the fault
+        return super().score(pool, rng)
+
+
 class HasState(Valid):
     calls = 0
 
@@ -101,9 +107,102 @@ class UsesMuchMemory(Valid):
         return np.repeat(pool.probabilities, 8, axis=1).max(axis=1)
 
 
+class Farthest(Strategy[Any]):
+    """The items farthest from the covered ones, whose distances to the earlier ones are prepared."""
+
+    def prepare(self, pool: Pool, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"distance": distances(pool.embeddings, pool.covered_embeddings)}
+
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray:
+        apart = distances(pool.embeddings, pool.new_embeddings)
+        return np.minimum(pool.prepared.get("distance", np.float32(9e9)), apart)
+
+
+class ForgetsNew(Farthest):
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray:
+        return pool.prepared.get("distance", distances(pool.embeddings, pool.covered_embeddings))
+
+
+class PreparesOnly(Farthest):
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray:
+        return np.minimum(pool.prepared["distance"], distances(pool.embeddings, pool.new_embeddings))
+
+
+class HidesArrays(Farthest):
+    def prepare(self, pool: Pool, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        self.distance = distances(pool.embeddings, pool.covered_embeddings)
+        return super().prepare(pool, rng)
+
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray:
+        return self.distance[: pool.size] if pool.prepared else super().score(pool, rng)
+
+
+class MixesIndices(Farthest):
+    """Takes positions in the whole pool for positions in this pool."""
+
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray:
+        return super().score(pool, rng)[pool.positions]
+
+
+class PreparesOpenOnly(Farthest):
+    def prepare(self, pool: Pool, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"distance": super().prepare(pool, rng)["distance"][1:]}
+
+
+class PreparesList(Farthest):
+    def prepare(self, pool: Pool, rng: np.random.Generator) -> Any:
+        return [super().prepare(pool, rng)]
+
+
+class PreparesAtRandom(Farthest):
+    def prepare(self, pool: Pool, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"distance": np.random.default_rng().random(pool.size)}
+
+
+class Disagreement(Strategy[Any]):
+    """How much the samples vary, which is computed for each item when the pool is scored."""
+
+    def summarize(self, pool: Pool) -> dict[str, np.ndarray]:
+        return {"spread": pool.samples.std(axis=0).sum(axis=1)}
+
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray:
+        return pool.prepared.get("spread", np.zeros(pool.size, np.float32))
+
+
+class DependsOnPart(Disagreement):
+    def summarize(self, pool: Pool) -> dict[str, np.ndarray]:
+        spread = super().summarize(pool)["spread"]
+        return {"spread": spread - spread.mean()}
+
+
+class SummarizesTwice(Disagreement):
+    def prepare(self, pool: Pool, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"spread": np.zeros(pool.size)}
+
+
+class ReadsRows(Valid):
+    """Reads all probabilities, and the embeddings of the chosen items."""
+
+    def choose(self, pool: Pool, scores: np.ndarray, size: int, rng: np.random.Generator) -> Selection:
+        chosen = super().choose(pool, scores, size, rng)
+        return Selection(chosen, np.linalg.norm(pool.rows("embeddings", chosen), axis=1))
+
+
+class ReadsAll(Valid):
+    def choose(self, pool: Pool, scores: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+        chosen = super().choose(pool, scores, size, rng)
+        return chosen[np.argsort(pool.embeddings[chosen].sum(axis=1))]
+
+
 class NotAStrategy:
     def __init__(self, parameters: object) -> None:
         self.parameters = parameters
+
+
+def distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return each point's distance to the nearest of the others, or a large number if there are none."""
+    apart = np.linalg.norm(points[:, None] - others, axis=2)
+    return apart.min(axis=1, initial=1e9)
 
 
 def plugin(target: Any, needs: Iterable[Any] = ("probabilities",), **fields: Any) -> StrategyPlugin:
@@ -123,6 +222,7 @@ def test_a_valid_strategy_passes() -> None:
         (Real, "positions must be whole numbers, not float64"),
         (Unseeded, "another instance chooses other items"),
         (HasState, "the same instance chooses other items"),
+        (GlobalSeed, "changes the global random generator of numpy"),
         (GlobalDraws, "changes the global random generator of numpy"),
         (Writes, "modifies the arrays that it receives"),
         (Logarithm, r"'every item certainly of one class': score\(\) returned numbers that are not finite"),
@@ -153,6 +253,71 @@ def test_needs_must_be_declared_and_used() -> None:
 def test_strategies_must_handle_pools_without_labels() -> None:
     with pytest.raises(AssertionError, match="'nothing labelled yet'"):
         check_strategy(plugin(NeedsLabels, needs=["embeddings", "labelled_embeddings"]))
+
+
+COVERED = ("embeddings", "covered_embeddings")
+
+
+def test_a_valid_strategy_with_prepared_arrays_passes() -> None:
+    check_strategy(plugin(Farthest, needs=COVERED))
+    check_strategy(plugin(Disagreement, needs=(), summary_needs=["samples"]), rows=10_000)
+
+
+def test_a_choice_may_have_scores_of_its_own() -> None:
+    check_strategy(plugin(ReadsRows, needs=["probabilities", "embeddings"]))
+
+
+@pytest.mark.parametrize(
+    ("target", "fields", "message"),
+    [
+        (ForgetsNew, {"needs": COVERED}, "with prepared arrays and without"),
+        (PreparesOnly, {"needs": COVERED}, "on the pool 'ordinary': raised KeyError: 'distance'"),
+        (HidesArrays, {"needs": COVERED}, "with prepared arrays: raised AttributeError"),
+        (MixesIndices, {"needs": COVERED}, "on the pool 'ordinary': raised IndexError"),
+        (
+            PreparesOpenOnly,
+            {"needs": COVERED},
+            r"prepare\(\) must return arrays of numbers with 47 rows, not 'distance'",
+        ),
+        (PreparesList, {"needs": COVERED}, r"prepare\(\) returned list, not a mapping of arrays by name"),
+        (PreparesAtRandom, {"needs": COVERED}, r"prepare\(\) returns other arrays for the same pool and seed"),
+        (Farthest, {"needs": ["embeddings"]}, "uses 'covered_embeddings' without declaring it"),
+        (DependsOnPart, {"needs": (), "summary_needs": ["samples"]}, "returns other rows for 1 items at a time"),
+        (SummarizesTwice, {"needs": (), "summary_needs": ["samples"]}, r"both return \['spread'\]"),
+        (Disagreement, {"needs": ["samples"]}, "uses 'samples' without declaring it"),
+        (Disagreement, {"needs": (), "summary_needs": ["samples", "std"]}, "no model provides both"),
+        (Disagreement, {"needs": (), "summary_needs": ["samples", "embeddings"]}, "remove it from summary_needs"),
+    ],
+)
+def test_faults_of_prepared_arrays_are_reported(target: Any, fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(AssertionError, match=message) as error:
+        check_strategy(plugin(target, **fields))
+    assert str(error.value).startswith("odd")
+
+
+def test_prepared_arrays_may_be_approximate_if_that_is_declared() -> None:
+    check_strategy(plugin(ForgetsNew, needs=COVERED), approximate=True)
+
+
+def test_an_import_that_draws_random_numbers_is_not_blamed(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "draws_when_imported.py").write_text("import random\nrandom.random()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    class Imports(Valid):
+        def choose(self, pool: Pool, scores: np.ndarray, size: int, rng: np.random.Generator) -> Any:
+            import draws_when_imported  # noqa: F401
+
+            return super().choose(pool, scores, size, rng)
+
+    check_strategy(plugin(Imports))
+
+
+def test_reading_a_whole_array_is_reported_on_request() -> None:
+    needs = ["probabilities", "embeddings"]
+    check_strategy(plugin(ReadsAll, needs=needs), rows=5_000)
+    check_strategy(plugin(ReadsRows, needs=needs), rows=5_000, few_rows=["embeddings"])
+    with pytest.raises(AssertionError, match="a query for 100 items read 5,000 rows of embeddings"):
+        check_strategy(plugin(ReadsAll, needs=needs), rows=5_000, few_rows=["embeddings"])
 
 
 def test_memory_is_measured_on_a_large_pool() -> None:

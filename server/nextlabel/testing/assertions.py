@@ -42,6 +42,7 @@ def errors_prefixed(name: str) -> Iterator[None]:
 @contextmanager
 def no_global_randomness() -> Iterator[None]:
     """Raise AssertionError if the block draws from, seeds or changes global random or torch state."""
+    _advance()  # so that seeding as in an earlier call is a change too
     before = _global_state()
     yield
     for name, state in _global_state().items():
@@ -85,6 +86,14 @@ def check_record(record: Record[R], parameters: Mapping[str, Any] | None, role: 
         f"{name}: its target {target!r} is not a subclass of {role.__name__}",
     )
     return lambda: target(instance)
+
+
+def _advance() -> None:
+    random.random()  # noqa: S311 - not for secrets
+    np.random.random()  # noqa: NPY002 - observed, not used
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "random"):
+        torch.rand(1)
 
 
 def _global_state() -> dict[str, bytes]:

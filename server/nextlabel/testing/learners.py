@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,7 +17,7 @@ from nextlabel.contracts import BoolArray, Learner, LearnerPlugin, Model, Target
 from nextlabel.contracts.data import Task as TaskName
 from nextlabel.contracts.errors import Unprocessable
 from nextlabel.testing.assertions import check_record, errors_prefixed, no_global_randomness, require
-from nextlabel.testing.models import check_model, close, predict_all
+from nextlabel.testing.models import Arrays, check_model, close, predict_all
 from nextlabel.testing.toy_problems import KINDS, TASKS, Task, tasks
 
 Make = Callable[[], Learner[Any]]
@@ -78,6 +82,30 @@ def _check_task(record: LearnerPlugin, make: Make, task: Task) -> None:
             _check_case(make, task, targets)
     with errors_prefixed(f"{record.name}, {task}, started from another model"):
         predict_all(_fit(make(), task, task.full, start=model), task, task.items)
+    with errors_prefixed(f"{record.name}, {task}, with a folder"), TemporaryDirectory() as folder:
+        _check_folder(make, task, outputs, Path(folder))
+
+
+class _Killed(BaseException):
+    """Ends a training as a signal does."""
+
+
+def _check_folder(make: Make, task: Task, outputs: Arrays, folder: Path) -> None:
+    """Check a training that ends in the middle, and one that resumes from what the first wrote to `folder`."""
+
+    def stop(share: float, _: Mapping[str, float]) -> None:
+        if share < 1:
+            raise _Killed
+
+    with suppress(_Killed):
+        make().fit(task.items, task.full, Training(7, task.classes, stop, folder=folder))
+    resumed = predict_all(_fit(make(), task, task.full, folder=folder), task, task.items)
+    shutil.rmtree(folder)
+    folder.mkdir()
+    whole = predict_all(_fit(make(), task, task.full, folder=folder), task, task.items)
+    require(close(outputs, whole, 0), "with an empty folder, the same seed gives another model")
+    same = all(resumed[name].shape == outputs[name].shape for name in outputs)
+    require(same, "a training that was killed and resumed gives a model with other outputs")
 
 
 def _check_case(make: Make, task: Task, targets: Targets) -> None:
@@ -96,11 +124,13 @@ def _full(targets: Targets) -> BoolArray:
     return targets.labelled if targets.candidates is None else np.asarray(targets.candidates.sum(axis=1) == 1)
 
 
-def _fit(learner: Learner[Any], task: Task, targets: Targets, start: Model | None = None) -> Model:
+def _fit(
+    learner: Learner[Any], task: Task, targets: Targets, start: Model | None = None, folder: Path | None = None
+) -> Model:
     reports: list[tuple[float, Mapping[str, float]]] = []
     training = Training(7, task.classes, lambda share, metrics: reports.append((share, dict(metrics))))
     try:
-        model = learner.fit(task.items, targets, replace(training, start=start))
+        model = learner.fit(task.items, targets, replace(training, start=start, folder=folder))
     except ValueError as error:
         if "read-only" in str(error):
             raise AssertionError("it modifies the arrays that it receives; copy them first") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +17,7 @@ from nextlabel.contracts.plugin_records import ProjectPlugin
 from nextlabel.engine.plugins.registry import Candidate, Offer, Registry, installed, load
 from nextlabel.engine.project_files import read_project
 from nextlabel.testing.assertions import require
+from nextlabel.testing.backbones import check_backbone
 from nextlabel.testing.datasets import check_dataset
 from nextlabel.testing.learners import check_learner
 from nextlabel.testing.strategies import check_strategy
@@ -38,26 +39,31 @@ def check_plugin(
     root: Path | None = None,
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
     kinds: Mapping[str, Sequence[str]] | None = None,
+    approximate: Collection[str] = (),
 ) -> None:
     """Check everything that the hooks of `module` yield.
 
-    `parameters` and `kinds` are passed to the checks of the plugins with these names; `root` is
-    the folder of data sets.
+    `parameters` and `kinds` are passed to the checks of the plugins with these names, and
+    `approximate` names the strategies that may choose other items with prepared arrays than
+    without; `root` is the folder of data sets.
     """
     parameters, kinds = parameters or {}, kinds or {}
     registry = _registry(module)
     strategies, learners = _own(registry.strategies, module), _own(registry.learners, module)
-    datasets, projects = _own(registry.datasets, module), _own(registry.projects, module)
+    backbones, datasets = _own(registry.backbones, module), _own(registry.datasets, module)
+    projects = _own(registry.projects, module)
     require(
-        strategies or learners or datasets or projects,
+        strategies or learners or backbones or datasets or projects,
         f"{module.__name__} offers nothing; mark its hooks with @hookimpl",
     )
     if module.__spec__ is not None:
         check_light(module.__name__)
     for strategy in strategies:
-        check_strategy(strategy, parameters.get(strategy.name))
+        check_strategy(strategy, parameters.get(strategy.name), approximate=strategy.name in approximate)
     for learner in learners:
         check_learner(learner, parameters.get(learner.name), kinds=kinds.get(learner.name))
+    for backbone in backbones:
+        check_backbone(backbone, parameters.get(backbone.name))
     for dataset in datasets:
         check_dataset(dataset, root, parameters.get(dataset.name))
     for project in projects:

@@ -1,0 +1,144 @@
+"""Data sets and strategies so small that a round takes milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+
+from nextlabel.contracts import (
+    Bounds,
+    Contents,
+    Dataset,
+    DatasetPlugin,
+    NoParameters,
+    Pixels,
+    Pool,
+    Strategy,
+    StrategyPlugin,
+    VectorItems,
+    hookimpl,
+)
+from nextlabel.contracts.errors import DatasetMissing
+
+CLASSES = ("red", "green", "blue")
+
+
+@dataclass(frozen=True)
+class BlobParameters:
+    size: Annotated[int, Bounds(ge=0), "points"] = 60
+    spread: float = 0.4
+    known: bool = True
+    sets: Annotated[float, Bounds(ge=0, le=1), "share of the points with a candidate set of two classes"] = 0.0
+
+
+class Blobs(Dataset[BlobParameters]):
+    """Three clouds of points in the plane."""
+
+    def read(self, root: Path | None, seed: int) -> Contents:
+        rng = np.random.default_rng(seed)
+        size = self.parameters.size
+        truth = np.arange(size, dtype=np.int64) % 3
+        centres = np.array([[0, 0], [3, 0], [0, 3]], np.float32)
+        points = centres[truth] + rng.normal(0, self.parameters.spread, (size, 2))
+        sets = None
+        if self.parameters.sets:
+            sets = np.ones((size, 3), np.bool_)
+            for row in np.flatnonzero(rng.random(size) < self.parameters.sets):
+                sets[row, (truth[row] + 1) % 3] = False
+        return Contents(
+            ids=[f"p{number}" for number in range(size)],
+            classes=CLASSES,
+            content=VectorItems(points.astype(np.float32)),
+            truth=truth if self.parameters.known else None,
+            candidates=sets,
+        )
+
+
+@dataclass(frozen=True)
+class SquareParameters:
+    size: int = 30
+    known: bool = True
+
+
+class Squares(Dataset[SquareParameters]):
+    """Grey images of 4 x 4; the brighter half is the class."""
+
+    def read(self, root: Path | None, seed: int) -> Contents:
+        rng = np.random.default_rng(seed)
+        size = self.parameters.size
+        truth = np.arange(size, dtype=np.int64) % 2
+        pixels = rng.integers(0, 60, (size, 4, 4), np.uint8)
+        pixels[truth == 0, :, :2] += 150
+        pixels[truth == 1, :, 2:] += 150
+        return Contents(
+            ids=[f"s{number}" for number in range(size)],
+            classes=("left", "right"),
+            content=Pixels(pixels),
+            truth=truth if self.parameters.known else None,
+        )
+
+
+class Missing(Dataset[NoParameters]):
+    """Always missing."""
+
+    def read(self, root: Path | None, seed: int) -> Contents:
+        raise DatasetMissing("toy-missing is not on this machine; get it from nowhere")
+
+
+class First(Strategy[NoParameters]):
+    """Items in their order, so that a test can predict the choice."""
+
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+        return -np.arange(pool.size, dtype=np.float64)
+
+
+class Embedded(Strategy[NoParameters]):
+    """The items farthest from the labelled ones."""
+
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+        apart = pool.embeddings[:, None] - pool.labelled_embeddings[None]
+        return np.asarray((apart.astype(np.float64) ** 2).sum(axis=2).min(axis=1))
+
+
+class Sampled(Strategy[NoParameters]):
+    """The items whose samples vary most."""
+
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+        return np.asarray(pool.samples.std(axis=0).sum(axis=1), np.float64)
+
+
+class Widest(Strategy[NoParameters]):
+    """The items with the largest standard deviation."""
+
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+        return np.asarray(pool.std, np.float64)
+
+
+class Repeating(Strategy[NoParameters]):
+    """Breaks the contract: it chooses one item several times."""
+
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+        return np.zeros(pool.size)
+
+    def choose(self, pool: Pool, scores: Any, size: int, rng: np.random.Generator) -> Any:
+        return np.zeros(size, np.int64)
+
+
+@hookimpl
+def nextlabel_datasets() -> Iterator[DatasetPlugin]:
+    yield DatasetPlugin("toy-blobs", "three clouds", Blobs, BlobParameters)
+    yield DatasetPlugin("toy-squares", "small images", Squares, SquareParameters)
+    yield DatasetPlugin("toy-missing", "missing", Missing)
+
+
+@hookimpl
+def nextlabel_strategies() -> Iterator[StrategyPlugin]:
+    yield StrategyPlugin("toy-first", "in order", First)
+    yield StrategyPlugin("toy-embedded", "far away", Embedded, needs=["embeddings", "labelled_embeddings"])
+    yield StrategyPlugin("toy-sampled", "wide", Sampled, needs=["samples"])
+    yield StrategyPlugin("toy-widest", "deviation", Widest, needs=["std"])
+    yield StrategyPlugin("toy-repeating", "wrong", Repeating)
