@@ -98,6 +98,8 @@ class Ridge(Learner[RidgeParameters]):
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         assert targets.candidates is not None
         rows = np.flatnonzero(targets.labelled)
+        if not len(rows):
+            raise Unprocessable("there is no label to learn from yet")
         spec: ImageInput | VectorInput
         if isinstance(items, VectorItems):
             spec, flat = VectorInput(items.vectors.shape[1]), items.vectors[rows].astype(np.float64)
@@ -168,6 +170,39 @@ class Memorize(Learner[NoParameters]):
         return Table(tensors["rows"])
 
 
+class Remembering(Linear):
+    """A linear model that predicts the items of its pool from a table, and others from their content."""
+
+    def __init__(self, linear: Linear, rows: np.ndarray[Any, Any]) -> None:
+        super().__init__(linear.weights, linear.input)
+        self.rows, self.fitted = rows.astype(np.float32), len(rows)
+
+    def predict_fitted(self, needs: frozenset[str], rng: np.random.Generator) -> Outputs:
+        samples = np.stack([self.rows] * 3) if "samples" in needs else None
+        return Outputs(
+            probabilities=self.rows, embeddings=self.rows if "embeddings" in needs else None, samples=samples
+        )
+
+    def tensors(self) -> Mapping[str, np.ndarray[Any, Any]]:
+        return {**super().tensors(), "rows": self.rows}
+
+
+class Both(Ridge):
+    """Transductive and inductive: memorizes the candidate sets of the pool, and learns to predict new content."""
+
+    def fit(self, items: Items, targets: Targets, training: Training) -> Model:
+        linear = super().fit(items, targets, training)
+        assert isinstance(linear, Linear)
+        assert targets.candidates is not None
+        weights = targets.candidates * np.arange(targets.candidates.shape[1], 0, -1)  # prefers the first classes
+        return Remembering(linear, weights / weights.sum(axis=1, keepdims=True))
+
+    def rebuild(self, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray[Any, Any]]) -> Model:
+        linear = super().rebuild(description, tensors)
+        assert isinstance(linear, Linear)
+        return Remembering(linear, tensors["rows"])
+
+
 class Meddler(Ridge):
     """Calls a function during the training."""
 
@@ -191,3 +226,4 @@ def nextlabel_learners() -> Iterator[LearnerPlugin]:
     yield LearnerPlugin("toy-ridge", "ridge regression", Ridge, RidgeParameters)
     yield LearnerPlugin("toy-failing", "raises", Failing)
     yield LearnerPlugin("toy-whole", "memorizes", Memorize, transductive=True)
+    yield LearnerPlugin("toy-both", "memorizes its pool", Both, RidgeParameters, transductive=True)

@@ -338,8 +338,84 @@ def test_faults_are_reported(target: Any, message: str) -> None:
 
 
 def test_an_inductive_model_must_not_be_declared_transductive() -> None:
-    with pytest.raises(AssertionError, match="its record declares transductive, but its model accepts new content"):
+    with pytest.raises(AssertionError, match="declares transductive, but its model neither sets fitted nor has input"):
         check_learner(plugin(Valid, transductive=True), kinds=["vectors"])
+
+
+class Knows(Nearest):
+    """Predicts the items that it was fitted with from a table."""
+
+    table: np.ndarray
+
+    def predict_fitted(self, needs: Any, rng: np.random.Generator) -> Outputs:
+        return Outputs(probabilities=self.table, embeddings=self.table if "embeddings" in needs else None)
+
+    def tensors(self) -> Mapping[str, np.ndarray]:
+        return {"means": self.means, "table": self.table}
+
+
+class Forgets(Knows):
+    """Loses the table when it is stored."""
+
+    def tensors(self) -> Mapping[str, np.ndarray]:
+        return {"means": self.means, "table": self.table * 0 + 1 / 3}
+
+
+class FewClasses(Knows):
+    def predict_fitted(self, needs: Any, rng: np.random.Generator) -> Outputs:
+        rows = np.full((self.fitted, 2), 0.5)
+        return Outputs(probabilities=rows, embeddings=rows if "embeddings" in needs else None)
+
+
+class NoFittedEmbeddings(Knows):
+    def predict_fitted(self, needs: Any, rng: np.random.Generator) -> Outputs:
+        return Outputs(probabilities=self.table)
+
+
+def knowing(kind: type[Knows], missing: int = 0) -> type[Valid]:
+    """Return a learner whose model also knows the items that it was fitted with, or `missing` fewer."""
+
+    class Knowing(Valid):
+        model = kind
+
+        def fit(self, items: Items, targets: Targets, training: Training) -> Model:
+            model = super().fit(items, targets, training)
+            assert isinstance(model, kind)
+            assert targets.candidates is not None
+            model.table = targets.candidates / targets.candidates.sum(axis=1, keepdims=True)
+            model.fitted = len(model.table) - missing
+            return model
+
+        def rebuild(self, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Model:
+            model = kind(tensors["means"])
+            model.table, model.fitted = tensors["table"], len(tensors["table"])
+            return model
+
+    return Knowing
+
+
+def test_a_model_may_know_its_pool_and_predict_new_content() -> None:
+    check_learner(plugin(knowing(Knows), transductive=True), kinds=["vectors"], task="classification")
+
+
+@pytest.mark.parametrize(
+    ("target", "transductive", "message"),
+    [
+        (knowing(Knows), False, "its model sets fitted; the record must declare transductive"),
+        (knowing(Forgets), True, "rebuilt from tensors and description gives other outputs"),
+        (knowing(FewClasses), True, r"probabilities have shape \(42, 2\), not \(42, 3\)"),
+        (
+            knowing(NoFittedEmbeddings),
+            True,
+            r"predict_fitted\(\) returned probabilities, and predict\(\) prob.*, embed",
+        ),
+        (knowing(Knows, missing=-1), True, "fitted to 43 items, but was given 42"),
+        (knowing(Knows, missing=1), True, r"probabilities have shape \(42, 3\), not \(41, 3\)"),
+    ],
+)
+def test_faults_of_fitted_models_are_reported(target: Any, transductive: bool, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_learner(plugin(target, transductive=transductive), kinds=["vectors"], task="classification")
 
 
 def test_required_tasks_must_be_learnt() -> None:

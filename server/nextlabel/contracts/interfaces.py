@@ -229,8 +229,9 @@ class Training:
     folder: Path | None = None
     """A folder for what a long training needs to resume after its process was killed.
 
-    A training of the same learner, parameters, seed, labels and start finds there what the last one
-    wrote. It is empty at first, and deleted when the training has succeeded."""
+    A training of the same learner, parameters, seed, items, labels and start finds there what the last
+    one wrote. It is empty at first, and deleted when the training has succeeded. Write each file under
+    another name and rename it: the process may be killed while it writes."""
 
 
 class Learner(Plugin[P], ABC):

@@ -61,7 +61,9 @@ class LearnerPlugin(Record[Learner[Any]]):
     """A learner."""
 
     transductive: bool = False
-    """True if it learns from the whole pool, labelled or not, and predicts only that pool."""
+    """True if it receives the whole pool, with the held-out items unlabelled.
+
+    Its models predict only that pool, or set `Model.fitted`."""
 
 
 @dataclass(frozen=True)

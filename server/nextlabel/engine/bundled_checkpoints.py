@@ -107,7 +107,7 @@ def _fault(card: Mapping[str, Any], project: str, name: str) -> str | None:
         check_name(name)
     except Unprocessable as error:
         return str(error)
-    if card["input"] is None:
+    if card["input"] is None or card.get("fitted"):
         return "its model is transductive, and cannot predict without its pool"
     return None
 

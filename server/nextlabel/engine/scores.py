@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +79,8 @@ def score_pool(
         for name, array in old.items():
             arrays[name] = _create(folder, name, array, size)
             _rows(name, arrays[name], 0, done)[...] = array
-    step = BATCH if model.inductive and not isinstance(items, GraphItems) else max(size, 1)
-    for start in range(done, size, step):
-        stop = min(start + step, size)
-        part = items if isinstance(items, GraphItems) or stop - start == size else items.take(np.arange(start, stop))
-        for name, array in _predict(model, part, needs, generator(seed, "samples", start)).items():
+    for start, stop, part in predict_pool(model, items, needs, seed, done):
+        for name, array in part.items():
             if name not in arrays:
                 arrays[name] = _create(folder, name, array, size)
             _rows(name, arrays[name], start, stop)[...] = array
@@ -93,12 +90,51 @@ def score_pool(
     return tuple(sorted(arrays))
 
 
-def predict_items(model: Model, items: ImageItems | VectorItems) -> Arrays:
-    """Return an inductive model's predictions for items, in batches: probabilities, or mean and std."""
+def predict_pool(
+    model: Model, items: Items, needs: frozenset[Need], seed: int, done: int = 0
+) -> Iterator[tuple[int, int, dict[str, FloatArray]]]:
+    """Yield the outputs for all items after the first `done`, part by part: the part's first row, its end, its arrays.
+
+    The items that the model was fitted with come whole from `predict_fitted`, the others from `predict`: in
+    batches if the model is inductive, else all at once.
+    """
+    size = len(items)
+    if done < model.fitted:
+        outputs = model.predict_fitted(needs, generator(seed, "samples", 0))
+        done = model.fitted
+        yield 0, done, _checked(outputs, needs, _part(items, 0, done))
+    step = BATCH if model.inductive and not isinstance(items, GraphItems) else max(size, 1)
+    for start in range(done, size, step):
+        stop = min(start + step, size)
+        part = _part(items, start, stop)
+        yield start, stop, _predict(model, part, needs, generator(seed, "samples", start))
+
+
+def predict_rows(model: Model, items: ImageItems | VectorItems, positions: IntArray) -> Arrays:
+    """Return an inductive model's predictions for the pool's `items` at `positions` (k,), which ascend; k is not 0.
+
+    Those that the model was fitted with come from `predict_fitted`, the others from their content.
+    """
+    parts = []
+    known = positions[positions < model.fitted]
+    if len(known):
+        outputs = model.predict_fitted(frozenset(), np.random.default_rng(0))
+        fitted = _checked(outputs, frozenset(), _part(items, 0, model.fitted))
+        parts.append({name: array[known] for name, array in fitted.items()})
+    if len(known) < len(positions):
+        parts.append(predict_items(model, items.take(positions[len(known) :])))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def predict_items(
+    model: Model, items: ImageItems | VectorItems, progress: Callable[[float], None] = lambda _done: None
+) -> Arrays:
+    """Return an inductive model's predictions for new items, in batches: probabilities, or mean and std."""
     parts = []
     for start in range(0, len(items), BATCH):
         positions: IntArray = np.arange(start, min(start + BATCH, len(items)))
         parts.append(_predict(model, items.take(positions), frozenset(), np.random.default_rng(0)))
+        progress(min(1.0, (start + BATCH) / len(items)))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -150,8 +186,18 @@ def is_informative(probabilities: FloatArray, positions: IntArray) -> BoolArray:
     return np.concatenate(parts)
 
 
+def _part(items: Items, start: int, stop: int) -> Items:
+    whole = isinstance(items, GraphItems) or stop - start == len(items)
+    return items if whole else items.take(np.arange(start, stop))
+
+
 def _predict(model: Model, items: Items, needs: frozenset[Need], rng: np.random.Generator) -> dict[str, FloatArray]:
-    arrays = check_outputs(model.predict(items, needs, rng), needs, len(items))
+    return _checked(model.predict(items, needs, rng), needs, items)
+
+
+def _checked(outputs: Outputs, needs: frozenset[Need], items: Items) -> dict[str, FloatArray]:
+    """Return the requested outputs for `items` (n), with equal probabilities for unreadable images."""
+    arrays = check_outputs(outputs, needs, len(items))
     unreadable = unreadable_positions(items)
     if len(unreadable):  # the model saw a white image instead, and may be certain about that
         for name in arrays.keys() & {"probabilities", "samples"}:

@@ -41,13 +41,17 @@ Arrays = dict[str, FloatArray]
 def check_model(record: LearnerPlugin, make: Callable[[], Learner[Any]], model: Model, task: Task) -> None:
     """Check a model that a learner created by `make` fitted to `task`."""
     if record.transductive:
-        fault = "its record declares transductive, but its model accepts new content (input is not None)"
-        require(model.input is None, fault)
+        fault = "its record declares transductive, but its model neither sets fitted nor has input None"
+        require(model.fitted or model.input is None, fault)
     else:
         fault = "its model predicts only its pool (input is None); the record must declare transductive"
         require(model.input is not None, fault)
+        require(not model.fitted, "its model sets fitted; the record must declare transductive")
+    if model.input is not None:
         _check_input(model, task)
     outputs = predict_all(model, task, task.items)
+    if model.fitted:
+        _check_fitted(model, task, outputs)
     _check_rebuilt(make, model, task, outputs)
     if model.inductive:
         _check_parts(model, task, outputs)
@@ -57,6 +61,8 @@ def check_model(record: LearnerPlugin, make: Callable[[], Learner[Any]], model: 
 
 def predict_all(model: Model, task: Task, items: Items) -> Arrays:
     """Return a model's outputs for all needs, and check them with and without needs."""
+    if model.fitted and model.input is None:
+        return predict_fitted(model, task)  # the engine never calls its `predict`
     outputs = _predict(model, items, frozenset(ALL_NEEDS) - ({"std"} if task.classes else {"probabilities"}))
     _check_outputs(outputs, task, len(items))
     minimal = _predict(model, items, frozenset())
@@ -84,6 +90,34 @@ def _predict(model: Model, items: Items, needs: frozenset[Need]) -> Arrays:
     outputs = model.predict(items, needs, np.random.default_rng(11))
     require(isinstance(outputs, Outputs), f"predict() returned {type(outputs).__name__}, which is not Outputs")
     return {name: np.asarray(array) for name, array in vars(outputs).items() if array is not None}
+
+
+def predict_fitted(model: Model, task: Task) -> Arrays:
+    """Return the outputs of `predict_fitted`, checked, for all needs."""
+    needs = frozenset(ALL_NEEDS) - ({"std"} if task.classes else {"probabilities"})
+    outputs = model.predict_fitted(needs, np.random.default_rng(11))
+    require(isinstance(outputs, Outputs), f"predict_fitted() returned {type(outputs).__name__}, which is not Outputs")
+    arrays = {name: np.asarray(array) for name, array in vars(outputs).items() if array is not None}
+    _check_outputs(arrays, task, model.fitted)
+    return arrays
+
+
+def _check_fitted(model: Model, task: Task, outputs: Arrays) -> None:
+    """Check that the outputs for fitted items fit those of `predict`, which the engine stores beside them."""
+    size = len(task.items)
+    require(model.fitted <= size, f"its model is fitted to {model.fitted} items, but was given {size}")
+    fitted = predict_fitted(model, task)
+    require(
+        fitted.keys() == outputs.keys(),
+        f"predict_fitted() returned {', '.join(fitted)}, and predict() {', '.join(outputs)}",
+    )
+    for name, array in fitted.items():
+        axis = 1 if name == "samples" else 0
+        shapes = [tuple(np.delete(other.shape, axis)) for other in (array, outputs[name])]
+        require(
+            shapes[0] == shapes[1],
+            f"predict_fitted() returned {name} of shape {array.shape}, and predict() of shape {outputs[name].shape}",
+        )
 
 
 def _check_outputs(outputs: Arrays, task: Task, size: int) -> None:
@@ -131,8 +165,10 @@ def _check_rebuilt(make: Callable[[], Learner[Any]], model: Model, task: Task, o
     rebuilt = make().rebuild(json.loads(text), stored)
     require(isinstance(rebuilt, Model), f"rebuild() returned {type(rebuilt).__name__}, which is not a Model")
     require(rebuilt.input == model.input, f"the rebuilt model takes {rebuilt.input} instead of {model.input}")
+    require(rebuilt.fitted == model.fitted, f"the rebuilt model has fitted {rebuilt.fitted} instead of {model.fitted}")
     require(
-        close(outputs, predict_all(rebuilt, task, task.items), CLOSE),
+        close(outputs, predict_all(rebuilt, task, task.items), CLOSE)
+        and (not model.fitted or close(predict_fitted(model, task), predict_fitted(rebuilt, task), CLOSE)),
         "the model rebuilt from tensors and description gives other outputs",
     )
 

@@ -121,11 +121,12 @@ def test_a_training_ends_with_a_live_checkpoint(blobs: ToyProject) -> None:
     assert blobs.project.models.ready()
 
 
-def test_a_training_without_labels_fails_with_the_reason(make: Make) -> None:
-    project = make(labels={"initial": 0})
+@pytest.mark.parametrize("learner", ["toy-ridge", "cnn", "proden"])
+def test_a_training_without_labels_fails_with_the_reason(make: Make, learner: str) -> None:
+    project = make(SQUARES, learner={"plugin": learner}, labels={"initial": 0})
     project.project.start_training()
     (job,) = project.work()
-    assert (job.state, job.error) == ("failed", "project 'toy' has no label to learn from yet")
+    assert (job.state, job.error) == ("failed", "there is no label to learn from yet")
     assert folders(project) == set()
     assert not project.project.models.ready()
 

@@ -59,6 +59,7 @@ def write_model(
         "learner": {"plugin": config.learner.plugin, "parameters": config.learner.parameters},
         **holdout_settings(config),
         "input": input_card(model.input),
+        "fitted": model.fitted,
         "onnx": onnx,
         "description": dict(model.description()),
         "seed": info.seed,

@@ -67,7 +67,7 @@ def write_bundle(
     assert row is not None
     source = services.home.at(row.folder)
     card = read_card(source)
-    if card["input"] is None:
+    if card["input"] is None or card.get("fitted"):
         raise Unprocessable(
             f"checkpoint {checkpoint} of {project!r} is transductive: it cannot be bundled without its pool"
         )

@@ -66,6 +66,8 @@ def evaluate(services: Services, project: str, progress: Callable[[float], None]
     folder = services.home.at(live.folder)
     served = Served(live.name, read_card(folder), folder, services.registry)
     evaluation_set = find_evaluation_set(services, row) if served.card["input"] is not None else None
+    if evaluation_set is not None and evaluation_set.split == "holdout" and served.card.get("fitted"):
+        evaluation_set = None  # it knows held-out items better than from their content
     on_holdout = evaluation_set is None or evaluation_set.split == "holdout"
     if on_holdout and trained_with_other_holdout(live, row, services.projects.get(project)):
         raise Unprocessable(
@@ -73,11 +75,11 @@ def evaluate(services: Services, project: str, progress: Callable[[float], None]
             "have been trained on items of it; train here first"
         )
     if evaluation_set is None:
-        return _evaluation(served, "holdout", _measure_stored(services, row, live))
+        return _evaluation(served, "holdout", _measure_stored(services, row, live), "model")
     measured = measure(served, evaluation_set.items, evaluation_set.truth, services.settings.cores, progress)
     if not measured:
         raise _nothing_to_measure(project)
-    return _evaluation(served, evaluation_set.split, measured)
+    return _evaluation(served, evaluation_set.split, measured, "onnx" if served.card["onnx"] else "model")
 
 
 def find_evaluation_set(services: Services, row: ProjectRow) -> EvaluationSet | None:
@@ -125,7 +127,7 @@ def measure(
 
 
 def _measure_stored(services: Services, row: ProjectRow, live: CheckpointRow) -> dict[str, float]:
-    """Measure a transductive model on the hold-out by its stored scores."""
+    """Measure a model that was fitted with the hold-out, unlabelled, on it by its stored scores."""
     with services.database.read() as connection:
         scoring = checkpoints.scoring(connection, row.name, live.name)
     arrays = stored_scores(services.home, scoring)
@@ -145,7 +147,6 @@ def _nothing_to_measure(project: str) -> NotReady:
     return NotReady(f"project {project!r} has no test split, and no held-out item has a full label yet")
 
 
-def _evaluation(served: Served, split: Split, measured: Mapping[str, float]) -> Evaluation:
+def _evaluation(served: Served, split: Split, measured: Mapping[str, float], form: Form) -> Evaluation:
     rest = {name: value for name, value in measured.items() if name != "holdout"}
-    form: Form = "onnx" if served.card["onnx"] else "model"
     return Evaluation(served.card["project"], served.checkpoint, split, int(measured["holdout"]), rest, form)

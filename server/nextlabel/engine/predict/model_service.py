@@ -107,7 +107,8 @@ class ModelService:
         if arrays and row.position < len(next(iter(arrays.values()))):
             only_row = {name: np.asarray(array[row.position : row.position + 1]) for name, array in arrays.items()}
             return predictions(served.card["classes"], only_row)[0]
-        if row.media_type is None or served.card["input"] is None:
+        known = row.position < served.card.get("fitted", 0)  # its content alone would give another prediction
+        if row.media_type is None or served.card["input"] is None or known:
             raise NotReady(f"item {row.id!r} has not been scored yet", 2)
         image, _ = self._services.pool(self._project).image(row)
         pixels = served.preprocess([image], self._services.settings.max_pixels)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items
-from nextlabel.contracts.errors import NextlabelError, PluginError, ProjectError, Unprocessable
+from nextlabel.contracts.errors import NextlabelError, PluginError, ProjectError
 from nextlabel.contracts.interfaces import Learner, Model, Training
 from nextlabel.engine.checkpoints.serialization import TrainingInfo, read_model, trained_with_other_holdout, write_model
 from nextlabel.engine.datasets.import_dataset import import_dataset
@@ -140,14 +140,13 @@ def _start_model(services: Services, live: CheckpointRow, project: ProjectRow, c
 def _fit(services: Services, plan: _Plan, report: Report) -> Model:
     """Train on everything except the hold-out, which only a transductive learner sees, unlabelled.
 
-    Raises Unprocessable if there is no label, ProjectError if the learner cannot learn from a graph.
+    Raises ProjectError if the learner cannot learn from a graph, PluginError if only the record of a
+    transductive learner would allow its model's `fitted`.
     """
     config = plan.config
     record = services.registry.learner(config.learner.plugin)
     learner: Learner[object] = build(record, config.learner.parameters, "[learner]")
     items, targets = plan.items, plan.state.training_targets()
-    if not targets.labelled.any():
-        raise Unprocessable(f"project {config.name!r} has no label to learn from yet")
     training_rows = np.flatnonzero(~plan.state.holdout)
     if not record.transductive and not isinstance(items, GraphItems):
         items, targets = items.take(training_rows), targets.take(training_rows)
@@ -163,7 +162,13 @@ def _fit(services: Services, plan: _Plan, report: Report) -> Model:
         start=plan.start,
         features=feature_source(services, config, items),
     )
-    return learner.fit(items, targets, training)
+    model = learner.fit(items, targets, training)
+    if model.fitted and not (record.transductive and model.fitted <= len(items)):
+        raise PluginError(
+            f"the model of {record.name!r} is fitted to {model.fitted} of {len(items)} items; "
+            "it may be if its record declares transductive, and to the items that it received"
+        )
+    return model
 
 
 def _score(services: Services, plan: _Plan, model: Model, began: float, report: Report) -> _Scored:

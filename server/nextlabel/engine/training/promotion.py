@@ -10,7 +10,7 @@ from nextlabel.contracts.data import BoolArray, FloatArray, GraphItems, IntArray
 from nextlabel.contracts.errors import NextlabelError
 from nextlabel.engine.checkpoints.serialization import read_model, trained_with_other_holdout
 from nextlabel.engine.project_files import ProjectConfig
-from nextlabel.engine.scores import Arrays, predict_items, stored_scores
+from nextlabel.engine.scores import Arrays, predict_rows, stored_scores
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, projects
 from nextlabel.store.checkpoints import CheckpointRow
@@ -111,7 +111,7 @@ def _predict(services: Services, live: CheckpointRow, items: Items, positions: I
         return None
     try:
         model = read_model(services.home.at(live.folder), services.registry)[0]
-        return predict_items(model, items.take(positions))
+        return predict_rows(model, items, positions)
     except NextlabelError as error:  # its learner is no longer installed, or its files are damaged
         print(f"the live checkpoint cannot predict the hold-out: {error}", flush=True)  # noqa: T201 - the job's log
         return None
