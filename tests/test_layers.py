@@ -32,7 +32,7 @@ MAY_IMPORT = {
 
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"__init__", "images", "plugins", "random_streams", "records", "settings"}),
-    frozenset({"pool_files", "project_files"}),
+    frozenset({"committee", "pool_files", "project_files"}),
     frozenset({"checkpoints", "scheduling", "scores"}),
     frozenset({"labels", "live_models", "metrics"}),
     frozenset({"datasets", "services"}),

@@ -85,5 +85,6 @@ def test_unreadable_parameters_of_a_plugin_hide_no_other_plugin(make: Make, plug
     with pytest.raises(ProjectError, match=r"\[learner\]: the parameters Strange cannot be read"):
         make(plugins=registry)
     learners = make(plugins=registry, learner={"plugin": "toy-whole"}).engine.info()["plugins"]["learners"]
-    assert "NoSuchName" in next(plugin for plugin in learners if plugin["name"] == "toy-ridge")["parameters"]["error"]
-    assert "sharpness" not in str(learners)
+    (ridge,) = (plugin for plugin in learners if plugin["name"] == "toy-ridge")
+    assert "NoSuchName" in ridge["parameters"]["error"]
+    assert "sharpness" not in str(ridge)

@@ -91,6 +91,22 @@ def test_the_title_defaults_to_the_name(tmp_path: Path, registry: Registry) -> N
             "[learner] features = 'checkpint:digits': write \"checkpoint:<project>\", or leave it out",
         ),
         ('plugin = "toy-ridge"', 'plugin = "toy-ridge"\nfeatures = "checkpoint:"', 'write "checkpoint:<project>"'),
+        ('plugin = "toy-ridge"', 'members = [{plugin = "ridge"}]', "[[learner.members]]: no learner is called 'ridge'"),
+        (
+            'plugin = "toy-ridge"',
+            'members = [{plugin = "cnn", rate = 0.1}]',
+            "[[learner.members]] rate: renamed to learning_rate",
+        ),
+        (
+            'plugin = "toy-ridge"',
+            'plugin = "cnn"\nmembers = [{plugin = "cnn"}]',
+            "[learner] has both plugin and members; a committee has members only",
+        ),
+        (
+            'plugin = "toy-ridge"',
+            'epochs = 3\nmembers = [{plugin = "cnn"}]',
+            "[learner] epochs: a committee has no parameters; set them in its members",
+        ),
         ("[dataset]", "[data]", "dataset: field required"),
     ],
 )
@@ -99,6 +115,17 @@ def test_faults_are_described(tmp_path: Path, registry: Registry, old: str, new:
         read_project("things", write(tmp_path, GOOD.replace(old, new)), registry)
     assert str(caught.value).startswith("project 'things' (things.toml)")
     assert reason in str(caught.value)
+
+
+def test_a_committee_has_a_table_for_each_member(tmp_path: Path, registry: Registry) -> None:
+    members = '[[learner.members]]\nplugin = "toy-ridge"\n[[learner.members]]\nplugin = "cnn"\nepochs = 3\n'
+    text = f'[dataset]\nplugin = "toy-blobs"\n{members}'
+    learner = read_project("things", write(tmp_path, text), registry).learner
+    assert [(member.plugin, member.parameters) for member in learner.members] == [
+        ("toy-ridge", {}),
+        ("cnn", {"epochs": 3}),
+    ]
+    assert (learner.plugin, learner.text) == ("committee", "committee of toy-ridge, cnn")
 
 
 def test_all_faults_are_listed_at_once(tmp_path: Path, registry: Registry) -> None:

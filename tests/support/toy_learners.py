@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,6 +204,21 @@ class Both(Ridge):
         return Remembering(linear, tensors["rows"])
 
 
+class Resuming(Ridge):
+    """Saves three steps and waits to be killed; the next time it finds them and trains to the end."""
+
+    def fit(self, items: Items, targets: Targets, training: Training) -> Model:
+        assert training.folder is not None
+        found = len(list(training.folder.iterdir()))
+        print(f"found {found} steps", flush=True)  # noqa: T201 - the job's log
+        if not found:
+            for step in range(3):
+                (training.folder / f"{step}.step").touch()
+            print("half-way", flush=True)  # noqa: T201 - as above
+            time.sleep(60)
+        return super().fit(items, targets, training)
+
+
 class Meddler(Ridge):
     """Calls a function during the training."""
 
@@ -226,4 +242,5 @@ def nextlabel_learners() -> Iterator[LearnerPlugin]:
     yield LearnerPlugin("toy-ridge", "ridge regression", Ridge, RidgeParameters)
     yield LearnerPlugin("toy-failing", "raises", Failing)
     yield LearnerPlugin("toy-whole", "memorizes", Memorize, transductive=True)
+    yield LearnerPlugin("toy-resuming", "waits to be killed", Resuming, RidgeParameters)
     yield LearnerPlugin("toy-both", "memorizes its pool", Both, RidgeParameters, transductive=True)

@@ -94,6 +94,7 @@ class Engine:
             "classes": list(status.classes),
             "dataset": config.dataset.plugin,
             "learner": config.learner.plugin,
+            "members": [member.plugin for member in config.learner.members],
             "strategy": config.strategy.plugin,
             "checkpoint": status.live,
         }

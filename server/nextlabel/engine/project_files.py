@@ -87,6 +87,11 @@ class LearnerChoice(PluginChoice):
     features: str | None = None
     """None, or "checkpoint:<project>" for the embeddings of that project's live checkpoint."""
 
+    @property
+    def text(self) -> str:
+        """The learner in words: "cnn", or "committee of cnn, cnn, proden"."""
+        return f"{COMMITTEE} of {', '.join(member.plugin for member in self.members)}" if self.members else self.plugin
+
     def features_project(self) -> str | None:
         """Return the project in `features`, or None; raises ProjectError if `features` has another form."""
         if self.features is None:
@@ -252,6 +257,8 @@ def _learner_faults(learner: LearnerChoice) -> Iterator[str]:
         yield "[learner] has both plugin and members; a committee has members only"
     elif learner.plugin == COMMITTEE and not learner.members:
         yield "[learner] plugin: field required, or [[learner.members]] for a committee"
+    elif learner.members and learner.parameters:
+        yield f"[learner] {', '.join(learner.parameters)}: a committee has no parameters; set them in its members"
 
 
 def _composition_faults(strategy: StrategyChoice) -> Iterator[str]:

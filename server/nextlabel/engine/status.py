@@ -45,6 +45,8 @@ class ProjectStatus:
     """Labels by annotators, retractions and skips included; the data set's own do not count."""
     unseen: int
     """Labels by annotators that the live checkpoint was not trained on."""
+    learner: str
+    """The learner, or the members of a committee, in words."""
     train_every: int
     """Labels between two trainings; 0: the project does not train by itself."""
     until_training: int | None
@@ -87,6 +89,7 @@ def status(services: Services, config: ProjectConfig) -> ProjectStatus:
         open=open_items,
         labels=total,
         unseen=unseen,
+        learner=config.learner.text,
         train_every=every,
         until_training=max(0, every - untrained) if every else None,
         training=TrainingStatus(job.id, job.state, job.progress) if job else None,

@@ -79,6 +79,10 @@ class Home:
         """Return the folder of a scoring."""
         return self.root / "scores" / _checked(project) / _checked(name)
 
+    def resume(self, project: str) -> Path:
+        """Return the folder for what a project's training needs to resume after it was killed."""
+        return self.root / "resume" / _checked(project)
+
     def job_log(self, job: int) -> Path:
         """Return the log file of a job."""
         return self.root / "jobs" / f"{job}.log"

@@ -19,6 +19,7 @@ from nextlabel.contracts.errors import Conflict, NotReady
 from nextlabel.engine.jobs import worker as worker_module
 from nextlabel.engine.jobs.worker import Worker, worker_lock
 from nextlabel.engine.records import Job
+from nextlabel.engine.training.cleanup import sweep
 from nextlabel.store import jobs
 from nextlabel.store.database import Database
 from nextlabel.store.jobs import JobRow
@@ -60,15 +61,15 @@ class Steps(Worker):
 
 
 @pytest.fixture
-def steps(blobs: ToyProject) -> Iterator[Callable[..., Steps]]:
-    """Make a worker whose jobs run a program."""
+def run() -> Iterator[Callable[[ToyProject, str], Steps]]:
+    """Make a worker of a project whose jobs run a program."""
     workers: list[Steps] = []
 
-    def step(program: str) -> Steps:
+    def step(project: ToyProject, program: str) -> Steps:
         def command(job: JobRow) -> Sequence[str]:
-            return [sys.executable, "-c", program, blobs.services.settings.url, str(job.id), str(job.owner)]
+            return [sys.executable, "-c", program, project.services.settings.url, str(job.id), str(job.owner)]
 
-        workers.append(Steps(blobs.services, command))
+        workers.append(Steps(project.services, command))
         return workers[-1]
 
     yield step
@@ -76,6 +77,12 @@ def steps(blobs: ToyProject) -> Iterator[Callable[..., Steps]]:
         for child in worker._children.values():
             child.process.kill()
             child.process.wait()
+
+
+@pytest.fixture
+def steps(blobs: ToyProject, run: Callable[[ToyProject, str], Steps]) -> Callable[[str], Steps]:
+    """Make a worker of the project `blobs` whose jobs run a program."""
+    return lambda program: run(blobs, program)
 
 
 def until(done: Callable[[], bool], seconds: float = 15) -> None:
@@ -332,3 +339,41 @@ def test_a_worker_trains_in_a_child_and_ends_at_sigterm(blobs: ToyProject) -> No
         assert process.wait(20) == 0
     with worker_lock(blobs.services.home.root):
         pass
+
+
+ONE_JOB = """
+import json, sys
+sys.path[:0] = {path!r}
+from support.engine import MODULES, candidates
+from nextlabel.app import build_services
+from nextlabel.engine.project_files import ProjectConfig, Projects
+from nextlabel.engine.plugins.registry import load
+from nextlabel.engine.jobs.run_job import run_job
+from nextlabel.engine.settings import Settings
+from nextlabel.store import jobs
+
+config = ProjectConfig.model_validate(json.loads({config!r}))
+settings = Settings(home={home!r}, default_project="toy", train_threads=1)
+services = build_services(settings, load(candidates(*MODULES)), Projects({{"toy": config}}, {{}}))
+with services.database.read() as connection:
+    job = jobs.get(connection, int(sys.argv[2]))
+run_job(services, job)
+"""
+
+
+@pytest.mark.slow
+def test_a_training_that_was_killed_is_resumed(make: Callable[..., ToyProject], run: Callable[..., Steps]) -> None:
+    project = make(learner={"plugin": "toy-resuming"}).import_dataset()
+    config, home = project.project.config.model_dump_json(), project.services.home
+    worker = run(project, ONE_JOB.format(path=sys.path, config=config, home=str(home.root)))
+    number = project.project.start_training()
+    worker.until(lambda: "half-way" in job(project, number).log)
+    (child,) = worker._children.values()
+    child.process.kill()
+    worker.until(lambda: job(project, number).state == "interrupted" and not worker._children)
+    assert job(project, number).log[0] == "found 0 steps"
+    sweep(project.services)
+    again = project.project.start_training()
+    worker.until(lambda: job(project, again).state == "succeeded")
+    assert job(project, again).log[0] == "found 3 steps"
+    until(lambda: not home.resume("toy").exists())

@@ -25,7 +25,7 @@ UNLABELLED = np.array([2 / 3, 1 / 3], np.float32)
 
 @pytest.fixture
 def both(make: Make) -> ToyProject:
-    """Squares with a model that memorizes the pool's 30 items: an unlabelled one is `left` with a probability of 2/3."""
+    """Squares with a model that memorizes the 30 items: an unlabelled one is `left` with a probability of 2/3."""
     return make(SQUARES, learner={"plugin": "toy-both"}).import_dataset().train()
 
 

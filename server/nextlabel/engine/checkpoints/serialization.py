@@ -13,9 +13,10 @@ import numpy as np
 from nextlabel.contracts.data import FloatArray, GraphItems, Items
 from nextlabel.contracts.errors import PluginError
 from nextlabel.contracts.interfaces import ImageInput, Learner, Model, ModelInput, VectorInput
+from nextlabel.engine.committee.committee_model import Arrays, Committee, member_tensors
 from nextlabel.engine.plugins.parameters import build, with_current_names
 from nextlabel.engine.plugins.registry import Registry
-from nextlabel.engine.project_files import ProjectConfig
+from nextlabel.engine.project_files import LearnerChoice, ProjectConfig
 from nextlabel.store.checkpoint_files import ONNX, read_card, read_weights, write_card, write_weights
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.projects import ProjectRow
@@ -56,7 +57,7 @@ def write_model(
         "title": config.title,
         "task": project.task,
         "classes": list(project.classes),
-        "learner": {"plugin": config.learner.plugin, "parameters": config.learner.parameters},
+        "learner": _learner_card(config.learner),
         **holdout_settings(config),
         "input": input_card(model.input),
         "fitted": model.fitted,
@@ -96,12 +97,33 @@ def read_model(folder: Path, registry: Registry) -> tuple[Model, dict[str, Any]]
     Raises Gone if a file is missing or damaged, NotFound if the learner is not installed.
     """
     card = read_card(folder)
-    return card_learner(card, registry).rebuild(card["description"], read_weights(folder)), card
+    return rebuild_model(card, read_weights(folder), registry), card
 
 
-def card_learner(card: Mapping[str, Any], registry: Registry) -> Learner[object]:
-    """Return the learner that a card names. Raises NotFound if it is not installed."""
-    spec = card["learner"]
+def rebuild_model(card: Mapping[str, Any], tensors: Arrays, registry: Registry) -> Model:
+    """Return the model of a card with these tensors. Raises NotFound if its learner is not installed."""
+    spec, description = card["learner"], card["description"]
+    if "members" not in spec:
+        return _learner(spec, registry).rebuild(description, tensors)
+    members = zip(spec["members"], description["members"], strict=True)
+    return Committee(
+        [
+            _learner(member, registry).rebuild(of_member, member_tensors(tensors, number))
+            for number, (member, of_member) in enumerate(members)
+        ]
+    )
+
+
+def _learner_card(choice: LearnerChoice) -> dict[str, Any]:
+    """Return the plugin and parameters of a learner, and those of its members if it is a committee."""
+    card: dict[str, Any] = {"plugin": choice.plugin, "parameters": choice.parameters}
+    if choice.members:
+        card["members"] = [{"plugin": member.plugin, "parameters": member.parameters} for member in choice.members]
+    return card
+
+
+def _learner(spec: Mapping[str, Any], registry: Registry) -> Learner[object]:
+    """Return the learner that an entry of a card names. Raises NotFound if it is not installed."""
     record = registry.learner(spec["plugin"])
     parameters = with_current_names(record.parameters, spec["parameters"])
     learner: Learner[object] = build(record, parameters, "the card's learner")

@@ -12,7 +12,7 @@ from nextlabel.contracts.errors import Conflict, NotReady, PluginError, Unproces
 from nextlabel.contracts.interfaces import Model
 from nextlabel.engine.bundled_checkpoints import check_name
 from nextlabel.engine.checkpoints.half_precision import halve_onnx, halve_tensors
-from nextlabel.engine.checkpoints.serialization import card_learner, check_onnx
+from nextlabel.engine.checkpoints.serialization import check_onnx, rebuild_model
 from nextlabel.engine.evaluation.evaluate import find_evaluation_set, measure
 from nextlabel.engine.live_models import Served
 from nextlabel.engine.services import Services
@@ -75,7 +75,7 @@ def write_bundle(
         tensors = halve_tensors(read_weights(source))
         write_weights(partial, tensors)
         # from here on, the model with the rounded weights
-        model = card_learner(card, services.registry).rebuild(card["description"], single_precision(tensors))
+        model = rebuild_model(card, single_precision(tensors), services.registry)
         onnx = model.write_onnx(partial / ONNX)
         if onnx:
             _halve(partial / ONNX, model, services.items(services.state(services.row(project))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,13 @@ from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items
 from nextlabel.contracts.errors import NextlabelError, PluginError, ProjectError
 from nextlabel.contracts.interfaces import Learner, Model, Training
 from nextlabel.engine.checkpoints.serialization import TrainingInfo, read_model, trained_with_other_holdout, write_model
+from nextlabel.engine.committee.committee_model import Committee
 from nextlabel.engine.datasets.import_dataset import import_dataset
 from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.metrics import metrics
 from nextlabel.engine.plugins.parameters import build
-from nextlabel.engine.project_files import ProjectConfig
+from nextlabel.engine.project_files import PluginChoice, ProjectConfig
 from nextlabel.engine.random_streams import derive
 from nextlabel.engine.scheduling import queue_due
 from nextlabel.engine.scores import Arrays, open_scores, project_needs, score_pool
@@ -28,6 +29,7 @@ from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failur
 from nextlabel.engine.training.commit import Report, finish_job, retry_while_busy
 from nextlabel.engine.training.features import feature_source
 from nextlabel.engine.training.promotion import decide_promotion, holdout_rows, score_holdout
+from nextlabel.engine.training.resume import resume_folder
 from nextlabel.store import checkpoints, projects
 from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoints import CheckpointRow, ScoringRow
@@ -55,6 +57,8 @@ class _Plan:
     seed: int
     start: Model | None
     start_name: str | None
+    resume: Path
+    """The folder that the learner resumes from if it was killed."""
     scores: Path
     """The folder of the new checkpoint's scores."""
     folder: Path
@@ -89,6 +93,7 @@ def train(services: Services, job: JobRow, report: Report) -> None:
         card = _write(plan, model, scored)
         while not _commit(services, job, plan, scored, card, report):
             pass  # another checkpoint went live meanwhile: compare with that one
+    shutil.rmtree(plan.resume.parent, ignore_errors=True)
     drop_old_scores(services, plan.config.name)
 
 
@@ -106,6 +111,9 @@ def _prepare(services: Services, job: JobRow) -> _Plan:
     name = f"r{number}"
     from_scratch = bool(job.parameters.get("from_scratch"))
     start = None if from_scratch or live is None else _start_model(services, live, row, config)
+    start_name = live.name if live and start else None
+    # a bundled checkpoint can be trained again in any home folder, whatever is registered there
+    seed = derive(config.seed, "train", 1 if from_scratch else number)
     folder = services.home.checkpoint(config.name, name)
     if folder.exists():  # written by a job that died before it committed
         shutil.rmtree(folder)
@@ -116,10 +124,10 @@ def _prepare(services: Services, job: JobRow) -> _Plan:
         items=services.items(state),
         number=number,
         name=name,
-        # a bundled checkpoint can be trained again in any home folder, whatever is registered there
-        seed=derive(config.seed, "train", 1 if from_scratch else number),
+        seed=seed,
         start=start,
-        start_name=live.name if live and start else None,
+        start_name=start_name,
+        resume=resume_folder(services.home, config, seed, len(state), state.labels.last, start_name),
         scores=services.home.scores(config.name, f"{name}-{job.id}"),
         folder=folder,
     )
@@ -138,14 +146,43 @@ def _start_model(services: Services, live: CheckpointRow, project: ProjectRow, c
 
 
 def _fit(services: Services, plan: _Plan, report: Report) -> Model:
+    """Train the learner, or the members of a committee in turn.
+
+    Raises what `_fit_one` raises, and Unprocessable if the members take different inputs.
+    """
+    learner = plan.config.learner
+    training = Training(plan.seed, plan.row.classes, _part_of(report, 0, 1), plan.start, folder=plan.resume)
+    if not learner.members:
+        return _fit_one(services, plan, learner, training)
+    before = plan.start.members if isinstance(plan.start, Committee) else ()
+    models: list[Model] = []
+    for number, member in enumerate(learner.members):
+        own = replace(
+            training,
+            seed=derive(plan.seed, "member", number),
+            progress=_part_of(report, number, len(learner.members)),
+            start=before[number] if number < len(before) else None,
+            folder=plan.resume / str(number),
+        )
+        models.append(_fit_one(services, plan, member, own))
+        committee = Committee(models)  # raises before the next one is trained
+    return committee
+
+
+def _part_of(report: Report, number: int, count: int) -> Report:
+    """Return a function that reports the progress of one of `count` fits that run in turn."""
+    return lambda done, measured: report((number + done) / count * _FIT, measured)
+
+
+def _fit_one(services: Services, plan: _Plan, choice: PluginChoice, training: Training) -> Model:
     """Train on everything except the hold-out, which only a transductive learner sees, unlabelled.
 
     Raises ProjectError if the learner cannot learn from a graph, PluginError if only the record of a
     transductive learner would allow its model's `fitted`.
     """
     config = plan.config
-    record = services.registry.learner(config.learner.plugin)
-    learner: Learner[object] = build(record, config.learner.parameters, "[learner]")
+    record = services.registry.learner(choice.plugin)
+    learner: Learner[object] = build(record, choice.parameters, "[learner]")
     items, targets = plan.items, plan.state.training_targets()
     training_rows = np.flatnonzero(~plan.state.holdout)
     if not record.transductive and not isinstance(items, GraphItems):
@@ -155,14 +192,9 @@ def _fit(services: Services, plan: _Plan, report: Report) -> Model:
             f"project {config.name!r}: its data set is a graph, which needs a transductive learner; "
             f"{record.name!r} is not declared transductive"
         )
-    training = Training(
-        seed=plan.seed,
-        classes=plan.row.classes,
-        progress=lambda done, measured: report(done * _FIT, measured),
-        start=plan.start,
-        features=feature_source(services, config, items),
-    )
-    model = learner.fit(items, targets, training)
+    assert training.folder is not None
+    training.folder.mkdir(parents=True, exist_ok=True)
+    model = learner.fit(items, targets, replace(training, features=feature_source(services, config, items)))
     if model.fitted and not (record.transductive and model.fitted <= len(items)):
         raise PluginError(
             f"the model of {record.name!r} is fitted to {model.fitted} of {len(items)} items; "

@@ -1,0 +1,1 @@
+"""Committees: several learners whose models predict together."""
