@@ -115,7 +115,7 @@ def predict_rows(model: Model, items: ImageItems | VectorItems, positions: IntAr
 
     Those that the model was fitted with come from `predict_fitted`, the others from their content.
     """
-    parts = []
+    parts: list[Arrays] = []
     known = positions[positions < model.fitted]
     if len(known):
         outputs = model.predict_fitted(frozenset(), np.random.default_rng(0))
@@ -187,8 +187,9 @@ def is_informative(probabilities: FloatArray, positions: IntArray) -> BoolArray:
 
 
 def _part(items: Items, start: int, stop: int) -> Items:
-    whole = isinstance(items, GraphItems) or stop - start == len(items)
-    return items if whole else items.take(np.arange(start, stop))
+    if isinstance(items, GraphItems) or stop - start == len(items):
+        return items
+    return items.take(np.arange(start, stop))
 
 
 def _predict(model: Model, items: Items, needs: frozenset[Need], rng: np.random.Generator) -> dict[str, FloatArray]:
