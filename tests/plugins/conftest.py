@@ -15,7 +15,7 @@ TESTS = str(Path(__file__).parents[1])
 if TESTS not in sys.path:
     sys.path.append(TESTS)  # tiny_plugins is there, a package like a third-party plugin
 
-ROLES = ("strategies", "learners", "datasets", "projects")
+ROLES = ("strategies", "learners", "backbones", "datasets", "projects")
 TINY = ("regression", "graph", "spreading")
 
 

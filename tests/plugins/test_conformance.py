@@ -12,7 +12,7 @@ from nextlabel.engine.plugins.registry import Registry
 from nextlabel.testing import check_dataset, check_learner, check_light, check_project, check_strategy
 from nextlabel_plugins.strategies import nextlabel_strategies
 
-ROLES = ("strategies", "learners", "datasets", "projects")
+ROLES = ("strategies", "learners", "backbones", "datasets", "projects")
 STRATEGIES = {record.name: record for record in nextlabel_strategies()}
 
 

@@ -21,7 +21,7 @@ from nextlabel.store import jobs
 from nextlabel.store.labels import Label
 
 MODULES = (
-    *(f"nextlabel_plugins.{role}" for role in ("strategies", "learners", "datasets", "projects")),
+    *(f"nextlabel_plugins.{role}" for role in ("strategies", "learners", "backbones", "datasets", "projects")),
     *(f"tiny_plugins.{name}" for name in ("regression", "graph", "spreading")),
     "support.toy_plugins",
     "support.toy_learners",
