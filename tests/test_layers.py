@@ -31,9 +31,11 @@ MAY_IMPORT = {
 """app, cli -> web -> import_export -> engine -> store -> contracts <- plugins; testing -> engine."""
 
 FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"feature_items"}),
     frozenset({"__init__", "images", "plugins", "random_streams", "records", "settings"}),
     frozenset({"committee", "pool_files", "project_files"}),
     frozenset({"checkpoints", "scheduling", "scores"}),
+    frozenset({"features"}),
     frozenset({"labels", "live_models", "metrics"}),
     frozenset({"datasets", "services"}),
     frozenset({"bundled_checkpoints", "predict", "progress", "queries", "status", "training"}),

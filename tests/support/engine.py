@@ -25,6 +25,7 @@ MODULES = (
     *(f"tiny_plugins.{name}" for name in ("regression", "graph", "spreading")),
     "support.toy_plugins",
     "support.toy_learners",
+    "support.toy_backbones",
 )
 BLOBS: Mapping[str, Any] = {
     "title": "Blobs",

@@ -83,6 +83,10 @@ class Home:
         """Return the folder for what a project's training needs to resume after it was killed."""
         return self.root / "resume" / _checked(project)
 
+    def features(self, key: str) -> Path:
+        """Return the folder of a source of features."""
+        return self.root / "features" / _checked(key)
+
     def job_log(self, job: int) -> Path:
         """Return the log file of a job."""
         return self.root / "jobs" / f"{job}.log"
@@ -112,7 +116,7 @@ class Home:
         `grace` seconds. A younger one may not have its row in the database yet.
         """
         removed = []
-        for area in ("uploads", "pools", "checkpoints", "scores"):
+        for area in ("uploads", "pools", "checkpoints", "scores", "features"):
             folder = self.root / area
             unfinished = [*folder.glob(f"{temp_dirs.PREFIX}*"), *folder.glob(f"*/{temp_dirs.PREFIX}*")]
             removed += [path for path in unfinished if temp_dirs.remove_abandoned(path)]

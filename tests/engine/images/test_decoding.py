@@ -14,7 +14,7 @@ from PIL import Image
 from support.odd_images import saved, smooth, stored
 
 from nextlabel.contracts.errors import TooLarge, Unprocessable, Unsupported
-from nextlabel.engine.images.decoding import crop_box, inspect, prepare, resize_and_crop
+from nextlabel.engine.images.decoding import crop_box, encode_png, inspect, prepare, prepare_whole, resize_and_crop
 
 SIZE = (32, 32)
 
@@ -220,3 +220,15 @@ def test_crop_box() -> None:
     assert crop_box(100, 300, (16, 32)) == (0, 125, 100, 175)
     assert crop_box(1, 3000, (32, 32)) == (0, 1499.5, 1, 1500.5)
     assert crop_box(64, 64, (32, 32)) == (0, 0, 64, 64)
+
+
+def test_an_uncropped_image_keeps_its_shape():
+    array = np.zeros((30, 50, 3), np.uint8)
+    array[:, :25] = 255
+    pixels = prepare_whole(encode_png(array), 10, 3)
+    assert pixels.shape == (10, 17, 3)
+    assert pixels.mean() == pytest.approx(127.5, abs=1)
+    assert prepare_whole(encode_png(array[:10, :10]), 20, 1).shape == (20, 20, 1)
+    assert prepare_whole(encode_png(array[:5, :40]), 2, 3).shape == (2, 16, 3)
+    with pytest.raises(Unprocessable, match="41 x 5 pixels; a side may be at most 8 times the other"):
+        prepare_whole(encode_png(array[:5, :41]), 2, 3)

@@ -42,6 +42,9 @@ REDUCING_GAP = 3
 LARGE_PIXELS = 10_000_000
 """Number of pixels above which images are decoded one at a time."""
 
+MAX_ASPECT = 8
+"""Most times that one side of an uncropped image may be as long as the other, which limits the memory of a network."""
+
 _LARGE_IMAGE_LOCK = RLock()
 """Held while a large image is in memory. It limits the memory of the process, so the process has only one."""
 _WARNINGS_LOCK = Lock()
@@ -132,6 +135,15 @@ def prepare(source: bytes | Path, size: Size, channels: int, max_pixels: int = M
         return resize_and_crop(image, size)
 
 
+def prepare_whole(source: bytes | Path, side: int, channels: int, max_pixels: int = MAX_PIXELS) -> PixelArray:
+    """Return an image as (height, width, channels), uint8, uncropped, with `side` pixels on the shorter side.
+
+    Raises what `prepare` raises, and Unprocessable if the image is too long for that.
+    """
+    with decoded(source, (side, side), channels, max_pixels) as image:
+        return resize_whole(image, side)
+
+
 @contextmanager
 def decoded(source: bytes | Path, size: Size, channels: int, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     """Decode an image, upright, as 8-bit greyscale (1 channel) or RGB (3); raises the errors of `prepare`.
@@ -178,6 +190,20 @@ def resize_and_crop(image: Image.Image, size: Size) -> PixelArray:
         image = image.resize((width, height), Image.Resampling.BILINEAR, box=box)
     array = np.asarray(image, dtype=np.uint8)
     return array[:, :, None] if array.ndim == 2 else array  # noqa: PLR2004
+
+
+def resize_whole(image: Image.Image, side: int) -> PixelArray:
+    """Resize until the shorter side has `side` pixels, return (height, width, channels).
+
+    Raises Unprocessable if the other side is more than `MAX_ASPECT` times as long.
+    """
+    shorter, longer = sorted(image.size)
+    if longer > MAX_ASPECT * shorter:
+        raise Unprocessable(
+            f"the image has {image.width} x {image.height} pixels; one side may be {MAX_ASPECT} times the other"
+        )
+    width, height = (max(side, round(length * side / shorter)) for length in image.size)
+    return resize_and_crop(image, (height, width))
 
 
 def encode_png(array: PixelArray) -> bytes:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from nextlabel.contracts.data import ImageItems, IntArray, Items, PixelArray
 from nextlabel.contracts.errors import Unprocessable
+from nextlabel.engine.feature_items import FeatureItems
 from nextlabel.engine.images.decoding import MAX_PIXELS, prepare, resize_and_crop
 from nextlabel.engine.images.to_rgb import to_rgb_or_grey
 from nextlabel.engine.images.unreadable import DECODE_ERRORS, UnreadableFiles, error_reason
@@ -143,6 +144,8 @@ class JoinedItems:
 
 def unreadable_positions(items: Items) -> IntArray:
     """Return the positions of items whose file could not be read when their pixels were requested."""
+    if isinstance(items, FeatureItems):
+        return items.unreadable
     positions: list[int] = []
     if isinstance(items, JoinedItems):
         starts = np.cumsum([0, *(len(part) for part in items.parts)])

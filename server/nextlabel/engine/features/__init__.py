@@ -1,0 +1,1 @@
+"""Features: embeddings by a backbone or another project's model, computed once per content and stored."""

@@ -1,0 +1,190 @@
+"""The files of one source of features: one row per distinct content, shared by all projects.
+
+    embeddings.f16       float16 (m, D), only ever appended to
+    probabilities.f16    float16 (m, B), if the source has classes of its own
+    contents.sha256      32 bytes per row, written after the other two: it decides how many rows are complete
+    positions/<pool>     int64 per item of a pool: its row
+
+Row 0 stands for an image that cannot be read: zeros, and equal probabilities. A process that dies
+leaves rows without a hash, which the next writer cuts off.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextlabel.contracts.data import FloatArray, IntArray
+from nextlabel.contracts.errors import Gone
+from nextlabel.store.atomic import make_folder, sync
+
+UNREADABLE = 0
+"""The row of an image that cannot be read."""
+_EMBEDDINGS, _PROBABILITIES, _CONTENTS, _POSITIONS = (
+    "embeddings.f16", "probabilities.f16", "contents.sha256", "positions",
+)  # fmt: skip
+_HASH = 32
+"""Bytes of a SHA-256."""
+_ROW = np.dtype(np.int64)
+_HALF = np.dtype(np.float16)
+
+
+@dataclass(frozen=True)
+class PoolFeatures:
+    """The features of a pool's first n items, memory-mapped."""
+
+    embeddings: NDArray[np.float16]
+    """(m, D), one row per content."""
+    probabilities: NDArray[np.float16] | None
+    """(m, B), or None if the source has no classes of its own."""
+    rows: IntArray
+    """(n,): each item's row in the two arrays."""
+
+
+@dataclass(frozen=True)
+class FeatureFiles:
+    """The feature files in a folder."""
+
+    folder: Path
+    dimensions: int
+    """Numbers of an embedding, D."""
+    classes: int
+    """Classes of the source's own, B; 0 if it has none."""
+
+    def create(self) -> None:
+        """Write the files, with row 0 only, unless they exist."""
+        if (self.folder / _CONTENTS).exists():
+            return
+        make_folder(self.folder / _POSITIONS)
+        (self.folder / _EMBEDDINGS).write_bytes(np.zeros(self.dimensions, _HALF).tobytes())
+        if self.classes:
+            (self.folder / _PROBABILITIES).write_bytes(np.full(self.classes, 1 / self.classes, _HALF).tobytes())
+        (self.folder / _CONTENTS).write_bytes(bytes(_HASH))
+        for file in self.folder.iterdir():
+            sync(file)
+        sync(self.folder)
+
+    def read(self, pool: str) -> PoolFeatures:
+        """Return the features of a pool's items, as far as they are computed. Raises Gone if the files are missing."""
+        try:
+            embeddings = self._map(_EMBEDDINGS, self.dimensions)
+            probabilities = self._map(_PROBABILITIES, self.classes) if self.classes else None
+        except OSError as error:
+            raise Gone(f"the features in {self.folder} are missing") from error
+        return PoolFeatures(embeddings, probabilities, self._rows(pool))
+
+    def count(self) -> int:
+        """Return the number of contents whose features are stored."""
+        return (self.folder / _CONTENTS).stat().st_size // _HASH - 1
+
+    def writer(self, pool: str) -> FeatureWriter:
+        """Return a writer, which cuts off incomplete rows. Hold the lock of the folder while you use it."""
+        return FeatureWriter(self, pool)
+
+    def _map(self, name: str, width: int) -> NDArray[np.float16]:
+        """Return the complete rows (m, width) of a file, memory-mapped."""
+        path = self.folder / name
+        return np.memmap(path, _HALF, "r", shape=(path.stat().st_size // (width * _HALF.itemsize), width))
+
+    def _rows(self, pool: str) -> IntArray:
+        path = self.folder / _POSITIONS / pool
+        size = path.stat().st_size // _ROW.itemsize if path.exists() else 0
+        return np.memmap(path, _ROW, "r", shape=(size,)) if size else np.empty(0, _ROW)
+
+
+class FeatureWriter:
+    """Appends rows for new contents, and records the row of each item of one pool."""
+
+    def __init__(self, files: FeatureFiles, pool: str) -> None:
+        self._files = files
+        widths = {_EMBEDDINGS: files.dimensions * _HALF.itemsize, _CONTENTS: _HASH}
+        if files.classes:
+            widths[_PROBABILITIES] = files.classes * _HALF.itemsize
+        complete = min((files.folder / name).stat().st_size // width for name, width in widths.items())
+        self._open: dict[str, IO[bytes]] = {}
+        for name, width in widths.items():
+            os.truncate(files.folder / name, complete * width)
+            self._open[name] = (files.folder / name).open("ab")
+        contents = (files.folder / _CONTENTS).read_bytes()
+        self._known = {contents[row * _HASH : (row + 1) * _HASH]: row for row in range(1, complete)}
+        self._next = complete
+        self._contents: list[bytes] = []
+        self._written: list[tuple[int, int]] = []
+        path = files.folder / _POSITIONS / pool
+        path.touch()
+        self._positions = path.open("r+b")
+        self.rows: IntArray = np.array(files._rows(pool))  # noqa: SLF001 - the writer belongs to the files
+        """(n,): the rows recorded before, by position."""
+
+    def known(self, digest: bytes) -> bool:
+        """Return whether a content has a row. Several threads may ask this."""
+        return digest in self._known
+
+    def assign(self, position: int, digest: bytes | None) -> bool:
+        """Record an item's content, None if it cannot be read; return whether its row must be appended.
+
+        Append the rows in the order in which this returned True.
+        """
+        row = UNREADABLE if digest is None else self._known.get(digest)
+        is_new = row is None
+        if row is None and digest is not None:
+            row = self._known[digest] = self._next
+            self._next += 1
+            self._contents.append(digest)
+        self._written.append((position, int(row or UNREADABLE)))
+        return is_new
+
+    def append(self, embeddings: FloatArray, probabilities: FloatArray | None) -> None:
+        """Append rows: embeddings (k, D), and probabilities (k, B) if the source has classes."""
+        self._open[_EMBEDDINGS].write(embeddings.astype(_HALF).tobytes())
+        if self._files.classes and probabilities is not None:
+            self._open[_PROBABILITIES].write(probabilities.astype(_HALF).tobytes())
+
+    def commit(self) -> None:
+        """Put what was assigned and appended on disk, in an order that never leaves a hash without its row."""
+        appended = self._appended()
+        for name in (_EMBEDDINGS, _PROBABILITIES):
+            if name in self._open:
+                _flush(self._open[name])
+        first = self._next - len(self._contents)
+        self._open[_CONTENTS].write(b"".join(self._contents[: appended - first]))
+        _flush(self._open[_CONTENTS])
+        # an item whose row is not appended yet stays for the next time
+        done = np.array([pair for pair in self._written if pair[1] < appended], _ROW).reshape(-1, 2)
+        runs = np.split(done, np.flatnonzero(np.diff(done[:, 0]) != 1) + 1)
+        for run in runs:
+            if len(run):
+                self._positions.seek(int(run[0, 0]) * _ROW.itemsize)
+                self._positions.write(np.ascontiguousarray(run[:, 1]).tobytes())
+        _flush(self._positions)
+        self._contents = self._contents[appended - first :]
+        self._written = [pair for pair in self._written if pair[1] >= appended]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Commit what is complete, also if the work was interrupted, and close the files."""
+        del kind, error, trace
+        try:
+            self.commit()
+        finally:
+            for file in [*self._open.values(), self._positions]:
+                file.close()
+
+    def _appended(self) -> int:
+        file = self._open[_EMBEDDINGS]
+        return file.tell() // (self._files.dimensions * _HALF.itemsize)
+
+
+def _flush(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
