@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from nextlabel.engine.plugins.registry import Registry
-from nextlabel.testing import check_dataset, check_learner, check_light, check_project, check_strategy
+from nextlabel.testing import check_backbone, check_dataset, check_learner, check_light, check_project, check_strategy
 from nextlabel_plugins.strategies import nextlabel_strategies
 
 ROLES = ("strategies", "learners", "backbones", "datasets", "projects")
@@ -20,6 +20,7 @@ def test_the_built_in_plugins_are_registered(registry: Registry) -> None:
     assert registry.faults == ()
     assert {"random", "least-confidence", "margin", "entropy"} <= set(registry.strategies)
     assert "cnn" in registry.learners
+    assert "efficientnet-lite0" in registry.backbones
     assert {"digits", "folder"} <= set(registry.datasets)
     assert "digits" in registry.projects
 
@@ -59,6 +60,11 @@ def test_cnn(registry: Registry, one_thread: None) -> None:
 def test_proden(registry: Registry, one_thread: None, network: str) -> None:
     quick = {"network": network, "min_steps": 8, "epochs": 1, "filters": 4, "image_size": 0}
     check_learner(registry.learner("proden"), quick, kinds=["images"], task="classification")
+
+
+@pytest.mark.slow
+def test_efficientnet_lite0(registry: Registry) -> None:
+    check_backbone(registry.backbone("efficientnet-lite0"), {"probabilities": True})
 
 
 @pytest.mark.parametrize("name", ["digits"])

@@ -114,6 +114,7 @@ class FeatureWriter:
         contents = (files.folder / _CONTENTS).read_bytes()
         self._known = {contents[row * _HASH : (row + 1) * _HASH]: row for row in range(1, complete)}
         self._next = complete
+        self._appended = complete
         self._contents: list[bytes] = []
         self._written: list[tuple[int, int]] = []
         path = files.folder / _POSITIONS / pool
@@ -143,28 +144,28 @@ class FeatureWriter:
     def append(self, embeddings: FloatArray, probabilities: FloatArray | None) -> None:
         """Append rows: embeddings (k, D), and probabilities (k, B) if the source has classes."""
         self._open[_EMBEDDINGS].write(embeddings.astype(_HALF).tobytes())
+        self._appended += len(embeddings)
         if self._files.classes and probabilities is not None:
             self._open[_PROBABILITIES].write(probabilities.astype(_HALF).tobytes())
 
     def commit(self) -> None:
         """Put what was assigned and appended on disk, in an order that never leaves a hash without its row."""
-        appended = self._appended()
         for name in (_EMBEDDINGS, _PROBABILITIES):
             if name in self._open:
                 _flush(self._open[name])
         first = self._next - len(self._contents)
-        self._open[_CONTENTS].write(b"".join(self._contents[: appended - first]))
+        self._open[_CONTENTS].write(b"".join(self._contents[: self._appended - first]))
         _flush(self._open[_CONTENTS])
         # an item whose row is not appended yet stays for the next time
-        done = np.array([pair for pair in self._written if pair[1] < appended], _ROW).reshape(-1, 2)
+        done = np.array([pair for pair in self._written if pair[1] < self._appended], _ROW).reshape(-1, 2)
         runs = np.split(done, np.flatnonzero(np.diff(done[:, 0]) != 1) + 1)
         for run in runs:
             if len(run):
                 self._positions.seek(int(run[0, 0]) * _ROW.itemsize)
                 self._positions.write(np.ascontiguousarray(run[:, 1]).tobytes())
         _flush(self._positions)
-        self._contents = self._contents[appended - first :]
-        self._written = [pair for pair in self._written if pair[1] >= appended]
+        self._contents = self._contents[self._appended - first :]
+        self._written = [pair for pair in self._written if pair[1] >= self._appended]
 
     def __enter__(self) -> Self:
         return self
@@ -179,10 +180,6 @@ class FeatureWriter:
         finally:
             for file in [*self._open.values(), self._positions]:
                 file.close()
-
-    def _appended(self) -> int:
-        file = self._open[_EMBEDDINGS]
-        return file.tell() // (self._files.dimensions * _HALF.itemsize)
 
 
 def _flush(file: IO[bytes]) -> None:

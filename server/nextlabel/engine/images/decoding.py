@@ -200,7 +200,7 @@ def resize_whole(image: Image.Image, side: int) -> PixelArray:
     shorter, longer = sorted(image.size)
     if longer > MAX_ASPECT * shorter:
         raise Unprocessable(
-            f"the image has {image.width} x {image.height} pixels; one side may be {MAX_ASPECT} times the other"
+            f"the image has {image.width} x {image.height} pixels; a side may be at most {MAX_ASPECT} times the other"
         )
     width, height = (max(side, round(length * side / shorter)) for length in image.size)
     return resize_and_crop(image, (height, width))
