@@ -36,7 +36,10 @@ def command(
     """Choose the items of PROJECT to label next."""
     with open_engine(settings) as engine:
         project = imported_project(engine, name)
-        answer = project.queries.replay(replay) if replay else project.queries.create(size, strategy, annotator)
+        if replay:
+            answer = project.queries.replay(replay, here=True)
+        else:
+            answer = project.queries.create(size, strategy, annotator, here=True)
         reply = QueryReply.from_record(answer, _image_paths(project))
     Screen(as_json).answer(reply, lambda console: _print_table(console, answer))
 

@@ -23,12 +23,14 @@ _RETRY_AFTER = 60.0
 def queue_once(database: Database, project: str, kind: Kind, parameters: Mapping[str, Any] | None = None) -> int:
     """Return the number of the project's job of this kind that is queued or running, else of a new one.
 
-    A scoring counts only if it computes all of `parameters["needs"]`.
+    A scoring counts only if it computes all of `parameters["needs"]`, and a choice only if its
+    `parameters["choose"]` is the same.
     """
     parameters = dict(parameters or {})
     with database.write() as connection:
         for job in _unfinished(connection, project, kind):
-            if set(parameters.get("needs", ())) <= set(job.parameters.get("needs", ())):
+            same_choice = parameters.get("choose") == job.parameters.get("choose")
+            if same_choice and set(parameters.get("needs", ())) <= set(job.parameters.get("needs", ())):
                 return job.id
         return jobs.queue(connection, project, kind, parameters, time.time())
 
@@ -37,7 +39,8 @@ def queue_scoring(connection: Connection, project: str) -> None:
     """Queue a scoring if the live checkpoint lacks scores of some items, unless one is queued already."""
     row = projects.get(connection, project)
     live = checkpoints.get(connection, project, row.live) if row and row.live else None
-    if live is None or any(job.state == "queued" for job in _unfinished(connection, project, "score")):
+    unfinished = _unfinished(connection, project, "score")
+    if live is None or any(job.state == "queued" and not is_choice(job) for job in unfinished):
         return
     scoring = checkpoints.scoring(connection, project, live.name)
     # a transductive model cannot score the items added since
@@ -76,8 +79,14 @@ def last_trained_label(connection: Connection, project: str) -> int:
     return max((row.card["last_label"] for row in checkpoints.all(connection, project)), default=0)
 
 
+def is_choice(job: JobRow) -> bool:
+    """Return whether a job of kind "score" scores no pool: it runs a strategy for a query."""
+    return "choose" in job.parameters
+
+
 def _last(connection: Connection, project: str, kind: Kind) -> JobRow | None:
-    return next((job for job in jobs.page(connection, project, _RECENT) if job.kind == kind), None)
+    recent = jobs.page(connection, project, _RECENT)
+    return next((job for job in recent if job.kind == kind and not is_choice(job)), None)
 
 
 def _just_ended(job: JobRow, *states: State) -> bool:

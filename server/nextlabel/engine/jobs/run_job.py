@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from threading import Event
 
-from nextlabel.contracts.errors import NextlabelError, NotReady
+from nextlabel.contracts.errors import Gone, NextlabelError, NotReady
 from nextlabel.engine.datasets.import_dataset import import_dataset
+from nextlabel.engine.queries.service import QueryService
+from nextlabel.engine.scheduling import is_choice
 from nextlabel.engine.services import Services
 from nextlabel.engine.training.commit import Interrupted
 from nextlabel.engine.training.job import train
@@ -65,6 +67,8 @@ def run_job(services: Services, job: JobRow, stop: Event | None = None) -> None:
     try:
         if job.kind == "train":
             train(services, job, report)
+        elif is_choice(job):
+            _finish(services, job, "succeeded", metrics=_choose(services, job))
         elif job.kind == "score":
             score(services, job, report)
         else:
@@ -90,6 +94,20 @@ def run_job(services: Services, job: JobRow, stop: Event | None = None) -> None:
             _finish(services, job, "failed", f"{type(error).__name__}: {error}")
 
 
+def _choose(services: Services, job: JobRow) -> Mapping[str, float]:
+    """Run a strategy that must run in the worker, and return what `worker_choices` reads."""
+    queries = QueryService(services, services.projects.get(job.project), lambda: services.row(job.project))
+    request = job.parameters["choose"]
+    if "replay" not in request:
+        return {"query": float(queries.create(**request, here=True).query.rpartition("-")[2])}
+    try:
+        queries.replay(request["replay"], here=True)
+    except Gone as gone:
+        print(gone, flush=True)  # noqa: T201 - standard output is the job's log
+        return {"same": 0.0}
+    return {"same": 1.0}
+
+
 def use_threads(count: int) -> None:
     """Let torch, and every other library that uses OpenMP, use `count` threads."""
     os.environ["OMP_NUM_THREADS"] = str(count)
@@ -99,6 +117,12 @@ def use_threads(count: int) -> None:
         sys.modules["torch"].set_num_threads(count)
 
 
-def _finish(services: Services, job: JobRow, state: State, error: str | None = None) -> None:
+def _finish(
+    services: Services,
+    job: JobRow,
+    state: State,
+    error: str | None = None,
+    metrics: Mapping[str, float] | None = None,
+) -> None:
     with services.database.write() as connection:
-        jobs.finish(connection, job.id, str(job.owner), state, time.time(), None, error)
+        jobs.finish(connection, job.id, str(job.owner), state, time.time(), metrics, error)

@@ -64,22 +64,18 @@ class QueryView:
         ]  # fmt: skip
         return own, askable_items(self.state, self.config, mask, self.excluded)
 
-    def still_holds(self, own: Sequence[Lease], chosen: Sequence[Chosen], earlier: QueryView) -> bool:
-        """Return whether a choice in an earlier view can be stored now.
+    def allows(self, returned: Sequence[Chosen], chosen: Sequence[Chosen]) -> bool:
+        """Return whether these items can be returned now; `chosen` are those that the annotator has no lease of.
 
-        It cannot if the annotator's own leases changed, or if an item needs no label any more or is
-        leased to enough others.
+        They cannot if one needs no label any more, or one of `chosen` is leased to enough others.
         """
-        if self.own_positions != earlier.own_positions:
-            return False
         excluded = self.excluded
         if not {choice.position for choice in chosen}.isdisjoint(excluded):
             return False
         held_out = sum(choice.reason == "holdout" for choice in chosen)
         if held_out and held_out > missing_holdout(self.state, self.config, excluded):
             return False
-        positions = [*(lease.position for lease in own), *(choice.position for choice in chosen)]
-        return self._are_askable(np.array(positions, np.int64))
+        return self._are_askable(np.array([choice.position for choice in returned], np.int64))
 
     def _are_askable(self, positions: IntArray) -> bool:
         labels = self.state.labels

@@ -23,6 +23,7 @@ from nextlabel.engine.queries.composition import (
 from nextlabel.engine.queries.current_scores import Scores, current_scores, recorded_scores
 from nextlabel.engine.queries.query_view import QueryView
 from nextlabel.engine.queries.selection import Askable, askable_items, askable_mask, restrict_to_candidates
+from nextlabel.engine.queries.worker_choices import Request, is_recent, succeeded, to_be_chosen
 from nextlabel.engine.random_streams import derive
 from nextlabel.engine.records import QueryAnswer, QueryItem, Suggestion
 from nextlabel.engine.scheduling import queue_scoring_again
@@ -39,17 +40,18 @@ _RETRY_FOR = 2.0
 
 
 @dataclass(frozen=True)
-class _Choice:
-    """A query that is not stored yet."""
+class _Basis:
+    """What a query is chosen from."""
 
-    record: QueryRow
+    row: ProjectRow
+    view: QueryView
+    composition: Composition
+    scores: Scores
+    rows: int
+    """The first items of the pool, which have scores."""
     own: Sequence[Lease]
-    """The annotator's own live leases that are returned first."""
-    remaining: int
-
-    @property
-    def returned(self) -> list[Chosen]:
-        return [*(Chosen(lease.position, lease.score, lease.reason) for lease in self.own), *self.record.chosen]
+    """The annotator's own live leases, which are returned first."""
+    askable: Askable
 
 
 class QueryService:
@@ -60,12 +62,17 @@ class QueryService:
         self._config = config
         self._row = row
 
-    def create(self, size: int, strategy: str | None = None, annotator: str | None = None) -> QueryAnswer:
+    def create(
+        self, size: int, strategy: str | None = None, annotator: str | None = None, *, here: bool = False
+    ) -> QueryAnswer:
         """Choose up to `size` items to label next; with an annotator, lease the items to them.
 
         The annotator's live leases are returned first, and are renewed by this query. The strategy runs
         outside any transaction. If meanwhile others label or lease what it chooses, it chooses again, and
         NotReady is raised if that happens too often.
+
+        Unless `here`, a strategy that must run in the worker does so: NotReady is raised until it has
+        chosen, but an annotator with live leases gets those alone.
         """
         services = self._services
         if size < 1:
@@ -74,17 +81,20 @@ class QueryService:
             raise TooLarge(f"the size of a query must be at most {services.settings.max_query}, not {size}")
         began, number = time.monotonic(), None
         for attempt in count(1):
-            row = self._row()
-            view = self._view(row, annotator)
-            composition = self._composition(strategy, view)
-            scores = current_scores(services, row, composition.names)
+            basis = self._basis(strategy, annotator)
+            own = basis.own[:size]
+            new_size = size - len(own)
+            if new_size and basis.composition.in_worker and not here:
+                request = {"size": size, "strategy": strategy, "annotator": annotator}
+                stored = self._chosen_in_worker(request, basis)
+                if stored is not None:
+                    return self._answer(stored, stored.chosen, basis)
+                new_size = 0
             number = number or self._next_number()
-            choice = self._choose(number, size, view, composition, scores)
-            if self._store(row, view, choice):
-                with services.database.read() as connection:
-                    return _answer(
-                        connection, choice.record, choice.returned, view.state, scores.arrays, choice.remaining
-                    )
+            record = self._choose(number, new_size, basis)
+            returned = [*(Chosen(lease.position, lease.score, lease.reason) for lease in own), *record.chosen]
+            if self._store(record, returned, basis):
+                return self._answer(record, returned, basis)
             if attempt >= _ATTEMPTS and time.monotonic() - began > _RETRY_FOR:
                 break
         raise NotReady("other annotators took or labelled the items that the strategy chose; try again", 1)
@@ -96,8 +106,11 @@ class QueryService:
         scores = recorded_scores(self._services, record)
         return self._recorded_answer(record, state, self._recorded_askable(record, state), scores.arrays)
 
-    def replay(self, query: str) -> QueryAnswer:
-        """Choose again from a query's record. Raises Gone if its scores were deleted or it would choose other items."""
+    def replay(self, query: str, *, here: bool = False) -> QueryAnswer:
+        """Choose again from a query's record. Raises Gone if its scores were deleted or it would choose other items.
+
+        Unless `here`, a strategy that must run in the worker does so: NotReady is raised until it has chosen.
+        """
         record = self._record(query)
         scores = recorded_scores(self._services, record)
         if record.scoring is not None and scores.arrays is None:
@@ -105,9 +118,15 @@ class QueryService:
         state = self._recorded_state(record)
         askable = self._recorded_askable(record, state)
         composition = recorded_composition(self._services.registry, record.strategy, record.parameters)
-        selector = composition.selector(self._config, scores.arrays)
-        chosen = selector.choose(state, askable, size=record.size, rows=record.rows, seed=record.seed)
-        if tuple(chosen) != record.chosen:
+        if not record.size:
+            same = True
+        elif composition.in_worker and not here:
+            same = self._replayed_in_worker(query)
+        else:
+            selector = composition.selector(self._config, scores.arrays)
+            chosen = selector.choose(state, askable, size=record.size, rows=record.rows, seed=record.seed)
+            same = tuple(chosen) == record.chosen
+        if not same:
             raise Gone(f"query {query!r} would choose other items now: its project file or its strategy has changed")
         return self._recorded_answer(record, state, askable, scores.arrays)
 
@@ -121,50 +140,50 @@ class QueryService:
                 released += queries.release(connection, record.project, record.annotator, positions)
             return released
 
-    def _view(self, row: ProjectRow, annotator: str | None) -> QueryView:
-        cache = self._services.label_state(row)
-        with self._services.database.read() as connection:
+    def _basis(self, strategy: str | None, annotator: str | None) -> _Basis:
+        services, config, row = self._services, self._config, self._row()
+        cache = services.label_state(row)
+        with services.database.read() as connection:
             leases = tuple(queries.leases(connection, row.name, time.time()))
-            return QueryView(self._config, annotator, cache.snapshot(connection), leases)
-
-    def _composition(self, strategy: str | None, view: QueryView) -> Composition:
-        registry, choice = self._services.registry, self._config.strategy
+            view = QueryView(config, annotator, cache.snapshot(connection), leases)
         if strategy is None:
-            return project_composition(registry, choice, view.state)
-        return named_composition(registry, choice, strategy)
+            composition = project_composition(services.registry, config.strategy, view.state)
+        else:
+            composition = named_composition(services.registry, config.strategy, strategy)
+        scores = current_scores(services, row, composition.names)
+        rows = min(scores.row.rows, len(view.state)) if scores.row else len(view.state)
+        own, askable = view.items(rows)
+        return _Basis(row, view, composition, scores, rows, own, askable)
 
     def _next_number(self) -> int:
         with self._services.database.write() as connection:
             return projects.next_query_number(connection, self._config.name)
 
-    def _choose(self, number: int, size: int, view: QueryView, composition: Composition, scores: Scores) -> _Choice:
-        name, state = self._config.name, view.state
-        rows = min(scores.row.rows, len(state)) if scores.row else len(state)
-        own, askable = view.items(rows)
-        own, remaining = own[:size], len(askable) + len(own)
+    def _choose(self, number: int, size: int, basis: _Basis) -> QueryRow:
+        """Return a query for `size` items that is not stored yet."""
+        name, view, scoring = self._config.name, basis.view, basis.scores.row
         seed = derive(self._config.seed, "query", number)
         chosen: list[Chosen] = []
-        if new_size := size - len(own):
-            selector = composition.selector(self._config, scores.arrays)
-            chosen = selector.choose(state, askable, size=new_size, rows=rows, seed=seed)
-        record = QueryRow(
+        if size:
+            selector = basis.composition.selector(self._config, basis.scores.arrays)
+            chosen = selector.choose(view.state, basis.askable, size=size, rows=basis.rows, seed=seed)
+        return QueryRow(
             id=f"{name}-{number}", project=name, number=number, time=time.time(), annotator=view.annotator,
-            strategy=composition.name, parameters=composition.parameters(), seed=seed,
-            checkpoint=scores.row.checkpoint if scores.row else None, scoring=scores.row.id if scores.row else None,
-            rows=rows, last_label=state.labels.last, size=new_size,
+            strategy=basis.composition.name, parameters=basis.composition.parameters(), seed=seed,
+            checkpoint=scoring.checkpoint if scoring else None, scoring=scoring.id if scoring else None,
+            rows=basis.rows, last_label=view.state.labels.last, size=size,
             excluded=tuple(view.excluded), leased=view.leased, chosen=tuple(chosen),
         )  # fmt: skip
-        return _Choice(record, own, remaining)
 
-    def _store(self, row: ProjectRow, view: QueryView, choice: _Choice) -> bool:
-        """Store a query and its leases, and return whether it could be: what it chose may be taken since."""
-        record, now = choice.record, time.time()
+    def _store(self, record: QueryRow, returned: Sequence[Chosen], basis: _Basis) -> bool:
+        """Store a query and its leases, and return whether it could be: its items may be taken since."""
+        row, view, now = basis.row, basis.view, time.time()
         cache = self._services.label_state(row)
         with self._services.database.write() as connection:
             leases = tuple(queries.leases(connection, row.name, now))
             with cache.current(connection) as state:
                 current = QueryView(view.config, view.annotator, state, leases)
-                if not current.still_holds(choice.own, record.chosen, view):
+                if current.own_positions != view.own_positions or not current.allows(returned, record.chosen):
                     return False
                 lacks_scores = record.rows < len(state)
             queries.insert(connection, record)
@@ -173,9 +192,43 @@ class QueryService:
             if view.annotator is not None:
                 queries.drop_expired(connection, row.name, now)
                 expires = now + (self._config.labels.lease or self._services.settings.lease_seconds)
-                leased = [_lease(record, view.annotator, expires, chosen) for chosen in choice.returned]
-                queries.grant(connection, leased)
+                queries.grant(connection, [_lease(record, view.annotator, expires, choice) for choice in returned])
         return True
+
+    def _chosen_in_worker(self, request: Request, basis: _Basis) -> QueryRow | None:
+        """Return the query that a job stored for this request; None if the annotator's own leases must do.
+
+        Queues a job otherwise, and raises what `to_be_chosen` returns if there is nothing to label meanwhile.
+        """
+        name, view = self._config.name, basis.view
+        if not len(basis.askable):
+            return None
+        if view.annotator is None and (job := succeeded(self._services, name, request)) is not None:
+            record = self._record(f"{name}-{int(job.metrics['query'])}")
+            scoring = basis.scores.row.id if basis.scores.row else None
+            how = (basis.composition.name, basis.composition.parameters(), scoring)
+            same = (record.strategy, record.parameters, record.scoring) == how
+            # in a busy project, new labels are stored between any two requests
+            is_new = record.last_label == view.state.labels.last or is_recent(job)
+            if same and is_new and view.allows(record.chosen, record.chosen):
+                return record
+        error = to_be_chosen(self._services, name, request)
+        if basis.own:
+            return None
+        raise error
+
+    def _replayed_in_worker(self, query: str) -> bool:
+        """Return whether the worker chose the same items again. Raises NotReady until it has tried."""
+        request = {"replay": query}
+        job = succeeded(self._services, self._config.name, request)
+        if job is None or not is_recent(job):
+            raise to_be_chosen(self._services, self._config.name, request)
+        return bool(job.metrics["same"])
+
+    def _answer(self, record: QueryRow, returned: Sequence[Chosen], basis: _Basis) -> QueryAnswer:
+        remaining = len(basis.askable) + len(basis.own)
+        with self._services.database.read() as connection:
+            return _answer(connection, record, returned, basis.view.state, basis.scores.arrays, remaining)
 
     def _record(self, query: str) -> QueryRow:
         with self._services.database.read() as connection:

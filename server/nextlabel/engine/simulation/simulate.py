@@ -103,7 +103,7 @@ def _run(plan: Plan, services: Services, strategy: str, kind: str, seed: int) ->
     start, has_sets, counts = 0, False, Counter[LabelQuality]()
     for number in range(plan.rounds + 1):
         if number:
-            query = project.queries.create(plan.size, strategy, ANNOTATOR)
+            query = project.queries.create(plan.size, None, ANNOTATOR, here=True)
             if not query.items:
                 return
             # queries never return an item twice, so an item that stays open is not labelled again
@@ -149,7 +149,7 @@ def _variant(plan: Plan, strategy: str, seed: int) -> ProjectConfig:
     if plan.start is not None:
         labels = labels.model_copy(update={"initial": plan.start})
     if strategy != own.plugin:  # so that trainings compute the scores this strategy needs
-        own = StrategyChoice(plugin=strategy)
+        own = StrategyChoice.model_validate({"plugin": strategy, **own.named(strategy).parameters})
     # each round starts its own training, which would conflict with one queued by the labels
     changed = {"seed": seed, "labels": labels, "strategy": own, "train": Train(every=0)}
     return plan.project.model_copy(update=changed)

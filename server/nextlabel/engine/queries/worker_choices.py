@@ -1,0 +1,51 @@
+"""Queries by strategies that run in the worker: the jobs that run them, and what those jobs did.
+
+Such a job has the kind "score" and `parameters["choose"]`: the arguments of the query, or
+`{"replay": id}`. It reports the number of the query that it stored, or whether a replay chose the
+same items.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from nextlabel.contracts.errors import NextlabelError, NotReady, Unprocessable
+from nextlabel.engine.scheduling import queue_once
+from nextlabel.engine.services import Services
+from nextlabel.store import jobs
+from nextlabel.store.jobs import JobRow
+
+Request = Mapping[str, Any]
+"""Plain JSON."""
+RECENT = 60.0
+"""Seconds for which what a job did counts."""
+_JOBS = 100
+"""Newest jobs of a project that are searched."""
+
+
+def succeeded(services: Services, project: str, request: Request) -> JobRow | None:
+    """Return the newest job for the same request, if it has succeeded."""
+    job = _newest(services, project, request)
+    return job if job is not None and job.state == "succeeded" else None
+
+
+def to_be_chosen(services: Services, project: str, request: Request) -> NextlabelError:
+    """Queue a job for this request, unless one is unfinished or has just failed, and return the error to raise."""
+    newest = _newest(services, project, request)
+    if newest is not None and newest.state == "failed" and is_recent(newest):
+        return Unprocessable(f"the strategy could not choose: {newest.error}")
+    number = queue_once(services.database, project, "score", {"choose": request})
+    return NotReady(f"the strategy runs in the worker, and its choice is not there yet (job {number})", 2)
+
+
+def is_recent(job: JobRow) -> bool:
+    """Return whether a job ended less than a minute ago."""
+    return (job.finished or 0.0) > time.time() - RECENT
+
+
+def _newest(services: Services, project: str, request: Request) -> JobRow | None:
+    with services.database.read() as connection:
+        recent = jobs.page(connection, project, _JOBS)
+    return next((job for job in recent if job.parameters.get("choose") == request), None)
