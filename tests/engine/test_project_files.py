@@ -55,6 +55,31 @@ def test_a_project_file(tmp_path: Path, registry: Registry) -> None:
     assert (config.train.every, config.stop.accuracy, config.stop.labels) == (10, 0.9, None)
 
 
+COMPOSED = """
+[[strategy.until]]
+labels = 50
+plugin = "toy-near"
+place = 7
+[[strategy.until]]
+labels = 10
+plugin = "random"
+[strategy.then]
+plugin = "toy-near"
+"""
+
+
+def test_a_composition_of_strategies(tmp_path: Path, registry: Registry) -> None:
+    text = GOOD.replace('also = ["random"]', 'keep = 4\nalso = ["random"]' + COMPOSED)
+    strategy = read_project("things", write(tmp_path, text), registry).strategy
+    assert [(early.labels, early.plugin, early.parameters) for early in strategy.until] == [
+        (50, "toy-near", {"place": 7}),
+        (10, "random", {}),
+    ]
+    assert strategy.then is not None
+    assert (strategy.plugin, strategy.parameters, strategy.then.plugin, strategy.keep) == ("margin", {}, "toy-near", 4)
+    assert [choice.plugin for choice in strategy.every] == ["margin", "toy-near", "toy-near", "random", "random"]
+
+
 def test_the_title_defaults_to_the_name(tmp_path: Path, registry: Registry) -> None:
     text = GOOD.replace('title = "Things"', "")
     assert read_project("things", write(tmp_path, text), registry).title == "things"
@@ -108,6 +133,57 @@ def test_the_title_defaults_to_the_name(tmp_path: Path, registry: Registry) -> N
             "[learner] epochs: a committee has no parameters; set them in its members",
         ),
         ("[dataset]", "[data]", "dataset: field required"),
+        (
+            'also = ["random"]',
+            "keep = 3",
+            "[strategy] keep: there is no strategy in `then` to choose among the items that are kept",
+        ),
+        (
+            'also = ["random"]',
+            'then = {plugin = "rnadom"}',
+            "[strategy] then: no strategy is called 'rnadom'; did you mean 'random'",
+        ),
+        (
+            'also = ["random"]',
+            'then = {plugin = "random", beta = 1}',
+            "[strategy] then has no parameter 'beta'; there are none",
+        ),
+        (
+            'also = ["random"]',
+            'then = {plugin = "toy-near", place = -1}',
+            "[strategy] then: place: input should be greater than or equal to 0, not -1",
+        ),
+        (
+            'also = ["random"]',
+            'then = {plugin = "random"}\nkeep = 0',
+            "[strategy] keep: input should be greater than or equal to 1, not 0",
+        ),
+        ('also = ["random"]', 'then = "random"', "[strategy] then: input should be an object, not 'random'"),
+        (
+            'also = ["random"]',
+            'until = [{plugin = "random"}]',
+            "[strategy.until.0] labels: field required",
+        ),
+        (
+            'also = ["random"]',
+            'until = [{plugin = "random", labels = "5"}]',
+            "[strategy.until.0] labels: input should be a valid integer, not '5'",
+        ),
+        (
+            'also = ["random"]',
+            'until = [{plugin = "random", labels = 5}, {plugin = "toy-first", labels = 5}]',
+            "[[strategy.until]] labels: two strategies have 5; each needs another number",
+        ),
+        (
+            'also = ["random"]',
+            'until = [{plugin = "rnadom", labels = 5}]',
+            "[[strategy.until]]: no strategy is called 'rnadom'; did you mean 'random'",
+        ),
+        (
+            'also = ["random"]',
+            'then = {plugin = "toy-near"}\nalso = [{plugin = "toy-near", place = 2}]',
+            "[strategy] also: 'toy-near' occurs twice with different parameters; ?strategy=toy-near could use only one",
+        ),
     ],
 )
 def test_faults_are_described(tmp_path: Path, registry: Registry, old: str, new: str, reason: str) -> None:

@@ -96,6 +96,18 @@ class First(Strategy[NoParameters]):
         return -np.arange(pool.size, dtype=np.float64)
 
 
+@dataclass(frozen=True)
+class NearParameters:
+    place: Annotated[int, Bounds(ge=0), "place in the pool"] = 0
+
+
+class Near(Strategy[NearParameters]):
+    """The items nearest to a place in the pool."""
+
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+        return -np.abs(np.arange(pool.size, dtype=np.float64) - self.parameters.place)
+
+
 class Embedded(Strategy[NoParameters]):
     """The items farthest from the labelled ones."""
 
@@ -138,6 +150,7 @@ def nextlabel_datasets() -> Iterator[DatasetPlugin]:
 @hookimpl
 def nextlabel_strategies() -> Iterator[StrategyPlugin]:
     yield StrategyPlugin("toy-first", "in order", First)
+    yield StrategyPlugin("toy-near", "near a place", Near, NearParameters)
     yield StrategyPlugin("toy-embedded", "far away", Embedded, needs=["embeddings", "labelled_embeddings"])
     yield StrategyPlugin("toy-sampled", "wide", Sampled, needs=["samples"])
     yield StrategyPlugin("toy-widest", "deviation", Widest, needs=["std"])
