@@ -55,6 +55,30 @@ def test_a_query_is_replayed(shell, trained):
     assert again["seed"] == first["seed"]
 
 
+LATE = '''
+"""A strategy that must not run in a web process."""
+import numpy as np
+from nextlabel.contracts import Strategy, StrategyPlugin, hookimpl
+
+class Late(Strategy):
+    def score(self, pool, rng):
+        return -np.arange(pool.size, dtype=float)
+
+@hookimpl
+def nextlabel_strategies():
+    yield StrategyPlugin("late", "in order", Late, in_worker=True)
+'''
+
+
+def test_a_strategy_of_the_worker_runs_in_the_command(shell, quick, distribute, tmp_path, monkeypatch):
+    distribute(tmp_path, "late-plugin", late="late")
+    (tmp_path / "late.py").write_text(LATE)
+    monkeypatch.syspath_prepend(tmp_path)
+    first = shell.json("query", "quick", "--size", "3", "--strategy", "late", "--annotator", "ann")
+    assert [item["score"] for item in first["items"]] == [0.0, -1.0, -2.0]
+    assert shell.json("query", "quick", "--replay", first["query"])["items"] == first["items"]
+
+
 def test_items_are_leased_to_an_annotator(shell, trained):
     ann, bob = (
         {item["id"] for item in shell.json("query", "quick", "--annotator", name)["items"]} for name in ("ann", "bob")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from nextlabel.app import build_services, prepare
 from nextlabel.contracts.errors import NextlabelError, ProjectError
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.project_files import ProjectConfig, Projects
+from nextlabel.engine.queries.service import QueryService
+from nextlabel.engine.records import QueryAnswer
 from nextlabel.engine.services import Services
 from nextlabel.engine.settings import Settings
 from nextlabel.engine.simulation import simulate as simulate_module
@@ -61,6 +64,24 @@ def test_another_strategy_gets_the_scores_it_needs(play: Callable[..., list[Poin
     assert [(p.strategy, p.round) for p in points] == [
         (name, number) for name in ("toy-embedded", "toy-sampled", "random") for number in range(2)
     ]
+
+
+def test_the_projects_own_strategy_is_played_with_its_composition(
+    play: Callable[..., list[Point]], registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of them would run in the worker, and here runs in this process."""
+    offer = registry.strategies["toy-near"]
+    monkeypatch.setitem(registry.strategies, "toy-near", replace(offer, record=replace(offer.record, in_worker=True)))
+    answers: list[QueryAnswer] = []
+    create = QueryService.create
+    monkeypatch.setattr(QueryService, "create", lambda *a, **k: answers.append(create(*a, **k)) or answers[-1])
+    table = {"plugin": "margin", "then": {"plugin": "toy-near", "place": 3}, "also": [{"plugin": "random"}]}
+    until = [{"plugin": "toy-first", "labels": 8}]
+    play(["margin", "toy-near"], strategy={**table, "until": until})
+    together = {"then": {"plugin": "toy-near", "place": 3}, "keep": 10}
+    assert [(answer.strategy, answer.parameters) for answer in answers] == [
+        ("toy-first", {}), ("margin", together), ("toy-near", {"place": 3}), ("toy-near", {"place": 3})
+    ]  # fmt: skip
 
 
 @pytest.mark.slow

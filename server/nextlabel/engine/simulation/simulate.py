@@ -42,6 +42,7 @@ class Plan:
 
     project: ProjectConfig
     strategies: Sequence[str]
+    """The project's own is played with the strategies that it is composed with, any other alone."""
     start: int | None
     """Labels at the start; None for the number in the project file."""
     size: int
