@@ -95,9 +95,9 @@ class FilteredSelector(Selector):
         """Choose `count` of the `keep * count` items with the best scores of `first`; the scores are of the second."""
         strategy = _Best.of(self.first.strategy)
         best = strategy.select(self.first.view(state, positions, rows), self.keep * count, rng)
-        kept = np.sort(best.positions)
-        selection = super().select(state, positions[kept], rows, count, rng)
-        return Selection(kept[selection.positions], selection.scores)
+        retained = np.sort(best.positions)
+        selection = super().select(state, positions[retained], rows, count, rng)
+        return Selection(retained[selection.positions], selection.scores)
 
 
 class _Best(Strategy[Any]):
