@@ -34,12 +34,12 @@ def test_pixels_followed_by_uploads(tmp_path: Path, shape: tuple[int, ...], imag
     array = RNG.integers(0, 256, shape, np.uint8)
     pool = opened(tmp_path, Contents(ids=list("abcde"), content=Pixels(array), classes=("x", "y")))
     assert (pool.kind, pool.truth, pool.test(100)) == ("image", None, None)
-    items = pool.items([row(position) for position in range(5)], 100)
+    items = pool.items(5, [], 100)
     assert isinstance(items, PixelItems)
     np.testing.assert_array_equal(items.array, array)
     upload = tmp_path / "upload"
     upload.write_bytes(image(3, 9, 7))  # type: ignore[operator]
-    items = pool.items([*(row(position) for position in range(5)), row(5, upload)], 100)
+    items = pool.items(6, [str(upload)], 100)
     assert isinstance(items, JoinedItems)
     channels = 1 if len(shape) == 3 else 3
     assert (len(items), items.size, items.channels) == (6, (4, 4), channels)
@@ -57,7 +57,7 @@ def test_files(tmp_path: Path) -> None:
     content = Files(paths, channels=1)
     test = TestSplit(Files([Path("/t/1.png")], channels=1), np.array([1]))
     pool = opened(tmp_path, Contents(["a", "b"], content, ("x", "y"), truth=np.array([0, -1]), test=test))
-    items = pool.items([row(position, path) for position, path in enumerate(paths)], 100)
+    items = pool.items(2, [str(path) for path in paths], 100)
     assert items == FileItems(paths, 1, 100)
     split = pool.test(100)
     assert split is not None
@@ -65,17 +65,17 @@ def test_files(tmp_path: Path) -> None:
     np.testing.assert_array_equal(split[1], [1])
     np.testing.assert_array_equal(pool.truth, [0, -1])
     paths[0].unlink()
-    assert len(pool.items([row(position, path) for position, path in enumerate(paths)], 100)) == 2
+    assert len(pool.items(2, [str(path) for path in paths], 100)) == 2
     paths[1].unlink()
     with pytest.raises(Unprocessable, match=r"2 of the pool's 2 images can no longer be read, the first is .*1\.png"):
-        pool.items([row(position, path) for position, path in enumerate(paths)], 100)
+        pool.items(2, [str(path) for path in paths], 100)
 
 
 def test_vectors(tmp_path: Path) -> None:
     vectors = RNG.normal(size=(4, 3))
     test = TestSplit(VectorItems(np.ones((2, 3), np.float32)), np.array([0.5, 1.5]))
     pool = opened(tmp_path, Contents(list("abcd"), VectorItems(vectors), truth=np.arange(4.0), test=test))
-    items = pool.items([row(position) for position in range(4)], 100)
+    items = pool.items(4, [], 100)
     assert isinstance(items, VectorItems)
     np.testing.assert_array_equal(items.vectors, vectors.astype(np.float32))
     assert pool.kind == "vector"
@@ -84,11 +84,21 @@ def test_vectors(tmp_path: Path) -> None:
     np.testing.assert_array_equal(split[1], [0.5, 1.5])
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float64])
+def test_vectors_are_written_a_batch_at_a_time(tmp_path: Path, kind: type) -> None:
+    vectors = RNG.normal(size=(20_000, 3)).astype(kind)
+    pool = opened(tmp_path, Contents([str(i) for i in range(20_000)], VectorItems(vectors), truth=np.arange(20_000.0)))
+    items = pool.items(20_000, [], 100)
+    assert isinstance(items, VectorItems)
+    assert items.vectors.dtype == np.float32
+    np.testing.assert_array_equal(items.vectors, vectors.astype(np.float32))
+
+
 def test_a_graph(tmp_path: Path) -> None:
     graph = GraphItems(np.eye(3, dtype=np.float32), np.array([[0, 1], [1, 0]]))
     test = TestSplit(graph, np.zeros(3, np.int64))
     pool = opened(tmp_path, Contents(list("abc"), graph, ("x", "y"), test=test))
-    items = pool.items([row(position) for position in range(3)], 100)
+    items = pool.items(3, [], 100)
     assert isinstance(items, GraphItems)
     np.testing.assert_array_equal(items.edges, graph.edges)
     assert pool.kind == "node"
@@ -107,6 +117,6 @@ def test_a_test_split_of_pixels(tmp_path: Path) -> None:
 
 def test_an_empty_pool_accepts_uploads(tmp_path: Path) -> None:
     pool = opened(tmp_path, Contents([], Files([]), ("x", "y")))
-    assert len(pool.items([], 100)) == 0
+    assert len(pool.items(0, [], 100)) == 0
     (tmp_path / "x.png").touch()
-    assert len(pool.items([row(0, tmp_path / "x.png")], 100)) == 1
+    assert len(pool.items(1, [str(tmp_path / "x.png")], 100)) == 1

@@ -5,6 +5,7 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from nextlabel.store import items, projects
 from nextlabel.store.items import ItemRow, NewItem
@@ -82,6 +83,52 @@ def test_a_hundred_thousand_items_are_stored_and_read(empty):
         assert len(items.by_ids(c, "p", [row.id for row in rows])) == 100_000
         assert len(items.by_positions(c, "p", range(100_000))) == 100_000
     assert time.process_time() - begin < 10  # 1.5 s on a quiet core
+
+
+def test_ids_are_looked_up_in_their_index(sqlite_url, opened):
+    database = opened(sqlite_url)
+    database.migrate()
+    statements = []
+    with database.write() as c:
+        projects.create(c, projects.ProjectRow("p", "classification", ("a",), True, False, 1.0))
+        items.add(c, "p", [new(str(i)) for i in range(1000)], 1.0)
+
+        @event.listens_for(c, "before_cursor_execute")
+        def note(connection, cursor, statement, parameters, *_):
+            statements.append((statement, parameters))
+
+        assert len(items.by_ids(c, "p", [str(i) for i in range(100)])) == 100
+        assert items.add(c, "p", [new("3"), new("late"), new("4"), new("5"), new("6"), new("7")], 1.0)[:2] == [3, 1000]
+        plans = [
+            " ".join(row[3] for row in c.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, parameters))
+            for statement, parameters in list(statements)
+            if "json_each" in statement
+        ]
+    assert len(plans) == 2
+    assert all("SEARCH items USING INDEX ix_items_id (project=? AND id=?)" in plan for plan in plans)
+
+
+@pytest.mark.parametrize("odd", ['"', "\\", "é", "\U0001f600", "[1]", "a,b", "\n", "'"])
+def test_ids_of_any_text_are_found(empty, odd):
+    with empty.write() as c:
+        items.add(c, "p", [new(odd)], 1.0)
+        assert items.by_ids(c, "p", [odd, "a"]).keys() == {odd}
+        assert items.get(c, "p", odd).id == odd
+
+
+def test_the_hold_out_by_position(empty):
+    with empty.write() as c:
+        items.add(c, "p", [new(name) for name in ("a", "bh", "c", "dh", "e")], 1.0)
+        assert items.holdout_flags(c, "p", 0).tolist() == [False, True, False, True, False]
+        assert items.holdout_flags(c, "p", 3).tolist() == [True, False]
+        assert items.holdout_flags(c, "p", 5).tolist() == items.holdout_flags(c, "p", 9).tolist() == []
+
+
+def test_paths_are_those_of_files_and_uploads(empty):
+    with empty.write() as c:
+        items.add(c, "p", [NewItem("x", "array", None, None, False), new("a"), new("b")], 1.0)
+        assert items.paths(c, "p", 2) == ["a.png"]
+        assert items.paths(c, "p", 3) == ["a.png", "b.png"]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

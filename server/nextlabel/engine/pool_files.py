@@ -104,24 +104,23 @@ class PoolFolder:
         pixels = self._array("pool-pixels")
         return None if pixels is None else max(pixels.shape[1:3])
 
-    def items(self, rows: Sequence[ItemRow], max_pixels: int) -> Items:
-        """Return the first len(rows) items of the pool, undecoded; `rows` are these items, in order.
+    def items(self, size: int, names: Sequence[str], max_pixels: int) -> Items:
+        """Return the first `size` items of the pool, undecoded; `names` are the paths of those in files, in order.
 
         An unreadable file becomes a white image and is logged. Raises Unprocessable if most files
         are missing.
         """
         pixels = self._array("pool-pixels")
         if self.kind == "vector":
-            return VectorItems(self._array("pool-vectors")[: len(rows)])
+            return VectorItems(self._array("pool-vectors")[:size])
         if self.kind == "node":
             return GraphItems(self._array("pool-vectors"), np.asarray(self._array("pool-edges")))
         parts: list[ImageItems] = []
         if pixels is not None and len(pixels):
-            parts.append(PixelItems(pixels[: len(rows)]))
-        files = [row for row in rows if row.source != "array"]
-        if files:
-            paths = [self.home.at(str(row.path)) for row in files]
-            _refuse_large_loss(paths, len(rows))
+            parts.append(PixelItems(pixels[:size]))
+        if names:
+            paths = [self.home.at(name) for name in names]
+            _refuse_large_loss(paths, size)
             channels = self.description["channels"] or 3
             parts.append(FileItems(paths, channels, max_pixels, unreadable=UnreadableFiles()))
         return parts[0] if len(parts) == 1 else JoinedItems(parts)
@@ -173,8 +172,13 @@ def _write_content(folder: Path, prefix: str, content: Content) -> dict[str, Any
         # the database has the paths of the pool; only those of a test split are needed here
         paths = [str(path) for path in content.paths] if prefix == "test" else None
         return {"channels": content.channels, "paths": paths}
-    vectors = content.features if isinstance(content, GraphItems) else content.vectors
-    np.save(folder / f"{prefix}-vectors.npy", np.asarray(vectors, np.float32))
+    vectors = VectorItems(content.features) if isinstance(content, GraphItems) else content
+    shape, start = (len(vectors), vectors.dimensions), 0
+    out = np.lib.format.open_memmap(folder / f"{prefix}-vectors.npy", mode="w+", dtype=np.float32, shape=shape)
+    for batch in vectors.batches():
+        out[start : start + len(batch)] = batch
+        start += len(batch)
+    out.flush()
     if isinstance(content, GraphItems):
         np.save(folder / f"{prefix}-edges.npy", np.asarray(content.edges, np.int64))
     return {"channels": None}

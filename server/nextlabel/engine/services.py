@@ -74,7 +74,9 @@ class Services:
 
     def items(self, state: PoolState) -> Items:
         """Return all items of the pool, undecoded."""
-        name = state.project.name
-        with self.database.read() as connection:
-            rows = items.page(connection, name, -1, len(state))
-        return self.pool(name).items(rows, self.settings.max_pixels)
+        name, paths = state.project.name, []
+        pool = self.pool(name)
+        if pool.kind == "image":  # everything else is in arrays
+            with self.database.read() as connection:
+                paths = items.paths(connection, name, len(state))
+        return pool.items(len(state), paths, self.settings.max_pixels)

@@ -17,7 +17,7 @@ from nextlabel.contracts.errors import Conflict, NotFound, Unprocessable
 from nextlabel.store import bulk, items
 from nextlabel.store.database import Database
 from nextlabel.store.schema import items as _items
-from nextlabel.store.schema import labels, submissions
+from nextlabel.store.schema import labels, projects, submissions
 
 DATASET = "dataset"
 """The annotator of a data set's own labels."""
@@ -100,6 +100,9 @@ class Submission:
     """Number of labels in the request."""
 
 
+_IMPORTED = select(projects.c.imported).where(projects.c.name == bindparam("project")).scalar_subquery() > 0
+VISIBLE = (labels.c.annotator != DATASET) | _IMPORTED
+"""The labels that are not part of an unfinished import; needs the parameter `project`."""
 _HISTORY = (
     select(
         labels.c.id,
@@ -114,7 +117,7 @@ _HISTORY = (
         labels.c.query,
     )
     .join(_items, (_items.c.project == labels.c.project) & (_items.c.position == labels.c.position))
-    .where(labels.c.project == bindparam("project"))
+    .where(labels.c.project == bindparam("project"), VISIBLE)
     .order_by(labels.c.id)
 )
 _LAST = select(func.coalesce(func.max(labels.c.id), 0)).where(labels.c.project == bindparam("project"))
@@ -206,6 +209,8 @@ def pages(database: Database, project: str, size: int = 1000) -> Iterator[list[S
     while after < end:
         with database.read() as c:
             page = since(c, project, after, until=end, limit=size)
+        if not page:  # those of an unfinished import are not visible
+            return
         yield page
         after = page[-1].id
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, bindparam, select, update
 
 from nextlabel.contracts.errors import Conflict, NotFound
+from nextlabel.store import bulk
 from nextlabel.store.schema import projects
+
+UNFINISHED = -1.0
+"""`imported` of a project whose first import has not finished. No function returns such a project."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class ProjectRow:
     """The number of the newest query. Numbers of queries that failed are not used again."""
 
 
-_ONE = select(projects).where(projects.c.name == bindparam("name"))
+_VISIBLE = select(projects).where(projects.c.imported >= 0)
+_ONE = _VISIBLE.where(projects.c.name == bindparam("name"))
 
 
 def get(c: Connection, name: str) -> ProjectRow | None:
@@ -42,19 +46,29 @@ def get(c: Connection, name: str) -> ProjectRow | None:
 
 def all(c: Connection) -> list[ProjectRow]:  # noqa: A001 - read as projects.all
     """Return every project, by name."""
-    return [ProjectRow(*row) for row in c.execute(select(projects).order_by(projects.c.name))]
+    return [ProjectRow(*row) for row in c.execute(_VISIBLE.order_by(projects.c.name))]
 
 
 def create(c: Connection, row: ProjectRow) -> None:
     """Add a project. Raises Conflict if the name is taken."""
-    try:
-        c.execute(insert(projects), asdict(row))
-    except IntegrityError as error:
-        raise Conflict(f"there already is a project {row.name!r}") from error
+    statement = bulk.upsert(c, projects).values(asdict(row))
+    statement = statement.on_conflict_do_update(
+        index_elements=[projects.c.name], set_=asdict(row), where=projects.c.imported == UNFINISHED
+    )
+    if c.execute(statement.returning(projects.c.name)).one_or_none() is None:
+        raise Conflict(f"there already is a project {row.name!r}")
+
+
+def create_hidden(c: Connection, row: ProjectRow) -> None:
+    """Add a project that stays hidden until `set_dataset`, unless there is one of this name."""
+    values = asdict(row) | {"imported": UNFINISHED}
+    c.execute(bulk.upsert(c, projects).values(values).on_conflict_do_nothing())
 
 
 def set_dataset(c: Connection, row: ProjectRow) -> None:
-    """Store the facts about a data set that was imported after the project was added; `live` and `queries` stay.
+    """Store the facts about a data set that has been imported; `live` and `queries` stay.
+
+    From here on its items and labels are visible.
 
     Raises NotFound if there is no such project.
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, func, select
 
 from nextlabel.store import bulk
-from nextlabel.store.labels import candidates_text
+from nextlabel.store.labels import VISIBLE, candidates_text
 from nextlabel.store.queries import Chosen, read_chosen
 from nextlabel.store.schema import labels, queries
 
@@ -49,11 +49,11 @@ def by_annotator(c: Connection, project: str, classes: Sequence[str], since: flo
             func.max(labels.c.time),
             count.filter(is_label & (labels.c.time >= since)),
         )
-        .where(labels.c.project == project)
+        .where(labels.c.project == bindparam("project"), VISIBLE)
         .group_by(labels.c.annotator)
         .order_by(labels.c.annotator)
     )
-    return [AnnotatorTally(*row) for row in c.execute(statement, {"single": single})]
+    return [AnnotatorTally(*row) for row in c.execute(statement, {"single": single, "project": project})]
 
 
 def chosen_under(c: Connection, project: str, checkpoint: str, limit: int = _MAX_QUERIES) -> list[tuple[Chosen, ...]]:

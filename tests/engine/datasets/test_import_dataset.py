@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import Connection
 from support.engine import MODULES, SQUARES, WAVE, ToyProject, candidates
 
 from nextlabel.contracts import Contents, Dataset, Files, VectorItems
 from nextlabel.contracts.errors import NotReady
 from nextlabel.engine.datasets.import_dataset import held_out, import_dataset
 from nextlabel.engine.plugins.registry import Offer, Registry, load
+from nextlabel.store import items, labels
+from nextlabel.store.database import Database
 
 Make = Callable[..., ToyProject]
 POINTS = VectorItems(np.arange(20, dtype=np.float32).reshape(10, 2))
@@ -193,6 +197,76 @@ def test_inconsistent_contents_are_refused(
     assert reason in str(job.error)
     assert project.project.status().missing == job.error
     assert not project.services.home.pool("toy").exists()
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("nextlabel.engine.datasets.import_dataset", "nextlabel.store.unfinished_import"):
+        monkeypatch.setattr(f"{module}.PART", 4)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_import_in_parts_is_the_same_as_in_one(make: Make) -> None:
+    in_parts = make(labels={"initial": 10}).import_dataset()
+    assert in_parts.project.status().labelled == 10
+    rows = [(row.item, row.label) for row in in_parts.project.labels.history()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nextlabel.engine.datasets.import_dataset.PART", 1000)
+        in_one = make(labels={"initial": 10}).import_dataset()
+    assert states(in_one) == states(in_parts)
+    assert [(row.item, row.label) for row in in_one.project.labels.history()] == rows
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_nobody_sees_a_part_of_an_import(
+    make: Make, another: Callable[[ToyProject], ToyProject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make(labels={"initial": 10})
+    reader, seen, transactions = another(project), [], 0
+    write = Database.write
+
+    @contextmanager
+    def watched(database: Database) -> Iterator[Connection]:
+        nonlocal transactions
+        with write(database) as connection:
+            yield connection
+        if database is project.services.database:
+            transactions += 1
+            seen.append(reader.project.status().items)
+
+    monkeypatch.setattr(Database, "write", watched)
+    project.import_dataset()
+    assert transactions > 60 / 4 + 10 / 4
+    assert set(seen) == {0, 60}
+    assert seen == sorted(seen)
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("module", [items, labels], ids=["items", "labels"])
+def test_a_killed_import_leaves_nothing_visible(make: Make, monkeypatch: pytest.MonkeyPatch, module: Any) -> None:
+    project = make(labels={"initial": 10})
+    name = "insert" if module is items else "append"
+    store, calls = getattr(module, name), 0
+
+    def killed(*arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise OSError("killed")
+        store(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, killed)
+        project.project.start_training()
+        assert [job.state for job in project.work()] == ["failed"]
+    with pytest.raises(NotReady):
+        project.services.row("toy")
+    assert project.project.status().items == 0
+    with project.services.database.read() as connection:
+        assert items.stored(connection, "toy") > 0
+    project.import_dataset()
+    assert (project.project.status().items, project.project.status().labelled) == (60, 10)
+    assert states(project) == states(make(labels={"initial": 10}).import_dataset())
 
 
 def test_files_of_a_killed_import_are_overwritten(make: Make) -> None:

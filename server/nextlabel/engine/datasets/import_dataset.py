@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from nextlabel.contracts.data import BoolArray, Contents, Files, FloatArray, IntArray
+from nextlabel.contracts.data import BoolArray, Contents, Files, IntArray
 from nextlabel.contracts.errors import DatasetMissing, ProjectError
 from nextlabel.contracts.interfaces import Dataset
 from nextlabel.engine.datasets.drop_unreadable import drop_unreadable
@@ -21,7 +21,7 @@ from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.random_streams import generator, share_hash
 from nextlabel.engine.scheduling import queue_scoring
 from nextlabel.engine.settings import Settings
-from nextlabel.store import items, labels, projects
+from nextlabel.store import items, labels, projects, unfinished_import
 from nextlabel.store.atomic import new_folder
 from nextlabel.store.database import Database
 from nextlabel.store.file_lock import file_lock
@@ -29,6 +29,7 @@ from nextlabel.store.home import Home
 from nextlabel.store.items import NewItem
 from nextlabel.store.labels import DATASET, Label, LabelEvent
 from nextlabel.store.projects import ProjectRow
+from nextlabel.store.unfinished_import import PART
 
 _MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 
@@ -58,6 +59,7 @@ def import_dataset(
             return None
         if filled:
             return _pool_of_uploads(config)
+        _delete_unfinished(config.name, database)
         try:
             return _import(config, registry, settings, database, home, row, progress)
         except DatasetMissing as missing:
@@ -92,6 +94,7 @@ def _import(
     if dropped.reasons and not contents.ids:
         raise ProjectError(f"project {config.name!r} has no readable image: {dropped.summary()}")
     holdout = _holdout(contents, config)
+    initial = _initial_positions(contents, config, holdout)
     folder = home.pool(config.name)
     if folder.exists():  # left by an import that was killed before it reached the database
         shutil.rmtree(folder)
@@ -106,18 +109,21 @@ def _import(
         has_test=contents.test is not None,
         imported=now,
     )
+    # in short transactions, of which nobody sees anything before the last
+    for start in range(0, max(1, len(contents.ids)), PART):
+        rows = _rows(contents, holdout, start, start + PART)
+        with database.write() as connection:
+            if start == 0 and items.count(connection, config.name):  # uploaded meanwhile; from here on, uploads wait
+                return _pool_of_uploads(config)
+            projects.create_hidden(connection, row)
+            items.insert(connection, config.name, start, rows, now)
+    for part in _first_labels(contents, holdout, initial):
+        events = [LabelEvent(contents.ids[row], DATASET, label, now) for row, label in part]
+        positions = {contents.ids[row]: row for row, _ in part}
+        with database.write() as connection:
+            labels.append(connection, config.name, events, positions)
     with database.write() as connection:
-        if items.count(connection, config.name):  # uploaded meanwhile
-            return _pool_of_uploads(config)
-        if projects.get(connection, config.name) is None:
-            projects.create(connection, row)
-        else:
-            projects.set_dataset(connection, row)
-        positions = items.add(connection, config.name, _rows(contents, holdout), now)
-        initial = _candidate_labels(contents, holdout) + _initial_labels(contents, config, holdout)
-        if initial:
-            events = [LabelEvent(contents.ids[row], DATASET, label, now) for row, label in initial]
-            labels.append(connection, config.name, events, dict(zip(contents.ids, positions, strict=True)))
+        projects.set_dataset(connection, row)
         queue_scoring(connection, config.name)
     if dropped.reasons:
         print(dropped.summary(), file=sys.stderr, flush=True)  # noqa: T201 - the log of a job, or the terminal
@@ -129,18 +135,23 @@ def held_out(config: ProjectConfig, identity: str) -> bool:
     return share_hash(config.seed, "holdout", identity) < config.labels.holdout
 
 
-def _rows(contents: Contents, holdout: BoolArray) -> list[NewItem]:
+def _delete_unfinished(project: str, database: Database) -> None:
+    """Delete what an import that was killed left in the database."""
+    more = True
+    while more:
+        with database.write() as connection:
+            more = unfinished_import.delete_part(connection, project)
+
+
+def _rows(contents: Contents, holdout: BoolArray, start: int, stop: int) -> list[NewItem]:
+    ids, held_out = contents.ids[start:stop], holdout[start:stop].tolist()
     if isinstance(contents.content, Files):
-        paths = contents.content.paths
         return [
-            NewItem(identity, "file", str(path.absolute()), _MEDIA_TYPES.get(path.suffix.lower()), bool(held))
-            for identity, path, held in zip(contents.ids, paths, holdout, strict=True)
+            NewItem(identity, "file", str(path.absolute()), _MEDIA_TYPES.get(path.suffix.lower()), held)
+            for identity, path, held in zip(ids, contents.content.paths[start:stop], held_out, strict=True)
         ]
     media_type = "image/png" if hasattr(contents.content, "array") else None
-    return [
-        NewItem(identity, "array", None, media_type, bool(held))
-        for identity, held in zip(contents.ids, holdout, strict=True)
-    ]
+    return [NewItem(identity, "array", None, media_type, held) for identity, held in zip(ids, held_out, strict=True)]
 
 
 def _has_enough_truth(contents: Contents, config: ProjectConfig) -> bool:
@@ -169,34 +180,39 @@ def _holdout(contents: Contents, config: ProjectConfig) -> BoolArray:
     return mask
 
 
-def _initial_labels(contents: Contents, config: ProjectConfig, holdout: BoolArray) -> list[tuple[int, Label]]:
+def _initial_positions(contents: Contents, config: ProjectConfig, holdout: BoolArray) -> IntArray:
+    """Return the positions that are labelled from the start by their known truth."""
     known = np.flatnonzero(known_truth(contents) & ~holdout)
     if contents.initial is not None:
-        chosen: IntArray = np.setdiff1d(np.asarray(contents.initial, np.int64), np.flatnonzero(holdout))
-    elif config.labels.initial > len(known):
+        return np.setdiff1d(np.asarray(contents.initial, np.int64), np.flatnonzero(holdout))
+    if config.labels.initial > len(known):
         raise ProjectError(
             f"project {config.name!r}: [labels] initial = {config.labels.initial}, "
             f"but the data set knows only {len(known)} labels outside the hold-out"
         )
-    else:
-        chosen = generator(config.seed, "initial").permutation(known)[: config.labels.initial]
-    return truth_labels(contents.classes, contents.truth, chosen)
+    return generator(config.seed, "initial").permutation(known)[: config.labels.initial]
 
 
-def truth_labels(
-    classes: Sequence[str], truth: IntArray | FloatArray | None, chosen: IntArray
-) -> list[tuple[int, Label]]:
-    """Return the `chosen` rows, each with a full label from the known truth (n,)."""
+def _first_labels(contents: Contents, holdout: BoolArray, initial: IntArray) -> Iterator[list[tuple[int, Label]]]:
+    """Yield the data set's candidate sets, then the labels of the `initial` positions, a part at a time."""
+    if contents.candidates is not None:
+        partial = np.flatnonzero(~contents.candidates.all(axis=1) & ~holdout)
+        names = np.asarray(contents.classes, dtype=object)
+        for rows in _parts(partial):
+            yield [(int(p), Label(candidates=tuple(names[contents.candidates[p]]))) for p in rows]
+    for rows in _parts(initial):
+        yield _truth_labels(contents, rows)
+
+
+def _parts(rows: IntArray) -> Iterator[IntArray]:
+    return (rows[start : start + PART] for start in range(0, len(rows), PART))
+
+
+def _truth_labels(contents: Contents, rows: IntArray) -> list[tuple[int, Label]]:
+    """Return the `rows`, each with a full label from the known truth."""
+    truth = contents.truth
     if truth is None:
         return []
-    if classes:
-        return [(int(p), Label(candidates=(classes[int(truth[p])],))) for p in chosen]
-    return [(int(p), Label(value=float(truth[p]))) for p in chosen]
-
-
-def _candidate_labels(contents: Contents, holdout: BoolArray) -> list[tuple[int, Label]]:
-    if contents.candidates is None:
-        return []
-    labelled = np.flatnonzero(~contents.candidates.all(axis=1) & ~holdout)
-    names = np.asarray(contents.classes, dtype=object)
-    return [(int(p), Label(candidates=tuple(names[contents.candidates[p]]))) for p in labelled]
+    if contents.classes:
+        return [(int(p), Label(candidates=(contents.classes[int(truth[p])],))) for p in rows]
+    return [(int(p), Label(value=float(truth[p]))) for p in rows]

@@ -39,8 +39,8 @@ class PoolState:
         what it read here, even if the transaction is rolled back.
         """
         name = self.project.name
-        while new := items.page(connection, name, len(self) - 1, _PAGE):
-            self.holdout = np.concatenate([self.holdout, np.array([row.holdout for row in new], np.bool_)])
+        if len(new := items.holdout_flags(connection, name, len(self))):
+            self.holdout = np.concatenate([self.holdout, new])
         self.labels.grow(len(self))
         while history := labels.since(connection, name, self.labels.last, until, _PAGE):
             self.labels.apply(history)
