@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 import numpy as np
+from tiny_plugins import TINY
 
 from nextlabel.engine.engine import Engine
 from nextlabel.engine.jobs.run_job import run_job
@@ -22,7 +23,7 @@ from nextlabel.store.labels import Label
 
 MODULES = (
     *(f"nextlabel_plugins.{role}" for role in ("strategies", "learners", "backbones", "datasets", "projects")),
-    *(f"tiny_plugins.{name}" for name in ("regression", "graph", "spreading")),
+    *(f"tiny_plugins.{name}" for name in TINY),
     "support.toy_plugins",
     "support.toy_learners",
     "support.toy_backbones",

@@ -1,1 +1,18 @@
-"""Three tiny third-party plugins: regression, classification of graph nodes, and a transductive learner."""
+"""Tiny third-party plugins: the field's classic strategies and learners, each as short as the contract allows."""
+
+TINY = (
+    "regression",
+    "graph",
+    "spreading",
+    "core_set",
+    "badge",
+    "bald",
+    "dbal",
+    "clusters",
+    "probcover",
+    "linear",
+    "label_spreading",
+    "gp",
+    "gcn",
+)
+"""The modules with plugins."""

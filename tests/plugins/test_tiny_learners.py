@@ -1,0 +1,122 @@
+"""The classic learners as tiny plugins: they pass the checks, and predict well."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from nextlabel.contracts import GraphItems, NoParameters, Targets, Training, VectorItems
+from nextlabel.engine.plugins.registry import Registry
+from nextlabel.testing import check_learner, check_light
+
+
+@pytest.mark.parametrize("name", ["linear", "label_spreading", "gp", "gcn"])
+def test_hooks_import_nothing_heavy(name: str) -> None:
+    check_light(f"tiny_plugins.{name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "task"),
+    [
+        ("tiny-linear", "vectors", "classification"),
+        ("tiny-label-spreading", "vectors", "classification"),
+        ("tiny-inductive-label-spreading", "vectors", "classification"),
+        ("tiny-gp", "vectors", "regression"),
+        ("tiny-gcn", "graph", "classification"),
+    ],
+)
+def test_learner(registry: Registry, one_thread: None, name: str, kind: str, task: str) -> None:
+    parameters = {"epochs": 5} if name == "tiny-gcn" else {}
+    check_learner(registry.learner(name), parameters, kinds=[kind], task=task)
+
+
+def moons(size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    truth = np.arange(size) % 2
+    angle = rng.uniform(0, np.pi, size) + np.pi * truth
+    points = np.stack([np.cos(angle) + truth, np.sin(angle) + truth / 2], axis=1)
+    return (points + rng.normal(0, 0.05, points.shape)).astype(np.float32), truth
+
+
+def sets_of(truth: np.ndarray, labelled: int) -> Targets:
+    sets = np.ones((len(truth), truth.max() + 1), np.bool_)
+    sets[:labelled] = np.eye(truth.max() + 1, dtype=np.bool_)[truth[:labelled]]
+    return Targets(candidates=sets)
+
+
+class LabelledRowsOnly(VectorItems):
+    """Refuses to read all rows at once."""
+
+    @property
+    def vectors(self) -> np.ndarray:
+        raise AssertionError("the learner reads all rows")
+
+
+def test_linear_reads_only_labelled_rows_and_separates_them() -> None:
+    module = import_module("tiny_plugins.linear")
+    rng = np.random.default_rng(0)
+    truth = np.arange(300) % 3
+    points = (np.eye(3)[truth] * 6 + 100 + rng.normal(0, 1, (300, 3))).astype(np.float32)
+    learner = module.LinearLearner(module.LinearParameters())
+    model = learner.fit(LabelledRowsOnly(points), sets_of(truth, 30), Training(0))
+    predicted = model.predict(VectorItems(points), frozenset(), rng).probabilities.argmax(axis=1)
+    assert (predicted == truth).mean() > 0.97
+
+
+def test_linear_learns_from_partial_labels_alone() -> None:
+    module = import_module("tiny_plugins.linear")
+    rng = np.random.default_rng(0)
+    truth = np.arange(300) % 3
+    points = (np.eye(3)[truth] * 6 + rng.normal(0, 1, (300, 3))).astype(np.float32)
+    sets = np.eye(3, dtype=np.bool_)[truth] | np.eye(3, dtype=np.bool_)[(truth + rng.integers(1, 3, 300)) % 3]
+    learner = module.LinearLearner(module.LinearParameters())
+    model = learner.fit(VectorItems(points), Targets(candidates=sets), Training(0))
+    predicted = model.predict(VectorItems(points), frozenset(), rng).probabilities.argmax(axis=1)
+    assert (predicted == truth).mean() > 0.97
+
+
+def test_label_spreading_follows_the_moons_and_predicts_new_points() -> None:
+    module = import_module("tiny_plugins.label_spreading")
+    points, truth = moons(200, 0)
+    learner = module.InductiveLabelSpreading(module.SpreadingParameters())
+    model = learner.fit(VectorItems(points), sets_of(truth, 4), Training(0))
+    assert model.fitted == 200
+    rng = np.random.default_rng(0)
+    fitted = model.predict_fitted(frozenset(), rng).probabilities
+    assert (fitted.argmax(axis=1) == truth).mean() > 0.95
+    new, new_truth = moons(100, 1)
+    predicted = model.predict(VectorItems(new), frozenset(), rng).probabilities
+    assert (predicted.argmax(axis=1) == new_truth).mean() > 0.95
+    table = module.LabelSpreading(module.SpreadingParameters()).fit(VectorItems(points), sets_of(truth, 4), Training(0))
+    np.testing.assert_array_equal(table.probabilities, fitted)
+
+
+def test_the_process_finds_length_and_noise() -> None:
+    module = import_module("tiny_plugins.gp")
+    rng = np.random.default_rng(0)
+    points = rng.uniform(0, 20, (80, 1)).astype(np.float32)
+    values = 5 + np.sin(points[:, 0]) + rng.normal(0, 0.3, 80)
+    model = module.GaussianProcessLearner(NoParameters()).fit(VectorItems(points), Targets(values=values), Training(0))
+    assert 0.2 < np.sqrt(model.noise) * model.scale < 0.4
+    inside = model.predict(VectorItems(np.linspace(1, 19, 50, dtype=np.float32)[:, None]), frozenset(), rng)
+    assert np.abs(inside.mean - 5 - np.sin(np.linspace(1, 19, 50))).mean() < 0.15
+    far = model.predict(VectorItems(np.array([[200.0]], np.float32)), frozenset(), rng)
+    assert far.mean == pytest.approx(values.mean())
+    assert far.std[0] > 2 * inside.std.mean()
+
+
+def test_the_network_classifies_rings_from_one_label_each(one_thread: None) -> None:
+    module = import_module("tiny_plugins.gcn")
+    contents = import_module("tiny_plugins.graph").Rings(NoParameters()).read(None, 3)
+    sets = np.ones((48, 3), np.bool_)
+    sets[contents.initial] = np.eye(3, dtype=np.bool_)[contents.truth[contents.initial]]
+    graph = contents.content
+    # the features of a node are those of its neighbours up to three edges away
+    reach = np.linalg.matrix_power(
+        np.eye(48) + np.histogram2d(*graph.edges, bins=(np.arange(49), np.arange(49)))[0], 8
+    ).astype(np.float32)
+    learner = module.Gcn(module.GcnParameters())
+    model = learner.fit(GraphItems(reach, graph.edges), Targets(candidates=sets), Training(0))
+    assert (model.probabilities.argmax(axis=1) == contents.truth).mean() > 0.8
