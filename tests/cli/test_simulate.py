@@ -31,6 +31,50 @@ def test_files(shell, quick, tmp_path):
     assert [level["accuracy"] for level in margin["needed"]] == [0.9, 0.95, 0.98]
 
 
+@pytest.fixture
+def blobs(quick, tmp_path, monkeypatch, distribute):
+    """Write the project `blobs`, whose data set has a test split; return a function that does it with other tables."""
+    distribute(tmp_path, "toy-plugins", datasets="support.toy_plugins", learners="support.toy_learners")
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "projects").mkdir()
+    monkeypatch.setenv("NEXTLABEL_PROJECTS", str(tmp_path / "projects"))
+
+    def write(tables=""):
+        project = '[dataset]\nplugin = "toy-blobs"\ntests = 9\n[learner]\nplugin = "toy-ridge"\n'
+        (tmp_path / "projects" / "blobs.toml").write_text(f"{project}{tables}")
+
+    return write
+
+
+def test_the_test_split_has_a_column(shell, blobs, tmp_path):
+    blobs("[labels]\ninitial = 6\n")
+    shown = shell("simulate", "blobs", "--rounds", "1", "--out", str(tmp_path / "out")).stdout
+    assert "final accuracy" in shown
+    assert "final test accuracy" in shown
+    assert "no hold-out" not in shown
+    (first, *_) = csv.DictReader(StringIO((tmp_path / "out" / "curve.csv").read_text()))
+    assert (first["test_accuracy"], float(first["test_loss"]) > 0) == ("1.0", True)
+
+
+@pytest.mark.parametrize("goal", ["", "[stop]\naccuracy = 0.9\n"])
+def test_without_a_hold_out_the_test_split_is_shown_and_named(shell, blobs, tmp_path, goal):
+    blobs(f"[labels]\ninitial = 6\nholdout = 0.0\n{goal}")
+    shown = shell("simulate", "blobs", "--rounds", "2", "--out", str(tmp_path / "out")).stdout
+    assert "final test accuracy" in shown
+    assert "labels to 95%" in shown
+    note = "there is no hold-out: this is measured on the data set's own test split"
+    stops = ", and a run stops when it reaches the goal on it"
+    assert [line for line in shown.splitlines() if "no hold-out" in line] == [note + (stops if goal else "")]
+    assert len((tmp_path / "out" / "curve.csv").read_text().splitlines()) == (2 if goal else 4)
+    (curve,) = shell.json("simulate", "blobs", "--rounds", "1")["curves"]
+    assert (curve["metric"], len(curve["needed"])) == ("test_accuracy", 3)
+
+
+def test_train_shows_the_test_split(shell, blobs):
+    blobs("[labels]\ninitial = 6\n")
+    assert ", test_accuracy 100.0%, test_loss " in shell("train", "blobs").stdout
+
+
 def test_an_unwritable_folder_is_reported_before_the_simulation(shell, quick, tmp_path):
     (tmp_path / "file").touch()
     message = shell.refused("simulate", "quick", *PLAN, "--out", str(tmp_path / "file" / "curves"))

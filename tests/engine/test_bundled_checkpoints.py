@@ -255,7 +255,7 @@ def test_another_hold_out_makes_it_neither_start_nor_comparison(
     assert "training starts from scratch: first was trained with another hold-out" in capsys.readouterr().out
     first, second = project.project.models.checkpoints()
     assert (first.live, second.live) == (True, False)
-    assert second.verdict.startswith("there is no common hold-out")
+    assert second.verdict.startswith("there is no common hold-out: the live checkpoint was trained with another one")
 
 
 def test_training_from_scratch_does_not_depend_on_bundled_ones(

@@ -19,6 +19,7 @@ from nextlabel.contracts import (
     Pool,
     Strategy,
     StrategyPlugin,
+    TestSplit,
     VectorItems,
     hookimpl,
 )
@@ -33,6 +34,8 @@ class BlobParameters:
     spread: float = 0.4
     known: bool = True
     sets: Annotated[float, Bounds(ge=0, le=1), "share of the points with a candidate set of two classes"] = 0.0
+    tests: Annotated[int, Bounds(ge=0), "points of the test split; none: no test split"] = 0
+    wrong_tests: Annotated[bool, "give every point of the test split a wrong class"] = False
 
 
 class Blobs(Dataset[BlobParameters]):
@@ -49,13 +52,29 @@ class Blobs(Dataset[BlobParameters]):
             sets = np.ones((size, 3), np.bool_)
             for row in np.flatnonzero(rng.random(size) < self.parameters.sets):
                 sets[row, (truth[row] + 1) % 3] = False
+        test = None
+        if self.parameters.tests:
+            classes = np.arange(self.parameters.tests, dtype=np.int64) % 3
+            near = VectorItems(centres[classes] + np.float32(0.1))
+            test = TestSplit(near, (classes + self.parameters.wrong_tests) % 3)
         return Contents(
             ids=[f"p{number}" for number in range(size)],
             classes=CLASSES,
             content=VectorItems(points.astype(np.float32)),
             truth=truth if self.parameters.known else None,
             candidates=sets,
+            test=test,
         )
+
+
+class Steps(Dataset[NoParameters]):
+    """Regression: 40 numbers whose value is the number itself, and a test split in which it is 0.5 more."""
+
+    def read(self, root: Path | None, seed: int) -> Contents:
+        numbers = np.linspace(0, 4, 40)
+        test = TestSplit(VectorItems(np.float32([[1], [2], [3]])), np.array([1.5, 2.5, 3.5]))
+        ids = [f"n{number}" for number in range(40)]
+        return Contents(ids, VectorItems(numbers.astype(np.float32)[:, None]), truth=numbers, test=test)
 
 
 @dataclass(frozen=True)
@@ -144,6 +163,7 @@ class Repeating(Strategy[NoParameters]):
 def nextlabel_datasets() -> Iterator[DatasetPlugin]:
     yield DatasetPlugin("toy-blobs", "three clouds", Blobs, BlobParameters)
     yield DatasetPlugin("toy-squares", "small images", Squares, SquareParameters)
+    yield DatasetPlugin("toy-steps", "numbers", Steps)
     yield DatasetPlugin("toy-missing", "missing", Missing)
 
 

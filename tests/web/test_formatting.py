@@ -27,6 +27,11 @@ def without_breaks(text):
     return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
+def test_test_value():
+    shown = [replace(POINT, **metrics) for metrics in ({"test_accuracy": 0.5}, {"test_rmse": 0.12341}, {})]
+    assert [without_breaks(formatting.test_value(point)) for point in shown] == ["50.0 %", "0.1234", "\N{EN DASH}"]
+
+
 def test_join_or():
     names = [[], ["a"], ["a", "b"], ["a", "b", "c"]]
     assert [formatting.join_or(names) for names in names] == ["", "a", "a or b", "a, b or c"]

@@ -61,6 +61,38 @@ def test_accuracy_and_its_interval(client):
     assert low < 100 * metrics["accuracy"] < high
 
 
+def test_the_test_split_is_shown(client, settings):
+    assert "test split" not in plain(shown(client)).lower()
+    change(settings, "UPDATE checkpoints SET metrics = json_set(metrics, '$.test_accuracy', 0.8125)")
+    text = shown(client)
+    assert "Accuracy on the data set's own test split: 81.2 %. No verdict, goal or query uses it." in plain(text)
+    table = re.search(r"<table class=\"rows checkpoints\">.*?</table>", text, re.DOTALL).group()
+    assert "Test split" in plain(table)
+    assert "81.2 %" in plain(table)
+
+
+NO_HOLD_OUT = "There is no hold-out: each new checkpoint goes live without a comparison."
+
+
+def test_a_project_without_a_hold_out_states_it(client, settings):
+    change(settings, "UPDATE items SET holdout = 0")
+    change(settings, "UPDATE checkpoints SET metrics = json_remove(metrics, '$.accuracy', '$.holdout')")
+    text = plain(shown(client))
+    assert f"r1 is live. {NO_HOLD_OUT}" in text
+    assert "unknown" not in text
+
+
+def test_a_hold_out_without_labels_is_stated(client, settings):
+    change(settings, "UPDATE checkpoints SET metrics = json_remove(metrics, '$.accuracy', '$.holdout')")
+    text = plain(shown(client))
+    assert "Until one has, each new checkpoint goes live without a comparison." in text
+    assert NO_HOLD_OUT not in text
+
+
+def test_the_learner_is_named(client):
+    assert "The learner is cnn." in plain(shown(client))
+
+
 def test_the_label_budget_counts_training_labels(build, trained, tmp_path):
     project = (trained / "projects" / "digits.toml").read_text()
     (tmp_path / "projects").mkdir()

@@ -60,6 +60,6 @@ def table(headings: Sequence[str], title: str | None = None) -> Table:
 
 
 def metrics_line(metrics: dict[str, float] | Any) -> str:
-    """Return metrics as text: the accuracy in percent, others as numbers."""
+    """Return metrics as text: accuracies in percent, others as numbers."""
     known = {name: value for name, value in metrics.items() if value is not None}
-    return ", ".join(f"{name} {value:{'.1%' if name == 'accuracy' else '.4g'}}" for name, value in known.items())
+    return ", ".join(f"{name} {value:{'.1%' if name.endswith('accuracy') else '.4g'}}" for name, value in known.items())

@@ -18,7 +18,7 @@ from nextlabel.engine.project_files import ProjectConfig, Projects, load_project
 from nextlabel.engine.services import Services
 from nextlabel.engine.settings import Settings
 from nextlabel.engine.simulation.annotators import EXACT, KINDS, Annotator
-from nextlabel.engine.simulation.curves import LEVELS, Curve, curves
+from nextlabel.engine.simulation.curves import LEVELS, TESTED, Curve, curves
 from nextlabel.engine.simulation.report import document, write
 from nextlabel.engine.simulation.simulate import Plan, Point, simulate
 from nextlabel.store.home import check_writable
@@ -70,7 +70,7 @@ def command(
     """Simulate labelling and training of PROJECT with the true labels of its data set.
 
     Uses the same engine as the server. Only the files of --out are stored. A run ends early when it
-    reaches the project's goal.
+    reaches the project's goal. Without a hold-out, the data set's own test split is used for that.
     """
     registry = load(blocked=[name.strip() for name in settings.blocked_plugins.split(",") if name.strip()])
     registry.check()
@@ -99,8 +99,12 @@ def command(
             advance((run * (rounds + 1) + point.round + 1) / total, _progress_text(point))
     results = curves(points)
     if not results:
-        raise ProjectError(f"project {name!r} has no hold-out with known labels to measure accuracy on")
-    screen.answer(document(plan, points, results), lambda console: _show(console, results))
+        raise ProjectError(f"project {name!r} has no hold-out with known labels, and no test split, to measure on")
+    tested = [] if results[0].on_test_split else curves(points, TESTED)
+    screen.answer(document(plan, points, results), lambda console: _show(console, results, tested))
+    if results[0].on_test_split and not as_json:
+        stops = ", and a run stops when it reaches the goal on it" if config.stop.accuracy is not None else ""
+        click.echo(f"there is no hold-out: this is measured on the data set's own test split{stops}")
     if out is not None:
         write(out, plan, points, results)
         if not as_json:
@@ -125,18 +129,20 @@ def _services_factory(settings: Settings, registry: Registry) -> Callable[[Path,
 
 
 def _progress_text(point: Point) -> str:
-    accuracy = point.metrics.get("accuracy")
+    accuracy = point.metrics.get("accuracy", point.metrics.get("test_accuracy"))
     result = f", {accuracy:.1%}" if accuracy is not None else ""
     annotator = f", {point.annotator}" if point.annotator != EXACT else ""
     return f"{point.strategy}{annotator}, seed {point.seed}: {point.labels} labels{result}"
 
 
-def _show(console: Console, results: Sequence[Curve]) -> None:
-    metric = results[0].metric
-    levels = LEVELS if metric == "accuracy" else ()
-    table = Table("strategy", *(f"labels to {level:.0%}" for level in levels), f"final {metric}")
-    for curve in results:
-        table.add_row(curve.name, *(_needed(curve, level) for level in levels), _final(curve))
+def _show(console: Console, results: Sequence[Curve], tested: Sequence[Curve]) -> None:
+    """Print a row per curve. `tested` are the same curves on the test split, if there is one beside the hold-out."""
+    levels = LEVELS if results[0].is_accuracy else ()
+    finals = [f"final {shown[0].metric.replace('_', ' ')}" for shown in (results, tested) if shown]
+    table = Table("strategy", *(f"labels to {level:.0%}" for level in levels), *finals)
+    for row, curve in enumerate(results):
+        values = [_final(shown[row]) for shown in (results, tested) if shown]
+        table.add_row(curve.name, *(_needed(curve, level) for level in levels), *values)
     console.print(table)
 
 
@@ -151,5 +157,5 @@ def _needed(curve: Curve, level: float) -> str:
 
 def _final(curve: Curve) -> str:
     mean, sd = curve.final()
-    spec = ".1%" if curve.metric == "accuracy" else ".4g"
+    spec = ".1%" if curve.is_accuracy else ".4g"
     return f"{mean:{spec}}" + (f" ± {sd:{spec}}" if len(curve.runs) > 1 else "")

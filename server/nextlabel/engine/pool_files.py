@@ -135,7 +135,10 @@ class PoolFolder:
             raise missing_file_error(row, error) from None
 
     def test(self, max_pixels: int) -> tuple[Items, IntArray | FloatArray] | None:
-        """Return the data set's own test items with their truth, or None if it has none."""
+        """Return the data set's own test items with their truth, or None if it has none.
+
+        As in the pool, an unreadable file becomes a white image and is logged.
+        """
         test = self.description["test"]
         if test is None:
             return None
@@ -147,7 +150,8 @@ class PoolFolder:
         pixels = self._array("test-pixels")
         if pixels is not None:
             return PixelItems(pixels), truth
-        return FileItems([Path(path) for path in test["paths"]], test["channels"], max_pixels), truth
+        paths = [Path(path) for path in test["paths"]]
+        return FileItems(paths, test["channels"], max_pixels, unreadable=UnreadableFiles()), truth
 
     def _array(self, name: str) -> Any:
         path = self.folder / f"{name}.npy"

@@ -149,6 +149,13 @@ def checkpoint_text(point: Point) -> str:
     return ", ".join(parts)
 
 
+def test_value(point: Point) -> str:
+    """Return a checkpoint's accuracy or error on the data set's own test split; a dash if it was not measured."""
+    if point.test_accuracy is not None:
+        return percent(point.test_accuracy)
+    return "\N{EN DASH}" if point.test_rmse is None else short_number(point.test_rmse)
+
+
 def goal_text(live: Point | None, stop: Mapping[str, float]) -> str:
     """Return whether the live checkpoint reaches the target accuracy; an empty string without a target."""
     target = stop.get("accuracy")

@@ -33,6 +33,13 @@ def test_title_axes_and_legend_are_labelled():
     assert "30" in shown
 
 
+@pytest.mark.parametrize(("metric", "axis"), [("test_accuracy", "accuracy on"), ("test_rmse", "rmse on")])
+def test_the_axis_names_the_test_split(metric, axis):
+    shown = texts(drawn(Curve("margin", metric, RUNS)))
+    assert f"{axis} the test split" in shown
+    assert ("100 %" in shown) == (metric == "test_accuracy")
+
+
 def test_a_line_and_a_band_for_each_strategy():
     root = drawn(*[Curve(f"s{number}", "accuracy", RUNS) for number in range(20)])
     assert [len(group.findall(f"{SVG}polyline")) for group in groups(root)] == [1] * 20

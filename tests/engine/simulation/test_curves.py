@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nextlabel.engine.simulation.curves import Curve, crossing, curves, spread
+from nextlabel.engine.simulation.curves import TESTED, Curve, crossing, curves, spread
 from nextlabel.engine.simulation.simulate import Point
 
 RUN = [(10, 0.5), (20, 0.8), (30, 0.9), (40, 0.98)]
@@ -60,6 +60,17 @@ def test_points_are_grouped_by_strategy_and_seed():
 def test_regression_curves_use_the_error():
     (curve,) = curves([Point("s", 0, 0, 5, {"rmse": 0.4}), Point("s", 0, 1, 6, {"rmse": 0.3})])
     assert (curve.metric, curve.final()) == ("rmse", (0.3, 0.0))
+
+
+def test_curves_show_the_test_split_only_without_a_hold_out():
+    both = [Point("s", 0, 0, 5, {"accuracy": 0.5, "test_accuracy": 0.9})]
+    (curve,) = curves(both)
+    assert (curve.metric, curve.is_accuracy, curve.on_test_split) == ("accuracy", True, False)
+    (tested,) = curves([Point("s", 0, 0, 5, {"test_accuracy": 0.9})])
+    assert (tested.metric, tested.is_accuracy, tested.on_test_split) == ("test_accuracy", True, True)
+    (error,) = curves([Point("s", 0, 0, 5, {"test_rmse": 0.9})])
+    assert (error.metric, error.is_accuracy, error.on_test_split) == ("test_rmse", False, True)
+    assert [curve.final() for curve in curves(both, TESTED)] == [(0.9, 0.0)]
 
 
 def test_points_without_a_metric_have_no_curve():

@@ -95,6 +95,15 @@ def test_a_run_ends_at_the_goal(play: Callable[..., list[Point]], stop: dict[str
     assert len(points) == (2 if "labels" in stop else 1)
 
 
+def test_a_run_ends_by_the_test_split_only_without_a_hold_out(play: Callable[..., list[Point]]) -> None:
+    tables = {"dataset": {"spread": 0.1, "tests": 9}, "stop": {"accuracy": 0.9}}
+    without = play(["random"], **tables, labels={"holdout": 0.0})
+    assert [(p.metrics["test_accuracy"], "accuracy" in p.metrics) for p in without] == [(1.0, False)]
+    tables["dataset"]["wrong_tests"] = True
+    assert len(play(["random"], **tables, labels={"holdout": 0.0})) == 3
+    assert [(p.metrics["test_accuracy"], p.metrics["accuracy"]) for p in play(["random"], **tables)] == [(0.0, 1.0)]
+
+
 @pytest.mark.slow
 def test_automatic_training_makes_no_difference(play: Callable[..., list[Point]]) -> None:
     """The labels would queue a training, which would conflict with the training of the round."""

@@ -67,9 +67,32 @@ def test_a_better_checkpoint_goes_live() -> None:
 
 
 def test_a_checkpoint_waits_without_common_items() -> None:
+    """The hold-out is labelled, but the live checkpoint's predictions for it are not known, or not comparable."""
     verdict = decide(confident([0] * 6), {}, np.zeros(6, np.int64), common=[])
     assert not verdict.promote
-    assert "promote it by hand" in verdict.reason
+    assert verdict.reason.endswith("has no predictions for the held-out items; promote it by hand")
+    live = LiveHoldout("r1", np.empty(0, np.int64), {}, other_holdout=True)
+    verdict = decide_promotion(confident([0] * 6), live, np.zeros(6, np.int64))
+    assert not verdict.promote
+    assert verdict.reason.endswith("was trained with another one, perhaps on these items; promote it by hand")
+
+
+def test_the_newest_goes_live_without_a_hold_out_or_a_label_of_it() -> None:
+    for other in (False, True):
+        live = LiveHoldout("r1", np.empty(0, np.int64), {}, other_holdout=other)
+        none = decide_promotion({}, live, np.empty(0, np.int64), holds_out=False)
+        assert (none.promote, none.reason.startswith("there is no hold-out")) == (True, True)
+        unlabelled = decide_promotion({}, live, np.empty(0, np.int64))
+        assert (unlabelled.promote, unlabelled.reason.startswith("no held-out item has a known label")) == (True, True)
+
+
+@pytest.mark.parametrize(("items", "reason"), [(4, "too few held-out items to call it worse"), (5, "not worse than")])
+def test_too_few_items_are_no_reason_to_wait(items: int, reason: str) -> None:
+    truth = np.zeros(items, np.int64)
+    even = decide(confident([0] * items), confident([0] * items), truth, common=range(items))
+    assert (even.promote, even.reason.startswith(reason)) == (True, True)
+    worse = decide(confident([1] * items), confident([0] * items), truth, common=range(items))
+    assert worse.promote == (items == 4)  # 1/16: chance; 1/32
 
 
 def test_only_common_items_count() -> None:
@@ -124,16 +147,23 @@ def test_an_equal_checkpoint_goes_live(blobs: ToyProject) -> None:
     assert promoted(blobs) == [True, True]
 
 
-def test_a_checkpoint_waits_without_a_common_hold_out(make: Make) -> None:
-    project = make(dataset={"known": False}, labels={"initial": 0}).import_dataset()
+@pytest.mark.parametrize(
+    ("holdout", "verdict"),
+    [
+        (0.2, "no held-out item has a known label yet to compare it on: the newest goes live"),
+        (0.0, "there is no hold-out to compare it with the live checkpoint on: the newest goes live"),
+    ],
+)
+def test_the_newest_checkpoint_goes_live_if_nothing_can_be_compared(make: Make, holdout: float, verdict: str) -> None:
+    project = make(dataset={"known": False}, labels={"initial": 0, "holdout": holdout}).import_dataset()
     pool = [item.id for item in project.project.items.page(limit=60).items if not item.holdout]
     project.project.labels.submit("ann", [full(item, ("red", "green")[place % 2]) for place, item in enumerate(pool)])
     project.train().train()
     first, second = project.project.models.checkpoints()
-    assert (first.live, second.live) == (True, False)
-    assert "promote it by hand" in second.verdict
+    assert (first.live, second.live) == (False, True)
+    assert second.verdict == verdict
     assert "accuracy" not in second.metrics
-    assert promoted(project) == [True, False]
+    assert promoted(project) == [True, True]
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "model.onnx"])

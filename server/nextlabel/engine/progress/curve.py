@@ -38,6 +38,8 @@ def _point(row: CheckpointRow, state: CurveState, has_files: bool) -> Point:
         accuracy=accuracy,
         interval=wilson(accuracy, count) if accuracy is not None and count else None,
         rmse=metrics.get("rmse"),
+        test_accuracy=metrics.get("test_accuracy"),
+        test_rmse=metrics.get("test_rmse"),
         holdout=count or None,
         verdict=row.verdict,
         created=row.created,

@@ -46,6 +46,9 @@ class Point:
     """The checkpoint passed to the learner as a start; the learner may have ignored it."""
     has_files: bool
     """Whether its files still exist."""
+    test_accuracy: float | None = None
+    """Accuracy on the data set's own test split, if it has one."""
+    test_rmse: float | None = None
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,16 @@ _DASHES = ("none", "7 4", "2 3")
 
 def draw_curves(title: str, curves: Sequence[Curve]) -> str:
     """Return the SVG document. Raises ValueError if there is nothing to draw."""
-    is_accuracy = bool(curves) and curves[0].metric == "accuracy"
+    is_accuracy = bool(curves) and curves[0].is_accuracy
     series = [_series(number, curve, is_accuracy) for number, curve in enumerate(curves)]
     edges = [edge for entry in series for _, *edges in entry.band for edge in edges]
     if not edges:
         raise ValueError("no curve has a point")
     labels = [x for entry in series for x, _, _ in entry.band]
     x = _axis(labels, "{:g}".format, "labels")
-    y = _axis(edges, _percent if is_accuracy else "{:.4g}".format, f"{curves[0].metric} on the hold-out")
+    metric = curves[0].metric.removeprefix("test_")
+    title_y = f"{metric} on the {'test split' if curves[0].on_test_split else 'hold-out'}"
+    y = _axis(edges, _percent if is_accuracy else "{:.4g}".format, title_y)
     # accuracy curves leave the lower right empty, error curves the upper right
     return draw(series, x, y, FRAME, title, heading=title, legend="bottom" if is_accuracy else "top", style=_style())
 

@@ -12,6 +12,11 @@ from nextlabel.engine.simulation.simulate import Point
 LEVELS = (0.90, 0.95, 0.98)
 """Accuracies for which the number of labels needed is reported."""
 
+TESTED = ("test_accuracy", "test_rmse")
+"""Metrics on the data set's own test split."""
+METRICS = ("accuracy", "rmse", *TESTED)
+"""What a curve shows, the first that was measured; those on the test split only if there is no hold-out."""
+
 Run = Sequence[tuple[int, float]]
 """Points (labels, metric) of one seed, in order."""
 
@@ -36,6 +41,16 @@ class Curve:
     runs: tuple[Run, ...]
     annotator: str = ""
     """Empty if only `exact` was simulated."""
+
+    @property
+    def is_accuracy(self) -> bool:
+        """Whether the metric is an accuracy, on the hold-out or the test split."""
+        return self.metric.endswith("accuracy")
+
+    @property
+    def on_test_split(self) -> bool:
+        """Whether the metric was measured on the data set's own test split."""
+        return self.metric.startswith("test_")
 
     @property
     def name(self) -> str:
@@ -66,9 +81,12 @@ class Curve:
         return Needed(level, fmean(crossings) if all_reached else None, len(crossings))
 
 
-def curves(points: Sequence[Point]) -> list[Curve]:
-    """Return one curve per strategy and annotator, in the order they were simulated."""
-    metric = "accuracy" if any("accuracy" in point.metrics for point in points) else "rmse"
+def curves(points: Sequence[Point], metrics: Sequence[str] = METRICS) -> list[Curve]:
+    """Return one curve per strategy and annotator, in the order they were simulated.
+
+    They show the first of `metrics` that any point has.
+    """
+    metric = next((name for name in metrics if any(name in point.metrics for point in points)), "")
     name_annotators = any(point.annotator != EXACT for point in points)
     runs: dict[tuple[str, str], dict[int, list[tuple[int, float]]]] = {}
     for point in points:

@@ -77,7 +77,7 @@ def _confusion(plan: Plan, points: Sequence[Point]) -> dict[str, Any]:
 
 def _curve(curve: Curve) -> dict[str, Any]:
     mean, sd = curve.final()
-    crossings = [curve.needed(level) for level in LEVELS] if curve.metric == "accuracy" else []
+    crossings = [curve.needed(level) for level in LEVELS] if curve.is_accuracy else []
     return {
         "strategy": curve.strategy,
         **({"annotator": curve.annotator} if curve.annotator else {}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -17,7 +17,7 @@ from nextlabel.contracts.errors import NextlabelError, ProjectError
 from nextlabel.engine.datasets.import_dataset import import_dataset
 from nextlabel.engine.jobs.run_job import run_job
 from nextlabel.engine.project import Project
-from nextlabel.engine.project_files import ProjectConfig, StrategyChoice, Train
+from nextlabel.engine.project_files import ProjectConfig, Stop, StrategyChoice, Train
 from nextlabel.engine.services import Services
 from nextlabel.engine.simulation.annotators import (
     EXACT,
@@ -124,9 +124,16 @@ def _run(plan: Plan, services: Services, strategy: str, kind: str, seed: int) ->
         if confused:
             metrics |= {quality: float(counts[quality]) for quality in COUNTED}
         yield Point(strategy, seed, number, labels, metrics, kind, annotator.groups)
-        goal = plan.project.stop
-        if (goal.accuracy and metrics.get("accuracy", 0.0) >= goal.accuracy) or (goal.labels and labels >= goal.labels):
+        if _reached(plan.project.stop, metrics, labels):
             return
+
+
+def _reached(goal: Stop, metrics: Mapping[str, float], labels: int) -> bool:
+    """Return whether a run reached its goal. Without a hold-out, the accuracy is that on the test split."""
+    accuracy = metrics.get("accuracy", metrics.get("test_accuracy", 0.0))
+    return (goal.accuracy is not None and accuracy >= goal.accuracy) or (
+        goal.labels is not None and labels >= goal.labels
+    )
 
 
 def train_here(services: Services, project: Project) -> None:

@@ -28,6 +28,7 @@ from nextlabel.engine.services import Services
 from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failure
 from nextlabel.engine.training.commit import Report, finish_job, retry_while_busy
 from nextlabel.engine.training.features import feature_source
+from nextlabel.engine.training.own_test_split import measure_test_split
 from nextlabel.engine.training.promotion import decide_promotion, holdout_rows, score_holdout
 from nextlabel.engine.training.resume import resume_folder
 from nextlabel.store import checkpoints, projects
@@ -40,6 +41,8 @@ _FIT = 0.85
 """Share of a job's progress that is the fit."""
 _SCORED = _FIT + 0.9 * (1 - _FIT)
 """Share of a job's progress that is done once the pool is scored."""
+_TESTED = 0.995
+"""Share of a job's progress that is done once the test split is measured."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +207,7 @@ def _fit_one(services: Services, plan: _Plan, choice: PluginChoice, training: Tr
 
 
 def _score(services: Services, plan: _Plan, model: Model, began: float, report: Report) -> _Scored:
-    """Score the pool with the new model and measure it on the hold-out.
+    """Score the pool with the new model and measure it on the hold-out, and on the data set's own test split.
 
     Raises PluginError if the model's classes are not the project's.
     """
@@ -224,6 +227,7 @@ def _score(services: Services, plan: _Plan, model: Model, began: float, report: 
     measured = {
         "labels": float((plan.state.labelled & ~plan.state.holdout).sum()),
         **metrics(arrays, positions, truth),
+        **measure_test_split(services, plan.row, model, lambda done: report(_SCORED + done * (_TESTED - _SCORED), {})),
         "seconds": round(time.time() - began, 3),
     }
     return _Scored(names, positions, truth, holdout_rows(arrays, positions), measured)
@@ -243,7 +247,7 @@ def _commit(
     Returns False, with nothing stored, if another checkpoint went live during the comparison.
     """
     live = retry_while_busy(lambda: score_holdout(services, plan.config, plan.items, scored.positions), report)
-    verdict = decide_promotion(scored.holdout, live, scored.truth)
+    verdict = decide_promotion(scored.holdout, live, scored.truth, holds_out=bool(plan.state.holdout.any()))
     compared_with = live.checkpoint if live else None
 
     def store() -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class LiveHoldout:
     arrays: Arrays
     """Its predictions for the c items, by name."""
     files_missing: bool = False
+    other_holdout: bool = False
+    """Whether it may have been trained on the held-out items, so that it can be compared on none."""
 
 
 def score_holdout(services: Services, config: ProjectConfig, items: Items, positions: IntArray) -> LiveHoldout | None:
@@ -56,8 +58,9 @@ def score_holdout(services: Services, config: ProjectConfig, items: Items, posit
     nothing = LiveHoldout(row.live, np.empty(0, np.int64), {})
     if live is None or not services.home.at(live.folder).is_dir():
         return LiveHoldout(row.live, nothing.common, {}, files_missing=True)
-    if not len(positions) or trained_with_other_holdout(live, row, config):
-        return nothing
+    other_holdout = trained_with_other_holdout(live, row, config)
+    if other_holdout or not len(positions):
+        return replace(nothing, other_holdout=other_holdout)
     predicted = _predict(services, live, items, positions)
     if predicted is not None:
         return LiveHoldout(live.name, np.arange(len(positions)), predicted)
@@ -73,24 +76,41 @@ def holdout_rows(arrays: Arrays, positions: IntArray) -> Arrays:
     return {name: np.asarray(array[positions]) for name, array in arrays.items() if name in _OUTPUTS}
 
 
-def decide_promotion(new: Arrays, live: LiveHoldout | None, truth: IntArray | FloatArray) -> Verdict:
+def decide_promotion(
+    new: Arrays, live: LiveHoldout | None, truth: IntArray | FloatArray, *, holds_out: bool = True
+) -> Verdict:
     """Return whether the new checkpoint goes live, by its predictions `new` for the k held-out items.
 
-    `truth` (k,) are their labels. It waits if it is worse than the live one beyond chance, or if
-    there is no item to compare them on.
+    `truth` (k,) are their labels; `holds_out` is whether the project holds out any items. The new
+    checkpoint waits if it is worse than the live one beyond chance, or if the live one's predictions for
+    the held-out items are unknown or not comparable.
     """
-    if live is None:
-        return Verdict(True, "the first checkpoint of this project")
-    if live.files_missing:
-        return Verdict(True, "the files of the live checkpoint are missing")
+    if live is None or live.files_missing or not holds_out or not len(truth):
+        return Verdict(True, _without_comparison(live, holds_out=holds_out))
     if not len(live.common):
-        return Verdict(False, "there is no common hold-out to compare with the live checkpoint; promote it by hand")
+        why = "has no predictions for the held-out items"
+        if live.other_holdout:
+            why = "was trained with another one, perhaps on these items"
+        return Verdict(False, f"there is no common hold-out: the live checkpoint {why}; promote it by hand")
     better, worse = _compare({name: array[live.common] for name, array in new.items()}, live.arrays, truth[live.common])
     numbers = f"better on {better} and worse on {worse} of {len(live.common)} held-out items"
     p_value = sign_test(better, worse)
     if better < worse and p_value < SIGNIFICANCE:
         return Verdict(False, f"worse than the live checkpoint beyond chance: {numbers} (p = {p_value:.2g})")
-    return Verdict(True, f"not worse than the live checkpoint: {numbers}")
+    too_few = sign_test(0, len(live.common)) >= SIGNIFICANCE
+    reason = "too few held-out items to call it worse than" if too_few else "not worse than"
+    return Verdict(True, f"{reason} the live checkpoint: {numbers}")
+
+
+def _without_comparison(live: LiveHoldout | None, *, holds_out: bool) -> str:
+    """Return why a checkpoint goes live without a comparison."""
+    if live is None:
+        return "the first checkpoint of this project"
+    if live.files_missing:
+        return "the files of the live checkpoint are missing"
+    if not holds_out:
+        return "there is no hold-out to compare it with the live checkpoint on: the newest goes live"
+    return "no held-out item has a known label yet to compare it on: the newest goes live"
 
 
 def sign_test(better: int, worse: int) -> float:

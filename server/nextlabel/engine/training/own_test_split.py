@@ -1,0 +1,35 @@
+"""Measures a new model on the data set's own test split. The result is shown, and decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from nextlabel.contracts.data import GraphItems
+from nextlabel.contracts.interfaces import Model
+from nextlabel.engine.images.image_items import unreadable_positions
+from nextlabel.engine.metrics import metrics
+from nextlabel.engine.scores import predict_items
+from nextlabel.engine.services import Services
+from nextlabel.store.projects import ProjectRow
+
+
+def measure_test_split(
+    services: Services, row: ProjectRow, model: Model, progress: Callable[[float], None]
+) -> dict[str, float]:
+    """Return `test_accuracy` and `test_loss`, or `test_rmse` and `test_loss`.
+
+    Returns an empty dictionary if the data set has no test split, if no image of it can be read, or if
+    the model predicts only its pool.
+    """
+    test = services.pool(row.name).test(services.settings.max_pixels) if row.has_test and model.inductive else None
+    if test is None:
+        return {}
+    items, truth = test
+    if isinstance(items, GraphItems) or not len(items):
+        return {}
+    arrays = predict_items(model, items, progress)
+    readable = np.setdiff1d(np.arange(len(items)), unreadable_positions(items))
+    measured = metrics(arrays, readable, truth[readable])
+    return {f"test_{name}": value for name, value in measured.items() if name != "holdout"}
