@@ -246,7 +246,7 @@ class Pool:
         An item is covered if it is labelled, or leased to an annotator, so that another item near it
         would add little. Items of this pool are never covered, nor are held-out ones.
         """
-        return self._get("labelled_embeddings" if "labelled_embeddings" in self.arrays else "covered_embeddings")
+        return self._get(self._covered)
 
     @property
     def labelled_embeddings(self) -> FloatArray:
@@ -260,7 +260,10 @@ class Pool:
         These are the items that were labelled or leased since; all covered items if `prepared` is empty.
         Needs `covered_embeddings`.
         """
-        return self.covered_embeddings if self._new_embeddings is None else self._new_embeddings()
+        if self._new_embeddings is None:
+            return self.covered_embeddings
+        self._check_declared(self._covered)
+        return self._new_embeddings()
 
     @property
     def samples(self) -> FloatArray:
@@ -282,6 +285,10 @@ class Pool:
             return self.arrays.rows(need, positions)
         array = self.arrays[need]
         return array[:, positions] if need == "samples" else array[positions]
+
+    @property
+    def _covered(self) -> Need:
+        return "labelled_embeddings" if "labelled_embeddings" in self.arrays else "covered_embeddings"
 
     def _get(self, need: Need) -> FloatArray:
         self._check_declared(need)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from sqlalchemy import Connection
@@ -23,16 +23,22 @@ _RETRY_AFTER = 60.0
 def queue_once(database: Database, project: str, kind: Kind, parameters: Mapping[str, Any] | None = None) -> int:
     """Return the number of the project's job of this kind that is queued or running, else of a new one.
 
-    A scoring counts only if it computes all of `parameters["needs"]`, and a choice only if its
-    `parameters["choose"]` is the same.
+    A scoring counts only if it computes all of `parameters["needs"]` and prepares all of
+    `parameters["prepare"]`, and a choice only if its `parameters["choose"]` is the same.
     """
     parameters = dict(parameters or {})
     with database.write() as connection:
         for job in _unfinished(connection, project, kind):
             same_choice = parameters.get("choose") == job.parameters.get("choose")
-            if same_choice and set(parameters.get("needs", ())) <= set(job.parameters.get("needs", ())):
+            needs, prepare = parameters.get("needs", ()), parameters.get("prepare", ())
+            if same_choice and includes(job.parameters, needs, prepare):
                 return job.id
         return jobs.queue(connection, project, kind, parameters, time.time())
+
+
+def includes(scoring: Mapping[str, Any], needs: Iterable[str], prepare: Iterable[str]) -> bool:
+    """Return whether a scoring job with these parameters computes `needs` and prepares the strategies in `prepare`."""
+    return set(needs) <= set(scoring.get("needs", ())) and set(prepare) <= set(scoring.get("prepare", ()))
 
 
 def queue_scoring(connection: Connection, project: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +46,26 @@ Arrays = Mapping[str, FloatArray]
 def needs_of(strategies: Iterable[Iterable[Need]]) -> frozenset[Need]:
     """Return the arrays that a model must compute for the needs of these strategies."""
     needs = {need for strategy_needs in strategies for need in strategy_needs}
-    if "labelled_embeddings" in needs:
-        needs = (needs - {"labelled_embeddings"}) | {"embeddings"}
+    if covered := needs & {"covered_embeddings", "labelled_embeddings"}:
+        needs = (needs - covered) | {"embeddings"}
     return frozenset(needs)
 
 
 def project_needs(registry: Registry, config: ProjectConfig) -> frozenset[Need]:
     """Return the arrays that a model must compute for the strategies in the project file."""
     return needs_of(registry.strategy(choice.plugin).needs for choice in config.strategy.every)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is computed from the model's outputs while they are in memory, part by part."""
+
+    needs: frozenset[Need]
+    """Outputs that it uses. They are computed, and stored only if they are among the needs of the scoring."""
+    add: Callable[[int, int, Arrays], None]
+    """Receives the outputs of the items from one position up to, but not including, another."""
+    complete: bool = False
+    """Whether the previous scoring has it, so that only the items added since are summarized."""
 
 
 def score_pool(
@@ -62,50 +76,75 @@ def score_pool(
     seed: int,
     progress: Callable[[float], None],
     previous: Path | None = None,
+    summaries: Sequence[Summary] = (),
 ) -> tuple[str, ...]:
     """Write one array per output to `folder` and return their names.
 
-    `previous` holds arrays of the same model for the first of these items. They are copied, and
-    only the items after them are computed. An image whose file cannot be read gets equal
-    probabilities for all classes.
+    `previous` holds arrays of the same model for the first of these items. They are reused: only
+    arrays that it lacks, and items after them, are computed. An image whose file cannot be read gets
+    equal probabilities for all classes.
     """
     size = len(items)
-    arrays: dict[str, Any] = {}
-    done = 0
-    if previous is not None and model.inductive:
-        old = open_scores(previous)
-        # an empty pool has been scored without any array
-        done = max((array.shape[_rows_axis(name)] for name, array in old.items()), default=0)
-        for name, array in old.items():
-            arrays[name] = _create(folder, name, array, size)
-            _rows(name, arrays[name], 0, done)[...] = array
-    for start, stop, part in predict_pool(model, items, needs, seed, done):
-        for name, array in part.items():
-            if name not in arrays:
-                arrays[name] = _create(folder, name, array, size)
-            _rows(name, arrays[name], start, stop)[...] = array
-        progress(stop / size)
+    old = {} if previous is None else open_scores(previous)
+    # an empty pool has been scored without any array
+    done = max((array.shape[_rows_axis(name)] for name, array in old.items()), default=0)
+    if not model.inductive and done < size:  # a transductive model predicts only the whole pool
+        old, done = {}, 0
+    arrays = _reuse(old, previous, folder, done, size)
+    for first, last, reused in ((0, done, set(old)), (done, size, set[str]())):
+        wanted = needs - reused
+        current = [summary for summary in summaries if not (reused and summary.complete)]
+        requested = wanted.union(*(summary.needs for summary in current))
+        if reused and not requested:
+            continue
+        for start, stop, outputs in predict_pool(model, items, requested, seed, first, last):
+            for name in outputs.keys() & {*wanted, *_ALWAYS} - reused:
+                if name not in arrays:
+                    arrays[name] = _create(folder, name, outputs[name], size)
+                _rows(name, arrays[name], start, stop)[...] = outputs[name]
+            for summary in current:
+                summary.add(start, stop, outputs)
+            progress(stop / size)
     for array in arrays.values():
         array.flush()
-    return tuple(sorted(arrays))
+    return tuple(sorted({*old, *arrays}))
+
+
+def _reuse(old: Arrays, previous: Path | None, folder: Path, done: int, size: int) -> dict[str, Any]:
+    """Link the arrays `old` of the folder `previous` if they have all rows, else return extended copies of them."""
+    arrays: dict[str, Any] = {}
+    for name, array in old.items():
+        if previous is not None and done == size:
+            link_or_copy(previous / f"{name}.npy", folder / f"{name}.npy")
+        else:
+            arrays[name] = _create(folder, name, array, size)
+            _rows(name, arrays[name], 0, done)[...] = array
+    return arrays
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file that never changes a second name; copy it where the file system has no hard links."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def predict_pool(
-    model: Model, items: Items, needs: frozenset[Need], seed: int, done: int = 0
+    model: Model, items: Items, needs: frozenset[Need], seed: int, first: int, last: int
 ) -> Iterator[tuple[int, int, dict[str, FloatArray]]]:
-    """Yield the outputs for all items after the first `done`, part by part: the part's first row, its end, its arrays.
+    """Yield the outputs for the items from `first` to before `last`, as (start, stop, arrays) of part after part.
 
     The items that the model was fitted with come whole from `predict_fitted`, the others from `predict`: in
     batches if the model is inductive, else all at once.
     """
-    size = len(items)
-    if done < model.fitted:
+    if first < min(model.fitted, last):
         outputs = model.predict_fitted(needs, generator(seed, "samples", 0))
-        done = model.fitted
-        yield 0, done, _checked(outputs, needs, _part(items, 0, done))
-    step = BATCH if model.inductive and not isinstance(items, GraphItems) else max(size, 1)
-    for start in range(done, size, step):
-        stop = min(start + step, size)
+        first = model.fitted
+        yield 0, first, _checked(outputs, needs, _part(items, 0, first))
+    step = BATCH if model.inductive and not isinstance(items, GraphItems) else max(last, 1)
+    for start in range(first, last, step):
+        stop = min(start + step, last)
         part = _part(items, start, stop)
         yield start, stop, _predict(model, part, needs, generator(seed, "samples", start))
 

@@ -101,6 +101,12 @@ def scoring(c: Connection, project: str, checkpoint: str | None) -> ScoringRow |
     return None if row is None else ScoringRow(**row)
 
 
+def scoring_by_id(c: Connection, id_: int) -> ScoringRow | None:
+    """Return the scoring with that id, or None."""
+    row = c.execute(select(_scorings).where(_scorings.c.id == id_)).mappings().one_or_none()
+    return None if row is None else ScoringRow(**row)
+
+
 def scorings(c: Connection, project: str) -> list[ScoringRow]:
     """Return the project's scorings, oldest first."""
     query = select(_scorings).where(_scorings.c.project == project).order_by(_scorings.c.id)

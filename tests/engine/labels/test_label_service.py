@@ -182,15 +182,15 @@ def test_enough_labels_queue_a_training(make: Make) -> None:
 def test_labels_during_a_training_queue_the_next(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     from nextlabel.engine.training import job
 
-    project, score_pool = make(train={"every": 3}).import_dataset(), job.score_pool
+    project, score_and_prepare = make(train={"every": 3}).import_dataset(), job.score_and_prepare
     sizes = iter([3, 2])
 
     def meanwhile(*arguments: Any) -> Any:
         project.answer(project.project.queries.create(next(sizes), None, "ann"), "ann")
-        return score_pool(*arguments)
+        return score_and_prepare(*arguments)
 
     project.answer(project.project.queries.create(3, None, "ann"), "ann")
-    monkeypatch.setattr(job, "score_pool", meanwhile)
+    monkeypatch.setattr(job, "score_and_prepare", meanwhile)
     assert [(finished.kind, finished.state) for finished in project.work()] == [("train", "succeeded")] * 2
     assert project.project.status().until_training == 1
 

@@ -13,13 +13,13 @@ from nextlabel.contracts import FloatArray, NoParameters, Pool, Strategy
 from nextlabel.contracts.errors import NotReady, PluginError
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.plugins.parameters import build
+from nextlabel.engine.pool_arrays import restrict_to_candidates
 from nextlabel.engine.queries.selection import (
     Askable,
     Selector,
     askable_items,
     askable_mask,
     in_fixed_order,
-    restrict_to_candidates,
 )
 from nextlabel.engine.scores import Arrays
 

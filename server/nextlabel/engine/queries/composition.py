@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,45 +10,26 @@ import numpy as np
 
 from nextlabel.contracts.data import FloatArray, IntArray, Pool, Selection
 from nextlabel.contracts.interfaces import Strategy
-from nextlabel.contracts.plugin_records import StrategyPlugin
 from nextlabel.engine.labels.pool_state import PoolState
-from nextlabel.engine.plugins.parameters import as_given, validate
-from nextlabel.engine.plugins.registry import Registry, resolve
+from nextlabel.engine.plugins.parameters import as_given
+from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.project_files import PluginChoice, ProjectConfig, StrategyChoice
+from nextlabel.engine.queries.current_scores import Scores
 from nextlabel.engine.queries.selection import Selector
-from nextlabel.engine.scores import Arrays
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A strategy's record with validated parameters; its class is not imported."""
-
-    record: StrategyPlugin
-    parameters: Any
-
-    @classmethod
-    def of(cls, registry: Registry, choice: PluginChoice) -> Stage:
-        """Return the stage of a table. Raises NotFound or ProjectError if its plugin or a parameter is unknown."""
-        record = registry.strategy(choice.plugin)
-        return cls(record, validate(record.parameters, choice.parameters, f"strategy {choice.plugin!r}"))
-
-    def selector(self, config: ProjectConfig, scores: Arrays | None) -> Selector:
-        """Import the class and return a selector for this strategy alone."""
-        strategy = resolve(self.record.target)(self.parameters)
-        return Selector(config, strategy, frozenset(self.record.needs), scores)
+from nextlabel.engine.strategies import ChosenStrategy
 
 
 @dataclass(frozen=True)
 class Composition:
     """The strategies of one query: `first` alone, or `first` keeps items and `then` chooses among them."""
 
-    first: Stage
-    then: Stage | None = None
+    first: ChosenStrategy
+    then: ChosenStrategy | None = None
     keep: int = 1
     """How many times the number of items to choose `first` keeps."""
 
     @property
-    def stages(self) -> tuple[Stage, ...]:
+    def stages(self) -> tuple[ChosenStrategy, ...]:
         """The strategies in the order in which they run."""
         return (self.first,) if self.then is None else (self.first, self.then)
 
@@ -56,11 +37,6 @@ class Composition:
     def name(self) -> str:
         """The name that the query's record has: that of `first`."""
         return self.first.record.name
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of all strategies."""
-        return tuple(stage.record.name for stage in self.stages)
 
     @property
     def in_worker(self) -> bool:
@@ -74,12 +50,12 @@ class Composition:
             return own
         return {**own, "then": {"plugin": self.then.record.name, **as_given(self.then.parameters)}, "keep": self.keep}
 
-    def selector(self, config: ProjectConfig, scores: Arrays | None) -> Selector:
+    def selector(self, config: ProjectConfig, scores: Scores) -> Selector:
         """Import the classes and return the selector."""
-        first = self.first.selector(config, scores)
+        first = _selector(self.first, config, scores)
         if self.then is None:
             return first
-        return FilteredSelector(**vars(self.then.selector(config, scores)), first=first, keep=self.keep)
+        return FilteredSelector(**vars(_selector(self.then, config, scores)), first=first, keep=self.keep)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,13 +66,19 @@ class FilteredSelector(Selector):
     keep: int
 
     def select(
-        self, state: PoolState, positions: IntArray, rows: int, count: int, rng: np.random.Generator
+        self,
+        state: PoolState,
+        positions: IntArray,
+        rows: int,
+        count: int,
+        rng: np.random.Generator,
+        taken: Sequence[int],
     ) -> Selection:
         """Choose `count` of the `keep * count` items with the best scores of `first`; the scores are of the second."""
         strategy = _Best.of(self.first.strategy)
-        best = strategy.select(self.first.view(state, positions, rows), self.keep * count, rng)
+        best = strategy.select(self.first.view(state, positions, rows, taken), self.keep * count, rng)
         retained = np.sort(best.positions)
-        selection = super().select(state, positions[retained], rows, count, rng)
+        selection = super().select(state, positions[retained], rows, count, rng, taken)
         return Selection(retained[selection.positions], selection.scores)
 
 
@@ -121,24 +103,28 @@ def project_composition(registry: Registry, choice: StrategyChoice, state: PoolS
         labelled = int(np.count_nonzero(state.labelled & ~state.holdout))
         for early in sorted(choice.until, key=lambda early: early.labels):
             if labelled < early.labels:
-                return Composition(Stage.of(registry, early))
+                return Composition(ChosenStrategy.of(registry, early))
     if choice.then is None:
-        return Composition(Stage.of(registry, choice))
-    return Composition(Stage.of(registry, choice), Stage.of(registry, choice.then), choice.keep)
+        return Composition(ChosenStrategy.of(registry, choice))
+    return Composition(ChosenStrategy.of(registry, choice), ChosenStrategy.of(registry, choice.then), choice.keep)
 
 
 def named_composition(registry: Registry, choice: StrategyChoice, name: str) -> Composition:
     """Return the strategy `name` alone, with the parameters that the project file has for it."""
-    return Composition(Stage.of(registry, choice.named(name)))
+    return Composition(ChosenStrategy.of(registry, choice.named(name)))
 
 
 def recorded_composition(registry: Registry, name: str, parameters: Mapping[str, Any]) -> Composition:
     """Return the strategies of a query's record."""
     if "then" not in parameters:
-        return Composition(Stage.of(registry, _choice(plugin=name, **parameters)))
+        return Composition(ChosenStrategy.of(registry, _choice(plugin=name, **parameters)))
     own = {key: value for key, value in parameters.items() if key not in {"then", "keep"}}
-    then = Stage.of(registry, _choice(**parameters["then"]))
-    return Composition(Stage.of(registry, _choice(plugin=name, **own)), then, parameters["keep"])
+    then = ChosenStrategy.of(registry, _choice(**parameters["then"]))
+    return Composition(ChosenStrategy.of(registry, _choice(plugin=name, **own)), then, parameters["keep"])
+
+
+def _selector(chosen: ChosenStrategy, config: ProjectConfig, scores: Scores) -> Selector:
+    return Selector(config, chosen.strategy, chosen.needs, scores.arrays, scores.prepared.get(chosen.folder))
 
 
 def _choice(**table: Any) -> PluginChoice:

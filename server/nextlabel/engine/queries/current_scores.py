@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nextlabel.contracts.data import Need
 from nextlabel.contracts.errors import NextlabelError, NotReady, Unprocessable
-from nextlabel.engine.scheduling import queue_once
+from nextlabel.engine.prepared import PreparedArrays, stored_prepared
+from nextlabel.engine.scheduling import includes, queue_once
 from nextlabel.engine.scores import Arrays, needs_of, project_needs, stored_scores
 from nextlabel.engine.services import Services
+from nextlabel.engine.strategies import ChosenStrategy
 from nextlabel.store import checkpoints, items, jobs
 from nextlabel.store.checkpoints import ScoringRow
 from nextlabel.store.projects import ProjectRow
@@ -28,37 +30,59 @@ _READ_ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Scores:
-    """A scoring of the pool with its arrays; both are None before any model."""
+    """What a query chooses by: a scoring with its arrays, and what its strategies prepared.
+
+    Before the first model there is none. The arrays need not be a checkpoint's, and a scoring without
+    a checkpoint may have prepared arrays.
+    """
 
     row: ScoringRow | None = None
     arrays: Arrays | None = None
+    """None if there are none, or if they were deleted."""
+    prepared: Mapping[str, PreparedArrays] = field(default_factory=dict)
+    """What each strategy prepared, by the strategy's folder."""
 
 
-def current_scores(services: Services, project: ProjectRow, strategies: Sequence[str]) -> Scores:
+def current_scores(services: Services, project: ProjectRow, strategies: Sequence[ChosenStrategy]) -> Scores:
     """Return the live checkpoint's newest scores with every array these strategies need; an empty pool has none.
 
     Raises NotReady if an array is still to be computed, and queues that; Unprocessable if it cannot be.
     """
     for strategy in strategies:
-        if impossible := needs_of([services.registry.strategy(strategy).needs]) & _IMPOSSIBLE_NEEDS[project.task]:
+        if impossible := (strategy.needs | strategy.summary_needs) & _IMPOSSIBLE_NEEDS[project.task]:
             names = ", ".join(sorted(impossible))
-            raise Unprocessable(f"strategy {strategy!r} needs {names}, which {project.task} models do not provide")
-    needs = needs_of(services.registry.strategy(strategy).needs for strategy in strategies)
-    live, scores = _newest(services, project)
-    missing = sorted(needs - set(scores.arrays or ()))
-    if live is not None and missing and not _is_empty(services, project.name):
-        raise _to_be_computed(services, project.name, strategies, live, missing)
+            raise Unprocessable(f"strategy {strategy.name!r} needs {names}, which {project.task} models do not provide")
+    live, scores = _newest(services, project, strategies)
+    missing = sorted(needs_of(strategy.needs for strategy in strategies) - set(scores.arrays or ()))
+    unprepared = [s.name for s in strategies if s.prepares and s.folder not in scores.prepared]
+    if live is not None and (missing or unprepared) and not _is_empty(services, project.name):
+        raise _to_be_computed(services, project.name, strategies, live, missing, unprepared)
     return scores
 
 
-def recorded_scores(services: Services, record: QueryRow) -> Scores:
+def recorded_scores(services: Services, record: QueryRow, strategies: Sequence[ChosenStrategy]) -> Scores:
     """Return scores that contain those the query was chosen by; without arrays if they were deleted."""
-    if record.scoring is None or record.checkpoint is None:
+    if record.scoring is None:
         return Scores()
     with services.database.read() as connection:
         # a checkpoint's newest scoring contains its older ones, and the items added since
-        scoring = checkpoints.scoring(connection, record.project, record.checkpoint)
-    return Scores(scoring, stored_scores(services.home, scoring))
+        newest = checkpoints.scoring(connection, record.project, record.checkpoint)
+        recorded = checkpoints.scoring_by_id(connection, record.scoring)
+    prepared = _prepared(services, recorded, strategies)
+    if record.rows and any(strategy.prepares and strategy.folder not in prepared for strategy in strategies):
+        return Scores(newest)
+    return Scores(newest, stored_scores(services.home, newest), prepared)
+
+
+def _prepared(
+    services: Services, scoring: ScoringRow | None, strategies: Sequence[ChosenStrategy]
+) -> dict[str, PreparedArrays]:
+    stored = {
+        strategy.folder: stored_prepared(services.home, scoring, strategy.folder)
+        for strategy in strategies
+        if strategy.prepares
+    }
+    return {folder: arrays for folder, arrays in stored.items() if arrays is not None}
 
 
 def _is_empty(services: Services, project: str) -> bool:
@@ -66,33 +90,40 @@ def _is_empty(services: Services, project: str) -> bool:
         return items.count(connection, project) == 0
 
 
-def _newest(services: Services, project: ProjectRow) -> tuple[str | None, Scores]:
+def _newest(services: Services, project: ProjectRow, strategies: Sequence[ChosenStrategy]) -> tuple[str | None, Scores]:
     """Return the name of the live checkpoint, if any, and its newest scores."""
     for _ in range(_READ_ATTEMPTS):
         if project.live is None:
             return None, Scores()
         with services.database.read() as connection:
             scoring = checkpoints.scoring(connection, project.name, project.live)
+        prepared = _prepared(services, scoring, strategies)
         arrays = stored_scores(services.home, scoring)
         if scoring is None or arrays is not None:
-            return project.live, Scores(scoring, arrays)
+            return project.live, Scores(scoring, arrays, prepared)
         # a newer scoring, or a newer live checkpoint, has just replaced this one and deleted its arrays
         project = services.row(project.name)
     return project.live, Scores()
 
 
 def _to_be_computed(
-    services: Services, project: str, strategies: Sequence[str], checkpoint: str, missing: Sequence[str]
+    services: Services,
+    project: str,
+    strategies: Sequence[ChosenStrategy],
+    checkpoint: str,
+    missing: Sequence[str],
+    unprepared: Sequence[str],
 ) -> NextlabelError:
-    """Queue the computation of missing arrays, unless it has just failed, and return the error to raise."""
+    """Queue what is missing, unless computing it has just failed, and return the error to raise."""
     extra = sorted(set(missing) - project_needs(services.registry, services.projects.get(project)))
-    strategy = " and ".join(repr(name) for name in strategies)
+    names = " and ".join(repr(strategy.name) for strategy in strategies)
     with services.database.read() as connection:
         recent = jobs.page(connection, project, 20)
     for job in recent:
-        same = job.parameters.get("checkpoint") == checkpoint and set(extra) <= set(job.parameters["needs"])
+        same = job.parameters.get("checkpoint") == checkpoint and includes(job.parameters, extra, unprepared)
         if same and job.state == "failed" and (job.finished or 0.0) > time.time() - _RETRY_AFTER:
-            return Unprocessable(f"strategy {strategy} needs scores that cannot be computed: {job.error}")
-    number = queue_once(services.database, project, "score", {"checkpoint": checkpoint, "needs": extra})
-    needed = f"strategy {strategy} needs {', '.join(missing)} (job {number})"
-    return NotReady(f"the model must score the pool first: {needed}", 2)
+            return Unprocessable(f"strategy {names} needs scores that cannot be computed: {job.error}")
+    parameters = {"checkpoint": checkpoint, "needs": extra, "prepare": list(unprepared)}
+    number = queue_once(services.database, project, "score", parameters)
+    needed = ", ".join([*missing, *(f"what {name!r} prepares" for name in unprepared)])
+    return NotReady(f"the model must score the pool first: strategy {names} needs {needed} (job {number})", 2)

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from nextlabel.contracts.data import IntArray
+from nextlabel.engine.labels.covered import needs_label
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.project_files import ProjectConfig
-from nextlabel.engine.queries.selection import Askable, askable_items, askable_mask, missing_holdout, needs_label
+from nextlabel.engine.queries.selection import Askable, askable_items, askable_mask, missing_holdout
 from nextlabel.store.queries import Chosen, Lease
 
 

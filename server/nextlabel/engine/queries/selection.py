@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from nextlabel.contracts.data import BoolArray, FloatArray, IntArray, Need, Pool, Selection
-from nextlabel.contracts.errors import NotReady, PluginError
+from nextlabel.contracts.data import BoolArray, IntArray, Need, Pool, Selection
+from nextlabel.contracts.errors import PluginError
 from nextlabel.contracts.interfaces import Strategy
+from nextlabel.engine.labels.covered import covered_items, needs_label
 from nextlabel.engine.labels.pool_state import PoolState
+from nextlabel.engine.pool_arrays import build_pool
+from nextlabel.engine.prepared import PreparedArrays
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.random_streams import generator
 from nextlabel.engine.scores import Arrays
@@ -43,18 +46,25 @@ class Selector:
     needs: frozenset[Need]
     scores: Arrays | None
     """None if there is no model yet; every class is then equally probable."""
+    prepared: PreparedArrays | None = None
+    """What the strategy prepared for these scores; None if it prepares nothing, or there are no scores."""
 
-    def choose(self, state: PoolState, askable: Askable, *, size: int, rows: int, seed: int) -> list[Chosen]:
-        """Return at most `size` distinct items, best first within each reason; the first `rows` items have scores."""
+    def choose(
+        self, state: PoolState, askable: Askable, *, size: int, rows: int, seed: int, leased: Sequence[int] = ()
+    ) -> list[Chosen]:
+        """Return at most `size` distinct items, best first within each reason; the first `rows` items have scores.
+
+        `leased` has the positions leased to any annotator.
+        """
         rng = np.random.default_rng(seed)
         size = min(size, len(askable))
         holdout_count, control_count = self._shares(askable, size, rng)
         holdout = askable.holdout[:holdout_count]
-        control = in_fixed_order(askable.pool, self.config.seed, "control")[:control_count] if control_count else ()
+        control = in_fixed_order(askable.pool, self.config.seed, "control", control_count)
         chosen: list[Chosen] = []
         if count := size - holdout_count - control_count:
             rest = np.setdiff1d(askable.pool, control, assume_unique=True)
-            selection = self.select(state, rest, rows, count, rng)
+            selection = self.select(state, rest, rows, count, rng, (*leased, *control))
             pairs = zip(rest[selection.positions], selection.scores, strict=True)
             chosen = [Chosen(int(position), float(score), "strategy") for position, score in pairs]
         # the fixed order does not depend on the model, so these items have no score
@@ -62,33 +72,33 @@ class Selector:
         return chosen + [Chosen(int(position), 0.0, "holdout") for position in holdout]
 
     def select(
-        self, state: PoolState, positions: IntArray, rows: int, count: int, rng: np.random.Generator
+        self,
+        state: PoolState,
+        positions: IntArray,
+        rows: int,
+        count: int,
+        rng: np.random.Generator,
+        taken: Sequence[int],
     ) -> Selection:
         """Let the strategy choose `count` of the items at `positions`; return their places in that array."""
-        view = self.view(state, positions, rows)
+        view = self.view(state, positions, rows, taken)
         return _checked(self.strategy.select(view, count, rng), count, len(positions))
 
-    def view(self, state: PoolState, positions: IntArray, rows: int) -> Pool:
-        """Return these items as the strategy sees them; the first `rows` items of the pool have scores."""
-        candidates = state.labels.candidate_rows(positions) if state.project.classes else None
-        arrays: dict[Need, FloatArray] = {}
-        for need in self.needs:
-            arrays[need] = self._array(need, state, positions, candidates, rows)
-        return Pool(len(positions), arrays, candidates)
+    def view(self, state: PoolState, positions: IntArray, rows: int, taken: Sequence[int] = ()) -> Pool:
+        """Return these items as the strategy sees them; the first `rows` items of the pool have scores.
 
-    def _array(
-        self, need: Need, state: PoolState, positions: IntArray, candidates: BoolArray | None, rows: int
-    ) -> FloatArray:
-        if self.scores is None:
-            return _without_model(need, len(positions), candidates)
-        if need == "labelled_embeddings":
-            embeddings = self.scores["embeddings"][:rows]  # a replay must not see items added since the query
-            labelled = np.flatnonzero(state.labelled[: len(embeddings)] & ~state.holdout[: len(embeddings)])
-            return embeddings[labelled]
-        if need == "samples":
-            return _samples(self.scores["samples"], positions, candidates)
-        array: FloatArray = self.scores[need][positions]
-        return restrict_to_candidates(array, candidates) if need == "probabilities" else array
+        The items in `taken` count as covered. The arrays are gathered when they are read, so `state`
+        must not change before the strategy has chosen.
+        """
+        # a replay must not see items added since the query, hence `rows`
+        return build_pool(
+            state,
+            positions,
+            self.needs,
+            self.scores or {},
+            lambda: covered_items(state, positions, taken, rows),
+            prepared=self.prepared,
+        )
 
     def _shares(self, askable: Askable, size: int, rng: np.random.Generator) -> tuple[int, int]:
         """Return how many of `size` items come from the hold-out, and how many from the control arm."""
@@ -108,14 +118,14 @@ def askable_items(state: PoolState, config: ProjectConfig, mask: BoolArray, excl
     `excluded` holds the positions that leases reserve.
     """
     reserved = np.asarray(excluded, np.int64)
-    mask = mask.copy()
-    mask[reserved[reserved < len(mask)]] = False
     held_out = state.holdout[: len(mask)]
-    pool = np.flatnonzero(mask & ~held_out)
+    free = mask.copy()
+    free[reserved[reserved < len(mask)]] = False
+    pool = np.flatnonzero(free & ~held_out)
     if state.project.known_truth:
         return Askable(pool, np.empty(0, np.int64))
     missing = missing_holdout(state, config, excluded)
-    return Askable(pool, in_fixed_order(np.flatnonzero(mask & held_out), config.seed, "holdout-order")[:missing])
+    return Askable(pool, in_fixed_order(np.flatnonzero(free & held_out), config.seed, "holdout-order", missing))
 
 
 def missing_holdout(state: PoolState, config: ProjectConfig, excluded: Sequence[int]) -> int:
@@ -136,46 +146,22 @@ def askable_mask(state: PoolState, config: ProjectConfig, annotator: str | None,
     if annotator is None:
         mask &= ~labels.skipped[:rows]
     else:
-        mask[[position for position in labels.positions_labelled_by(annotator) if position < rows]] = False
+        own = np.fromiter(labels.positions_labelled_by(annotator), np.int64)
+        mask[own[own < rows]] = False
     return mask
 
 
-def needs_label(state: PoolState, config: ProjectConfig, which: slice | IntArray) -> BoolArray:
-    """Return whether each of these items needs a label by somebody, without regard to leases."""
-    counts = state.labels.label_counts[which]
-    return np.asarray(state.labels.is_open[which] | ((counts > 0) & (counts < config.labels.answers)))
+def in_fixed_order(positions: IntArray, seed: int, purpose: str, count: int | None = None) -> IntArray:
+    """Return the first `count` of `positions`, or all, in a random order of the whole pool.
 
-
-def in_fixed_order(positions: IntArray, seed: int, purpose: str) -> IntArray:
-    """Return `positions` in a random order of the whole pool that stays the same while the pool grows."""
-    if not len(positions):
-        return positions
-    keys = generator(seed, purpose).random(int(positions.max()) + 1)  # the first n draws do not depend on n
-    return positions[np.argsort(keys[positions], kind="stable")]
-
-
-def restrict_to_candidates(probabilities: FloatArray, candidates: BoolArray | None) -> FloatArray:
-    """Return (n, C) probabilities renormalised over each item's candidates (n, C)."""
-    partial = np.empty(0, np.int64) if candidates is None else np.flatnonzero(~candidates.all(axis=1))
-    if candidates is None or not len(partial):
-        return probabilities
-    sets = candidates[partial]
-    inside = np.where(sets, probabilities[partial], 0)
-    total = inside.sum(axis=1, keepdims=True)
-    even = sets / sets.sum(axis=1, keepdims=True)
-    restricted = np.array(probabilities)
-    # a model may give all classes of a set probability 0; they are then equally probable
-    restricted[partial] = np.where(total > 0, inside / np.where(total > 0, total, 1), even)
-    return restricted
-
-
-def _samples(draws: FloatArray, positions: IntArray, candidates: BoolArray | None) -> FloatArray:
-    """Return the samples (T, n, C) of these items, renormalised over their candidates."""
-    # filled draw by draw: the array is large, and a second copy of it would double the memory
-    samples = np.empty((len(draws), len(positions), draws.shape[2]), draws.dtype)
-    for number, draw in enumerate(draws):
-        samples[number] = restrict_to_candidates(draw[positions], candidates)
-    return samples
+    The order stays the same while the pool grows.
+    """
+    count = len(positions) if count is None else count
+    if not len(positions) or not count:
+        return positions[:0]
+    keys = generator(seed, purpose).random(int(positions.max()) + 1)[positions]  # the first n draws do not depend on n
+    first = np.arange(len(keys)) if count >= len(keys) else np.argpartition(keys, count)[:count]
+    return positions[first[np.argsort(keys[first], kind="stable")]]
 
 
 def _checked(selection: Selection, count: int, size: int) -> Selection:
@@ -184,16 +170,7 @@ def _checked(selection: Selection, count: int, size: int) -> Selection:
     inside = positions[(positions >= 0) & (positions < size)]
     if len(positions) != count or len(np.unique(inside)) != count:
         raise PluginError(f"the strategy was asked for {count} of {size} items and chose {positions[:10].tolist()}")
-    if not np.isfinite(selection.scores).all():
-        raise PluginError("the strategy returned scores that are not finite")
+    scores = np.asarray(selection.scores)
+    if scores.shape != (count,) or not np.isfinite(scores).all():
+        raise PluginError(f"the strategy returned scores of shape {scores.shape}, not {count} finite numbers")
     return selection
-
-
-def _without_model(need: Need, size: int, candidates: BoolArray | None) -> FloatArray:
-    """Return the array a strategy gets before the first training. Raises NotReady if only a model has it."""
-    if need == "probabilities" and candidates is not None:
-        even: FloatArray = (candidates / candidates.sum(axis=1, keepdims=True)).astype(np.float32)
-        return even
-    if need == "std":
-        return np.ones(size, np.float32)
-    raise NotReady(f"the strategy needs {need}, and no model has been trained yet; label some items and train", 5)

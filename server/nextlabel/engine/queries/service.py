@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from nextlabel.contracts.data import FloatArray
 from nextlabel.contracts.errors import Gone, NotFound, NotReady, TooLarge, Unprocessable
 from nextlabel.engine.labels.pool_state import PoolState
+from nextlabel.engine.pool_arrays import restrict_to_candidates
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.queries.composition import (
     Composition,
@@ -22,7 +23,7 @@ from nextlabel.engine.queries.composition import (
 )
 from nextlabel.engine.queries.current_scores import Scores, current_scores, recorded_scores
 from nextlabel.engine.queries.query_view import QueryView
-from nextlabel.engine.queries.selection import Askable, askable_items, askable_mask, restrict_to_candidates
+from nextlabel.engine.queries.selection import Askable, askable_items, askable_mask
 from nextlabel.engine.queries.worker_choices import Request, is_recent, succeeded, to_be_chosen
 from nextlabel.engine.random_streams import derive
 from nextlabel.engine.records import QueryAnswer, QueryItem, Suggestion
@@ -103,7 +104,7 @@ class QueryService:
         """Return a query as it was chosen, without the renewed leases that were returned with it."""
         record = self._record(query)
         state = self._recorded_state(record)
-        scores = recorded_scores(self._services, record)
+        scores = recorded_scores(self._services, record, [])
         return self._recorded_answer(record, state, self._recorded_askable(record, state), scores.arrays)
 
     def replay(self, query: str, *, here: bool = False) -> QueryAnswer:
@@ -112,19 +113,21 @@ class QueryService:
         Unless `here`, a strategy that must run in the worker does so: NotReady is raised until it has chosen.
         """
         record = self._record(query)
-        scores = recorded_scores(self._services, record)
+        composition = recorded_composition(self._services.registry, record.strategy, record.parameters)
+        scores = recorded_scores(self._services, record, composition.stages)
         if record.scoring is not None and scores.arrays is None:
             raise Gone(f"the scores that query {query!r} was chosen by were deleted")
         state = self._recorded_state(record)
         askable = self._recorded_askable(record, state)
-        composition = recorded_composition(self._services.registry, record.strategy, record.parameters)
         if not record.size:
             same = True
         elif composition.in_worker and not here:
             same = self._replayed_in_worker(query)
         else:
-            selector = composition.selector(self._config, scores.arrays)
-            chosen = selector.choose(state, askable, size=record.size, rows=record.rows, seed=record.seed)
+            selector = composition.selector(self._config, scores)
+            chosen = selector.choose(
+                state, askable, size=record.size, rows=record.rows, seed=record.seed, leased=record.leased
+            )
             same = tuple(chosen) == record.chosen
         if not same:
             raise Gone(f"query {query!r} would choose other items now: its project file or its strategy has changed")
@@ -150,7 +153,7 @@ class QueryService:
             composition = project_composition(services.registry, config.strategy, view.state)
         else:
             composition = named_composition(services.registry, config.strategy, strategy)
-        scores = current_scores(services, row, composition.names)
+        scores = current_scores(services, row, composition.stages)
         rows = min(scores.row.rows, len(view.state)) if scores.row else len(view.state)
         own, askable = view.items(rows)
         return _Basis(row, view, composition, scores, rows, own, askable)
@@ -165,8 +168,10 @@ class QueryService:
         seed = derive(self._config.seed, "query", number)
         chosen: list[Chosen] = []
         if size:
-            selector = basis.composition.selector(self._config, basis.scores.arrays)
-            chosen = selector.choose(view.state, basis.askable, size=size, rows=basis.rows, seed=seed)
+            selector = basis.composition.selector(self._config, basis.scores)
+            chosen = selector.choose(
+                view.state, basis.askable, size=size, rows=basis.rows, seed=seed, leased=view.leased
+            )
         return QueryRow(
             id=f"{name}-{number}", project=name, number=number, time=time.time(), annotator=view.annotator,
             strategy=basis.composition.name, parameters=basis.composition.parameters(), seed=seed,

@@ -23,7 +23,7 @@ from nextlabel.engine.plugins.parameters import build
 from nextlabel.engine.project_files import PluginChoice, ProjectConfig
 from nextlabel.engine.random_streams import derive
 from nextlabel.engine.scheduling import queue_due
-from nextlabel.engine.scores import Arrays, open_scores, project_needs, score_pool
+from nextlabel.engine.scores import Arrays, open_scores
 from nextlabel.engine.services import Services
 from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failure
 from nextlabel.engine.training.commit import Report, finish_job, retry_while_busy
@@ -31,6 +31,7 @@ from nextlabel.engine.training.features import feature_source
 from nextlabel.engine.training.own_test_split import measure_test_split
 from nextlabel.engine.training.promotion import decide_promotion, holdout_rows, score_holdout
 from nextlabel.engine.training.resume import resume_folder
+from nextlabel.engine.training.scoring import StoredArrays, score_and_prepare
 from nextlabel.store import checkpoints, projects
 from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoints import CheckpointRow, ScoringRow
@@ -72,8 +73,8 @@ class _Plan:
 class _Scored:
     """The new checkpoint's scores of the pool, and how good they are on the hold-out."""
 
-    arrays: tuple[str, ...]
-    """Names of the arrays of scores."""
+    stored: StoredArrays
+    """Names of the arrays of scores, and of those that strategies prepared."""
     positions: IntArray
     """(k,): held-out positions with a known label and a readable file."""
     truth: IntArray | FloatArray
@@ -212,8 +213,8 @@ def _score(services: Services, plan: _Plan, model: Model, began: float, report: 
     Raises PluginError if the model's classes are not the project's.
     """
     with new_folder(plan.scores) as partial:
-        names = score_pool(
-            model, plan.items, project_needs(services.registry, plan.config), partial, plan.seed,
+        stored = score_and_prepare(
+            services, plan.config, plan.state, model, plan.items, partial, plan.seed,
             lambda done: report(_FIT + done * (_SCORED - _FIT), {}),
         )  # fmt: skip
     arrays = open_scores(plan.scores)
@@ -230,7 +231,7 @@ def _score(services: Services, plan: _Plan, model: Model, began: float, report: 
         **measure_test_split(services, plan.row, model, lambda done: report(_SCORED + done * (_TESTED - _SCORED), {})),
         "seconds": round(time.time() - began, 3),
     }
-    return _Scored(names, positions, truth, holdout_rows(arrays, positions), measured)
+    return _Scored(stored, positions, truth, holdout_rows(arrays, positions), measured)
 
 
 def _write(plan: _Plan, model: Model, scored: _Scored) -> dict[str, Any]:
@@ -271,7 +272,10 @@ def _commit(
             )
             checkpoints.insert(connection, checkpoint)
             scores, last_label = services.home.name(plan.scores), plan.state.labels.last
-            scoring = ScoringRow(plan.config.name, plan.name, len(plan.items), scored.arrays, scores, now, last_label)
+            stored = scored.stored
+            scoring = ScoringRow(
+                plan.config.name, plan.name, len(plan.items), stored.arrays, scores, now, last_label, stored.prepared
+            )
             checkpoints.insert_scoring(connection, scoring)
             if verdict.promote:
                 projects.set_live(connection, plan.config.name, plan.name)

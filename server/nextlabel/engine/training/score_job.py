@@ -14,11 +14,12 @@ from nextlabel.contracts.data import GraphItems, Items, Need
 from nextlabel.contracts.errors import Unprocessable
 from nextlabel.contracts.interfaces import Model
 from nextlabel.engine.checkpoints.serialization import read_model
+from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.scheduling import queue_scoring
-from nextlabel.engine.scores import project_needs, score_pool, stored_scores
 from nextlabel.engine.services import Services
 from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failure
 from nextlabel.engine.training.commit import Report, finish_job, retry_while_busy
+from nextlabel.engine.training.scoring import StoredArrays, score_and_prepare
 from nextlabel.store import checkpoints
 from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoints import CheckpointRow, ScoringRow
@@ -30,35 +31,38 @@ from nextlabel.store.projects import ProjectRow
 class _Plan:
     """The inputs of a scoring."""
 
+    state: PoolState
     live: CheckpointRow
+    last: ScoringRow | None
+    """The newest scoring of the live checkpoint, whose arrays are reused."""
     model: Model
     items: Items
     needs: frozenset[Need]
-    previous: Path | None
-    """The folder of scores to copy, if only rows are missing."""
+    """Arrays to compute beyond what the project's strategies need."""
 
 
 def score(services: Services, job: JobRow, report: Report) -> None:
     """Run a claimed scoring job.
 
-    It computes what the project's strategies need, and `parameters["needs"]` of the job.
+    It computes what the project's strategies need, and `parameters["needs"]` of the job; it prepares
+    these strategies, and those in `parameters["prepare"]`.
     """
     project = job.project
     plan = _prepare(services, services.row(project), job.parameters)
     folder = services.home.scores(project, f"{plan.live.name}-{job.id}")
     with removed_on_failure(services, folder):
         with new_folder(folder) as partial:
-            names = score_pool(
-                plan.model, plan.items, plan.needs, partial, plan.live.card["seed"],
-                lambda done: report(done * 0.95, {}), plan.previous,
+            scored = score_and_prepare(
+                services, services.projects.get(project), plan.state, plan.model, plan.items, partial,
+                plan.live.card["seed"], lambda done: report(done * 0.95, {}),
+                needs=plan.needs, required=job.parameters.get("prepare", ()), last=plan.last,
             )  # fmt: skip
-        retry_while_busy(lambda: _commit(services, job, plan.live, len(plan.items), names, folder), report)
+        retry_while_busy(lambda: _commit(services, job, plan.live, len(plan.items), scored, folder), report)
     drop_old_scores(services, project)
 
 
 def _prepare(services: Services, row: ProjectRow, parameters: Mapping[str, Any]) -> _Plan:
     """Return what to score. Raises Unprocessable if the project has no live checkpoint."""
-    config = services.projects.get(row.name)
     with services.database.read() as connection:
         live = checkpoints.get(connection, row.name, row.live) if row.live else None
         last = checkpoints.scoring(connection, row.name, row.live) if row.live else None
@@ -66,23 +70,21 @@ def _prepare(services: Services, row: ProjectRow, parameters: Mapping[str, Any])
         raise Unprocessable(f"project {row.name!r} has no live checkpoint to score with")
     # arrays that were requested once are computed from then on, so that all have the same length
     requested: set[Need] = {*parameters.get("needs", ()), *(last.arrays if last else ())} & set(get_args(Need))
-    needs = project_needs(services.registry, config) | requested
-    items = services.items(services.state(row))
+    state = services.state(row)
+    items = services.items(state)
     model = read_model(services.home.at(live.folder), services.registry)[0]
     if not model.inductive and last is not None and not isinstance(items, GraphItems):
         items = items.take(np.arange(last.rows))  # a transductive model knows no other items
-    # if only rows are missing, the others are copied
-    reusable = last is not None and stored_scores(services.home, last) is not None and needs <= set(last.arrays)
-    return _Plan(live, model, items, needs, services.home.at(last.folder) if reusable and last else None)
+    return _Plan(state, live, last, model, items, frozenset(requested))
 
 
 def _commit(
-    services: Services, job: JobRow, live: CheckpointRow, rows: int, names: tuple[str, ...], folder: Path
+    services: Services, job: JobRow, live: CheckpointRow, rows: int, scored: StoredArrays, folder: Path
 ) -> None:
     now = time.time()
     with services.database.write() as connection:
         finish_job(connection, job, {"items": float(rows)}, now)
         path, last_label = services.home.name(folder), live.card["last_label"]
-        scoring = ScoringRow(live.project, live.name, rows, names, path, now, last_label)
+        scoring = ScoringRow(live.project, live.name, rows, scored.arrays, path, now, last_label, scored.prepared)
         checkpoints.insert_scoring(connection, scoring)
         queue_scoring(connection, live.project)  # items may have been added, or another checkpoint be live

@@ -1,0 +1,114 @@
+"""Scores a pool with a model and prepares the strategies of its project, into one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from nextlabel.contracts.data import Items, Need
+from nextlabel.contracts.errors import NextlabelError
+from nextlabel.contracts.interfaces import Model
+from nextlabel.engine.labels.covered import covered_items, needs_label
+from nextlabel.engine.labels.pool_state import PoolState
+from nextlabel.engine.plugins.registry import Registry
+from nextlabel.engine.prepared import covered_file, stored_prepared
+from nextlabel.engine.project_files import ProjectConfig
+from nextlabel.engine.scores import Arrays, needs_of, open_scores, project_needs, score_pool, stored_scores
+from nextlabel.engine.services import Services
+from nextlabel.engine.strategies import ChosenStrategy, name_of
+from nextlabel.engine.training.prepare import Preparation
+from nextlabel.store.checkpoints import ScoringRow
+
+
+@dataclass(frozen=True)
+class StoredArrays:
+    """The arrays in the folder of a scoring."""
+
+    arrays: tuple[str, ...]
+    """Names of the model's outputs."""
+    prepared: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of the arrays that strategies prepared, by the strategy's folder."""
+
+
+def score_and_prepare(
+    services: Services,
+    config: ProjectConfig,
+    state: PoolState,
+    model: Model,
+    items: Items,
+    folder: Path,
+    seed: int,
+    progress: Callable[[float], None],
+    *,
+    needs: Collection[Need] = (),
+    required: Collection[str] = (),
+    last: ScoringRow | None = None,
+) -> StoredArrays:
+    """Score the `items`, the first ones of the pool, and prepare the strategies of the project file.
+
+    `needs` are computed beyond what these strategies need, and the strategies in `required` are
+    prepared besides; if one of them fails, this raises PluginError. `last` is an earlier scoring with
+    the same model: its arrays are reused, and the strategies prepared in it are prepared again.
+    """
+    rows = len(items)
+    reusable = last if stored_scores(services.home, last) is not None else None
+    previous = services.home.at(reusable.folder) if reusable else None
+    preparations = [
+        Preparation(
+            chosen, folder, state, rows,
+            required=chosen.name in required,
+            previous=previous if stored_prepared(services.home, reusable, chosen.folder) else None,
+        )
+        for chosen in _to_prepare(services.registry, config, required, last)
+    ]  # fmt: skip
+    every_need = project_needs(services.registry, config).union(
+        needs, needs_of(preparation.chosen.needs for preparation in preparations)
+    )
+    summaries = [preparation.summary for preparation in preparations if preparation.summary is not None]
+    arrays = score_pool(model, items, every_need, folder, seed, progress, previous, summaries)
+    prepared = prepare(preparations, open_scores(folder), config, state, folder, rows, seed)
+    return StoredArrays(arrays, prepared)
+
+
+def prepare(
+    preparations: Collection[Preparation],
+    scores: Arrays,
+    config: ProjectConfig,
+    state: PoolState,
+    folder: Path,
+    rows: int,
+    seed: int,
+) -> dict[str, tuple[str, ...]]:
+    """Prepare strategies with the `scores` of the first `rows` items; return the names of the arrays by folder.
+
+    The scores need not be a model's: before the first one, a backbone's embeddings will do.
+    """
+    if not preparations:
+        return {}
+    # an item that some annotator must still label can be in a query's pool, so it is not covered
+    covered = covered_items(state, needs_label(state, config, slice(rows)), (), rows)
+    np.save(covered_file(folder), covered)
+    results = {preparation.chosen.folder: preparation.finish(scores, covered, seed) for preparation in preparations}
+    return {strategy: names for strategy, names in results.items() if names is not None}
+
+
+def _to_prepare(
+    registry: Registry, config: ProjectConfig, required: Collection[str], last: ScoringRow | None
+) -> list[ChosenStrategy]:
+    """Return the strategies whose queries need what they prepare, each with its parameters."""
+    again = {name_of(folder) for folder in last.prepared} if last else set()
+    others = sorted({*required, *(again & set(registry.strategies))})
+    found = {}
+    for choice in (*config.strategy.every, *(config.strategy.named(name) for name in others)):
+        try:
+            chosen = ChosenStrategy.of(registry, choice)
+            if chosen.summarizes or chosen.prepares:  # imports the class, which may fail
+                found[chosen.folder] = chosen
+        except NextlabelError as error:
+            if choice.plugin in required:
+                raise
+            print(f"strategy {choice.plugin!r} could not be prepared: {error}", flush=True)  # noqa: T201 - the job's log
+    return list(found.values())
