@@ -17,6 +17,7 @@ from nextlabel.contracts import (
     NoParameters,
     Pixels,
     Pool,
+    Selection,
     Strategy,
     StrategyPlugin,
     TestSplit,
@@ -127,12 +128,78 @@ class Near(Strategy[NearParameters]):
         return -np.abs(np.arange(pool.size, dtype=np.float64) - self.parameters.place)
 
 
+def nearest(rows: np.ndarray[Any, Any], others: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The squared distance (n,) of each row to the nearest of the others; 1e9 if there is none."""
+    if not len(others):
+        return np.full(len(rows), 1e9, np.float32)
+    return np.asarray(((rows[:, None] - others[None]) ** 2).sum(axis=2).min(axis=1), np.float32)
+
+
 class Embedded(Strategy[NoParameters]):
     """The items farthest from the labelled ones."""
 
     def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray[Any, Any]:
         apart = pool.embeddings[:, None] - pool.labelled_embeddings[None]
         return np.asarray((apart.astype(np.float64) ** 2).sum(axis=2).min(axis=1))
+
+
+class Farthest(Strategy[NoParameters]):
+    """One after the other, the item farthest from the covered and the chosen ones (k-center greedy)."""
+
+    def distances(self, pool: Pool) -> np.ndarray[Any, Any]:
+        return nearest(pool.embeddings, pool.covered_embeddings)
+
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+        return self.distances(pool)
+
+    def choose(self, pool: Pool, scores: Any, size: int, rng: np.random.Generator) -> Selection:
+        distances, positions, picked = scores.copy(), [], []
+        for _ in range(size):
+            position = int(distances.argmax())
+            positions.append(position)
+            picked.append(distances[position])
+            distances = np.minimum(distances, nearest(pool.embeddings, pool.rows("embeddings", np.array([position]))))
+            distances[position] = -1.0
+        return Selection(np.array(positions), np.array(picked))
+
+
+@dataclass(frozen=True)
+class PreparedParameters:
+    scale: Annotated[float, Bounds(gt=0), "factor of the distances"] = 1.0
+
+
+class PreparedFarthest(Farthest, Strategy[PreparedParameters]):  # type: ignore[misc]
+    """The same choice, with distances to the items that were covered in the last scoring from the worker."""
+
+    def prepare(self, pool: Pool, rng: np.random.Generator) -> dict[str, Any]:
+        distances = nearest(pool.embeddings, pool.covered_embeddings)
+        return {"distance": distances.astype(np.float32), "position": pool.positions}
+
+    def distances(self, pool: Pool) -> np.ndarray[Any, Any]:
+        if not pool.prepared:
+            return np.ones(pool.size)
+        np.testing.assert_array_equal(pool.prepared["position"], pool.positions)
+        return np.minimum(pool.prepared["distance"], nearest(pool.embeddings, pool.new_embeddings))
+
+
+class Summarized(Strategy[NoParameters]):
+    """The items whose samples vary most, which are never stored."""
+
+    def summarize(self, pool: Pool) -> dict[str, Any]:
+        return {"spread": pool.samples.std(axis=0).sum(axis=1)}
+
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+        return np.asarray(pool.prepared.get("spread", np.zeros(pool.size)), np.float64)
+
+
+class Unprepared(Strategy[NoParameters]):
+    """Its `prepare` fails."""
+
+    def prepare(self, pool: Pool, rng: np.random.Generator) -> dict[str, Any]:
+        raise ZeroDivisionError("no neighbours")
+
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+        return np.zeros(pool.size)
 
 
 class Sampled(Strategy[NoParameters]):
@@ -172,6 +239,11 @@ def nextlabel_strategies() -> Iterator[StrategyPlugin]:
     yield StrategyPlugin("toy-first", "in order", First)
     yield StrategyPlugin("toy-near", "near a place", Near, NearParameters)
     yield StrategyPlugin("toy-embedded", "far away", Embedded, needs=["embeddings", "labelled_embeddings"])
+    covering = ["embeddings", "covered_embeddings"]
+    yield StrategyPlugin("toy-farthest", "farthest first", Farthest, needs=covering)
+    yield StrategyPlugin("toy-prepared", "the same", PreparedFarthest, PreparedParameters, needs=covering)
+    yield StrategyPlugin("toy-summarized", "wide", Summarized, summary_needs=["samples"])
+    yield StrategyPlugin("toy-unprepared", "fails", Unprepared)
     yield StrategyPlugin("toy-sampled", "wide", Sampled, needs=["samples"])
     yield StrategyPlugin("toy-widest", "deviation", Widest, needs=["std"])
     yield StrategyPlugin("toy-repeating", "wrong", Repeating)
