@@ -9,7 +9,7 @@ import pytest
 from support.engine import ToyProject, full, ids
 
 from nextlabel.contracts import BoolArray
-from nextlabel.engine.labels.covered import covered_items, needs_more_labels
+from nextlabel.engine.labels.covered import covered_items, needs_label
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.plugins.parameters import build
 from nextlabel.engine.queries.selection import Askable, Selector
@@ -124,9 +124,10 @@ def test_covered_items_are_labelled_or_taken(make: Make) -> None:
         project.project.labels.submit(annotator, [full(twice, "red"), full(f"p{held}", "red")])
     project.project.labels.submit("ann", [full(once, "red"), full(partial, "red", "blue"), (skipped, Label(skip=True))])
     state = state_of(project)
-    needed: BoolArray = needs_more_labels(state, 2, 60)
+    needed: BoolArray = needs_label(state, project.project.config, slice(60))
     assert [bool(needed[position]) for position in (*free, held)] == [True, False, True, True, True, False]
-    assert needs_more_labels(state, 1, 60)[free].tolist() == [False, False, True, True, True]
+    once_each = make().project.config
+    assert needs_label(state, once_each, np.array(free)).tolist() == [False, False, True, True, True]
     assert covered_items(state, needed, (), 60).tolist() == [free[1]]
     assert covered_items(state, np.array([free[0]]), [free[3], held], 60).tolist() == [free[1], free[2], free[3]]
     assert covered_items(state, np.empty(0, np.int64), [free[3]], free[2]).tolist() == free[:2]

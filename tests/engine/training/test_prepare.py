@@ -17,8 +17,9 @@ from nextlabel.contracts import NumberArray, Pool, Strategy
 from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.engine.plugins.registry import Offer, Registry, load
 from nextlabel.engine.prepared import PreparedArrays, stored_prepared
+from nextlabel.engine.project_files import PluginChoice
 from nextlabel.engine.scores import open_scores
-from nextlabel.engine.strategies import load_strategy
+from nextlabel.engine.strategies import ChosenStrategy
 from nextlabel.store import checkpoints
 from nextlabel.store.checkpoints import ScoringRow
 from nextlabel.store.labels import Label
@@ -32,7 +33,11 @@ def newest(project: ToyProject) -> ScoringRow:
 
 
 def folder(project: ToyProject, strategy: str, **parameters: Any) -> str:
-    return load_strategy(project.services.registry, strategy, parameters).folder
+    return chosen(project.services.registry, strategy, **parameters).folder
+
+
+def chosen(registry: Registry, strategy: str, **parameters: Any) -> ChosenStrategy:
+    return ChosenStrategy.of(registry, PluginChoice.model_validate({"plugin": strategy, **parameters}))
 
 
 def prepared(project: ToyProject, strategy: str, **parameters: Any) -> PreparedArrays:
@@ -57,8 +62,12 @@ def with_strategy(name: str, target: Any, **changes: Any) -> Registry:
 
 
 def test_a_training_prepares_every_strategy_of_the_project(make: Make) -> None:
-    also = [{"plugin": "toy-prepared", "scale": 2.0}, "toy-summarized", "margin"]
-    project = make(strategy={"plugin": "toy-prepared", "also": also}).import_dataset().train()
+    table = {
+        "plugin": "toy-prepared",
+        "until": [{"plugin": "toy-prepared", "scale": 2.0, "labels": 3}],
+        "also": ["toy-summarized", "margin"],
+    }
+    project = make(strategy=table).import_dataset().train()
     row, state = newest(project), project.services.state(project.services.row("toy"))
     once, twice = folder(project, "toy-prepared"), folder(project, "toy-prepared", scale=2.0)
     assert row.prepared == {
@@ -151,9 +160,9 @@ def test_a_strategy_outside_the_project_file_is_prepared_on_request(make: Make) 
     project = make().import_dataset().train()
     assert newest(project).prepared == {}
     for _ in range(2):
-        with pytest.raises(NotReady, match=r"'toy-prepared' needs embeddings, its prepared arrays \(job 3\)"):
+        with pytest.raises(NotReady, match=r"'toy-prepared' needs embeddings, what 'toy-prepared' prepares \(job 3\)"):
             project.project.queries.create(2, "toy-prepared")
-    with pytest.raises(NotReady, match=r"'toy-summarized' needs its prepared arrays \(job 4\)"):
+    with pytest.raises(NotReady, match=r"'toy-summarized' needs what 'toy-summarized' prepares \(job 4\)"):
         project.project.queries.create(2, "toy-summarized")
     assert [(job.kind, job.state) for job in project.work()] == [("score", "succeeded")] * 2
     for strategy in ("toy-prepared", "toy-summarized"):
@@ -170,14 +179,14 @@ def test_before_the_first_model_nothing_is_prepared(make: Make) -> None:
 
 
 def test_other_parameters_or_another_version_have_another_folder(registry: Registry) -> None:
-    plain = load_strategy(registry, "toy-prepared", {})
-    assert plain.folder == load_strategy(registry, "toy-prepared", {"scale": 1.0}).folder
-    assert plain.folder != load_strategy(registry, "toy-prepared", {"scale": 2.0}).folder
+    plain = chosen(registry, "toy-prepared")
+    assert plain.folder == chosen(registry, "toy-prepared", scale=1.0).folder
+    assert plain.folder != chosen(registry, "toy-prepared", scale=2.0).folder
     offer = registry.strategies["toy-prepared"]
     newer = Registry(strategies=[Offer(offer.record, replace(offer.source, version="2"))])
-    assert plain.folder != load_strategy(newer, "toy-prepared", {}).folder
-    assert (plain.prepares, load_strategy(registry, "margin", {}).prepares) == (True, False)
-    assert load_strategy(registry, "toy-summarized", {}).prepares
+    assert plain.folder != chosen(newer, "toy-prepared").folder
+    assert (plain.prepares, chosen(registry, "margin").prepares) == (True, False)
+    assert chosen(registry, "toy-summarized").prepares
 
 
 # ----------------------------------------------------------------------------- failures
