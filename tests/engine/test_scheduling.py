@@ -28,6 +28,9 @@ def test_work_is_queued_once(blobs: ToyProject) -> None:
     assert more != plain
     for _ in range(3):
         assert queue_once(services.database, "toy", "score", {"needs": ["samples"]}) == more
+    prepared = queue_once(services.database, "toy", "score", {"needs": [], "prepare": ["toy-prepared"]})
+    assert prepared not in (plain, more)
+    assert queue_once(services.database, "toy", "score", {"prepare": ["toy-prepared"]}) == prepared
     assert queue_once(services.database, "toy", "train") == queue_once(services.database, "toy", "train")
 
 

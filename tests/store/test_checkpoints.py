@@ -52,8 +52,19 @@ def test_the_newest_scoring_is_returned_and_ids_are_not_reused(database, project
         one, two = add(c, "one"), add(c, "two")
         row = ScoringRow(project, "p-1", 8, ("probabilities", "std"), "two", 2.0, 12, id=two)
         assert checkpoints.scoring(c, project, "p-1") == row
+        assert checkpoints.scoring_by_id(c, two) == row
+        assert checkpoints.scoring_by_id(c, two + 1) is None
         assert [row.id for row in checkpoints.scorings(c, project)] == [one, two]
         checkpoints.delete_scoring(c, two)
         assert checkpoints.scoring(c, project, "p-1").id == one
         assert add(c, "three") > two
         assert checkpoints.scorings(c, "other") == []
+
+
+def test_a_scoring_may_have_no_checkpoint(database, project):
+    with database.write() as c:
+        row = ScoringRow(project, None, 8, (), "before", 2.0, 0, {"core-set-1": ("distance",)})
+        id_ = checkpoints.insert_scoring(c, row)
+        assert checkpoints.scoring(c, project, "p-1") is None
+        found = checkpoints.scoring(c, project, None)
+        assert (found.id, found.checkpoint, found.prepared) == (id_, None, {"core-set-1": ["distance"]})

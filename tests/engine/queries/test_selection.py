@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.engine import ToyProject, full
 
-from nextlabel.contracts import FloatArray, NoParameters, Pool, Strategy
+from nextlabel.contracts import FloatArray, NoParameters, Pool, Selection, Strategy
 from nextlabel.contracts.errors import NotReady, PluginError
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.plugins.parameters import build
@@ -179,6 +179,34 @@ def test_invalid_scores_are_reported_precisely(blobs: ToyProject, scores: FloatA
     state, broken = state_of(blobs), Selector(blobs.project.config, Given(scores), frozenset(), None)
     with pytest.raises(PluginError, match=rf"^Given\.score\(\) {reason}$"):
         broken.choose(state, askable(blobs, state), size=5, rows=60, seed=1)
+
+
+class Picked(Given):
+    """Chooses the first items, and reports the scores at the moment of the pick."""
+
+    def choose(self, pool: Pool, scores: FloatArray, size: int, rng: np.random.Generator) -> Selection:
+        return Selection(np.arange(size), self.picked)
+
+    picked: FloatArray = np.array([2.5, 0.25, 0.125])
+
+
+def test_scores_of_a_selection_are_reported(blobs: ToyProject) -> None:
+    state = state_of(blobs)
+    picked = Picked(np.ones(42))
+    chosen = Selector(blobs.project.config, picked, frozenset(), None).choose(
+        state, askable(blobs, state), size=3, rows=60, seed=1
+    )
+    assert [choice.score for choice in chosen] == [2.5, 0.25, 0.125]
+
+
+@pytest.mark.parametrize("picked", [np.zeros(2), np.zeros((3, 1)), np.array([0.0, np.nan, 1.0])])
+def test_wrong_scores_of_a_selection_are_reported(blobs: ToyProject, picked: FloatArray) -> None:
+    state, strategy = state_of(blobs), Picked(np.ones(42))
+    strategy.picked = picked
+    with pytest.raises(PluginError, match=r"returned scores of shape .*, not 3 finite numbers"):
+        Selector(blobs.project.config, strategy, frozenset(), None).choose(
+            state, askable(blobs, state), size=3, rows=60, seed=1
+        )
 
 
 # ----------------------------------------------------------------------- askable items

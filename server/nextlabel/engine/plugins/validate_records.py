@@ -70,10 +70,13 @@ def _faults(record: Any) -> Iterator[str]:
         if (fault := reserved_name_error(record)) is not None:
             yield f"whose {fault}"
     if isinstance(record, StrategyPlugin):
-        for field, needs in (("needs", record.needs), ("summary_needs", record.summary_needs)):
+        # items of a part of the pool have no embeddings of covered items
+        in_parts = [need for need in get_args(Need) if need not in {"covered_embeddings", "labelled_embeddings"}]
+        both = (("needs", record.needs, get_args(Need)), ("summary_needs", record.summary_needs, in_parts))
+        for field, needs, known in both:
             # an iterator would be exhausted here
             if isinstance(needs, str | Iterator) or not isinstance(needs, Iterable):
                 yield f"whose {field} are {needs!r}, not names"
             for need in needs:
-                if need not in get_args(Need):
-                    yield f"whose {field} name {need!r}; {suggest(str(need), get_args(Need))}"
+                if need not in known:
+                    yield f"whose {field} name {need!r}; {suggest(str(need), known)}"
