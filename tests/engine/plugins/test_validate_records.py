@@ -63,6 +63,13 @@ def test_invalid_records_are_described(record: Any, reason: str) -> None:
     assert record_error(record, type(record)) == reason
 
 
+def test_summaries_have_no_covered_items() -> None:
+    """They receive a part of the pool, whose embeddings are not stored yet."""
+    reason = record_error(StrategyPlugin("x", "x", "x:X", summary_needs=["covered_embeddings"]), StrategyPlugin)
+    assert str(reason).startswith("'x', whose summary_needs name 'covered_embeddings'; did you mean 'embeddings'")
+    assert record_error(StrategyPlugin("x", "x", "x:X", summary_needs=["samples"]), StrategyPlugin) is None
+
+
 def test_needs_must_not_be_an_iterator() -> None:
     reason = record_error(StrategyPlugin("x", "x", "x:X", needs=iter(["std"])), StrategyPlugin)  # type: ignore[arg-type]
     assert str(reason).endswith(", not names")

@@ -144,7 +144,7 @@ def test_a_stored_query_is_returned_for_a_while_as_others_label(
 
 def test_other_scores_need_another_choice(two: TwoProcesses) -> None:
     two.wait(1)
-    two.web.train()
+    two.worker().train()
     two.wait(1)
     assert two.query(1).checkpoint == "r1"
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support.engine import MODULES, SQUARES, ToyProject, candidates, full, ids
 from support.toy_learners import Linear
-from support.toy_plugins import PreparedParameters, Summarized, nearest
+from support.toy_plugins import First, PreparedParameters, Summarized, nearest
 
 from nextlabel.contracts import NumberArray, Pool, Strategy
 from nextlabel.contracts.errors import NotReady, Unprocessable
@@ -187,6 +187,16 @@ def test_other_parameters_or_another_version_have_another_folder(registry: Regis
     assert plain.folder != chosen(newer, "toy-prepared").folder
     assert (plain.prepares, chosen(registry, "margin").prepares) == (True, False)
     assert chosen(registry, "toy-summarized").prepares
+
+
+def test_the_class_of_a_strategy_for_the_worker_is_not_imported_by_a_query(make: Make) -> None:
+    """Only the worker knows whether such a strategy prepares anything, so each has a folder, perhaps an empty one."""
+    broken = chosen(with_strategy("toy-prepared", "nowhere:Nothing", in_worker=True), "toy-prepared")
+    assert broken.prepares
+    plugins = with_strategy("toy-first", First, in_worker=True)
+    project = make(plugins=plugins, strategy={"plugin": "toy-first"}).import_dataset().train()
+    assert newest(project).prepared == {folder(project, "toy-first"): []}
+    assert prepared(project, "toy-first").arrays == {}
 
 
 # ----------------------------------------------------------------------------- failures

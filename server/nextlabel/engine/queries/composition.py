@@ -72,7 +72,7 @@ class FilteredSelector(Selector):
         rows: int,
         count: int,
         rng: np.random.Generator,
-        taken: Sequence[int],
+        taken: Sequence[int] = (),
     ) -> Selection:
         """Choose `count` of the `keep * count` items with the best scores of `first`; the scores are of the second."""
         strategy = _Best.of(self.first.strategy)

@@ -78,7 +78,7 @@ class Selector:
         rows: int,
         count: int,
         rng: np.random.Generator,
-        taken: Sequence[int],
+        taken: Sequence[int] = (),
     ) -> Selection:
         """Let the strategy choose `count` of the items at `positions`; return their places in that array."""
         view = self.view(state, positions, rows, taken)
