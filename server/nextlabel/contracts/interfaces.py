@@ -63,6 +63,10 @@ class Strategy(Plugin[P], ABC):
         Here `pool` has all N items outside the hold-out, labelled or not, and the arrays in the
         record's `needs`. An array may be of any numeric type and shape (N, ...). An index of another
         item must be its `pool.positions`, which stay the same from query to query.
+
+        Here an item is covered if it is labelled and no annotator must still label it; leases do not
+        count. If its label is retracted or contested later, the item stays covered in the returned
+        arrays until the next scoring.
         """
         return {}
 
