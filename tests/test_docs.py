@@ -24,6 +24,7 @@ HOOKS = signatures(hookspecs)
 RECORDS = [
     plugin_records.StrategyPlugin,
     plugin_records.LearnerPlugin,
+    plugin_records.BackbonePlugin,
     plugin_records.DatasetPlugin,
     plugin_records.ProjectPlugin,
 ]
@@ -35,7 +36,9 @@ def test_hooks_are_documented(name):
     assert f"`{HOOKS[name]}`" in page("plugins.md")
 
 
-@pytest.mark.parametrize("role", [interfaces.Strategy, interfaces.Learner, interfaces.Dataset, interfaces.Model])
+@pytest.mark.parametrize(
+    "role", [interfaces.Strategy, interfaces.Learner, interfaces.Backbone, interfaces.Dataset, interfaces.Model]
+)
 def test_roles_are_documented(role):
     written = {name: line for name, line in signatures(role).items() if name not in USED_NOT_WRITTEN}
     assert written

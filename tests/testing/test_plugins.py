@@ -33,12 +33,12 @@ def module(monkeypatch: pytest.MonkeyPatch) -> object:
 def example(hook: str) -> str:
     text = inspect.getdoc(getattr(hookspecs, hook))
     assert text is not None
-    return text.split("Example", 1)[1].split("\n", 1)[1]
+    return "    " + text.partition("\n\n    ")[2]
 
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_the_examples_of_the_contract_pass(module, hook: str) -> None:
-    check_plugin(module(example(hook)), kinds={"prior": ["vectors"]})
+    check_plugin(module(example(hook)), kinds={"prior": ["vectors"], "pool-prior": ["vectors"]})
 
 
 @pytest.mark.parametrize(

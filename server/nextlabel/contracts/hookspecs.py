@@ -34,9 +34,11 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 def nextlabel_strategies() -> Iterable[StrategyPlugin]:
     """Offer query strategies.
 
-    Example:
+    Example of a strategy that only scores, one that spreads its choice, one whose distances the worker
+    prepares, and one that needs posterior samples, which are summarized and not stored:
 
-        from nextlabel.contracts import Pool, Strategy, StrategyPlugin, hookimpl
+        import numpy as np
+        from nextlabel.contracts import Pool, Selection, Strategy, StrategyPlugin, hookimpl
 
         class Ratio(Strategy):
             "Prefers items whose second best class is closest to the best."
@@ -46,9 +48,50 @@ def nextlabel_strategies() -> Iterable[StrategyPlugin]:
                 ordered.sort(axis=1)
                 return ordered[:, -2] / ordered[:, -1]
 
+        class Spread(Ratio):
+            "Of ten times as many such items, chooses those that are far from each other."
+
+            def choose(self, pool, scores, size, rng):
+                best = super().choose(pool, scores, min(10 * size, pool.size), rng)
+                points = pool.rows("embeddings", best)
+                distances, chosen = np.full(len(best), 1e9), []
+                for _ in range(size):
+                    chosen.append(int(np.argmax(distances)))
+                    distances = np.minimum(distances, nearest(points, points[chosen[-1:]]))
+                    distances[chosen] = -1
+                return Selection(best[chosen], scores[best[chosen]])
+
+        class Farthest(Strategy):
+            "Prefers items that are far from all covered ones."
+
+            def prepare(self, pool, rng):
+                return {"distance": nearest(pool.embeddings, pool.covered_embeddings)}
+
+            def score(self, pool, rng):
+                before = pool.prepared.get("distance", np.full(pool.size, 1e9))
+                return np.minimum(before, nearest(pool.embeddings, pool.new_embeddings))
+
+        class Disagreement(Strategy):
+            "Prefers items whose probability varies most among the posterior samples."
+
+            def summarize(self, pool):
+                return {"spread": pool.samples.std(axis=0).max(axis=1)}
+
+            def score(self, pool, rng):
+                return pool.prepared.get("spread", np.zeros(pool.size))
+
+        def nearest(points, others):
+            apart = np.linalg.norm(points[:, None] - others, axis=2)
+            return apart.min(axis=1, initial=1e9)
+
         @hookimpl
         def nextlabel_strategies():
+            both = ["probabilities", "embeddings"]
+            covered = ["embeddings", "covered_embeddings"]
             yield StrategyPlugin("example-ratio", "second best over best", Ratio, needs=["probabilities"])
+            yield StrategyPlugin("example-spread", "the same, far apart", Spread, needs=both)
+            yield StrategyPlugin("example-farthest", "far from covered items", Farthest, needs=covered)
+            yield StrategyPlugin("example-disagreement", "samples vary", Disagreement, summary_needs=["samples"])
     """
     return ()
 
@@ -57,7 +100,8 @@ def nextlabel_strategies() -> Iterable[StrategyPlugin]:
 def nextlabel_learners() -> Iterable[LearnerPlugin]:
     """Offer learners.
 
-    Example of a learner that always predicts how frequent each class is:
+    Example of a learner that always predicts how frequent each class is, and one that also knows the
+    candidates of the items in its pool:
 
         import numpy as np
         from nextlabel.contracts import (
@@ -81,14 +125,36 @@ def nextlabel_learners() -> Iterable[LearnerPlugin]:
             def fit(self, items, targets, training):
                 weights = targets.candidates / targets.candidates.sum(axis=1, keepdims=True)
                 training.progress(1.0, {"loss": 0.0})
-                return Prior(weights.mean(axis=0), items.vectors.shape[1])
+                return self.model(weights, items.dimensions)
+
+            def model(self, weights, dimensions):
+                return Prior(weights.mean(axis=0), dimensions)
 
             def rebuild(self, description, tensors):
                 return Prior(tensors["shares"], description["dimensions"])
 
+        class PoolPrior(Prior):
+            def __init__(self, rows, dimensions):
+                super().__init__(rows.mean(axis=0), dimensions)
+                self.rows, self.fitted = rows, len(rows)
+
+            def predict_fitted(self, needs, rng):
+                return Outputs(probabilities=self.rows, embeddings=self.rows)
+
+            def tensors(self):
+                return {"rows": self.rows}
+
+        class PoolPriorLearner(PriorLearner):
+            def model(self, weights, dimensions):
+                return PoolPrior(weights, dimensions)
+
+            def rebuild(self, description, tensors):
+                return PoolPrior(tensors["rows"], description["dimensions"])
+
         @hookimpl
         def nextlabel_learners():
             yield LearnerPlugin("prior", "frequency of each class", PriorLearner)
+            yield LearnerPlugin("pool-prior", "candidates of the pool", PoolPriorLearner, transductive=True)
     """
     return ()
 
