@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class QueryView:
     leases: tuple[Lease, ...]
     """All live leases."""
 
-    @property
+    @cached_property
     def excluded(self) -> list[int]:
         """The positions that leases exclude: the annotator's own, and those with enough other annotators."""
         lease_counts = Counter(lease.position for lease in self.leases)
@@ -42,7 +43,7 @@ class QueryView:
         }
         return sorted(self.own_positions | full)
 
-    @property
+    @cached_property
     def own_positions(self) -> set[int]:
         """The positions that are leased to this annotator."""
         return {lease.position for lease in self.leases if lease.annotator == self.annotator}
