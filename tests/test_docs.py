@@ -16,7 +16,7 @@ from nextlabel import app
 from nextlabel.cli.main_group import cli
 from nextlabel.contracts import Need, hookspecs, interfaces, plugin_records
 from nextlabel.contracts.data import Contents
-from nextlabel.engine.project_files import Labels, ProjectConfig, Stop, Train
+from nextlabel.engine.project_files import Labels, ProjectConfig, Stop, StrategyChoice, Train
 from nextlabel.engine.settings import PREFIX, Settings
 from nextlabel.testing import check_plugin
 
@@ -89,6 +89,11 @@ def test_keys_of_project_files_are_documented(table):
     for name, field in table.model_fields.items():
         row = f"| `[{table.__name__.lower()}] {name}` | {default_cell(field.default)}| {field.description} |\n"
         assert row in page("settings.md")
+
+
+@pytest.mark.parametrize("name", StrategyChoice.model_fields)
+def test_keys_of_the_strategy_table_are_documented(name):
+    assert f"| `[strategy] {name}` |" in page("settings.md")
 
 
 def test_every_key_of_a_project_file_is_documented():
