@@ -1,0 +1,81 @@
+"""The classic strategies through the engine: trained, prepared, queried by two annotators, labelled, replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from support.engine import BLOBS, WAVE, ToyProject, ids
+
+from nextlabel.contracts.errors import NotReady
+from nextlabel.engine.records import QueryAnswer
+
+Make = Callable[..., ToyProject]
+STRATEGIES = (
+    "tiny-core-set",
+    "tiny-badge",
+    "tiny-typiclust",
+    "tiny-dbal",
+    "tiny-bald",
+    "tiny-query-by-committee",
+    "tiny-k-means",
+    "tiny-probcover",
+)
+
+
+def query(project: ToyProject, size: int, annotator: str) -> QueryAnswer:
+    """Query, and let the worker choose if the strategy runs there."""
+    try:
+        return project.project.queries.create(size, None, annotator)
+    except NotReady:
+        assert [job.state for job in project.work()] == ["succeeded"]
+        return project.project.queries.create(size, None, annotator)
+
+
+def replay(project: ToyProject, number: str) -> QueryAnswer:
+    try:
+        return project.project.queries.replay(number)
+    except NotReady:
+        assert [job.state for job in project.work()] == ["succeeded"]
+        return project.project.queries.replay(number)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_strategy_serves_two_annotators(make: Make, name: str) -> None:
+    project = make(BLOBS, dataset={"size": 90}, strategy={"plugin": name}).import_dataset().train()
+    first, second = query(project, 4, "ann"), query(project, 4, "bob")
+    assert len({*ids(first), *ids(second)}) == 8
+    project.answer(first, "ann")
+    third = query(project, 4, "ann")
+    assert not {*ids(third)} & {*ids(first), *ids(second)}
+    project.train()
+    fourth = query(project, 4, "cleo")
+    assert fourth.checkpoint != third.checkpoint
+    for number in (second.query, third.query, fourth.query):
+        assert replay(project, number) == project.project.queries.get(number)
+
+
+def test_the_core_set_of_two_annotators_covers_all_blobs(make: Make) -> None:
+    """Each blob is queried once before any blob is queried twice, although two annotators query."""
+    project = (
+        make(
+            BLOBS,
+            dataset={"size": 90, "spread": 0.01},
+            labels={"initial": 1},
+            strategy={"plugin": "tiny-core-set"},
+        )
+        .import_dataset()
+        .train()
+    )
+    labelled = {project.truth(item.id) for item in project.project.items.page("labelled").items}
+    taken = [project.truth(ids(query(project, 1, annotator))[0]) for annotator in ("ann", "bob")]
+    assert labelled | set(taken) == {"red", "green", "blue"}
+
+
+def test_the_largest_deviation_is_queried_in_a_regression(make: Make) -> None:
+    project = make(WAVE, learner={"plugin": "tiny-gp"}).import_dataset().train()
+    answer = project.project.queries.create(5, None, "ann")
+    scores = [item.score for item in answer.items]
+    assert scores == sorted(scores, reverse=True)
+    assert project.project.queries.replay(answer.query) == answer
