@@ -119,7 +119,12 @@ class Labels(_Table):
     control: float = Field(
         0.0, ge=0, le=1, description="share of queried items that come from a random order fixed at the start"
     )
-    holdout: float = Field(0.2, ge=0, lt=1, description="share of the items that is never used for training")
+    holdout: float = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        description="share of the items that is never used for training; 0: none, and each new checkpoint goes live",
+    )
     holdout_max: int = Field(
         200, ge=0, description="full labels to collect for held-out items if the data set knows none"
     )
