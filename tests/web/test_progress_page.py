@@ -67,8 +67,7 @@ def test_the_test_split_is_shown(client, settings):
     text = shown(client)
     assert "Accuracy on the data set's own test split: 81.2 %. No verdict, goal or query uses it." in plain(text)
     table = re.search(r"<table class=\"rows checkpoints\">.*?</table>", text, re.DOTALL).group()
-    assert "Test split" in plain(table)
-    assert "81.2 %" in plain(table)
+    assert "test split: 81.2 %" in plain(table)
 
 
 NO_HOLD_OUT = "There is no hold-out: each new checkpoint goes live without a comparison."
@@ -90,7 +89,7 @@ def test_a_hold_out_without_labels_is_stated(client, settings):
 
 
 def test_the_learner_is_named(client):
-    assert "The learner is cnn." in plain(shown(client))
+    assert "Learner: cnn." in plain(shown(client))
 
 
 def test_the_label_budget_counts_training_labels(build, trained, tmp_path):

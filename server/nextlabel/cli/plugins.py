@@ -37,7 +37,9 @@ def _show(console: Console, plugins: dict[str, list[dict[str, Any]]]) -> None:
 
 def _details(offer: dict[str, Any]) -> list[str]:
     lines = [f"needs {', '.join(offer['needs'])}"] if offer.get("needs") else []
-    lines += ["transductive: it learns from the whole pool, and knows the items of it"] if offer.get("transductive") else []
+    lines += (
+        ["transductive: it learns from the whole pool, and knows the items of it"] if offer.get("transductive") else []
+    )
     lines += [offer["parameters"]["error"]] if "error" in offer["parameters"] else []
     for name, schema in offer["parameters"]["properties"].items():
         default = f" = {schema['default']}" if "default" in schema else ""

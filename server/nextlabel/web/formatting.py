@@ -150,10 +150,10 @@ def checkpoint_text(point: Point) -> str:
 
 
 def test_value(point: Point) -> str:
-    """Return a checkpoint's accuracy or error on the data set's own test split; a dash if it was not measured."""
+    """Return a checkpoint's accuracy or error on the data set's own test split; an empty string without one."""
     if point.test_accuracy is not None:
         return percent(point.test_accuracy)
-    return "\N{EN DASH}" if point.test_rmse is None else short_number(point.test_rmse)
+    return "" if point.test_rmse is None else short_number(point.test_rmse)
 
 
 def goal_text(live: Point | None, stop: Mapping[str, float]) -> str:

@@ -72,7 +72,6 @@ def _page(status: int, notice: str = "", error: str = "") -> Response:
         notice=notice,
         error=error,
         points=points[::-1],
-        tested=any(point.test_accuracy is not None or point.test_rmse is not None for point in points),
         live=next((point for point in points if point.state == "live"), None),
         chart=learning_curve(points, project.stop),
         labels=labels,
