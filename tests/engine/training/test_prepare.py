@@ -171,6 +171,20 @@ def test_a_strategy_outside_the_project_file_is_prepared_on_request(make: Make) 
     assert set(newest(project).prepared) == {folder(project, name) for name in ("toy-prepared", "toy-summarized")}
 
 
+def test_each_strategy_of_a_composition_has_what_it_prepared(make: Make) -> None:
+    table = {"plugin": "toy-summarized", "keep": 4, "then": {"plugin": "toy-prepared", "scale": 2.0}}
+    project = make(strategy=table).import_dataset().train()
+    query = project.project.queries.create(3)
+    spread = prepared(project, "toy-summarized").arrays["spread"]
+    open_items = [int(item.id[1:]) for item in project.project.queries.create(60, "random").items]
+    best = sorted(open_items, key=lambda position: -spread[position])[:12]
+    positions = [int(name[1:]) for name in ids(query)]
+    assert set(positions) <= set(best)
+    distances = prepared(project, "toy-prepared", scale=2.0).arrays["distance"]
+    assert positions[0] == max(best, key=lambda position: distances[position])
+    assert project.project.queries.replay(query.query) == query
+
+
 def test_before_the_first_model_nothing_is_prepared(make: Make) -> None:
     project = make(strategy={"plugin": "toy-summarized"}).import_dataset()
     query = project.project.queries.create(3)
