@@ -11,7 +11,7 @@ import pytest
 
 from nextlabel.engine.bundled_checkpoints import find
 from nextlabel.engine.checkpoints.serialization import holdout_settings
-from nextlabel.engine.evaluation.evaluate import measure
+from nextlabel.engine.evaluation.evaluate import EvaluationSet, measure
 from nextlabel.engine.images.image_items import PixelItems
 from nextlabel.engine.live_models import Served
 from nextlabel.engine.plugins.registry import load
@@ -60,7 +60,8 @@ def test_photos_has_the_accuracy_on_its_card():
     (photos,) = (checkpoint for checkpoint in find(ROOT / "trained")[0] if checkpoint.project == "photos")
     test = Cifar10(PartialParameters()).read(root, 0).test
     served = Served(photos.name, photos.card, photos.folder, load())
-    metrics = measure(served, PixelItems(test.content.array[:TEST_IMAGES]), test.truth[:TEST_IMAGES], 2, lambda _: None)
+    items = EvaluationSet("test", PixelItems(test.content.array[:TEST_IMAGES]), test.truth[:TEST_IMAGES])
+    metrics = measure(served, items, 2, 1_000_000, lambda _: None)
     expected = photos.card["test"]["accuracy"]
     assert metrics["accuracy"] == pytest.approx(expected, abs=3 * sqrt(expected * (1 - expected) / TEST_IMAGES))
 

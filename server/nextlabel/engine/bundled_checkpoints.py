@@ -154,7 +154,8 @@ def _insert(services: Services, connection: Connection, bundled: BundledCheckpoi
     checkpoints.insert(connection, checkpoint)
     if promote:
         projects.set_live(connection, bundled.project, bundled.name)
-    if not items.count(connection, bundled.project):  # an empty pool has nothing to score
+    # an empty pool has nothing to score; but a scoring also writes the network of the features
+    if not items.count(connection, bundled.project) and not bundled.card.get("features"):
         folder = services.home.name(services.home.scores(bundled.project, f"{bundled.name}-0"))
         scoring = ScoringRow(bundled.project, bundled.name, rows=0, arrays=(), folder=folder, created=now, last_label=0)
         checkpoints.insert_scoring(connection, scoring)

@@ -2,7 +2,8 @@
 
 A request takes one reference and uses it throughout. If the checkpoint has an ONNX form, torch
 is not imported: ONNX Runtime predicts one item at a time on one thread, and there are as many
-web processes as cores.
+web processes as cores. If the checkpoint was trained on features, their source embeds the content
+first; all checkpoints of a process share its network.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from nextlabel.contracts.data import FloatArray, PixelArray, VectorItems
+from nextlabel.contracts.data import FloatArray, Items, PixelArray, VectorItems
 from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.contracts.interfaces import ImageInput, Model, VectorInput
-from nextlabel.engine.checkpoints.serialization import model_input, read_model
+from nextlabel.engine.checkpoints.serialization import input_array, model_input, read_model
+from nextlabel.engine.features.embedder import Embedder, empty_content
+from nextlabel.engine.features.extraction import prepare_items
+from nextlabel.engine.features.sources import Sources
 from nextlabel.engine.images.decoding import map_images, prepare
 from nextlabel.engine.images.image_items import PixelItems
+from nextlabel.engine.onnx_graphs import open_session
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.store import checkpoints, projects
 from nextlabel.store.checkpoint_files import ONNX, read_card, verified_path
@@ -44,18 +49,29 @@ class Served:
     card: dict[str, Any]
     folder: Path
     registry: Registry
+    embedder: Embedder | None = None
+    """The source of the features that the model takes, if its card names one."""
 
-    def preprocess(self, blobs: Sequence[bytes], max_pixels: int) -> PixelArray:
-        """Return images as the model's input, uint8 (n, height, width, channels).
+    def preprocess(self, blobs: Sequence[bytes], max_pixels: int) -> Sequence[PixelArray]:
+        """Return images as `infer` takes them: each uint8 (height, width, channels).
 
         Raises what `decoding.prepare` raises, with the number of the image (from 0) if there are several.
         """
         spec = model_input(self.card)
         if not isinstance(spec, ImageInput):
             raise self._wrong_input("images")
-        size = (spec.height, spec.width)
-        channels = spec.channels
-        return np.stack(map_images(blobs, lambda blob: prepare(blob, size, channels, max_pixels)))
+        size, channels, embedder = (spec.height, spec.width), spec.channels, self.embedder
+        if embedder is not None:
+            return map_images(blobs, lambda blob: embedder.prepare(blob, max_pixels))
+        return map_images(blobs, lambda blob: prepare(blob, size, channels, max_pixels))
+
+    def prepare_items(self, items: Items, max_pixels: int) -> Any:
+        """Return items of a pool as `infer` takes them; an image that cannot be read is blank."""
+        if self.embedder is None:
+            return input_array(model_input(self.card), items)
+        blank = empty_content(self.embedder.card)
+        prepared = prepare_items(items, self.embedder, max_pixels)
+        return [blank if part.content is None else part.content for part in prepared]
 
     def predict_vectors(self, rows: Sequence[Sequence[float]]) -> OutputArrays:
         """Return the outputs for vectors. Raises Unprocessable if their length or a number is wrong."""
@@ -81,8 +97,12 @@ class Served:
         takes = "images" if isinstance(spec, ImageInput) else f"vectors of {spec.dimensions} numbers"
         return Unprocessable(f"project {self.card['project']!r} takes {takes}, not {kind}")
 
-    def infer(self, array: Any) -> OutputArrays:
-        """Return the outputs for the model's input: uint8 (n, height, width, channels), or float32 (n, dimensions)."""
+    def infer(self, contents: Any) -> OutputArrays:
+        """Return the outputs for n contents: an array, or a sequence of images that may differ in shape."""
+        if self.embedder is None:
+            array = np.asarray(contents)
+        else:
+            array = np.concatenate([self.embedder.embed([content]).embeddings for content in contents])
         if self.card["onnx"]:
             # one at a time: faster than batches on a CPU, and no request delays another for long
             names, session = self._session
@@ -95,12 +115,9 @@ class Served:
 
     @cached_property
     def _session(self) -> tuple[list[str], Any]:
-        from onnxruntime import InferenceSession, SessionOptions  # noqa: PLC0415 - the first prediction loads it
-
-        options = SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        session = InferenceSession(verified_path(self.folder, ONNX), options, providers=["CPUExecutionProvider"])
+        path = verified_path(self.folder, ONNX)
+        assert path is not None
+        session = open_session(path)
         return [output.name for output in session.get_outputs()], session
 
     @cached_property
@@ -108,7 +125,9 @@ class Served:
         return read_model(self.folder, self.registry)[0]
 
     def warm(self) -> None:
-        """Load now what the first prediction would load."""
+        """Load now what the first prediction would load, unless that is torch."""
+        if self.embedder is not None:
+            self.embedder.load()
         if self.card["onnx"]:
             _ = self._session
 
@@ -121,7 +140,18 @@ class LiveModels:
     home: Home
     registry: Registry
     _known: dict[str, tuple[float, Served | None]] = field(default_factory=dict)
+    _embedders: dict[str, Embedder] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
+
+    def load(self, checkpoint: str, folder: Path) -> Served:
+        """Return a checkpoint in a folder, whether it is live or not. Raises Gone if its card is missing."""
+        card = read_card(folder)
+        features = card.get("features")
+        embedder = None
+        if features is not None:
+            embedder = Sources(self.database, self.home, self.registry).embedder(features)
+            embedder = self._embedders.setdefault(features["key"], embedder)
+        return Served(checkpoint, card, folder, self.registry, embedder)
 
     def current(self, project: str) -> Served:
         """Return the live checkpoint. Raises NotReady if there is none yet."""
@@ -155,7 +185,7 @@ class LiveModels:
             served = None
         elif served is None or served.checkpoint != checkpoint.name:
             folder = self.home.at(checkpoint.folder)
-            served = Served(checkpoint.name, read_card(folder), folder, self.registry)
+            served = self.load(checkpoint.name, folder)
             served.warm()
         self._known[project] = (now, served)
         return served

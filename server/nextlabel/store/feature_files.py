@@ -4,6 +4,7 @@
     probabilities.f16    float16 (m, B), if the source has classes of its own
     contents.sha256      32 bytes per row, written after the other two: it decides how many rows are complete
     positions/<pool>     int64 per item of a pool: its row
+    model.onnx           the network, if it is a backbone
 
 Row 0 stands for an image that cannot be read: zeros, and equal probabilities. A process that dies
 leaves rows without a hash, which the next writer cuts off.
@@ -24,6 +25,7 @@ from nextlabel.contracts.data import FloatArray, IntArray
 from nextlabel.contracts.errors import Gone
 from nextlabel.store.atomic import make_folder, sync
 
+NETWORK = "model.onnx"
 UNREADABLE = 0
 """The row of an image that cannot be read."""
 _EMBEDDINGS, _PROBABILITIES, _CONTENTS, _POSITIONS = (
@@ -33,6 +35,17 @@ _HASH = 32
 """Bytes of a SHA-256."""
 _ROW = np.dtype(np.int64)
 _HALF = np.dtype(np.float16)
+
+
+def network_path(folder: Path) -> Path:
+    """Return the path of a backbone's network. Raises Gone if it is missing."""
+    path = folder / NETWORK
+    if not path.exists():
+        raise Gone(
+            f"the network of a backbone is missing: {path}; the next training or scoring of the project writes it: "
+            "start a worker (nextlabel serve or nextlabel worker), or train"
+        )
+    return path
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from support.engine import MODULES, SQUARES, ToyProject, candidates
 from support.toy_backbones import MeanColour
 
 from nextlabel.contracts.errors import DatasetMissing, Gone, PluginError, ProjectError
-from nextlabel.engine.features.onnx_graphs import compose
 from nextlabel.engine.features.sources import Sources
+from nextlabel.engine.onnx_graphs import compose
 from nextlabel.engine.plugins.registry import Offer, Registry, load
 from nextlabel.engine.project_files import FeaturesChoice
 

@@ -41,9 +41,18 @@ class TrainingInfo:
 
 
 def write_model(
-    folder: Path, model: Model, items: Items, config: ProjectConfig, project: ProjectRow, info: TrainingInfo
+    folder: Path,
+    model: Model,
+    items: Items,
+    config: ProjectConfig,
+    project: ProjectRow,
+    info: TrainingInfo,
+    features: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write weights, ONNX (checked on some of `items`) and the card to `folder`, and return the card.
+
+    `features` describes the source of `items`, if they are features (see `features/embedder.py`). The
+    card's input is then what the source takes.
 
     Raises PluginError if the ONNX form and the model disagree.
     """
@@ -59,7 +68,8 @@ def write_model(
         "classes": list(project.classes),
         "learner": _learner_card(config.learner),
         **holdout_settings(config),
-        "input": input_card(model.input),
+        "input": dict(features["input"]) if features and model.inductive else input_card(model.input),
+        **({"features": dict(features)} if features else {}),
         "fitted": model.fitted,
         "onnx": onnx,
         "description": dict(model.description()),
@@ -138,7 +148,7 @@ def input_card(spec: ModelInput) -> dict[str, Any] | None:
 
 
 def model_input(card: Mapping[str, Any]) -> ModelInput:
-    """Return the input that the card's model takes."""
+    """Return the content that `/predict` takes: the model's input, or that of the source of its features."""
     spec = dict(card["input"] or {})
     kind = spec.pop("kind", None)
     if kind == "image":

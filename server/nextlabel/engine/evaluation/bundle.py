@@ -14,7 +14,6 @@ from nextlabel.engine.bundled_checkpoints import check_name
 from nextlabel.engine.checkpoints.half_precision import halve_onnx, halve_tensors
 from nextlabel.engine.checkpoints.serialization import check_onnx, rebuild_model
 from nextlabel.engine.evaluation.evaluate import find_evaluation_set, measure
-from nextlabel.engine.live_models import Served
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints
 from nextlabel.store.atomic import new_folder
@@ -90,7 +89,8 @@ def write_bundle(
             "licence": info.licence,
             "test": None,
         }
-        bundled["test"] = _measure(services, project, partial, write_card(partial, bundled), progress)
+        write_card(partial, bundled)
+        bundled["test"] = _measure(services, project, partial, target.name, progress)
         return write_card(partial, bundled)
 
 
@@ -108,7 +108,7 @@ def _halve(path: Path, model: Model, items: Items) -> None:
 
 
 def _measure(
-    services: Services, project: str, folder: Path, card: dict[str, Any], progress: Callable[[float], None]
+    services: Services, project: str, folder: Path, checkpoint: str, progress: Callable[[float], None]
 ) -> Mapping[str, Any] | None:
     """Return the card's `test` entry, or None if there is nothing to measure the checkpoint on."""
     try:
@@ -117,8 +117,8 @@ def _measure(
         return None
     if evaluation_set is None:
         return None
-    served = Served(card["checkpoint"], card, folder, services.registry)
-    measured = measure(served, evaluation_set.items, evaluation_set.truth, services.settings.cores, progress)
+    served = services.live.load(checkpoint, folder)
+    measured = measure(served, evaluation_set, services.settings.cores, services.settings.max_pixels, progress)
     if not measured:
         return None
     count = int(measured.pop("holdout"))

@@ -11,14 +11,13 @@ import numpy as np
 
 from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items
 from nextlabel.contracts.errors import NotReady, Unprocessable
-from nextlabel.engine.checkpoints.serialization import input_array, model_input, trained_with_other_holdout
+from nextlabel.engine.checkpoints.serialization import trained_with_other_holdout
 from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.live_models import OutputArrays, Served
 from nextlabel.engine.metrics import metrics
 from nextlabel.engine.scores import is_informative, stored_scores
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints
-from nextlabel.store.checkpoint_files import read_card
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.projects import ProjectRow
 
@@ -63,8 +62,7 @@ def evaluate(services: Services, project: str, progress: Callable[[float], None]
         live = checkpoints.get(connection, project, row.live) if row.live else None
     if live is None:
         raise NotReady(f"project {project!r} has no trained model yet; train it first")
-    folder = services.home.at(live.folder)
-    served = Served(live.name, read_card(folder), folder, services.registry)
+    served = services.live.load(live.name, services.home.at(live.folder))
     evaluation_set = find_evaluation_set(services, row) if served.card["input"] is not None else None
     if evaluation_set is not None and evaluation_set.split == "holdout" and served.card.get("fitted"):
         evaluation_set = None  # it knows held-out items better than from their content
@@ -76,7 +74,7 @@ def evaluate(services: Services, project: str, progress: Callable[[float], None]
         )
     if evaluation_set is None:
         return _evaluation(served, "holdout", _measure_stored(services, row, live), "model")
-    measured = measure(served, evaluation_set.items, evaluation_set.truth, services.settings.cores, progress)
+    measured = measure(served, evaluation_set, services.settings.cores, services.settings.max_pixels, progress)
     if not measured:
         raise _nothing_to_measure(project)
     return _evaluation(served, evaluation_set.split, measured, "onnx" if served.card["onnx"] else "model")
@@ -100,18 +98,18 @@ def find_evaluation_set(services: Services, row: ProjectRow) -> EvaluationSet | 
 
 
 def measure(
-    served: Served, items: Items, truth: IntArray | FloatArray, threads: int, progress: Callable[[float], None]
+    served: Served, evaluation_set: EvaluationSet, threads: int, max_pixels: int, progress: Callable[[float], None]
 ) -> dict[str, float]:
-    """Return the metrics of the predictions that `/predict` returns for `items` (k) with labels `truth` (k,).
+    """Return the metrics of the predictions that `/predict` returns for the items of `evaluation_set`.
 
     Each item is prepared like an upload, and predicted alone if there is an ONNX form. Returns an
     empty dictionary if no image can be read.
     """
+    items, truth = evaluation_set.items, evaluation_set.truth
     assert not isinstance(items, GraphItems)
-    spec = model_input(served.card)
 
     def predict(positions: IntArray) -> OutputArrays:
-        return served.infer(input_array(spec, items.take(positions)))
+        return served.infer(served.prepare_items(items.take(positions), max_pixels))
 
     chunks = [np.arange(start, min(start + _CHUNK, len(items))) for start in range(0, len(items), _CHUNK)]
     served.warm()

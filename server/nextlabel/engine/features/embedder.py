@@ -22,15 +22,16 @@ import numpy as np
 from PIL import Image
 
 from nextlabel.contracts.data import FloatArray, Outputs, PixelArray, VectorItems
-from nextlabel.contracts.errors import Gone, PluginError
+from nextlabel.contracts.errors import PluginError
 from nextlabel.contracts.interfaces import ImageInput, Model, VectorInput
 from nextlabel.engine.checkpoints.serialization import model_input
 from nextlabel.engine.images.decoding import prepare, prepare_whole, resize_and_crop, resize_whole
 from nextlabel.engine.images.image_items import PixelItems
 from nextlabel.engine.images.to_rgb import to_rgb_or_grey
+from nextlabel.engine.onnx_graphs import open_session
+from nextlabel.store.feature_files import network_path
 
 FeatureCard: TypeAlias = Mapping[str, Any]
-ONNX = "model.onnx"
 MAX_HALF = 65_504
 """The largest number in half precision."""
 _VECTORS = 4096
@@ -124,13 +125,7 @@ class OnnxEmbedder(Embedder):
 
     @cached_property
     def _session(self) -> tuple[list[str], Any]:
-        path = self.folder / ONNX
-        if not path.exists():
-            raise Gone(
-                f"{path}, the network of the backbone {self.name!r}, is missing; the next training or scoring of the "
-                "project writes it: start a worker (nextlabel serve or nextlabel worker), or train"
-            )
-        session = open_session(path)
+        session = open_session(network_path(self.folder))
         return [output.name for output in session.get_outputs()], session
 
 
@@ -161,16 +156,6 @@ class ModelEmbedder(Embedder):
     @cached_property
     def _model(self) -> Model:
         return self.read()
-
-
-def open_session(path: Path) -> Any:
-    """Return an ONNX Runtime session that uses one thread per call."""
-    from onnxruntime import InferenceSession, SessionOptions  # noqa: PLC0415 - the first prediction loads it
-
-    options = SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    return InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def empty_content(card: FeatureCard) -> FloatArray | PixelArray:

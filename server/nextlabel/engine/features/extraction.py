@@ -86,7 +86,7 @@ def _extract(
         batches = [missing[start : start + embedder.batch] for start in starts]
 
         def read(batch: IntArray) -> tuple[IntArray, list[Prepared]]:
-            return batch, _prepare(items.take(batch), embedder, max_pixels, writer.known)
+            return batch, prepare_items(items.take(batch), embedder, max_pixels, writer.known)
 
         computed, committed = 0, time.monotonic()
         try:
@@ -141,7 +141,9 @@ def _in_order(
         yield calls.popleft().result()
 
 
-def _prepare(items: Any, embedder: Embedder, max_pixels: int, known: Callable[[bytes], bool]) -> list[Prepared]:
+def prepare_items(
+    items: Any, embedder: Embedder, max_pixels: int, known: Callable[[bytes], bool] = lambda _: False
+) -> list[Prepared]:
     """Read items, and prepare the contents that are not `known`.
 
     Raises ProjectError if the network takes another kind of content.
@@ -150,7 +152,7 @@ def _prepare(items: Any, embedder: Embedder, max_pixels: int, known: Callable[[b
     if embedder.card["input"]["kind"] != kind:
         raise ProjectError(f"the items are {kind}s, and {embedder.name!r} takes {embedder.card['input']['kind']}s")
     if isinstance(items, JoinedItems):
-        return [part for joined in items.parts for part in _prepare(joined, embedder, max_pixels, known)]
+        return [part for joined in items.parts for part in prepare_items(joined, embedder, max_pixels, known)]
     if isinstance(items, FileItems):
         return [_prepare_file(items, number, embedder, max_pixels, known) for number in range(len(items))]
     rows = items.array if isinstance(items, PixelItems) else items.vectors

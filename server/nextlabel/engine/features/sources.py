@@ -13,14 +13,13 @@ from nextlabel.contracts.errors import PluginError, ProjectError
 from nextlabel.contracts.interfaces import Backbone, Preprocessing
 from nextlabel.engine.checkpoints.serialization import read_model
 from nextlabel.engine.features.embedder import (
-    ONNX,
     Embedder,
     FeatureCard,
     ModelEmbedder,
     OnnxEmbedder,
     empty_content,
 )
-from nextlabel.engine.features.onnx_graphs import EMBEDDINGS, INPUT, prepend_preprocessing
+from nextlabel.engine.onnx_graphs import EMBEDDINGS, INPUT, prepend_preprocessing
 from nextlabel.engine.plugins.parameters import as_given, build
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.project_files import FeaturesChoice
@@ -28,7 +27,7 @@ from nextlabel.store import checkpoints, projects
 from nextlabel.store.atomic import new_file
 from nextlabel.store.checkpoint_files import WEIGHTS
 from nextlabel.store.database import Database
-from nextlabel.store.feature_files import FeatureFiles
+from nextlabel.store.feature_files import NETWORK, FeatureFiles
 from nextlabel.store.home import Home
 
 _CARD = "source.json"
@@ -81,7 +80,7 @@ class Sources:
 
     def _is_written(self, key: str) -> bool:
         folder = self.home.features(key)
-        return (folder / ONNX).exists() and (folder / _CARD).exists()
+        return (folder / NETWORK).exists() and (folder / _CARD).exists()
 
     def _backbone(self, name: str, values: Mapping[str, Any]) -> FeatureCard:
         backbone: Backbone[object] = build(self.registry.backbone(name), values, "[features]")
@@ -94,7 +93,7 @@ class Sources:
         described = {
             "plugin": name, "parameters": parameters, "version": backbone.version, "checkpoint": None, "key": key,
         }  # fmt: skip
-        with new_file(folder / ONNX, replace=True) as path:
+        with new_file(folder / NETWORK, replace=True) as path:
             backbone.write_onnx(path)
             card = _probed({**described, **_input(path, name, backbone.preprocessing)}, path, backbone.preprocessing)
         self._write_card(card)

@@ -44,7 +44,7 @@ class ModelService:
         served = self._served(1)
         max_pixels = self._services.settings.max_pixels
         pixels = served.preprocess([image], max_pixels)
-        size = (pixels.shape[1], pixels.shape[2])
+        size = (pixels[0].shape[0], pixels[0].shape[1])
         width, height = measure_upright(image, max_pixels)
         predicted = self._predictions(served, served.infer(pixels))
         return Preview(predicted, width, height, crop_box(width, height, size), encode_png(pixels[0]), size)

@@ -1,4 +1,4 @@
-"""Joins ONNX graphs: pixels to a backbone's input, and a backbone to a model."""
+"""Opens ONNX graphs and joins them: pixels to a backbone's input, and a backbone to a model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,16 @@ from nextlabel.contracts.interfaces import Preprocessing
 
 INPUT, EMBEDDINGS = "input", "embeddings"
 _PREPARED = "nextlabel.prepared"
+
+
+def open_session(path: Path) -> Any:
+    """Return an ONNX Runtime session that uses one thread per call."""
+    from onnxruntime import InferenceSession, SessionOptions  # noqa: PLC0415 - the first prediction loads it
+
+    options = SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    return InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def prepend_preprocessing(path: Path, preprocessing: Preprocessing) -> None:
