@@ -33,7 +33,7 @@ MAY_IMPORT = {
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"feature_items", "onnx_graphs"}),
     frozenset({"__init__", "images", "plugins", "random_streams", "records", "settings"}),
-    frozenset({"committee", "pool_files", "project_files"}),
+    frozenset({"committee", "linked_features", "pool_files", "project_files"}),
     frozenset({"checkpoints", "prepared", "scheduling", "scores", "strategies"}),
     frozenset({"features"}),
     frozenset({"labels", "live_models", "metrics"}),

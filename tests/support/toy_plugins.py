@@ -140,7 +140,7 @@ class Embedded(Strategy[NoParameters]):
 
     def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray[Any, Any]:
         apart = pool.embeddings[:, None] - pool.labelled_embeddings[None]
-        return np.asarray((apart.astype(np.float64) ** 2).sum(axis=2).min(axis=1))
+        return np.asarray((apart.astype(np.float64) ** 2).sum(axis=2).min(axis=1, initial=1e9))
 
 
 class Farthest(Strategy[NoParameters]):

@@ -18,7 +18,7 @@ from nextlabel.engine.settings import Settings
 @as_json
 @with_settings()
 def command(settings: Settings, as_json: bool) -> None:
-    """List strategies, learners and data sets with their parameters."""
+    """List strategies, learners, backbones and data sets with their parameters."""
     registry = load(blocked=settings.blocked)
     plugins = describe_plugins(registry)
     for fault in registry.faults:

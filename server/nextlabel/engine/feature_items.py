@@ -51,3 +51,7 @@ class StoredRows:
         del copy
         whole = self[:]
         return whole if dtype is None else whole.astype(dtype)
+
+
+class OwnClasses(StoredRows):
+    """Probabilities of a source's own classes, which are not the project's."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from nextlabel.contracts.data import BoolArray, FloatArray, IntArray, Need, NumberArray, Pool
 from nextlabel.contracts.errors import NotReady
+from nextlabel.engine.feature_items import OwnClasses, StoredRows
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.prepared import PreparedArrays
 from nextlabel.engine.scores import Arrays
@@ -123,7 +124,8 @@ class PoolArrays(Mapping[Need, FloatArray]):
                 samples[number] = self._restricted(_take(draw, positions - self._first), positions)
             return samples
         rows = _take(array, positions - self._first)
-        return self._restricted(rows, positions) if need == "probabilities" else rows
+        of_project = need == "probabilities" and not isinstance(array, OwnClasses)
+        return self._restricted(rows, positions) if of_project else rows
 
     def _restricted(self, rows: FloatArray, positions: IntArray) -> FloatArray:
         """Return the probabilities (k, C) of the items at `positions`, changed to sum to one over their candidates."""
@@ -191,6 +193,8 @@ def _sets(state: PoolState, positions: IntArray) -> BoolArray:
 
 def _take(array: FloatArray, rows: IntArray) -> FloatArray:
     """Return the rows of an array in memory, as float32 if they are float16; `take` is faster than an index."""
+    if isinstance(array, StoredRows):
+        return array[rows]
     taken = np.take(np.asarray(array), rows, axis=0)
     return taken.astype(np.float32) if taken.dtype == np.float16 else taken
 

@@ -41,16 +41,22 @@ def includes(scoring: Mapping[str, Any], needs: Iterable[str], prepare: Iterable
     return set(needs) <= set(scoring.get("needs", ())) and set(prepare) <= set(scoring.get("prepare", ()))
 
 
-def queue_scoring(connection: Connection, project: str) -> None:
-    """Queue a scoring if the live checkpoint lacks scores of some items, unless one is queued already."""
+def queue_scoring(connection: Connection, project: str, *, features: bool = False) -> None:
+    """Queue a scoring if the live checkpoint lacks scores of some items, unless one is queued already.
+
+    With `features`, or once some were computed, also if there is no checkpoint: features exist before it.
+    """
     row = projects.get(connection, project)
-    live = checkpoints.get(connection, project, row.live) if row and row.live else None
     unfinished = _unfinished(connection, project, "score")
-    if live is None or any(job.state == "queued" and not is_choice(job) for job in unfinished):
+    if row is None or any(job.state == "queued" and not is_choice(job) for job in unfinished):
         return
-    scoring = checkpoints.scoring(connection, project, live.name)
+    live = checkpoints.get(connection, project, row.live) if row.live else None
+    scoring = checkpoints.scoring(connection, project, row.live)
+    if live is None and scoring is None and not features:
+        return
     # a transductive model cannot score the items added since
-    if scoring is None or (live.card["input"] is not None and scoring.rows < items.count(connection, project)):
+    extends = live is None or live.card["input"] is not None
+    if scoring is None or (extends and scoring.rows < items.count(connection, project)):
         jobs.queue(connection, project, "score", {}, time.time())
 
 
@@ -76,7 +82,7 @@ def queue_training_when_due(connection: Connection, project: str, every: int) ->
 
 def queue_due(connection: Connection, config: ProjectConfig) -> None:
     """Queue a scoring if items lack scores, and a training if the project trains by itself and one is due."""
-    queue_scoring(connection, config.name)
+    queue_scoring(connection, config.name, features=config.features is not None)
     queue_training_when_due(connection, config.name, config.train.every)
 
 

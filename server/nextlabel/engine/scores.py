@@ -24,6 +24,7 @@ from nextlabel.contracts.data import (
 from nextlabel.contracts.errors import PluginError
 from nextlabel.contracts.interfaces import Model
 from nextlabel.engine.images.image_items import unreadable_positions
+from nextlabel.engine.linked_features import linked_arrays
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.random_streams import generator
@@ -186,8 +187,14 @@ def stored_scores(home: Home, scoring: ScoringRow | None) -> Arrays | None:
     """Return the score arrays that a scoring names, memory-mapped and read-only, or None if any is missing."""
     if scoring is None:
         return None
+    folder = home.at(scoring.folder)
     try:
-        return {name: np.load(home.at(scoring.folder) / f"{name}.npy", mmap_mode="r") for name in scoring.arrays}
+        linked: Mapping[str, Any] = linked_arrays(home, folder, scoring.rows)
+        paths = {name: folder / f"{name}.npy" for name in scoring.arrays}
+        return {
+            name: linked[name] if name in linked and not path.exists() else np.load(path, mmap_mode="r")
+            for name, path in paths.items()
+        }
     except FileNotFoundError:
         return None
 

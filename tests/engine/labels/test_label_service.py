@@ -185,9 +185,9 @@ def test_labels_during_a_training_queue_the_next(make: Make, monkeypatch: pytest
     project, score_and_prepare = make(train={"every": 3}).import_dataset(), job.score_and_prepare
     sizes = iter([3, 2])
 
-    def meanwhile(*arguments: Any) -> Any:
+    def meanwhile(*arguments: Any, **options: Any) -> Any:
         project.answer(project.project.queries.create(next(sizes), None, "ann"), "ann")
-        return score_and_prepare(*arguments)
+        return score_and_prepare(*arguments, **options)
 
     project.answer(project.project.queries.create(3, None, "ann"), "ann")
     monkeypatch.setattr(job, "score_and_prepare", meanwhile)

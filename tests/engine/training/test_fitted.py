@@ -16,6 +16,7 @@ from nextlabel.engine.checkpoints.serialization import read_model
 from nextlabel.engine.evaluation.evaluate import evaluate
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.scores import open_scores
+from nextlabel.engine.training.pool_items import PoolItems
 from nextlabel.engine.training.promotion import score_holdout
 from nextlabel.store import checkpoints
 
@@ -95,9 +96,8 @@ def test_the_hold_out_is_predicted_as_fitted_in_promotions(both: ToyProject, ima
     delete_scores(both)
     both.add_images([image(1)])
     services, row = both.services, both.services.row("toy")
-    items = services.items(services.state(row))
     positions = np.append(held_out(both), 30)
-    live = score_holdout(services, both.project.config, items, positions)
+    live = score_holdout(services, both.project.config, PoolItems(services, services.state(row)), positions)
     assert live is not None
     np.testing.assert_array_equal(live.common, np.arange(7))
     np.testing.assert_array_equal(live.arrays["probabilities"][:6], np.tile(UNLABELLED, (6, 1)))

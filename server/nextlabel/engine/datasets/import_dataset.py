@@ -124,7 +124,7 @@ def _import(
             labels.append(connection, config.name, events, positions)
     with database.write() as connection:
         projects.set_dataset(connection, row)
-        queue_scoring(connection, config.name)
+        queue_scoring(connection, config.name, features=config.features is not None)
     if dropped.reasons:
         print(dropped.summary(), file=sys.stderr, flush=True)  # noqa: T201 - the log of a job, or the terminal
     return None

@@ -15,6 +15,7 @@ from nextlabel.engine.checkpoints.half_precision import halve_onnx, halve_tensor
 from nextlabel.engine.checkpoints.serialization import check_onnx, rebuild_model
 from nextlabel.engine.evaluation.evaluate import find_evaluation_set, measure
 from nextlabel.engine.services import Services
+from nextlabel.engine.training.pool_items import PoolItems
 from nextlabel.store import checkpoints
 from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoint_files import (
@@ -77,7 +78,8 @@ def write_bundle(
         model = rebuild_model(card, single_precision(tensors), services.registry)
         onnx = model.write_onnx(partial / ONNX)
         if onnx:
-            _halve(partial / ONNX, model, services.items(services.state(services.row(project))))
+            pool = PoolItems(services, services.state(services.row(project)))
+            _halve(partial / ONNX, model, pool.of(card.get("features")))
         bundled: dict[str, Any] = {
             **{name: value for name, value in card.items() if name != "sha256"},
             "checkpoint": target.name,

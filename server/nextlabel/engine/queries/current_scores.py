@@ -5,10 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from nextlabel.contracts.data import Need
 from nextlabel.contracts.errors import NextlabelError, NotReady, Unprocessable
+from nextlabel.engine.linked_features import read_link
+from nextlabel.engine.plugins.parameters import as_given, validate
 from nextlabel.engine.prepared import PreparedArrays, stored_prepared
+from nextlabel.engine.project_files import FeaturesChoice
 from nextlabel.engine.scheduling import includes, queue_once
 from nextlabel.engine.scores import Arrays, needs_of, project_needs, stored_scores
 from nextlabel.engine.services import Services
@@ -32,8 +36,8 @@ _READ_ATTEMPTS = 3
 class Scores:
     """What a query chooses by: a scoring with its arrays, and what its strategies prepared.
 
-    Before the first model there is none. The arrays need not be a checkpoint's, and a scoring without
-    a checkpoint may have prepared arrays.
+    Before the first model there is none, unless the project has a source of features: then the arrays
+    are its embeddings and its own probabilities, and the scoring has no checkpoint.
     """
 
     row: ScoringRow | None = None
@@ -46,16 +50,26 @@ class Scores:
 def current_scores(services: Services, project: ProjectRow, strategies: Sequence[ChosenStrategy]) -> Scores:
     """Return the live checkpoint's newest scores with every array these strategies need; an empty pool has none.
 
+    Before the first model, they are the features of the pool, if the project has a source of them.
+
     Raises NotReady if an array is still to be computed, and queues that; Unprocessable if it cannot be.
     """
     for strategy in strategies:
         if impossible := (strategy.needs | strategy.summary_needs) & _IMPOSSIBLE_NEEDS[project.task]:
             names = ", ".join(sorted(impossible))
             raise Unprocessable(f"strategy {strategy.name!r} needs {names}, which {project.task} models do not provide")
+    features = services.projects.get(project.name).features
+    needs = needs_of(strategy.needs | strategy.summary_needs for strategy in strategies)
+    if project.live is None and (features is None or not needs):
+        return Scores()
     live, scores = _newest(services, project, strategies)
     missing = sorted(needs_of(strategy.needs for strategy in strategies) - set(scores.arrays or ()))
+    if live is None:
+        # other arrays come with the first model only
+        computed = scores.arrays is not None and _is_source(services, features, scores.row)
+        scores, missing = (scores, []) if computed else (Scores(), ["embeddings"])
     unprepared = [s.name for s in strategies if s.prepares and s.folder not in scores.prepared]
-    if live is not None and (missing or unprepared) and not _is_empty(services, project.name):
+    if (missing or unprepared) and not _is_empty(services, project.name):
         raise _to_be_computed(services, project.name, strategies, live, missing, unprepared)
     return scores
 
@@ -85,6 +99,18 @@ def _prepared(
     return {folder: arrays for folder, arrays in stored.items() if arrays is not None}
 
 
+def _is_source(services: Services, features: FeaturesChoice | None, scoring: ScoringRow | None) -> bool:
+    """Return whether a scoring links to the source that the project file names now."""
+    if features is None or scoring is None:
+        return False
+    link = read_link(services.home.at(scoring.folder))
+    parameters: Mapping[str, Any] = {}
+    if features.project() is None:
+        record = services.registry.backbone(features.plugin)
+        parameters = as_given(validate(record.parameters, features.parameters, "[features]"))
+    return bool(link["plugin"] == features.plugin and link["parameters"] == parameters)
+
+
 def _is_empty(services: Services, project: str) -> bool:
     with services.database.read() as connection:
         return items.count(connection, project) == 0
@@ -93,8 +119,6 @@ def _is_empty(services: Services, project: str) -> bool:
 def _newest(services: Services, project: ProjectRow, strategies: Sequence[ChosenStrategy]) -> tuple[str | None, Scores]:
     """Return the name of the live checkpoint, if any, and its newest scores."""
     for _ in range(_READ_ATTEMPTS):
-        if project.live is None:
-            return None, Scores()
         with services.database.read() as connection:
             scoring = checkpoints.scoring(connection, project.name, project.live)
         prepared = _prepared(services, scoring, strategies)
@@ -110,7 +134,7 @@ def _to_be_computed(
     services: Services,
     project: str,
     strategies: Sequence[ChosenStrategy],
-    checkpoint: str,
+    checkpoint: str | None,
     missing: Sequence[str],
     unprepared: Sequence[str],
 ) -> NextlabelError:
@@ -126,4 +150,5 @@ def _to_be_computed(
     parameters = {"checkpoint": checkpoint, "needs": extra, "prepare": list(unprepared)}
     number = queue_once(services.database, project, "score", parameters)
     needed = ", ".join([*missing, *(f"what {name!r} prepares" for name in unprepared)])
-    return NotReady(f"the model must score the pool first: strategy {names} needs {needed} (job {number})", 2)
+    first = "the model must score the pool" if checkpoint else "the features of the pool must be computed"
+    return NotReady(f"{first} first: strategy {names} needs {needed} (job {number})", 2)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from nextlabel.contracts.data import FloatArray
 from nextlabel.contracts.errors import Gone, NotFound, NotReady, TooLarge, Unprocessable
+from nextlabel.engine.feature_items import OwnClasses
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.pool_arrays import restrict_to_candidates
 from nextlabel.engine.project_files import ProjectConfig
@@ -301,6 +302,8 @@ def _stale_labels(connection: Connection, record: QueryRow) -> int:
 def _suggestion(position: int, state: PoolState, scores: Arrays | None) -> Suggestion | None:
     """Return the model's most probable class among an item's candidates, None without a score."""
     if scores is None or "probabilities" not in scores or position >= len(scores["probabilities"]):
+        return None
+    if isinstance(scores["probabilities"], OwnClasses):
         return None
     row: FloatArray = np.asarray(scores["probabilities"][position : position + 1])
     row = restrict_to_candidates(row, state.labels.candidate_rows(np.array([position])))[0]

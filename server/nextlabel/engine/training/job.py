@@ -16,6 +16,7 @@ from nextlabel.contracts.interfaces import Learner, Model, Training
 from nextlabel.engine.checkpoints.serialization import TrainingInfo, read_model, trained_with_other_holdout, write_model
 from nextlabel.engine.committee.committee_model import Committee
 from nextlabel.engine.datasets.import_dataset import import_dataset
+from nextlabel.engine.features.embedder import FeatureCard
 from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.metrics import metrics
@@ -29,6 +30,7 @@ from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failur
 from nextlabel.engine.training.commit import Report, finish_job, retry_while_busy
 from nextlabel.engine.training.features import feature_source
 from nextlabel.engine.training.own_test_split import measure_test_split
+from nextlabel.engine.training.pool_items import PoolItems
 from nextlabel.engine.training.promotion import decide_promotion, holdout_rows, score_holdout
 from nextlabel.engine.training.resume import resume_folder
 from nextlabel.engine.training.scoring import StoredArrays, score_and_prepare
@@ -38,6 +40,8 @@ from nextlabel.store.checkpoints import CheckpointRow, ScoringRow
 from nextlabel.store.jobs import JobRow
 from nextlabel.store.projects import ProjectRow
 
+_EMBEDDED = 0.5
+"""Share of a job's progress once missing features are computed; without any, the fit starts at 0."""
 _FIT = 0.85
 """Share of a job's progress that is the fit."""
 _SCORED = _FIT + 0.9 * (1 - _FIT)
@@ -54,7 +58,11 @@ class _Plan:
     row: ProjectRow
     state: PoolState
     """The pool with its labels as they are when the training starts."""
+    pool: PoolItems
+    features: FeatureCard | None
+    """The source of the items' features; None: the learner takes the items themselves."""
     items: Items
+    """The items as the learner takes them."""
     number: int
     """The new checkpoint's number."""
     name: str
@@ -90,7 +98,7 @@ def train(services: Services, job: JobRow, report: Report) -> None:
     The transaction that makes the checkpoint visible also marks the job as succeeded.
     """
     began = time.time()
-    plan = _prepare(services, job)
+    plan = _prepare(services, job, report)
     model = _fit(services, plan, report)
     with removed_on_failure(services, plan.scores, plan.folder):
         scored = _score(services, plan, model, began, report)
@@ -101,8 +109,8 @@ def train(services: Services, job: JobRow, report: Report) -> None:
     drop_old_scores(services, plan.config.name)
 
 
-def _prepare(services: Services, job: JobRow) -> _Plan:
-    """Import the data set if needed, read labels and live model, and clear the new checkpoint's folder."""
+def _prepare(services: Services, job: JobRow, report: Report) -> _Plan:
+    """Import the data set if needed, read labels and live model, compute missing features, clear the folder."""
     config = services.projects.get(job.project)
     message = import_dataset(config, services.registry, services.settings, services.database, services.home)
     if message is not None:
@@ -114,7 +122,9 @@ def _prepare(services: Services, job: JobRow) -> _Plan:
         live = checkpoints.get(connection, config.name, row.live) if row.live else None
     name = f"r{number}"
     from_scratch = bool(job.parameters.get("from_scratch"))
-    start = None if from_scratch or live is None else _start_model(services, live, row, config)
+    pool = PoolItems(services, state, lambda done: report(done * _EMBEDDED, {}))
+    features = pool.features_of(config)
+    start = None if from_scratch or live is None else _start_model(services, live, row, config, features)
     start_name = live.name if live and start else None
     # a bundled checkpoint can be trained again in any home folder, whatever is registered there
     seed = derive(config.seed, "train", 1 if from_scratch else number)
@@ -125,7 +135,9 @@ def _prepare(services: Services, job: JobRow) -> _Plan:
         config=config,
         row=row,
         state=state,
-        items=services.items(state),
+        pool=pool,
+        features=features,
+        items=pool.of(features),
         number=number,
         name=name,
         seed=seed,
@@ -137,10 +149,15 @@ def _prepare(services: Services, job: JobRow) -> _Plan:
     )
 
 
-def _start_model(services: Services, live: CheckpointRow, project: ProjectRow, config: ProjectConfig) -> Model | None:
-    """Return the live model to start from, or None if it is unreadable or was trained with another hold-out."""
+def _start_model(
+    services: Services, live: CheckpointRow, project: ProjectRow, config: ProjectConfig, features: FeatureCard | None
+) -> Model | None:
+    """Return the live model to start from; None if it is unreadable, or has another hold-out or other features."""
     if trained_with_other_holdout(live, project, config):
         print(f"training starts from scratch: {live.name} was trained with another hold-out", flush=True)  # noqa: T201 - the job's log
+        return None
+    if (live.card.get("features") or {}).get("key") != (features or {}).get("key"):
+        print(f"training starts from scratch: {live.name} was trained on other features", flush=True)  # noqa: T201 - the job's log
         return None
     try:
         return read_model(services.home.at(live.folder), services.registry)[0]
@@ -215,7 +232,7 @@ def _score(services: Services, plan: _Plan, model: Model, began: float, report: 
     with new_folder(plan.scores) as partial:
         stored = score_and_prepare(
             services, plan.config, plan.state, model, plan.items, partial, plan.seed,
-            lambda done: report(_FIT + done * (_SCORED - _FIT), {}),
+            lambda done: report(_FIT + done * (_SCORED - _FIT), {}), features=plan.features,
         )  # fmt: skip
     arrays = open_scores(plan.scores)
     classes = arrays["probabilities"].shape[1] if "probabilities" in arrays else 0
@@ -228,7 +245,9 @@ def _score(services: Services, plan: _Plan, model: Model, began: float, report: 
     measured = {
         "labels": float((plan.state.labelled & ~plan.state.holdout).sum()),
         **metrics(arrays, positions, truth),
-        **measure_test_split(services, plan.row, model, lambda done: report(_SCORED + done * (_TESTED - _SCORED), {})),
+        **measure_test_split(
+            plan.pool, plan.features, model, lambda done: report(_SCORED + done * (_TESTED - _SCORED), {})
+        ),
         "seconds": round(time.time() - began, 3),
     }
     return _Scored(stored, positions, truth, holdout_rows(arrays, positions), measured)
@@ -237,7 +256,7 @@ def _score(services: Services, plan: _Plan, model: Model, began: float, report: 
 def _write(plan: _Plan, model: Model, scored: _Scored) -> dict[str, Any]:
     info = TrainingInfo(plan.name, plan.seed, plan.state.labels.last, scored.metrics, plan.start_name)
     with new_folder(plan.folder) as partial:
-        return write_model(partial, model, plan.items, plan.config, plan.row, info)
+        return write_model(partial, model, plan.items, plan.config, plan.row, info, plan.features)
 
 
 def _commit(
@@ -247,7 +266,7 @@ def _commit(
 
     Returns False, with nothing stored, if another checkpoint went live during the comparison.
     """
-    live = retry_while_busy(lambda: score_holdout(services, plan.config, plan.items, scored.positions), report)
+    live = retry_while_busy(lambda: score_holdout(services, plan.config, plan.pool, scored.positions), report)
     verdict = decide_promotion(scored.holdout, live, scored.truth, holds_out=bool(plan.state.holdout.any()))
     compared_with = live.checkpoint if live else None
 

@@ -8,22 +8,22 @@ import numpy as np
 
 from nextlabel.contracts.data import GraphItems
 from nextlabel.contracts.interfaces import Model
+from nextlabel.engine.features.embedder import FeatureCard
 from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.metrics import metrics
 from nextlabel.engine.scores import predict_items
-from nextlabel.engine.services import Services
-from nextlabel.store.projects import ProjectRow
+from nextlabel.engine.training.pool_items import PoolItems
 
 
 def measure_test_split(
-    services: Services, row: ProjectRow, model: Model, progress: Callable[[float], None]
+    pool: PoolItems, features: FeatureCard | None, model: Model, progress: Callable[[float], None]
 ) -> dict[str, float]:
-    """Return `test_accuracy` and `test_loss`, or `test_rmse` and `test_loss`.
+    """Return `test_accuracy` and `test_loss`, or `test_rmse` and `test_loss`, of a model of these `features`.
 
     Returns an empty dictionary if the data set has no test split, if no image of it can be read, or if
     the model predicts only its pool.
     """
-    test = services.pool(row.name).test(services.settings.max_pixels) if row.has_test and model.inductive else None
+    test = pool.test_split(features) if model.inductive else None
     if test is None:
         return {}
     items, truth = test

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nextlabel.contracts.data import BoolArray, FloatArray, GraphItems, IntArray, Items
+from nextlabel.contracts.data import BoolArray, FloatArray, GraphItems, IntArray
 from nextlabel.contracts.errors import NextlabelError
 from nextlabel.engine.checkpoints.serialization import read_model, trained_with_other_holdout
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.scores import Arrays, predict_rows, stored_scores
 from nextlabel.engine.services import Services
+from nextlabel.engine.training.pool_items import PoolItems
 from nextlabel.store import checkpoints, projects
 from nextlabel.store.checkpoints import CheckpointRow
 
@@ -42,8 +43,10 @@ class LiveHoldout:
     """Whether it may have been trained on the held-out items, so that it can be compared on none."""
 
 
-def score_holdout(services: Services, config: ProjectConfig, items: Items, positions: IntArray) -> LiveHoldout | None:
-    """Predict the held-out `positions` (k,) of all `items` with the live checkpoint; None if there is none.
+def score_holdout(
+    services: Services, config: ProjectConfig, pool: PoolItems, positions: IntArray
+) -> LiveHoldout | None:
+    """Predict the held-out `positions` (k,) of a pool with the live checkpoint; None if there is none.
 
     Predicting them here compares a live checkpoint whose scores are not computed yet, such as a
     bundled one. One that cannot predict them, such as a transductive one, is compared on the items
@@ -61,7 +64,7 @@ def score_holdout(services: Services, config: ProjectConfig, items: Items, posit
     other_holdout = trained_with_other_holdout(live, row, config)
     if other_holdout or not len(positions):
         return replace(nothing, other_holdout=other_holdout)
-    predicted = _predict(services, live, items, positions)
+    predicted = _predict(services, live, pool, positions)
     if predicted is not None:
         return LiveHoldout(live.name, np.arange(len(positions)), predicted)
     stored = stored_scores(services.home, scoring)
@@ -125,11 +128,14 @@ def sign_test(better: int, worse: int) -> float:
     return float(binomtest(better, better + worse, alternative="less").pvalue)
 
 
-def _predict(services: Services, live: CheckpointRow, items: Items, positions: IntArray) -> Arrays | None:
+def _predict(services: Services, live: CheckpointRow, pool: PoolItems, positions: IntArray) -> Arrays | None:
     """Return the live model's predictions for the held-out items, or None if it cannot predict them."""
-    if live.card["input"] is None or isinstance(items, GraphItems):
+    if live.card["input"] is None:
         return None
     try:
+        items = pool.of(live.card.get("features"))
+        if isinstance(items, GraphItems):
+            return None
         model = read_model(services.home.at(live.folder), services.registry)[0]
         return predict_rows(model, items, positions)
     except NextlabelError as error:  # its learner is no longer installed, or its files are damaged

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nextlabel.contracts.data import Items, Need
 from nextlabel.contracts.errors import NextlabelError
 from nextlabel.contracts.interfaces import Model
+from nextlabel.engine.features.embedder import FeatureCard
 from nextlabel.engine.labels.covered import covered_items, needs_label
 from nextlabel.engine.labels.pool_state import PoolState
+from nextlabel.engine.linked_features import linked_arrays, write_link
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.prepared import covered_file, stored_prepared
 from nextlabel.engine.project_files import ProjectConfig
-from nextlabel.engine.scores import Arrays, needs_of, open_scores, project_needs, score_pool, stored_scores
+from nextlabel.engine.scores import (
+    BATCH,
+    Arrays,
+    Summary,
+    needs_of,
+    open_scores,
+    project_needs,
+    score_pool,
+    stored_scores,
+)
 from nextlabel.engine.services import Services
 from nextlabel.engine.strategies import ChosenStrategy, name_of
+from nextlabel.engine.training.pool_items import feature_pool
 from nextlabel.engine.training.prepare import Preparation
 from nextlabel.store.checkpoints import ScoringRow
 
@@ -37,7 +50,7 @@ def score_and_prepare(
     services: Services,
     config: ProjectConfig,
     state: PoolState,
-    model: Model,
+    model: Model | None,
     items: Items,
     folder: Path,
     seed: int,
@@ -46,12 +59,15 @@ def score_and_prepare(
     needs: Collection[Need] = (),
     required: Collection[str] = (),
     last: ScoringRow | None = None,
+    features: FeatureCard | None = None,
 ) -> StoredArrays:
     """Score the `items`, the first ones of the pool, and prepare the strategies of the project file.
 
-    `needs` are computed beyond what these strategies need, and the strategies in `required` are
-    prepared besides; if one of them fails, this raises PluginError. `last` is an earlier scoring with
-    the same model: its arrays are reused, and the strategies prepared in it are prepared again.
+    If the items are `features`, these are the embeddings that strategies get, and are not stored
+    again. Without a model, they are all that strategies get. `needs` are computed beyond what these
+    strategies need, and the strategies in `required` are prepared besides; if one of them fails, this
+    raises PluginError. `last` is an earlier scoring with the same model: its arrays are reused, and
+    the strategies prepared in it are prepared again.
     """
     rows = len(items)
     reusable = last if stored_scores(services.home, last) is not None else None
@@ -67,10 +83,41 @@ def score_and_prepare(
     every_need = project_needs(services.registry, config).union(
         needs, needs_of(preparation.chosen.needs for preparation in preparations)
     )
-    summaries = [preparation.summary for preparation in preparations if preparation.summary is not None]
-    arrays = score_pool(model, items, every_need, folder, seed, progress, previous, summaries)
-    prepared = prepare(preparations, open_scores(folder), config, state, folder, rows, seed)
-    return StoredArrays(arrays, prepared)
+    linked: Mapping[str, Any] = {}
+    if features is not None:
+        write_link(folder, features, feature_pool(state.project))
+        linked = linked_arrays(services.home, folder, rows)
+        if model is not None:
+            linked = {"embeddings": linked["embeddings"]}
+    summaries = [
+        _with_features(preparation.summary, linked) for preparation in preparations if preparation.summary is not None
+    ]
+    arrays: tuple[str, ...] = ()
+    if model is not None:
+        arrays = score_pool(model, items, every_need - linked.keys(), folder, seed, progress, previous, summaries)
+    else:
+        _summarize(summaries, rows, progress)
+    scores = {**open_scores(folder), **linked}
+    prepared = prepare(preparations, scores, config, state, folder, rows, seed)
+    return StoredArrays(tuple(sorted({*arrays, *linked})), prepared)
+
+
+def _with_features(summary: Summary, features: Mapping[str, Any]) -> Summary:
+    """Return a summary that gets `features` besides the model's outputs."""
+
+    def add(start: int, stop: int, outputs: Arrays) -> None:
+        summary.add(start, stop, {**outputs, **{name: array[start:stop] for name, array in features.items()}})
+
+    return Summary(summary.needs - features.keys(), add, summary.complete)
+
+
+def _summarize(summaries: Collection[Summary], rows: int, progress: Callable[[float], None]) -> None:
+    """Summarize the features of all items, in parts."""
+    for start in range(0, rows, BATCH):
+        stop = min(start + BATCH, rows)
+        for summary in summaries:
+            summary.add(start, stop, {})
+        progress(stop / rows)
 
 
 def prepare(

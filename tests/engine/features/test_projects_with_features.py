@@ -1,0 +1,428 @@
+"""Projects with a source of features: trained, queried, served, exported and bundled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.bundled import bundle
+from support.engine import BLOBS, ToyProject, full, ids
+from support.import_export import export_from
+
+from nextlabel.contracts.errors import Gone, NotReady, Unprocessable
+from nextlabel.engine.bundled_checkpoints import register
+from nextlabel.engine.evaluation.evaluate import evaluate
+from nextlabel.engine.features.extraction import extract
+from nextlabel.engine.jobs.startup import queue_startup_jobs
+from nextlabel.engine.project import Project
+from nextlabel.engine.project_files import ProjectConfig
+from nextlabel.engine.scores import stored_scores
+from nextlabel.engine.training import pool_items
+from nextlabel.store import checkpoints
+from nextlabel.store.checkpoint_files import read_card
+from nextlabel.store.checkpoints import ScoringRow
+
+Make = Callable[..., ToyProject]
+COLOURS = {"blue": (40, 60, 200), "green": (40, 190, 60), "red": (210, 50, 40)}
+THREE = ("blue/00.png", "green/01.png", "red/02.png")
+"""An item of each class."""
+
+
+def picture(colour: str, seed: int, size: tuple[int, int] = (12, 9)) -> bytes:
+    rng = np.random.default_rng(seed)
+    pixels = np.array(COLOURS[colour]) + rng.integers(-30, 30, 3) + rng.integers(-10, 10, (*size, 3))
+    out = BytesIO()
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> dict[str, Any]:
+    """A project on 30 images of three colours in a folder, without any label."""
+    for number in range(30):
+        colour = sorted(COLOURS)[number % 3]
+        path = tmp_path / "colours" / colour / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture(colour, number))
+    return {
+        **BLOBS,
+        "dataset": {"plugin": "folder", "path": str(tmp_path / "colours")},
+        "features": {"plugin": "toy-colour"},
+        "strategy": {"plugin": "margin", "also": ["toy-embedded"]},
+        "labels": {"initial": 0},
+    }
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many contents each extraction computed."""
+    counts: list[int] = []
+
+    def extract_and_count(*arguments: Any, **options: Any) -> int:
+        counts.append(extract(*arguments, **options))
+        return counts[-1]
+
+    monkeypatch.setattr(pool_items, "extract", extract_and_count)
+    return counts
+
+
+def scoring(project: ToyProject, checkpoint: str | None) -> ScoringRow:
+    with project.services.database.read() as connection:
+        row = checkpoints.scoring(connection, project.name, checkpoint)
+    assert row is not None
+    return row
+
+
+def label(project: ToyProject, *identities: str) -> None:
+    project.project.labels.submit("ann", [full(identity, identity.partition("/")[0]) for identity in identities])
+
+
+def trained(project: ToyProject) -> ToyProject:
+    project.import_and_embed()
+    label(project, *THREE)
+    return project.train()
+
+
+class Coloured(ToyProject):
+    """A project whose import also queues the extraction of features."""
+
+    def import_and_embed(self) -> None:
+        """Import the data set and compute the features, as the first query does."""
+        with pytest.raises(NotReady):
+            self.project.queries.create(1)
+        assert [job.state for job in self.work()] == ["succeeded", "succeeded"]
+
+
+@pytest.fixture
+def coloured(make: Make, table: dict[str, Any]) -> Callable[..., Coloured]:
+    def make_project(**tables: Any) -> Coloured:
+        project = make(table, **tables)
+        return Coloured(project.services, project.project)
+
+    return make_project
+
+
+# --------------------------------------------------------------------------- before any label
+
+
+def test_queries_before_any_label_wait_for_features(make: Make, table: dict[str, Any]) -> None:
+    project = make(table)
+    with pytest.raises(NotReady):
+        project.project.queries.create(1)
+    assert [job.kind for job in project.work()] == ["import", "score"]
+    query = project.project.queries.create(3, "toy-embedded")
+    assert (query.checkpoint, len(query.items)) == (None, 3)
+    assert [item.suggestion for item in query.items] == [None] * 3
+    assert project.project.queries.replay(query.query) == query
+
+
+def test_strategies_see_the_stored_embeddings_before_any_label(coloured: Callable[..., Coloured]) -> None:
+    """`toy-embedded` prefers items far from the covered ones, so items of other colours come first."""
+    project = coloured(labels={"initial": 0, "holdout": 0.0})
+    project.import_and_embed()
+    label(project, "blue/00.png")
+    first = project.project.queries.create(1, "toy-embedded", "ann")
+    assert not ids(first)[0].startswith("blue/")
+    second = project.project.queries.create(1, "toy-embedded", "bob")
+    assert {ids(first)[0].partition("/")[0], ids(second)[0].partition("/")[0]} == {"green", "red"}
+
+
+def test_a_project_without_features_computes_none(make: Make, table: dict[str, Any]) -> None:
+    project = make({name: value for name, value in table.items() if name != "features"}).import_dataset()
+    with pytest.raises(NotReady, match="no model has been trained yet"):
+        project.project.queries.create(1, "toy-embedded")
+    assert project.work() == []
+
+
+def test_a_strategy_without_needs_does_not_wait(make: Make, table: dict[str, Any]) -> None:
+    project = make(table)
+    with pytest.raises(NotReady):
+        project.project.queries.create(1)
+    project.work()
+    with project.services.database.write() as connection:
+        for row in checkpoints.scorings(connection, project.name):
+            checkpoints.delete_scoring(connection, row.id)
+    assert len(project.project.queries.create(2, "random").items) == 2
+    with pytest.raises(NotReady, match=r"the features of the pool must be computed first: strategy 'margin' needs emb"):
+        project.project.queries.create(2)
+    assert [job.kind for job in project.work()] == ["score"]
+    assert len(project.project.queries.create(2).items) == 2
+
+
+def test_the_backbones_own_classes_come_before_the_first_model(coloured: Callable[..., Coloured]) -> None:
+    project = coloured(features={"plugin": "toy-colour", "probabilities": True}, labels={"initial": 0, "holdout": 0.0})
+    project.import_and_embed()
+    arrays = stored_scores(project.services.home, scoring(project, None))
+    assert arrays is not None
+    rows = np.asarray(arrays["probabilities"])
+    assert rows.shape == (30, 3)
+    query = project.project.queries.create(4)
+    ordered = np.sort(rows, axis=1)
+    gaps = ordered[:, -1] - ordered[:, -2]
+    names = [item.id for item in project.project.items.page().items]
+    assert set(ids(query)) == {names[position] for position in np.argsort(gaps)[:4]}
+    assert [item.suggestion for item in query.items] == [None] * 4
+    # partial labels do not change probabilities that are of other classes
+    project.project.labels.submit("ann", [full(ids(query)[0], "red", "green")])
+    assert project.project.queries.create(1, annotator="bob").items[0].id == ids(query)[0]
+
+
+def test_another_source_in_the_project_file_is_computed(coloured: Callable[..., Coloured]) -> None:
+    project = coloured()
+    project.import_and_embed()
+    changed = ProjectConfig.model_validate(
+        {**project.project.config.model_dump(), "features": {"plugin": "toy-whole-colour"}}
+    )
+    configs: Any = project.services.projects.configs
+    configs["toy"] = changed
+    again = ToyProject(project.services, Project(project.services, changed))
+    with pytest.raises(NotReady, match="must be computed first"):
+        again.project.queries.create(2)
+    assert [job.state for job in again.work()] == ["succeeded"]
+    assert len(again.project.queries.create(2).items) == 2
+    link = json.loads((again.services.home.at(scoring(again, None).folder) / "features.json").read_text())
+    assert link["plugin"] == "toy-whole-colour"
+
+
+# ------------------------------------------------------------------------------ training
+
+
+def test_the_model_takes_features_and_the_second_training_computes_none(
+    coloured: Callable[..., Coloured], counted: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = trained(coloured())
+    assert counted == [30]
+    project.train()
+    assert counted == [30]
+    assert "features: 0 of 30 items embedded by toy-colour" in capsys.readouterr().out
+    with project.services.database.read() as connection:
+        row = checkpoints.get(connection, "toy", "r2")
+    assert row is not None
+    assert row.card["input"] == {"kind": "image", "height": 8, "width": 8, "channels": 3}
+    assert row.card["features"]["plugin"] == "toy-colour"
+    assert row.card["features"]["key"].startswith("toy-colour-")
+    assert row.card["description"] == {"dimensions": 3}
+    assert row.card["start"] == "r1"
+
+
+def test_features_are_not_written_again_with_the_scores(coloured: Callable[..., Coloured]) -> None:
+    project = trained(coloured())
+    row = scoring(project, "r1")
+    assert set(row.arrays) == {"probabilities", "embeddings"}
+    folder = project.services.home.at(row.folder)
+    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == ["features.json", "probabilities.npy"]
+    arrays = stored_scores(project.services.home, row)
+    assert arrays is not None
+    assert np.asarray(arrays["embeddings"]).shape == (30, 3)
+    assert len(project.project.queries.create(3, "toy-embedded").items) == 3
+
+
+def test_an_upload_gets_features_before_it_is_scored(coloured: Callable[..., Coloured], counted: list[int]) -> None:
+    project = coloured()
+    project.import_and_embed()
+    (early,) = project.add_images([picture("red", 99)])
+    assert [job.state for job in project.work()] == ["succeeded"]
+    assert scoring(project, None).rows == 31
+    label(project, *THREE)
+    project.train()
+    (late,) = project.add_images([picture("green", 98)])
+    assert [job.state for job in project.work()] == ["succeeded"]
+    assert counted == [30, 1, 1]
+    predicted = project.project.models.predict_ids([early, late, "blue/03.png"]).predictions
+    assert [prediction.label for prediction in predicted] == ["red", "green", "blue"]
+    (same,) = project.project.models.predict_images([picture("green", 98)]).predictions
+    assert same.probabilities == pytest.approx(predicted[1].probabilities, abs=1e-3)
+
+
+def test_an_unreadable_image_is_left_out(coloured: Callable[..., Coloured], tmp_path: Path) -> None:
+    project = coloured(labels={"holdout": 0.5})
+    project.import_and_embed()
+    (positions,) = project.services.home.root.glob("features/*/positions/*")
+    positions.unlink()
+    (tmp_path / "colours" / "red" / "02.png").unlink()
+    label(project, "blue/00.png", "green/01.png", "red/05.png")
+    project.train()
+    row = scoring(project, "r1")
+    arrays = stored_scores(project.services.home, row)
+    assert arrays is not None
+    names = [item.id for item in project.project.items.page().items]
+    lost = names.index("red/02.png")
+    assert not arrays["embeddings"][lost].any()
+    np.testing.assert_allclose(arrays["probabilities"][lost], 1 / 3)
+
+
+def test_other_features_start_from_scratch(
+    coloured: Callable[..., Coloured], capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = trained(coloured())
+    changed = ProjectConfig.model_validate(
+        {**project.project.config.model_dump(), "features": {"plugin": "toy-whole-colour"}}
+    )
+    configs: Any = project.services.projects.configs
+    configs["toy"] = changed
+    # its scores still need the features that it was trained on
+    project.add_images([picture("red", 77)])
+    assert [job.state for job in project.work()] == ["succeeded"]
+    ToyProject(project.services, Project(project.services, changed)).train()
+    assert "training starts from scratch: r1 was trained on other features" in capsys.readouterr().out
+    newest = project.project.models.checkpoints()[-1]
+    assert newest.live
+    assert "not worse than the live checkpoint" in newest.verdict
+
+
+def test_the_test_split_is_measured_on_features(
+    coloured: Callable[..., Coloured], counted: list[int], tmp_path: Path
+) -> None:
+    for number, colour in enumerate(COLOURS):
+        path = tmp_path / "colours" / "test" / colour / "image.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture(colour, 300 + number))
+    project = trained(coloured())
+    assert project.project.models.checkpoints()[-1].metrics["test_accuracy"] == 1
+    project.train()
+    assert counted == [30, 3]
+
+
+def test_a_graph_has_no_features(make: Make) -> None:
+    project = make(
+        {**BLOBS, "dataset": {"plugin": "tiny-rings"}, "learner": {"plugin": "tiny-propagation"}},
+        features={"plugin": "toy-scaled"},
+    )
+    project.project.start_training()
+    (job,) = (job for job in project.work() if job.kind == "train")
+    assert "cannot embed the nodes of a graph" in str(job.error)
+
+
+# -------------------------------------------------------------------------------- serving
+
+
+@pytest.fixture(params=["toy-colour", "toy-whole-colour"])
+def served(request: pytest.FixtureRequest, coloured: Callable[..., Coloured]) -> ToyProject:
+    return trained(coloured(features={"plugin": request.param}, labels={"initial": 0, "holdout": 0.3}))
+
+
+def test_a_prediction_goes_through_the_backbone(served: ToyProject) -> None:
+    images = [picture(colour, 200 + number, (30, 10)) for number, colour in enumerate(COLOURS)]
+    predicted = served.project.models.predict_images(images).predictions
+    assert [prediction.label for prediction in predicted] == list(COLOURS)
+    identities = ["blue/03.png", "green/04.png", "red/05.png"]
+    stored = served.project.models.predict_ids(identities).predictions
+    folder = Path(served.project.config.dataset.parameters["path"])
+    again = served.project.models.predict_images([(folder / name).read_bytes() for name in identities]).predictions
+    for one, other in zip(stored, again, strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=2e-3)
+
+
+def test_the_preview_shows_what_the_backbone_takes(served: ToyProject) -> None:
+    preview = served.project.models.preview(picture("red", 1, (10, 40)))
+    whole = served.project.config.features is not None and served.project.config.features.plugin == "toy-whole-colour"
+    assert preview.input_size == ((8, 32) if whole else (8, 8))
+    assert preview.crop == ((0, 0, 40, 10) if whole else (15, 0, 25, 10))
+    assert preview.predictions.predictions[0].label == "red"
+
+
+def test_it_is_evaluated_as_served(served: ToyProject) -> None:
+    label(served, *(f"{sorted(COLOURS)[number % 3]}/{number:02}.png" for number in range(15)))
+    served.train()
+    measured = evaluate(served.services, "toy", lambda _: None)
+    assert measured.form == "onnx"
+    assert measured.metrics["accuracy"] == served.project.models.checkpoints()[-1].metrics["accuracy"] == 1
+
+
+def test_checkpoints_share_the_network_of_their_backbone(served: ToyProject) -> None:
+    served.project.models.predict_images([picture("red", 1)])
+    first = served.services.live.current("toy")
+    served.train()
+    with served.services.database.read() as connection:
+        row = checkpoints.get(connection, "toy", "r2")
+    assert row is not None
+    second = served.services.live.load("r2", served.services.home.at(row.folder))
+    assert second.checkpoint != first.checkpoint
+    assert second.embedder is first.embedder is not None
+
+
+def test_a_missing_network_is_named_and_written_again(
+    served: ToyProject, another: Callable[[ToyProject], ToyProject]
+) -> None:
+    (network,) = served.services.home.root.glob("features/*/model.onnx")
+    network.unlink()
+    with pytest.raises(Gone, match=r"the network of a backbone is missing: .*train"):
+        another(served).project.models.predict_images([picture("red", 1)])
+    served.train()
+    assert another(served).project.models.predict_images([picture("red", 1)]).predictions[0].label == "red"
+
+
+def test_the_exported_file_contains_the_backbone(served: ToyProject, tmp_path: Path) -> None:
+    import onnx
+    import onnxruntime
+
+    path = tmp_path / "model.onnx"
+    export_from(served, "onnx", path)
+    properties = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    preprocessing = json.loads(properties["preprocessing"])
+    whole = preprocessing["crop"] is None
+    assert preprocessing["shape"] == ([None, None, None, 3] if whole else [None, 8, 8, 3])
+    assert json.loads(properties["features"])["plugin"] == ("toy-whole-colour" if whole else "toy-colour")
+    model = served.services.live.current("toy")
+    pixels = model.preprocess([picture("green", 5, (20, 11))], 1_000_000)[0]
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (probabilities,) = session.run(None, {"input": pixels[None]})
+    np.testing.assert_allclose(probabilities, model.infer([pixels])["probabilities"], atol=1e-5)
+
+
+def test_a_bundled_checkpoint_brings_its_backbone_back(
+    served: ToyProject, make: Make, table: dict[str, Any], tmp_path: Path
+) -> None:
+    folder = bundle(served, tmp_path / "trained")
+    assert read_card(folder)["test"]["split"] == "holdout"
+    features = {"plugin": read_card(folder)["features"]["plugin"]}
+    elsewhere = make(
+        {**table, "dataset": {"plugin": "toy-missing"}, "features": features},
+        settings={"trained": tmp_path / "trained"},
+        strategy={"plugin": "random", "also": []},
+    )
+    assert register(elsewhere.services) == []
+    with pytest.raises(Gone, match="start a worker"):
+        elsewhere.project.models.predict_images([picture("red", 1)])
+    queue_startup_jobs(elsewhere.services)
+    assert ("score", "succeeded") in [(job.kind, job.state) for job in elsewhere.work()]
+    assert elsewhere.project.models.predict_images([picture("red", 1)]).predictions[0].label == "red"
+    elsewhere.add_images([picture("blue", 1)])
+    assert [job.state for job in elsewhere.work()] == ["succeeded"]
+
+
+# ------------------------------------------------------------------- another project's model
+
+
+def test_another_projects_checkpoint_is_a_source(
+    coloured: Callable[..., Coloured], table: dict[str, Any], counted: list[int], tmp_path: Path
+) -> None:
+    source = coloured(features=None, labels={"initial": 9}, strategy={"plugin": "random", "also": []})
+    source.import_dataset()
+    config = ProjectConfig.model_validate({**table, "name": "other", "features": {"plugin": "checkpoint:toy"}})
+    configs: Any = source.services.projects.configs
+    configs["other"] = config
+    other = Coloured(source.services, Project(source.services, config))
+    with pytest.raises(NotReady):
+        other.project.queries.create(1)
+    jobs = other.work()
+    assert "project 'toy' has no live checkpoint; train it first" in str(jobs[-1].error)
+    source.train()
+    with pytest.raises((NotReady, Unprocessable)):
+        other.project.queries.create(1)
+    queue_startup_jobs(other.services)
+    other.work()
+    label(other, *THREE)
+    other.train()
+    other.train()
+    assert counted == [30]
+    predicted = other.project.models.predict_images([picture("green", 44)]).predictions
+    assert predicted[0].label == "green"
+    with pytest.raises(Unprocessable, match="its features come from the model of 'checkpoint:toy'"):
+        export_from(other, "onnx", tmp_path / "model.onnx")
