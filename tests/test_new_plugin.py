@@ -66,7 +66,12 @@ def test_the_code_passes_ruff(installed, kind):
 def test_the_plugins_are_listed(installed):
     _, target = installed
     plugins = json.loads(run(sys.executable, "-m", "nextlabel", "plugins", "--json", PYTHONPATH=str(target)))["plugins"]
-    for part, kind in (("strategies", "strategy"), ("learners", "learner"), ("datasets", "dataset")):
+    for part, kind in (
+        ("strategies", "strategy"),
+        ("learners", "learner"),
+        ("backbones", "backbone"),
+        ("datasets", "dataset"),
+    ):
         offer = next(offer for offer in plugins[part] if offer["name"] == f"my-{kind}")
         assert (offer["distribution"], offer["version"]) == (f"nextlabel-my-{kind}", "0.1.0")
         assert offer["parameters"]["properties"]
@@ -115,8 +120,31 @@ def test_the_name_of_nextlabels_own_package_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "name",
     [
-        *("none", "true", "false", "parameters", "features", "strategy", "learner", "dataset", "any", "annotated"),
-        *("bounds", "pool", "contents", "vector-items", "outputs", "model", "mapping", "nearest-mean", "my-strategy"),
+        *(
+            "none",
+            "true",
+            "false",
+            "parameters",
+            "features",
+            "strategy",
+            "learner",
+            "backbone",
+            "dataset",
+            "any",
+            "annotated",
+        ),
+        *(
+            "preprocessing",
+            "bounds",
+            "pool",
+            "contents",
+            "vector-items",
+            "outputs",
+            "model",
+            "mapping",
+            "nearest-mean",
+            "my-strategy",
+        ),
     ],
 )
 def test_the_class_name_is_unique_in_the_module(name, kind, tmp_path):

@@ -154,6 +154,11 @@ class PreparesList(Farthest):
         return [super().prepare(pool, rng)]
 
 
+class PreparesPath(Farthest):
+    def prepare(self, pool: Pool, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"../distance": np.zeros(pool.size)}
+
+
 class PreparesAtRandom(Farthest):
     def prepare(self, pool: Pool, rng: np.random.Generator) -> dict[str, np.ndarray]:
         return {"distance": np.random.default_rng().random(pool.size)}
@@ -280,6 +285,7 @@ def test_a_choice_may_have_scores_of_its_own() -> None:
             r"prepare\(\) must return arrays of numbers with 47 rows, not 'distance'",
         ),
         (PreparesList, {"needs": COVERED}, r"prepare\(\) returned list, not a mapping of arrays by name"),
+        (PreparesPath, {"needs": COVERED}, "an array called '../distance'; use letters"),
         (PreparesAtRandom, {"needs": COVERED}, r"prepare\(\) returns other arrays for the same pool and seed"),
         (Farthest, {"needs": ["embeddings"]}, "uses 'covered_embeddings' without declaring it"),
         (DependsOnPart, {"needs": (), "summary_needs": ["samples"]}, "returns other rows for 1 items at a time"),

@@ -17,7 +17,7 @@ from nextlabel.cli.output import Screen
 from nextlabel.contracts.errors import Conflict, Unprocessable
 from nextlabel.engine.plugins.registry import Offer, load
 
-KINDS = ("strategy", "learner", "dataset")
+KINDS = ("strategy", "learner", "backbone", "dataset")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _MAX_LENGTH = 40
 _RESERVED = "plugins"
@@ -26,6 +26,7 @@ _USAGE = {
     "strategy": "Use it with `nextlabel query PROJECT --strategy $name`, or in a project file:\n\n"
     '    [strategy]\n    plugin = "$name"\n    chance = 0.1',
     "learner": 'Use it in a project file:\n\n    [learner]\n    plugin = "$name"\n    sharpness = 4.0',
+    "backbone": 'Use it in a project file:\n\n    [features]\n    plugin = "$name"\n    pixels = 16',
     "dataset": 'Use it in a project file:\n\n    [dataset]\n    plugin = "$name"\n    points = 200',
 }
 
@@ -105,6 +106,7 @@ def _refuse_taken(name: str, kind: str) -> None:
     offers: dict[str, Mapping[str, Offer[Any]]] = {
         "strategy": registry.strategies,
         "learner": registry.learners,
+        "backbone": registry.backbones,
         "dataset": registry.datasets,
     }
     if name in offers[kind]:

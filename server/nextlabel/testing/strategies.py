@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -22,6 +23,9 @@ FEW = 0.1
 CLOSE = 1e-4
 """Largest relative difference between two computations of the same number."""
 PART = 2048
+"""Items that are summarized at a time on a large pool."""
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+"""Names of prepared arrays, which become names of files."""
 
 Make = Callable[[], Strategy[Any]]
 Prepared = dict[str, NumberArray]
@@ -190,6 +194,8 @@ def _check_arrays(method: str, arrays: Any, rows: int) -> Prepared:
         isinstance(arrays, Mapping), f"{method}() returned {type(arrays).__name__}, not a mapping of arrays by name"
     )
     for name, array in arrays.items():
+        valid = isinstance(name, str) and _NAME.fullmatch(name)
+        require(valid, f"{method}() returned an array called {name!r}; use letters, digits, '_' and '-'")
         fits = isinstance(array, np.ndarray) and array.dtype.kind in "biuf" and array.shape[:1] == (rows,)
         what = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
         require(fits, f"{method}() must return arrays of numbers with {rows} rows, not {name!r}: {what}")
