@@ -86,7 +86,7 @@ def test_the_newest_goes_live_without_a_hold_out_or_a_label_of_it() -> None:
         assert (unlabelled.promote, unlabelled.reason.startswith("no held-out item has a known label")) == (True, True)
 
 
-@pytest.mark.parametrize(("items", "reason"), [(4, "too few held-out items to tell"), (5, "not worse than")])
+@pytest.mark.parametrize(("items", "reason"), [(4, "too few held-out items to show"), (5, "not worse than")])
 def test_too_few_items_are_no_reason_to_wait(items: int, reason: str) -> None:
     truth = np.zeros(items, np.int64)
     even = decide(confident([0] * items), confident([0] * items), truth, common=range(items))

@@ -101,7 +101,7 @@ def decide_promotion(
     if better < worse and p_value < SIGNIFICANCE:
         return Verdict(False, f"worse than the live checkpoint beyond chance: {numbers} (p = {p_value:.2g})")
     too_few = sign_test(0, len(live.common)) >= SIGNIFICANCE
-    reason = "too few held-out items to tell whether it is worse than" if too_few else "not worse than"
+    reason = "too few held-out items to show whether it is worse than" if too_few else "not worse than"
     return Verdict(True, f"{reason} the live checkpoint: {numbers}")
 
 
