@@ -224,7 +224,7 @@ def percentiles(durations: Sequence[float]) -> str:
 def run(name: str, database: str, seconds: float, clients: int, *, brief: bool) -> None:
     """Run both parts on one database and print the figures."""
     print(name)
-    size, sleep, pause = (4000, 3.0, 0.05) if brief else (20_000, 30.0, 1.0)
+    size, sleep, pause = (4000, 3.0, 0.05) if brief else (20_000, 30.0, 2.0)
     with TemporaryDirectory() as folder, contended(Path(folder), database, size, sleep) as server:
         # the last items of the pool, which `in-order` does not reach
         items = iter([f"point-{number}" for number in range(size - 1, 0, -1)])
