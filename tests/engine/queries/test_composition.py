@@ -111,6 +111,21 @@ def test_a_training_computes_what_both_strategies_need(make: Make) -> None:
     assert replays(project, query.query)
 
 
+@pytest.mark.slow
+def test_what_the_second_strategy_prepared_is_used(make: Make) -> None:
+    """`toy-prepared` chooses as `toy-farthest` does, and checks that the rows are those of its items."""
+    answers = []
+    for then in ("toy-prepared", "toy-farthest"):
+        table = {"plugin": "margin", "keep": 4, "then": {"plugin": then}}
+        project = make(strategy=table, labels={"initial": 3}).import_dataset().train()
+        project.project.queries.create(2, None, "ann")
+        query = project.project.queries.create(3, None, "bob")
+        assert replays(project, query.query)
+        answers.append([(item.id, item.score) for item in query.items])
+    assert len(answers[0]) == 3
+    assert answers[0] == answers[1]
+
+
 def test_a_named_strategy_is_used_alone_with_the_parameters_of_the_table(make: Make) -> None:
     strategy = {"plugin": "margin", "then": {"plugin": "toy-near", "place": 5}, "also": ["toy-first"]}
     project = make(strategy=strategy).import_dataset()
