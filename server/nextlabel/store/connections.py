@@ -52,14 +52,18 @@ class Engines:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Open a write transaction; commit it, or roll it back on an error."""
+        """Open a write transaction; commit it, or roll it back on an error. Logs how long it took, at level DEBUG."""
         with self._write_lock.held(), self._connected(self.writer) as connection:
             try:
                 transaction = connection.begin()
             except OperationalError as error:
                 raise (busy() if _is_busy(error) else error) from error.orig
-            with transaction:
-                yield connection
+            began = time.perf_counter()
+            try:
+                with transaction:
+                    yield connection
+            finally:
+                log.debug("write transaction: %.1f ms", 1000 * (time.perf_counter() - began))
 
     def poll(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query. Raises NotReady if the server does not answer.

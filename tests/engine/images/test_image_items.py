@@ -58,6 +58,14 @@ def test_arrays_are_images(shape: tuple[int, ...]) -> None:
         )
 
 
+def test_images_of_an_array_are_taken_without_reading_them() -> None:
+    array = np.random.default_rng(0).integers(0, 256, (6, 5, 4), np.uint8)
+    taken = PixelItems(array).take(np.array([5, 3, 1])).take(np.array([2, 0]))
+    assert np.shares_memory(taken.array, array)
+    assert (len(taken), taken.size) == (2, (5, 4))
+    np.testing.assert_array_equal(taken.pixels((5, 4), 1)[..., 0], array[[1, 5]])
+
+
 def test_parts_are_joined(files: FileItems) -> None:
     array = np.arange(3, dtype=np.uint8)[:, None, None] * np.ones((1, 9, 9), np.uint8)
     items = JoinedItems([PixelItems(array), files])

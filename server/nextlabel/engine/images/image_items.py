@@ -24,9 +24,14 @@ _WHITE = 255
 
 @dataclass(frozen=True)
 class PixelItems:
-    """Images of one size in an array, (n, height, width) or (n, height, width, 3)."""
+    """Images of one size: those in an array (m, height, width) or (m, height, width, 3), or some of them.
+
+    The array may be on disk. It is read when `pixels` is called, and only where the images are.
+    """
 
     array: PixelArray
+    positions: IntArray | None = None
+    """(n,): the rows of the images in `array`; None for all of them, in order."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -39,18 +44,20 @@ class PixelItems:
         return 1 if self.array.ndim == 3 else 3  # noqa: PLR2004
 
     def __len__(self) -> int:
-        return len(self.array)
+        return len(self.array if self.positions is None else self.positions)
 
     def take(self, positions: IntArray) -> PixelItems:
-        """Return the images at `positions`."""
-        return PixelItems(self.array[positions])
+        """Return the images at `positions`, without reading them yet."""
+        positions = np.asarray(positions)
+        return PixelItems(self.array, positions if self.positions is None else self.positions[positions])
 
     def pixels(self, size: tuple[int, int], channels: int) -> PixelArray:
         """Return (n, height, width, channels)."""
+        array = self.array if self.positions is None else self.array[self.positions]
         if size == self.size and channels == self.channels:
-            return np.ascontiguousarray(self.array if self.array.ndim == 4 else self.array[..., None])  # noqa: PLR2004
-        out = np.empty((len(self.array), *size, channels), np.uint8)
-        for row, image in enumerate(self.array):
+            return np.ascontiguousarray(array if array.ndim == 4 else array[..., None])  # noqa: PLR2004
+        out = np.empty((len(array), *size, channels), np.uint8)
+        for row, image in enumerate(array):
             out[row] = resize_and_crop(to_rgb_or_grey(Image.fromarray(image), channels), size)
         return out
 

@@ -50,6 +50,9 @@ class LabelService:
         name, body = self._config.name, _digest(annotator, submitted)
         with self._database.read() as connection, label_state.current(connection):
             pass  # others may have stored many labels; read them now, when nobody waits
+        with self._database.read() as connection:  # before the write, so that others wait less; positions never change
+            rows = items.by_ids(connection, name, [item for item, _ in submitted])
+        positions = {item: row.position for item, row in rows.items()}
         with self._database.write() as connection:
             earlier = labels.submission(connection, name, key) if key is not None else None
             if earlier is not None:
@@ -58,8 +61,6 @@ class LabelService:
                         f"the key {key!r} was used before with other labels; use a new key for each submission"
                     )
                 return earlier.accepted
-            rows = items.by_ids(connection, name, [item for item, _ in submitted])
-            positions = {item: row.position for item, row in rows.items()}
             with label_state.current(connection) as state:
                 labelled = state.labels.positions_labelled_by(annotator)
             accepted = _check_labels(annotator, submitted, positions, labelled, row.classes)

@@ -29,7 +29,8 @@ from nextlabel.store.labels import LabelEvent
 
 MOST_LISTED = 20
 """Faults that are listed; the rest are counted."""
-_BATCH = 5000
+_BATCH = 2000
+"""Labels that one transaction stores."""
 _IMAGES = 32
 _CHECKED = 0.7
 """The share of the work that is done when everything is checked."""
@@ -164,9 +165,10 @@ def _store(services: Services, project: Project, events: list[LabelEvent], progr
     name = project.config.name
     for start in range(0, len(events), _BATCH):
         batch = events[start : start + _BATCH]
-        with services.database.write() as connection:
+        with services.database.read() as connection:  # positions never change
             rows = items.by_ids(connection, name, {event.item for event in batch})
-            positions = {row.id: row.position for row in rows.values()}
+        positions = {row.id: row.position for row in rows.values()}
+        with services.database.write() as connection:
             labels.append(connection, name, batch, positions)
             for annotator, group in groupby(sorted(batch, key=attrgetter("annotator")), key=attrgetter("annotator")):
                 queries.release(connection, name, annotator, [positions[event.item] for event in group])
