@@ -112,6 +112,15 @@ class Strategy(Plugin[P], ABC):
         size = min(size, pool.size)
         if size <= 0:
             return Selection(np.empty(0, np.int64), np.empty(0))
+        scores = self.checked_scores(pool, rng)
+        chosen = self.choose(pool, scores, size, rng)
+        return chosen if isinstance(chosen, Selection) else Selection(chosen, scores[chosen])
+
+    def checked_scores(self, pool: Pool, rng: np.random.Generator) -> FloatArray:
+        """Return the scores of the pool (n,). Do not override this.
+
+        Raises PluginError if they are not finite numbers of shape (n,).
+        """
         scores, name = np.asarray(self.score(pool, rng)), type(self).__name__
         if scores.shape != (pool.size,):
             raise PluginError(f"{name}.score() returned shape {scores.shape} for {pool.size} items, not ({pool.size},)")
@@ -123,8 +132,7 @@ class Strategy(Plugin[P], ABC):
         if len(invalid := np.flatnonzero(~np.isfinite(scores))):
             detail = f"{len(invalid)} of {pool.size}, the first {scores[invalid[0]]} at position {invalid[0]}"
             raise PluginError(f"{name}.score() returned numbers that are not finite: {detail}")
-        chosen = self.choose(pool, scores, size, rng)
-        return chosen if isinstance(chosen, Selection) else Selection(chosen, scores[chosen])
+        return scores
 
 
 # -------------------------------------------------------------------------- learner and model

@@ -102,6 +102,18 @@ def test_labelled_embeddings_exclude_the_hold_out(blobs: ToyProject) -> None:
     assert held not in labelled
 
 
+def test_items_that_a_view_leaves_out_are_not_covered_if_they_may_be_chosen_later(blobs: ToyProject) -> None:
+    state = state_of(blobs)
+    first, second = askable(blobs, state).pool[:2]
+    blobs.project.labels.submit("ann", [full(f"p{first}", "red", "blue")])
+    state = state_of(blobs)
+    embeddings = np.arange(60, dtype=np.float32)[:, None]
+    select = selector(blobs, "toy-embedded", {"embeddings": embeddings})
+    view = select.view(state, np.array([first, second]), 60, part=np.array([1]))
+    assert view.embeddings[:, 0] == [second]
+    assert first not in view.covered_embeddings[:, 0]
+
+
 def test_without_a_model_probabilities_follow_from_the_sets(blobs: ToyProject) -> None:
     blobs.project.labels.submit("ann", [full("p20", "red", "blue")])
     state = state_of(blobs)

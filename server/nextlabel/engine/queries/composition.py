@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nextlabel.contracts.data import FloatArray, IntArray, Pool, Selection
+from nextlabel.contracts.data import IntArray, Selection
 from nextlabel.contracts.interfaces import Strategy
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.plugins.parameters import as_given
@@ -75,26 +75,14 @@ class FilteredSelector(Selector):
         taken: Sequence[int] = (),
     ) -> Selection:
         """Choose `count` of the `keep * count` items with the best scores of `first`; the scores are of the second."""
-        strategy = _Best.of(self.first.strategy)
-        best = strategy.select(self.first.view(state, positions, rows, taken), self.keep * count, rng)
-        retained = np.sort(best.positions)
-        selection = super().select(state, positions[retained], rows, count, rng, taken)
-        return Selection(retained[selection.positions], selection.scores)
-
-
-class _Best(Strategy[Any]):
-    """Chooses the best scores of another strategy, even if that one chooses a batch as a whole."""
-
-    other: Strategy[Any]
-
-    @classmethod
-    def of(cls, other: Strategy[Any]) -> _Best:
-        best: _Best = type(type(other).__name__, (cls,), {})(other.parameters)  # its name is part of error messages
-        best.other = other
-        return best
-
-    def score(self, pool: Pool, rng: np.random.Generator) -> FloatArray:
-        return self.other.score(pool, rng)
+        view = self.first.view(state, positions, rows, taken)
+        scores = self.first.strategy.checked_scores(view, rng)
+        # the default choice, by scores, even if the strategy chooses a batch as a whole
+        best = Strategy.choose(self.first.strategy, view, scores, min(self.keep * count, view.size), rng)
+        assert not isinstance(best, Selection)
+        part = np.sort(best)
+        selection = self.select_in(self.view(state, positions, rows, taken, part), count, rng)
+        return Selection(part[selection.positions], selection.scores)
 
 
 def project_composition(registry: Registry, choice: StrategyChoice, state: PoolState) -> Composition:

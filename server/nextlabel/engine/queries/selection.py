@@ -81,19 +81,30 @@ class Selector:
         taken: Sequence[int] = (),
     ) -> Selection:
         """Let the strategy choose `count` of the items at `positions`; return their places in that array."""
-        view = self.view(state, positions, rows, taken)
-        return _checked(self.strategy.select(view, count, rng), count, len(positions))
+        return self.select_in(self.view(state, positions, rows, taken), count, rng)
 
-    def view(self, state: PoolState, positions: IntArray, rows: int, taken: Sequence[int] = ()) -> Pool:
-        """Return these items as the strategy sees them; the first `rows` items of the pool have scores.
+    def select_in(self, view: Pool, count: int, rng: np.random.Generator) -> Selection:
+        """Let the strategy choose `count` items of a view. Raises PluginError if it chooses others."""
+        return _checked(self.strategy.select(view, count, rng), count, view.size)
 
-        The items in `taken` count as covered. The arrays are gathered when they are read, so `state`
-        must not change before the strategy has chosen.
+    def view(
+        self,
+        state: PoolState,
+        positions: IntArray,
+        rows: int,
+        taken: Sequence[int] = (),
+        part: IntArray | None = None,
+    ) -> Pool:
+        """Return the items at `positions` as the strategy sees them; the first `rows` items have scores.
+
+        With `part`, it sees only that part of them. The others may still be chosen by later queries,
+        so they are not covered. The items in `taken` are. The arrays are gathered when they are read,
+        so `state` must not change before the strategy has chosen.
         """
         # a replay must not see items added since the query, hence `rows`
         return build_pool(
             state,
-            positions,
+            positions if part is None else positions[part],
             self.needs,
             self.scores or {},
             lambda: covered_items(state, positions, taken, rows),
