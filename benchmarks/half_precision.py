@@ -307,10 +307,10 @@ def main() -> None:
         for strategy in STRATEGIES:
             results += pairs(data, strategy, seeds, rounds)
             print(table(results).splitlines()[-1], flush=True)
+            if arguments.keep:
+                write(results)
     if arguments.check:
         assert all(30 < pair.single < 100 and abs(pair.half - pair.single) < 10 for pair in results), results
-    if arguments.keep:
-        write(results)
     print(table(results))
 
 

@@ -23,6 +23,10 @@ STRATEGIES = (
 )
 
 
+SCALED = {**BLOBS, "features": {"plugin": "toy-scaled"}, "learner": {"plugin": "tiny-linear"}, "labels": {}}
+"""Vectors as a backbone gives them, before any label."""
+
+
 def query(project: ToyProject, size: int, annotator: str) -> QueryAnswer:
     """Query, and let the worker choose if the strategy runs there."""
     try:
@@ -79,3 +83,50 @@ def test_the_largest_deviation_is_queried_in_a_regression(make: Make) -> None:
     scores = [item.score for item in answer.items]
     assert scores == sorted(scores, reverse=True)
     assert project.project.queries.replay(answer.query) == answer
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("tiny-core-set", {}), ("tiny-typiclust", {"batch": 3}), ("tiny-k-means", {}), ("tiny-probcover", {})],
+)
+def test_the_first_query_is_diverse_before_any_label(make: Make, name: str, parameters: dict[str, int]) -> None:
+    project = make(SCALED, dataset={"size": 90, "spread": 0.1}, strategy={"plugin": name, **parameters})
+    with pytest.raises(NotReady):
+        project.project.queries.create(1)
+    assert [job.kind for job in project.work()] == ["import", "score"]
+    answer = query(project, 3, "ann")
+    assert {project.truth(item) for item in ids(answer)} == {"red", "green", "blue"}
+    assert answer.checkpoint is None
+    assert replay(project, answer.query) == project.project.queries.get(answer.query)
+
+
+def test_a_committee_of_different_learners_disagrees_between_the_blobs(make: Make) -> None:
+    members = {"members": [{"plugin": "tiny-linear"}, {"plugin": "toy-ridge", "sharpness": 2.0}]}
+    base = {key: value for key, value in BLOBS.items() if key != "learner"}
+    project = (
+        make(
+            {**base, "learner": members},
+            dataset={"size": 300, "spread": 1.0},
+            labels={"initial": 9},
+            strategy={"plugin": "tiny-query-by-committee"},
+        )
+        .import_dataset()
+        .train()
+    )
+    scores = [item.score for item in project.project.queries.create(20).items]
+    assert scores[0] == pytest.approx(0.693, abs=0.01)  # each of the two members votes for another class
+
+
+def test_one_strategy_starts_and_two_together_go_on(make: Make) -> None:
+    strategy = {
+        "plugin": "margin",
+        "keep": 5,
+        "then": {"plugin": "tiny-core-set"},
+        "until": [{"plugin": "tiny-typiclust", "labels": 10}],
+    }
+    project = make(dataset={"size": 90}, strategy=strategy).import_dataset().train()
+    for _ in range(3):
+        answer = query(project, 4, "ann")
+        assert replay(project, answer.query) == answer
+        project.answer(answer, "ann")
+        project.train()
