@@ -204,6 +204,19 @@ class Both(Ridge):
         return Remembering(linear, tensors["rows"])
 
 
+class Unlabelled(Ridge):
+    """Needs no label: without any, it predicts classes at random by a projection of the items."""
+
+    def fit(self, items: Items, targets: Targets, training: Training) -> Model:
+        if targets.labelled.any():
+            return super().fit(items, targets, training)
+        assert targets.candidates is not None
+        training.progress(1.0, {})
+        spec = ImageInput(4, 4, 1)
+        projection = np.random.default_rng(training.seed).normal(size=(17, targets.candidates.shape[1]))
+        return self.build_model(projection, spec)
+
+
 class Resuming(Ridge):
     """Saves three steps and waits to be killed; the next time it finds them and trains to the end."""
 
@@ -243,4 +256,5 @@ def nextlabel_learners() -> Iterator[LearnerPlugin]:
     yield LearnerPlugin("toy-failing", "raises", Failing)
     yield LearnerPlugin("toy-whole", "memorizes", Memorize, transductive=True)
     yield LearnerPlugin("toy-resuming", "waits to be killed", Resuming, RidgeParameters)
+    yield LearnerPlugin("toy-unlabelled", "needs no label", Unlabelled, RidgeParameters)
     yield LearnerPlugin("toy-both", "memorizes its pool", Both, RidgeParameters, transductive=True)
