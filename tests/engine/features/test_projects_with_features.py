@@ -426,3 +426,24 @@ def test_another_projects_checkpoint_is_a_source(
     assert predicted[0].label == "green"
     with pytest.raises(Unprocessable, match="its features come from the model of 'checkpoint:toy'"):
         export_from(other, "onnx", tmp_path / "model.onnx")
+
+
+# --------------------------------------------------------------------------------- learners
+
+
+@pytest.mark.parametrize(
+    "learner",
+    [{"members": [{"plugin": "toy-ridge"}, {"plugin": "toy-ridge", "sharpness": 1.0}]}, {"plugin": "toy-both"}],
+)
+def test_committees_and_models_that_know_their_pool_take_features(
+    make: Make, table: dict[str, Any], learner: dict[str, Any]
+) -> None:
+    project = make({**table, "learner": learner})
+    project = trained(Coloured(project.services, project.project))
+    new = picture("green", 99)
+    (predicted,) = project.project.models.predict_images([new]).predictions
+    assert predicted.label == "green"
+    (added,) = project.add_images([new])
+    assert [job.state for job in project.work()] == ["succeeded"]
+    (scored,) = project.project.models.predict_ids([added]).predictions
+    assert scored.probability == pytest.approx(predicted.probability, abs=1e-3)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from support.bundled import bundle
 from support.engine import BLOBS, MODULES, SQUARES, WAVE, ToyProject, candidates, full
 from support.toy_learners import Ridge, RidgeParameters
 
@@ -165,6 +167,17 @@ def test_a_project_may_change_to_a_committee_and_back(make: Make, another: Calla
     assert read_card(services.home.checkpoint("toy", "r2"))["learner"]["plugin"] == "toy-ridge"
     assert changed.project.status().live == "r2"
     assert project.train().project.status().live == "r3"
+
+
+def test_a_committee_can_be_bundled(make: Make, tmp_path: Path) -> None:
+    project = make({**SQUARES, "learner": TWO}).import_dataset().train()
+    folder = bundle(project, tmp_path / "trained")
+    model, card = read_model(folder, project.services.registry)
+    assert isinstance(model, Committee)
+    assert (card["onnx"], card["precision"]) == (True, "float16")
+    items = project.services.items(project.services.state(project.services.row("toy")))
+    before, after = (m.predict(items, frozenset(), np.random.default_rng(0)) for m in (model_of(project), model))
+    np.testing.assert_allclose(after.probabilities, before.probabilities, atol=1e-2)
 
 
 def test_info_and_status_name_the_members(make: Make) -> None:
