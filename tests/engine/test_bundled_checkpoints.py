@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 from support.bundled import BUNDLED, OptionalData, bundle
 from support.engine import SQUARES, ToyProject, full, ids
 
@@ -19,6 +20,7 @@ from nextlabel.engine.evaluation.evaluate import evaluate
 from nextlabel.engine.jobs.startup import queue_startup_jobs
 from nextlabel.engine.settings import Settings
 from nextlabel.engine.training.cleanup import sweep
+from nextlabel.store import items
 from nextlabel.store.checkpoint_files import read_card
 
 Make = Callable[..., ToyProject]
@@ -204,6 +206,32 @@ def test_an_available_data_set_becomes_the_pool(bundled: ToyProject, data: Optio
     bundled.add_images([image(0)])
     assert [job.kind for job in bundled.work()] == ["score"]
     assert start(bundled) == []
+
+
+def test_a_killed_import_leaves_an_empty_pool_that_uploads_fill(
+    bundled: ToyProject, data: OptionalData, image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert = items.insert
+
+    def killed(connection: Connection, project: str, start: int, *others: Any) -> None:
+        if start > 10:
+            raise OSError("killed")
+        insert(connection, project, start, *others)
+
+    data.available = True
+    with monkeypatch.context() as patch:
+        patch.setattr(items, "insert", killed)
+        patch.setattr("nextlabel.engine.datasets.import_dataset.PART", 10)
+        assert start(bundled) == [("import", "failed")]
+    assert bundled.project.status().items == 0
+    assert bundled.project.items.page().items == ()
+    assert bundled.project.queries.create(3).items == ()
+    with pytest.raises(NotReady, match="is being imported"):
+        bundled.add_images([image(0)])
+    data.available = False
+    assert start(bundled) == [("import", "succeeded")]  # it deletes what the other one left
+    bundled.add_images([image(0)])
+    assert bundled.project.status().items == 1
 
 
 def test_a_data_set_added_later_is_imported_at_the_next_start(

@@ -62,7 +62,8 @@ class LabelService:
                     )
                 return earlier.accepted
             with label_state.current(connection) as state:
-                labelled = state.labels.positions_labelled_by(annotator)
+                known = state.labels.positions_labelled_by(annotator)
+                labelled = {position for position in positions.values() if position in known}
             accepted = _check_labels(annotator, submitted, positions, labelled, row.classes)
             now = time.time()
             if accepted:
@@ -91,7 +92,7 @@ def _check_labels(
     """Return the labels with candidates in class order. Raises Unprocessable with the reasons for all invalid ones.
 
     `positions` maps the ids of existing items to their positions; `labelled` holds those that the
-    annotator labelled, and is updated.
+    annotator has labelled, and is updated.
     """
     faults = [f"the annotator {DATASET!r} is the data set itself; choose another name"] if annotator == DATASET else []
     order = {name: number for number, name in enumerate(classes)}

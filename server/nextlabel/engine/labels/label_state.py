@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
+from collections.abc import Set as AbstractSet
 from copy import copy
 from typing import Any, TypeAlias, TypeVar
 
@@ -140,9 +141,9 @@ class LabelState:
         self._current = dict(self._current)
         return frozen
 
-    def positions_labelled_by(self, annotator: str) -> set[int]:
-        """Return the positions that `annotator` labelled or skipped and did not retract."""
-        return set(self._current.get(annotator, ()))
+    def positions_labelled_by(self, annotator: str) -> AbstractSet[int]:
+        """Return the positions that `annotator` labelled or skipped and did not retract, in a view that may change."""
+        return self._current.get(annotator, {}).keys()
 
     def is_known_annotator(self, annotator: str) -> bool:
         """Return whether `annotator` ever submitted a label, even if it was retracted since."""
