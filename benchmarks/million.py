@@ -222,13 +222,15 @@ class Bench:
         self.client = Client(server.port, timeout=600.0)
         self.meter, self.report = meter, report
         self.annotators = 0
+        self.queries: list[str] = []
+        """Queries with leases."""
 
     def get(self, path: str) -> Response:
         """Send a request to the project."""
         return self.client("GET", f"/projects/million{path}")
 
-    def timed(self, name: str, send: Callable[[], Response], goal: float | None = None, repeat: int = 1) -> Response:
-        """Report the median of `repeat` requests."""
+    def timed(self, name: str, send: Callable[[], Response], goal: float | None = None, repeat: int = 1) -> None:
+        """Report the median of `repeat` requests. Leases of a query are handed back."""
         figures = []
         self.meter.reset()
         for _ in range(repeat):
@@ -237,10 +239,12 @@ class Bench:
             wall = time.perf_counter() - wall
             figures.append((self.meter.web_cpu() - cpu, wall))
             assert response.status in (200, 201), f"{name}: {response.status} {response.body[:500]!r}"
+            for query in self.queries:
+                self.client("DELETE", f"/projects/million/queries/{query}")
+            self.queries.clear()
         time.sleep(0.1)
         cpu, wall = np.median(figures, axis=0)
         self.report(name, cpu, wall, self.meter.anonymous.get("web", 0), goal)
-        return response
 
     def job(self, name: str, number: int) -> None:
         """Wait for a job and report it."""
@@ -257,7 +261,10 @@ class Bench:
     def query(self, strategy: str, size: int) -> Response:
         """Query as another annotator each time, who leases the items."""
         self.annotators += 1
-        return self.get(f"/query?size={size}&strategy={strategy}&annotator=person-{self.annotators}")
+        response = self.get(f"/query?size={size}&strategy={strategy}&annotator=person-{self.annotators}")
+        if response.status == 200:
+            self.queries.append(response.json()["query"])
+        return response
 
     def scored(self, strategy: str) -> None:
         """Query until the scores that the strategy needs are there."""
