@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import sys
 import threading
 import time
 from argparse import ArgumentParser
@@ -221,8 +222,8 @@ def percentiles(durations: Sequence[float]) -> str:
     )
 
 
-def run(name: str, database: str, seconds: float, clients: int, *, brief: bool) -> None:
-    """Run both parts on one database and print the figures."""
+def run(name: str, database: str, seconds: float, clients: int, *, brief: bool) -> float:
+    """Run both parts on one database, print the figures, and return the 99th percentile while a strategy sleeps."""
     print(name)
     size, sleep, pause = (4000, 3.0, 0.05) if brief else (20_000, 30.0, 2.0)
     with TemporaryDirectory() as folder, contended(Path(folder), database, size, sleep) as server:
@@ -233,13 +234,13 @@ def run(name: str, database: str, seconds: float, clients: int, *, brief: bool) 
         asleep = while_sleeping(server, items)
         print(f"  POST /labels at rest              {percentiles(rest)}")
         print(f"  POST /labels, a strategy sleeping {percentiles(asleep)}")
-        assert brief or np.percentile(asleep, 99) < LIMIT, "labels of another project wait for the strategy"
         crowd = run_crowd(server, clients, seconds, pause)
         check(server, crowd)
     print(f"  {clients} clients, {seconds:.0f} s: {len(crowd.queries)} queries, {len(crowd.labels)} labels")
     for kind, durations in crowd.latencies.items():
         print(f"  {kind:>5}: {percentiles(durations)}, {crowd.refused[kind]} times 503")
     print("  no item handed out twice, no label lost, every query replayed to the same items")
+    return float(np.percentile(asleep, 99))
 
 
 def main() -> None:
@@ -251,8 +252,9 @@ def main() -> None:
     arguments = parser.parse_args()
     seconds = 4.0 if arguments.check else arguments.seconds
     with databases() as urls:
-        for name, url in urls.items():
-            run(name, url, seconds, arguments.clients, brief=arguments.check)
+        slowest = max(run(name, url, seconds, arguments.clients, brief=arguments.check) for name, url in urls.items())
+    if slowest > LIMIT and not arguments.check:
+        sys.exit(f"POST /labels took {slowest * 1e3:.0f} ms at the 99th percentile, not {LIMIT * 1e3:.0f}")
 
 
 if __name__ == "__main__":
