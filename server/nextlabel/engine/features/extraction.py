@@ -155,7 +155,7 @@ def prepare_items(
         return [part for joined in items.parts for part in prepare_items(joined, embedder, max_pixels, known)]
     if isinstance(items, FileItems):
         return [_prepare_file(items, number, embedder, max_pixels, known) for number in range(len(items))]
-    rows = items.array if isinstance(items, PixelItems) else items.vectors
+    rows = items.images if isinstance(items, PixelItems) else items.vectors
     prepared = []
     for row in rows:
         # images of other sides may have the same bytes

@@ -46,6 +46,11 @@ class PixelItems:
     def __len__(self) -> int:
         return len(self.array if self.positions is None else self.positions)
 
+    @property
+    def images(self) -> PixelArray:
+        """The images as they are, read from the array."""
+        return self.array if self.positions is None else self.array[self.positions]
+
     def take(self, positions: IntArray) -> PixelItems:
         """Return the images at `positions`, without reading them yet."""
         positions = np.asarray(positions)
@@ -53,7 +58,7 @@ class PixelItems:
 
     def pixels(self, size: tuple[int, int], channels: int) -> PixelArray:
         """Return (n, height, width, channels)."""
-        array = self.array if self.positions is None else self.array[self.positions]
+        array = self.images
         if size == self.size and channels == self.channels:
             return np.ascontiguousarray(array if array.ndim == 4 else array[..., None])  # noqa: PLR2004
         out = np.empty((len(array), *size, channels), np.uint8)
