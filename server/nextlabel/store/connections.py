@@ -58,12 +58,13 @@ class Engines:
                 transaction = connection.begin()
             except OperationalError as error:
                 raise (busy() if _is_busy(error) else error) from error.orig
-            began = time.perf_counter()
+            wall, cpu = time.perf_counter(), time.thread_time()
             try:
                 with transaction:
                     yield connection
             finally:
-                log.debug("write transaction: %.1f ms", 1000 * (time.perf_counter() - began))
+                wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
+                log.debug("write transaction: %.1f ms, %.1f ms of CPU", 1000 * wall, 1000 * cpu)
 
     def poll(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query. Raises NotReady if the server does not answer.
