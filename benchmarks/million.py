@@ -93,7 +93,9 @@ class Meter:
         return cpu_seconds(web)
 
     def reset(self) -> None:
-        """Forget what was seen."""
+        """Forget what was seen, after the end of jobs."""
+        until(lambda: not self.server.with_role("job"))
+        time.sleep(0.2)
         self.anonymous.clear()
         self.job_cpu.clear()
 
@@ -296,7 +298,6 @@ def run(folder: Path, *, brief: bool) -> None:
     with pool_server(folder) as (server, meter):
         bench = Bench(server, meter, report)
         until(lambda: bench.client("GET", "/readyz").status == 200)
-        until(lambda: not server.with_role("job"))  # the default project has been trained
         meter.reset()
         assert bench.get("/query?size=1").status == 503
         bench.job("import job", bench.get("/jobs").json()["jobs"][0]["job"])
