@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import threading
 import time
 import warnings
@@ -320,3 +322,16 @@ def test_after_dispose_a_later_use_reconnects(sqlite_url, opened):
 def test_an_unusable_url_is_refused_with_the_reason(url, reason):
     with pytest.raises(SettingsError, match=reason):
         Database(url)
+
+
+def test_the_time_of_every_write_is_logged(database, project, caplog):
+    with caplog.at_level(logging.DEBUG, "nextlabel.store.connections"):
+        with database.write() as c:
+            projects.set_live(c, project, None)
+        with pytest.raises(OSError, match="disk"), database.write():
+            raise OSError("disk")
+        with database.read():
+            pass
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 2
+    assert all(re.fullmatch(r"write transaction: [0-9.]+ ms, [0-9.]+ ms of CPU", line) for line in lines)
