@@ -299,6 +299,7 @@ def run(folder: Path, *, brief: bool) -> None:
         bench = Bench(server, meter, report)
         until(lambda: bench.client("GET", "/readyz").status == 200)
         meter.reset()
+        report.write_transactions("start, and the training of another project")
         assert bench.get("/query?size=1").status == 503
         bench.job("import job", bench.get("/jobs").json()["jobs"][0]["job"])
         bench.timed("first query of a process, no model", lambda: bench.query("margin", 10), 1.0)
@@ -309,7 +310,8 @@ def run(folder: Path, *, brief: bool) -> None:
             bench.scored(name)
     with pool_server(folder) as (server, meter):
         bench = Bench(server, meter, report)
-        until(lambda: server.client()("GET", "/healthz").status == 200)
+        until(lambda: bench.client("GET", "/healthz").status == 200)
+        report.write_transactions("start")
         bench.timed("first query of a process, margin 10", lambda: bench.query("margin", 10), 1.0)
         repeat = 2 if brief else 5
         for name in ("margin", *names):
