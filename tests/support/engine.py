@@ -80,7 +80,7 @@ class ToyProject:
         """Import the data set."""
         with self.services.database.write() as connection:
             jobs.queue(connection, self.name, "import", {}, time.time())
-        assert [job.state for job in self.work()] == ["succeeded"]
+        assert {job.state for job in self.work()} == {"succeeded"}
         return self
 
     def add_images(self, blobs: Sequence[bytes]) -> list[str]:

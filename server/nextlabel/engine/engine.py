@@ -93,6 +93,7 @@ class Engine:
             "kind": status.kind,
             "classes": list(status.classes),
             "dataset": config.dataset.plugin,
+            "features": config.features.plugin if config.features else None,
             "learner": config.learner.plugin,
             "members": [member.plugin for member in config.learner.members],
             "strategy": config.strategy.plugin,

@@ -24,8 +24,11 @@ from numpy.typing import NDArray
 from nextlabel.contracts.data import FloatArray, IntArray
 from nextlabel.contracts.errors import Gone
 from nextlabel.store.atomic import make_folder, sync
+from nextlabel.store.file_lock import file_lock
 
 NETWORK = "model.onnx"
+LOCK = "lock"
+"""The file whose lock a writer holds."""
 UNREADABLE = 0
 """The row of an image that cannot be read."""
 _EMBEDDINGS, _PROBABILITIES, _CONTENTS, _POSITIONS = (
@@ -75,12 +78,18 @@ class FeatureFiles:
         if (self.folder / _CONTENTS).exists():
             return
         make_folder(self.folder / _POSITIONS)
+        with file_lock(self.folder / LOCK):
+            if not (self.folder / _CONTENTS).exists():
+                self._create()
+
+    def _create(self) -> None:
         (self.folder / _EMBEDDINGS).write_bytes(np.zeros(self.dimensions, _HALF).tobytes())
         if self.classes:
             (self.folder / _PROBABILITIES).write_bytes(np.full(self.classes, 1 / self.classes, _HALF).tobytes())
         (self.folder / _CONTENTS).write_bytes(bytes(_HASH))
-        for file in self.folder.iterdir():
-            sync(file)
+        for name in (_EMBEDDINGS, _PROBABILITIES, _CONTENTS):
+            if (self.folder / name).exists():
+                sync(self.folder / name)
         sync(self.folder)
 
     def read(self, pool: str) -> PoolFeatures:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -319,6 +322,37 @@ def test_a_prediction_goes_through_the_backbone(served: ToyProject) -> None:
         assert one.probabilities == pytest.approx(other.probabilities, abs=2e-3)
 
 
+TORCHLESS = """
+import json, sys
+from pathlib import Path
+from support.engine import MODULES, candidates
+from nextlabel.app import build_services
+from nextlabel.engine.plugins.registry import load
+from nextlabel.engine.project import Project
+from nextlabel.engine.project_files import ProjectConfig, Projects
+from nextlabel.engine.settings import Settings
+
+config = ProjectConfig.model_validate_json(Path(sys.argv[2]).read_text())
+settings = Settings(home=Path(sys.argv[1]), default_project="toy")
+project = Project(build_services(settings, load(candidates(*MODULES)), Projects({"toy": config}, {})), config)
+project.queries.create(2)
+project.queries.create(2, "toy-embedded")
+(predicted,) = project.models.predict_images([Path(sys.argv[3]).read_bytes()]).predictions
+print(predicted.label, sorted({name.partition(".")[0] for name in sys.modules} & {"torch", "sklearn"}))
+"""
+
+
+@pytest.mark.slow
+def test_serving_features_needs_no_torch(served: ToyProject, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(served.project.config.model_dump_json())
+    (tmp_path / "image.png").write_bytes(picture("red", 1))
+    files = [str(served.services.home.root), str(tmp_path / "config.json"), str(tmp_path / "image.png")]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", TORCHLESS, *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stdout.strip()) == (0, "red []"), done.stderr
+
+
 def test_the_preview_shows_what_the_backbone_takes(served: ToyProject) -> None:
     preview = served.project.models.preview(picture("red", 1, (10, 40)))
     whole = served.project.config.features is not None and served.project.config.features.plugin == "toy-whole-colour"
@@ -395,6 +429,16 @@ def test_a_bundled_checkpoint_brings_its_backbone_back(
     assert elsewhere.project.models.predict_images([picture("red", 1)]).predictions[0].label == "red"
     elsewhere.add_images([picture("blue", 1)])
     assert [job.state for job in elsewhere.work()] == ["succeeded"]
+
+
+def test_vectors_go_through_a_backbone_of_vectors(make: Make) -> None:
+    project = make(features={"plugin": "toy-scaled", "scale": 0.5}).import_dataset().train()
+    assert project.engine.info()["projects"][0]["features"] == "toy-scaled"
+    (predicted,) = project.project.models.predict_vectors([[3.0, 0.0]]).predictions
+    assert predicted.label == "green"
+    assert evaluate(project.services, "toy", lambda _: None).metrics["accuracy"] == 1
+    with pytest.raises(Unprocessable, match="must have 2 numbers"):
+        project.project.models.predict_vectors([[3.0]])
 
 
 # ------------------------------------------------------------------- another project's model

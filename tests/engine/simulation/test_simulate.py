@@ -12,6 +12,7 @@ from support.engine import WAVE, ToyProject
 
 from nextlabel.app import build_services, prepare
 from nextlabel.contracts.errors import NextlabelError, ProjectError
+from nextlabel.engine.features.extraction import extract
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.project_files import ProjectConfig, Projects
 from nextlabel.engine.queries.service import QueryService
@@ -22,6 +23,7 @@ from nextlabel.engine.simulation import simulate as simulate_module
 from nextlabel.engine.simulation.annotators import KINDS, Annotator
 from nextlabel.engine.simulation.curves import curves
 from nextlabel.engine.simulation.simulate import Plan, Point, _label, simulate
+from nextlabel.engine.training import pool_items
 
 Make = Callable[..., ToyProject]
 
@@ -64,6 +66,22 @@ def test_another_strategy_gets_the_scores_it_needs(play: Callable[..., list[Poin
     assert [(p.strategy, p.round) for p in points] == [
         (name, number) for name in ("toy-embedded", "toy-sampled", "random") for number in range(2)
     ]
+
+
+def test_features_are_computed_once_for_all_runs(
+    play: Callable[..., list[Point]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+
+    def extract_and_count(*arguments: Any, **options: Any) -> int:
+        counts.append(extract(*arguments, **options))
+        return counts[-1]
+
+    monkeypatch.setattr(pool_items, "extract", extract_and_count)
+    points = play(["random", "toy-embedded"], features={"plugin": "toy-scaled"}, seeds=2, rounds=1)
+    assert len(points) == 8
+    # each seed has its own points
+    assert counts == [60, 60, 0, 0]
 
 
 def test_the_projects_own_strategy_is_played_with_its_composition(

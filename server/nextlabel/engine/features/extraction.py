@@ -17,7 +17,7 @@ from nextlabel.contracts.errors import Conflict, ProjectError, Unprocessable
 from nextlabel.engine.features.embedder import Embedder
 from nextlabel.engine.images.image_items import FileItems, JoinedItems, PixelItems
 from nextlabel.engine.images.unreadable import DECODE_ERRORS, error_reason
-from nextlabel.store.feature_files import UNREADABLE, FeatureFiles, FeatureWriter
+from nextlabel.store.feature_files import LOCK, UNREADABLE, FeatureFiles, FeatureWriter
 from nextlabel.store.file_lock import file_lock
 
 COMMIT_EVERY = 2.0
@@ -59,7 +59,7 @@ def extract(
     could not be read before are tried again. If it is interrupted, the next call continues.
     """
     files.create()
-    lock = files.folder / "lock"
+    lock = files.folder / LOCK
     while True:
         try:
             with file_lock(lock, "another job computes features of the same source", wait=_LOCK_WAIT):

@@ -86,13 +86,15 @@ def simulate(plan: Plan, make: Callable[[Path, ProjectConfig], Services]) -> Ite
     `make` returns services on an empty home folder for one project.
     """
     seeds = range(plan.project.seed, plan.project.seed + plan.seeds)
-    for strategy, kind, seed in product(plan.strategies, plan.annotators, seeds):
-        with TemporaryDirectory(prefix="nextlabel-simulate-") as folder:
-            services = make(Path(folder), _variant(plan, strategy, seed))
-            try:
-                yield from _run(plan, services, strategy, kind, seed)
-            finally:
-                services.database.dispose()
+    with TemporaryDirectory(prefix="nextlabel-simulate-") as features:
+        for strategy, kind, seed in product(plan.strategies, plan.annotators, seeds):
+            with TemporaryDirectory(prefix="nextlabel-simulate-") as folder:
+                (Path(folder) / "features").symlink_to(features)  # computed once for all runs
+                services = make(Path(folder), _variant(plan, strategy, seed))
+                try:
+                    yield from _run(plan, services, strategy, kind, seed)
+                finally:
+                    services.database.dispose()
 
 
 def _run(plan: Plan, services: Services, strategy: str, kind: str, seed: int) -> Iterator[Point]:
