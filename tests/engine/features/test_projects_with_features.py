@@ -470,6 +470,8 @@ def test_another_projects_checkpoint_is_a_source(
     assert predicted[0].label == "green"
     with pytest.raises(Unprocessable, match="its features come from the model of 'checkpoint:toy'"):
         export_from(other, "onnx", tmp_path / "model.onnx")
+    with pytest.raises(Unprocessable, match="cannot be bundled without that project's checkpoint"):
+        bundle(other, tmp_path / "trained")
 
 
 # --------------------------------------------------------------------------------- learners

@@ -71,6 +71,11 @@ def write_bundle(
         raise Unprocessable(
             f"checkpoint {checkpoint} of {project!r} is transductive: it cannot be bundled without its pool"
         )
+    if card.get("features") and card["features"]["checkpoint"] is not None:
+        raise Unprocessable(
+            f"checkpoint {checkpoint} of {project!r} takes the features of {card['features']['plugin']!r}: "
+            "it cannot be bundled without that project's checkpoint"
+        )
     with new_folder(target.absolute()) as partial:
         tensors = halve_tensors(read_weights(source))
         write_weights(partial, tensors)

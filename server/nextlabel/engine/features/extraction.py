@@ -178,5 +178,5 @@ def _prepare_file(
     except DECODE_ERRORS as error:
         if items.unreadable is None:
             raise Unprocessable(f"{path}: {error_reason(error)}") from error
-        items.unreadable.add(path, error_reason(error))
+        items.unreadable.add(path, error_reason(error), "zeros")
         return Prepared(None)

@@ -27,14 +27,14 @@ class UnreadableFiles:
     _reasons: dict[Path, str] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def add(self, path: Path, reason: str) -> None:
+    def add(self, path: Path, reason: str, replacement: str = "a white image") -> None:
         """Record a file, and print the first few to standard error, which a job's log captures."""
         with self._lock:
             if path in self._reasons:
                 return
             self._reasons[path] = reason
             if len(self._reasons) <= MAX_LISTED:
-                message = f"{path} cannot be read and is replaced by a white image: {reason}"
+                message = f"{path} cannot be read and is replaced by {replacement}: {reason}"
                 print(message, file=sys.stderr, flush=True)  # noqa: T201 - as above
             elif len(self._reasons) == MAX_LISTED + 1:
                 print("more files cannot be read; they are not listed", file=sys.stderr, flush=True)  # noqa: T201 - as above
