@@ -19,8 +19,8 @@ from nextlabel.contracts import (
 )
 from tiny_plugins.vectors import batches
 
-PROPOSALS = 64
-PATIENCE = 20
+PROPOSALS = 16
+PATIENCE = 80
 """Batches of proposals without an accepted one, after which all distances are computed."""
 
 
