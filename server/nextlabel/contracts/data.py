@@ -82,8 +82,10 @@ class VectorItems:
         return rows.astype(np.float32) if rows.dtype == np.float16 else rows
 
     def take(self, positions: IntArray) -> VectorItems:
-        """Return the items at `positions` (k,), without reading their vectors yet."""
+        """Return the items at `positions` (k,), or where a mask (n,) is True, without reading their vectors yet."""
         positions = np.asarray(positions)
+        if positions.dtype == np.bool_:
+            positions = np.flatnonzero(positions)
         return VectorItems(self._array, positions if self._positions is None else self._positions[positions])
 
     def batches(self, size: int = 16_384) -> Iterator[FloatArray]:

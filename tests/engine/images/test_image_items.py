@@ -39,6 +39,13 @@ def test_a_file_that_does_not_decode_is_named_in_the_error(files: FileItems) -> 
         files.take(np.array([17])).pixels((4, 4), 3)
 
 
+def test_a_mask_selects_images_of_an_array() -> None:
+    items = PixelItems(np.arange(6, dtype=np.uint8).repeat(4).reshape(6, 2, 2))
+    some = items.take(np.arange(6) % 2 == 1)  # type: ignore[arg-type]
+    assert (len(some), some.images[:, 0, 0].tolist()) == (3, [1, 3, 5])
+    assert some.take(np.array([True, False, True])).images[:, 0, 0].tolist() == [1, 5]  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("shape", [(6, 5, 4), (6, 5, 4, 3)])
 def test_arrays_are_images(shape: tuple[int, ...]) -> None:
     array = np.random.default_rng(0).integers(0, 256, shape, np.uint8)

@@ -52,8 +52,10 @@ class PixelItems:
         return self.array if self.positions is None else self.array[self.positions]
 
     def take(self, positions: IntArray) -> PixelItems:
-        """Return the images at `positions`, without reading them yet."""
+        """Return the images at `positions`, or where a mask is True, without reading them yet."""
         positions = np.asarray(positions)
+        if positions.dtype == np.bool_:
+            positions = np.flatnonzero(positions)
         return PixelItems(self.array, positions if self.positions is None else self.positions[positions])
 
     def pixels(self, size: tuple[int, int], channels: int) -> PixelArray:
