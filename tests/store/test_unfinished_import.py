@@ -73,7 +73,17 @@ def test_what_is_left_is_deleted_in_parts(database, monkeypatch):
         assert (items.stored(c, "p"), labels.last(c, "p")) == (0, 0)
         begin(c)
         projects.set_dataset(c, ROW)
+        assert not unfinished_import.delete_part(c, "p")
         assert items.count(c, "p") == 9
+
+
+def test_uploads_and_their_labels_are_not_deleted(database):
+    with database.write() as c:
+        projects.create(c, replace(ROW, imported=0.0))
+        items.add(c, "p", [UPLOAD], 1.0)
+        labels.append(c, "p", [LabelEvent("up", "ann", Label(candidates=("a",)), 1.0)])
+        assert not unfinished_import.delete_part(c, "p")
+        assert (items.count(c, "p"), labels.last(c, "p")) == (1, 1)
 
 
 def test_a_hidden_project_does_not_take_the_name(database):

@@ -19,8 +19,10 @@ PART = 2000
 def delete_part(c: Connection, project: str) -> bool:
     """Delete at most `PART` labels or items of an unfinished import, from the end; return whether there were any.
 
-    The project must have no uploads.
+    A project with visible items has none: they were uploaded, or its import is finished.
     """
+    if items.count(c, project):
+        return False
     if last := labels.last(c, project):
         c.execute(delete(_labels).where(_labels.c.project == project, _labels.c.id > last - PART))
     elif size := items.stored(c, project):
