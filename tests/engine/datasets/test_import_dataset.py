@@ -16,6 +16,7 @@ from support.engine import MODULES, SQUARES, WAVE, ToyProject, candidates
 
 from nextlabel.contracts import Contents, Dataset, Files, VectorItems
 from nextlabel.contracts.errors import NotReady
+from nextlabel.engine import retry
 from nextlabel.engine.datasets.import_dataset import held_out, import_dataset
 from nextlabel.engine.plugins.registry import Offer, Registry, load
 from nextlabel.store import items, labels
@@ -241,32 +242,69 @@ def test_nobody_sees_a_part_of_an_import(
     assert seen == sorted(seen)
 
 
+@contextmanager
+def failing(module: Any, error: BaseException, times: int = 1000) -> Iterator[None]:
+    """Raise `error` in the third and the following transactions that store items, or labels."""
+    name = "insert" if module is items else "append"
+    store, calls = getattr(module, name), 0
+
+    def fail(*arguments: Any, **named: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if 3 <= calls < 3 + times:
+            raise error
+        return store(*arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, name, fail)
+        yield
+
+
+def stored(project: ToyProject) -> tuple[int, int]:
+    """Return the numbers of items and labels in the database, with those of an unfinished import."""
+    with project.services.database.read() as connection:
+        return items.stored(connection, "toy"), labels.last(connection, "toy")
+
+
 @pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize("module", [items, labels], ids=["items", "labels"])
 def test_a_killed_import_leaves_nothing_visible(make: Make, monkeypatch: pytest.MonkeyPatch, module: Any) -> None:
     project = make(labels={"initial": 10})
-    name = "insert" if module is items else "append"
-    store, calls = getattr(module, name), 0
-
-    def killed(*arguments: Any) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 3:
-            raise OSError("killed")
-        store(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(module, name, killed)
+    with failing(module, OSError("killed")), monkeypatch.context() as patch:
+        patch.setattr("nextlabel.engine.datasets.import_dataset._delete_unfinished", lambda *_: None)
         project.project.start_training()
         assert [job.state for job in project.work()] == ["failed"]
     with pytest.raises(NotReady):
         project.services.row("toy")
     assert project.project.status().items == 0
-    with project.services.database.read() as connection:
-        assert items.stored(connection, "toy") > 0
+    assert stored(project)[0] > 0
     project.import_dataset()
     assert (project.project.status().items, project.project.status().labelled) == (60, 10)
     assert states(project) == states(make(labels={"initial": 10}).import_dataset())
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("module", [items, labels], ids=["items", "labels"])
+def test_an_import_that_fails_deletes_what_it_stored(make: Make, module: Any) -> None:
+    """What is left would block uploads."""
+    project = make(labels={"initial": 10})
+    with failing(module, OSError("the disk is full")):
+        project.project.start_training()
+        (job,) = project.work()
+    assert (job.state, job.error) == ("failed", "OSError: the disk is full")
+    assert stored(project) == (0, 0)
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("module", [items, labels], ids=["items", "labels"])
+def test_an_import_goes_on_when_the_database_is_available_again(
+    make: Make, monkeypatch: pytest.MonkeyPatch, module: Any
+) -> None:
+    monkeypatch.setattr(retry, "RETRY_EVERY", 0.0)
+    project = make(labels={"initial": 10})
+    with failing(module, NotReady("busy"), times=2):
+        project.import_dataset()
+    assert (project.project.status().items, project.project.status().labelled) == (60, 10)
 
 
 def test_files_of_a_killed_import_are_overwritten(make: Make) -> None:

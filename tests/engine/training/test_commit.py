@@ -8,15 +8,17 @@ import pytest
 from support.engine import ToyProject, folders
 
 from nextlabel.contracts.errors import NotReady
-from nextlabel.engine.training import cleanup, commit, job
+from nextlabel.engine import retry
+from nextlabel.engine.retry import retry_while_busy
+from nextlabel.engine.training import cleanup, job
 from nextlabel.engine.training.cleanup import removed_on_failure
-from nextlabel.engine.training.commit import Interrupted, retry_while_busy
+from nextlabel.engine.training.commit import Interrupted
 from nextlabel.engine.training.promotion import score_holdout
 
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit, "RETRY_EVERY", 0.0)
+    monkeypatch.setattr(retry, "RETRY_EVERY", 0.0)
 
 
 class Busy:
@@ -45,7 +47,7 @@ def test_a_busy_database_is_tried_again() -> None:
 
 
 def test_retrying_ends_with_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit, "RETRY_FOR", 0.0)
+    monkeypatch.setattr(retry, "RETRY_FOR", 0.0)
     busy = Busy(1_000_000)
     with pytest.raises(NotReady):
         retry_while_busy(busy.store, busy.report)

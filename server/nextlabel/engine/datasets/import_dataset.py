@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import numpy as np
+from sqlalchemy import Connection
 
 from nextlabel.contracts.data import BoolArray, Contents, Files, IntArray
 from nextlabel.contracts.errors import DatasetMissing, ProjectError
@@ -19,6 +22,7 @@ from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.pool_files import write_pool
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.random_streams import generator, share_hash
+from nextlabel.engine.retry import retry_while_busy
 from nextlabel.engine.scheduling import queue_scoring
 from nextlabel.engine.settings import Settings
 from nextlabel.store import items, labels, projects, unfinished_import
@@ -32,6 +36,8 @@ from nextlabel.store.projects import ProjectRow
 from nextlabel.store.unfinished_import import PART
 
 _MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
+
+R = TypeVar("R")
 
 
 def import_dataset(
@@ -100,34 +106,71 @@ def _import(
         shutil.rmtree(folder)
     with new_folder(folder) as partial:
         write_pool(partial, contents, dropped.lines())
-    now = time.time()
     row = ProjectRow(
         name=config.name,
         task=contents.task,
         classes=contents.classes,
         known_truth=_has_enough_truth(contents, config),
         has_test=contents.test is not None,
-        imported=now,
+        imported=time.time(),
     )
-    # in short transactions, of which nobody sees anything before the last
-    for start in range(0, max(1, len(contents.ids)), PART):
-        rows = _rows(contents, holdout, start, start + PART)
-        with database.write() as connection:
-            if start == 0 and items.count(connection, config.name):  # uploaded meanwhile; from here on, uploads wait
-                return _pool_of_uploads(config)
-            projects.create_hidden(connection, row)
-            items.insert(connection, config.name, start, rows, now)
-    for part in _first_labels(contents, holdout, initial):
-        events = [LabelEvent(contents.ids[row], DATASET, label, now) for row, label in part]
-        positions = {contents.ids[row]: row for row, _ in part}
-        with database.write() as connection:
-            labels.append(connection, config.name, events, positions)
-    with database.write() as connection:
-        projects.set_dataset(connection, row)
-        queue_scoring(connection, config.name, features=config.features is not None)
+    try:
+        stored = _store(config, row, contents, holdout, initial, database, progress)
+    except BaseException as error:
+        try:
+            _delete_unfinished(config.name, database)
+        except Exception:  # noqa: BLE001 - the first error matters more; the next import deletes the rest
+            raise error from None
+        raise
+    if not stored:
+        return _pool_of_uploads(config)
     if dropped.reasons:
         print(dropped.summary(), file=sys.stderr, flush=True)  # noqa: T201 - the log of a job, or the terminal
     return None
+
+
+def _store(
+    config: ProjectConfig,
+    row: ProjectRow,
+    contents: Contents,
+    holdout: BoolArray,
+    initial: IntArray,
+    database: Database,
+    progress: Callable[[float], None],
+) -> bool:
+    """Store the project in short transactions, of which nobody sees anything before the last.
+
+    Returns False, with nothing stored, if images were uploaded meanwhile.
+    """
+
+    def write(change: Callable[[Connection], R]) -> R:
+        def attempt() -> R:
+            with database.write() as connection:
+                return change(connection)
+
+        return retry_while_busy(attempt, lambda _done, _metrics: progress(0.0))
+
+    def insert(connection: Connection, start: int, rows: list[NewItem]) -> bool:
+        if start == 0 and items.count(connection, config.name):  # from here on, uploads wait
+            return False
+        projects.create_hidden(connection, row)
+        items.insert(connection, config.name, start, rows, row.imported)
+        return True
+
+    def finish(connection: Connection) -> None:
+        projects.set_dataset(connection, row)
+        queue_scoring(connection, config.name, features=config.features is not None)
+
+    for start in range(0, max(1, len(contents.ids)), PART):
+        rows = _rows(contents, holdout, start, start + PART)
+        if not write(functools.partial(insert, start=start, rows=rows)):
+            return False
+    for part in _first_labels(contents, holdout, initial):
+        events = [LabelEvent(contents.ids[position], DATASET, label, row.imported) for position, label in part]
+        positions = {contents.ids[position]: position for position, _ in part}
+        write(functools.partial(labels.append, project=config.name, events=events, positions=positions))
+    write(finish)
+    return True
 
 
 def held_out(config: ProjectConfig, identity: str) -> bool:
@@ -136,7 +179,7 @@ def held_out(config: ProjectConfig, identity: str) -> bool:
 
 
 def _delete_unfinished(project: str, database: Database) -> None:
-    """Delete what an import that was killed left in the database."""
+    """Delete what an import that failed or was killed left in the database."""
     more = True
     while more:
         with database.write() as connection:

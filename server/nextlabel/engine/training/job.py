@@ -23,11 +23,12 @@ from nextlabel.engine.metrics import metrics
 from nextlabel.engine.plugins.parameters import build
 from nextlabel.engine.project_files import PluginChoice, ProjectConfig
 from nextlabel.engine.random_streams import derive
+from nextlabel.engine.retry import retry_while_busy
 from nextlabel.engine.scheduling import queue_due
 from nextlabel.engine.scores import Arrays, open_scores
 from nextlabel.engine.services import Services
 from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failure
-from nextlabel.engine.training.commit import Report, finish_job, retry_while_busy
+from nextlabel.engine.training.commit import Report, finish_job
 from nextlabel.engine.training.features import feature_source
 from nextlabel.engine.training.own_test_split import measure_test_split
 from nextlabel.engine.training.pool_items import PoolItems

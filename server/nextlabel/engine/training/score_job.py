@@ -17,10 +17,11 @@ from nextlabel.engine.checkpoints.serialization import read_model
 from nextlabel.engine.features.embedder import FeatureCard
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.project_files import ProjectConfig
+from nextlabel.engine.retry import retry_while_busy
 from nextlabel.engine.scheduling import queue_scoring
 from nextlabel.engine.services import Services
 from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failure
-from nextlabel.engine.training.commit import Report, finish_job, retry_while_busy
+from nextlabel.engine.training.commit import Report, finish_job
 from nextlabel.engine.training.pool_items import PoolItems
 from nextlabel.engine.training.scoring import StoredArrays, score_and_prepare
 from nextlabel.store import checkpoints
