@@ -107,6 +107,7 @@ def test_the_process_finds_length_and_noise() -> None:
     assert far.std[0] > 2 * inside.std.mean()
 
 
+@pytest.mark.slow
 def test_the_network_classifies_rings_from_one_label_each(one_thread: None) -> None:
     module = import_module("tiny_plugins.gcn")
     contents = import_module("tiny_plugins.graph").Rings(NoParameters()).read(None, 3)

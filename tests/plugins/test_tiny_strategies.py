@@ -23,6 +23,7 @@ def test_hooks_import_nothing_heavy(name: str) -> None:
     check_light(f"tiny_plugins.{name}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "few_rows", "rows", "megabytes"),
     [
@@ -73,6 +74,7 @@ def test_core_set_picks_what_the_plain_loop_picks(points: Callable[[np.random.Ge
         distances = np.minimum(distances, np.linalg.norm(exact - exact[position], axis=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patience", [20, 0])
 def test_badge_draws_as_plain_k_means_does(monkeypatch: pytest.MonkeyPatch, patience: int) -> None:
     badge = import_module("tiny_plugins.badge")
