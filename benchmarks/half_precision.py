@@ -252,9 +252,10 @@ def pairs(data: Data, strategy: str, seeds: Iterable[int], rounds: int) -> Itera
 def table(results: Sequence[Pair]) -> str:
     """Return the table of docs/half-precision.md."""
     lines = [
-        "| embeddings | strategy | mean accuracy % | float16 - float32, points | 95 % interval | same items |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| embeddings | strategy | pairs | mean accuracy % | float16 - float32, points | 95 % interval | same items |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
+    # in the order of the first pairs, whichever were added later
     for data, strategy in dict.fromkeys((pair.data, pair.strategy) for pair in results):
         group = [pair for pair in results if (pair.data, pair.strategy) == (data, strategy)]
         differences = [pair.half - pair.single for pair in group]
@@ -263,7 +264,7 @@ def table(results: Sequence[Pair]) -> str:
         outside = "" if max(abs(mean - width), abs(mean + width)) <= BOUND else " *"
         same = fmean(pair.same for pair in group)
         lines.append(
-            f"| {data} | `{strategy}` | {fmean(pair.single for pair in group):.2f} | {mean:+.3f} "
+            f"| {data} | `{strategy}` | {len(group)} | {fmean(pair.single for pair in group):.2f} | {mean:+.3f} "
             f"| {mean - width:+.3f} to {mean + width:+.3f}{outside} | {same:.0%} |"
         )
     return "\n".join(lines)
@@ -298,6 +299,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--strategies", default=",".join(STRATEGIES), help="names, with commas between them")
     arguments = parser.parse_args()
     if arguments.show:
         print(table(read()))
@@ -311,7 +313,7 @@ def main() -> None:
         except (OSError, RuntimeError) as error:
             print(f"{source.__name__} is left out: {error}", flush=True)
             continue
-        for strategy in STRATEGIES:
+        for strategy in arguments.strategies.split(","):
             known = {pair.seed for pair in results if (pair.data, pair.strategy) == (data.name, strategy)}
             results += pairs(data, strategy, sorted(set(range(seeds)) - known), rounds)
             print(f"{data.name}, {strategy}: {seeds} pairs", flush=True)
