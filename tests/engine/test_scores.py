@@ -16,7 +16,15 @@ from nextlabel.engine import scores
 from nextlabel.engine.images.image_items import FileItems
 from nextlabel.engine.images.unreadable import UnreadableFiles
 from nextlabel.engine.plugins.registry import Registry
-from nextlabel.engine.scores import check_outputs, needs_of, open_scores, predict_items, score_pool, stored_scores
+from nextlabel.engine.scores import (
+    Summary,
+    check_outputs,
+    needs_of,
+    open_scores,
+    predict_items,
+    score_pool,
+    stored_scores,
+)
 from nextlabel.store.checkpoints import ScoringRow
 from nextlabel.store.home import Home
 
@@ -158,3 +166,15 @@ def test_unreadable_images_get_equal_probabilities(tmp_path: Path) -> None:
     for rows in (arrays["probabilities"], predict_items(model, items)["probabilities"], *arrays["samples"]):
         np.testing.assert_allclose(rows[[1, 3]], 1 / 3, atol=1e-6)
         assert (np.ptp(rows[[0, 2]], axis=1) > 0.01).all()
+
+
+def test_a_new_summary_without_needs_gets_the_previous_items_too(tmp_path: Path) -> None:
+    score(MODEL, ITEMS.take(np.arange(30)), tmp_path / "a")
+    summarized: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
+    summaries = [
+        Summary(frozenset(), lambda start, stop, _, parts=parts: parts.append((start, stop)), complete)
+        for complete, parts in summarized.items()
+    ]
+    (tmp_path / "b").mkdir()
+    score_pool(MODEL, ITEMS, frozenset(), tmp_path / "b", 7, lambda _: None, tmp_path / "a", summaries)
+    assert summarized == {False: [(0, 30), (30, 50)], True: [(30, 50)]}

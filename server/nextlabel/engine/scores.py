@@ -96,7 +96,7 @@ def score_pool(
         wanted = needs - reused
         current = [summary for summary in summaries if not (reused and summary.complete)]
         requested = wanted.union(*(summary.needs for summary in current))
-        if reused and not requested:
+        if reused and not (requested or current):
             continue
         for start, stop, outputs in predict_pool(model, items, requested, seed, first, last):
             for name in outputs.keys() & {*wanted, *_ALWAYS} - reused:
