@@ -16,7 +16,7 @@ from nextlabel.engine.prepared import PreparedArrays
 from nextlabel.engine.scores import Arrays
 
 _COVERED: tuple[Need, ...] = ("covered_embeddings", "labelled_embeddings")
-_WITHOUT_MODEL: tuple[Need, ...] = ("probabilities", "std")
+WITHOUT_MODEL: tuple[Need, ...] = ("probabilities", "std")
 """Arrays that exist before any model: uniform probabilities, and equal deviations."""
 
 A = TypeVar("A", bound=np.ndarray[Any, Any])
@@ -74,7 +74,7 @@ class PoolArrays(Mapping[Need, FloatArray]):
     ) -> None:
         for need in needs:
             source = "embeddings" if need in _COVERED else need
-            if source not in scores and need not in _WITHOUT_MODEL:
+            if source not in scores and need not in WITHOUT_MODEL:
                 raise NotReady(
                     f"the strategy needs {need}, and no model has been trained yet; label some items and train", 5
                 )

@@ -9,6 +9,7 @@ from support.engine import BLOBS, WAVE, ToyProject, ids
 
 from nextlabel.contracts.errors import NotReady
 from nextlabel.engine.records import QueryAnswer
+from nextlabel.store import checkpoints
 
 Make = Callable[..., ToyProject]
 STRATEGIES = (
@@ -98,6 +99,28 @@ def test_the_first_query_is_diverse_before_any_label(make: Make, name: str, para
     assert {project.truth(item) for item in ids(answer)} == {"red", "green", "blue"}
     assert answer.checkpoint is None
     assert replay(project, answer.query) == project.project.queries.get(answer.query)
+
+
+@pytest.mark.parametrize("name", ["tiny-bald", "tiny-query-by-committee"])
+def test_a_strategy_that_needs_samples_prepares_nothing_before_the_first_model(make: Make, name: str) -> None:
+    project = make(SCALED, strategy={"plugin": name}, learner={"plugin": "toy-ridge"})
+    with pytest.raises(NotReady):
+        project.project.queries.create(1)
+    project.work()
+    answer = query(project, 3, "ann")
+    assert [item.score for item in answer.items] == [0, 0, 0]
+    assert replay(project, answer.query) == project.project.queries.get(answer.query)
+    other = make(SCALED).import_dataset()
+    with pytest.raises(NotReady):
+        other.project.queries.create(1, name)
+    assert [job.state for job in other.work()] == ["succeeded"]
+    assert len(ids(other.project.queries.create(3, name))) == 3
+    project.answer(answer, "ann")
+    project.train()
+    with project.services.database.read() as connection:
+        scored = checkpoints.scoring(connection, project.name, "r1")
+    assert scored is not None
+    assert [len(arrays) for arrays in scored.prepared.values()] == [1]
 
 
 def test_a_committee_of_different_learners_disagrees_between_the_blobs(make: Make) -> None:

@@ -37,9 +37,13 @@ class Preparation:
         rows: int,
         *,
         required: bool = False,
+        called: bool = True,
         previous: Path | None = None,
     ) -> None:
-        """`scoring` is the folder to write to; `previous` that of a scoring of the first items, with this strategy."""
+        """`scoring` is the folder to write to; `previous` that of a scoring of the first items, with this strategy.
+
+        A strategy that is not `called` gets no array: what it needs exists only with a model.
+        """
         self.chosen = chosen
         self._folder = prepared_folder(scoring, chosen.folder)
         self._folder.mkdir(parents=True)
@@ -47,13 +51,14 @@ class Preparation:
         self._state = state
         self._rows = rows
         self._required = required
+        self._called = called
         self._failed = False
         self._arrays: dict[str, Any] = {}
 
     @property
     def summary(self) -> Summary | None:
-        """What a scoring must do for `summarize`; None if the strategy has none."""
-        if not self.chosen.summarizes:
+        """What a scoring must do for `summarize`; None if the strategy has none, or is not called."""
+        if not (self._called and self.chosen.summarizes):
             return None
 
         def add(start: int, stop: int, outputs: Arrays) -> None:
@@ -63,7 +68,8 @@ class Preparation:
 
     def finish(self, scores: Arrays, covered: IntArray, seed: int) -> tuple[str, ...] | None:
         """Call `prepare`, and return the names of all arrays; None if the strategy failed."""
-        self._attempt(lambda: self._prepare(scores, covered, seed))
+        if self._called:
+            self._attempt(lambda: self._prepare(scores, covered, seed))
         if self._failed:
             shutil.rmtree(self._folder)
             return None

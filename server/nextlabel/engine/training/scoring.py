@@ -17,6 +17,7 @@ from nextlabel.engine.labels.covered import covered_items, needs_label
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.linked_features import linked_arrays, write_link
 from nextlabel.engine.plugins.registry import Registry
+from nextlabel.engine.pool_arrays import WITHOUT_MODEL
 from nextlabel.engine.prepared import covered_file, stored_prepared
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.scores import (
@@ -72,10 +73,17 @@ def score_and_prepare(
     rows = len(items)
     reusable = last if stored_scores(services.home, last) is not None else None
     previous = services.home.at(reusable.folder) if reusable else None
+    linked: Mapping[str, Any] = {}
+    if features is not None:
+        write_link(folder, features, feature_pool(state.project))
+        linked = linked_arrays(services.home, folder, rows)
+        if model is not None:
+            linked = {"embeddings": linked["embeddings"]}
     preparations = [
         Preparation(
             chosen, folder, state, rows,
             required=chosen.name in required,
+            called=model is not None or needs_of([chosen.needs, chosen.summary_needs]) <= {*linked, *WITHOUT_MODEL},
             previous=previous if stored_prepared(services.home, reusable, chosen.folder) else None,
         )
         for chosen in _to_prepare(services.registry, config, required, last)
@@ -83,12 +91,6 @@ def score_and_prepare(
     every_need = project_needs(services.registry, config).union(
         needs, needs_of(preparation.chosen.needs for preparation in preparations)
     )
-    linked: Mapping[str, Any] = {}
-    if features is not None:
-        write_link(folder, features, feature_pool(state.project))
-        linked = linked_arrays(services.home, folder, rows)
-        if model is not None:
-            linked = {"embeddings": linked["embeddings"]}
     summaries = [
         _with_features(preparation.summary, linked) for preparation in preparations if preparation.summary is not None
     ]
