@@ -322,6 +322,24 @@ def test_only_new_items_are_summarized_again(make: Make, image: Callable[[int], 
     assert sizes == [30, 2]
 
 
+def test_an_array_that_prepare_no_longer_returns_is_dropped(make: Make) -> None:
+    names = ["distance"]
+
+    class Changing(Summarized):
+        def prepare(self, pool: Pool, rng: np.random.Generator) -> dict[str, Any]:
+            return {name: np.ones(pool.size) for name in names}
+
+    project = make(plugins=with_strategy("toy-summarized", Changing), strategy={"plugin": "toy-summarized"})
+    project.import_dataset().train()
+    assert set(prepared(project, "toy-summarized").arrays) == {"distance", "spread"}
+    names.clear()
+    for strategy in ("toy-embedded", "toy-sampled"):  # each scores again, the second time from what the first reused
+        with pytest.raises(NotReady):
+            project.project.queries.create(1, strategy)
+        project.work()
+        assert set(prepared(project, "toy-summarized").arrays) == {"spread"}
+
+
 # ------------------------------------------------------------------------------ reuse
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ from nextlabel.engine.random_streams import generator
 from nextlabel.engine.scores import Arrays, Summary, link_or_copy, needs_of
 from nextlabel.engine.strategies import ChosenStrategy
 
+_SUMMARIZED = "summarized.json"
+"""The file of the names of those arrays that come from `summarize`."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 
@@ -99,16 +102,23 @@ class Preparation:
             pool = build_pool(self._state, positions, self.chosen.needs, scores, lambda: covered)
             rng = generator(seed, "prepare", self.chosen.folder)
             returned = self._checked(self.chosen.strategy.prepare(pool, rng), "prepare", len(positions))
-        if both := sorted(set(returned) & set(self._arrays)):
-            raise PluginError(f"prepare() and summarize() both returned {', '.join(both)}")
-        if self._previous is not None and self.chosen.summarizes:
-            # the arrays of `summarize`, if there was nothing more to summarize
-            for path in self._previous.glob("*.npy"):
-                if path.stem not in returned and path.stem not in self._arrays:
-                    self._reuse(path)
+        if self.chosen.summarizes:
+            summarized = self._summarized()
+            if both := sorted(set(returned) & set(summarized)):
+                raise PluginError(f"prepare() and summarize() both returned {', '.join(both)}")
+            (self._folder / _SUMMARIZED).write_text(json.dumps(summarized), "utf-8")
         for name, values in returned.items():
             self._create(name, values)
             self._arrays[name][positions] = values
+
+    def _summarized(self) -> list[str]:
+        """Return the names of the arrays of `summarize`, which are reused if there was nothing more to summarize."""
+        if self._arrays or self._previous is None:
+            return sorted(self._arrays)
+        names: list[str] = json.loads((self._previous / _SUMMARIZED).read_text("utf-8"))
+        for name in names:
+            self._reuse(self._previous / f"{name}.npy")
+        return names
 
     def _outside_holdout(self, start: int, stop: int) -> IntArray:
         return start + np.flatnonzero(~self._state.holdout[start:stop])
