@@ -46,6 +46,7 @@ class WholeColour(MeanColour):
 @dataclass(frozen=True)
 class ScaledParameters:
     scale: float = 2.0
+    signs: Annotated[tuple[int, ...], "of the two numbers"] = (1, 1)
 
 
 class Scaled(Backbone[ScaledParameters]):
@@ -54,7 +55,9 @@ class Scaled(Backbone[ScaledParameters]):
     def write_onnx(self, path: Path) -> None:
         from onnx import helper, numpy_helper
 
-        factor = numpy_helper.from_array(np.float32(self.parameters.scale), "factor")
+        factor = numpy_helper.from_array(
+            np.float32(self.parameters.scale) * np.float32(self.parameters.signs), "factor"
+        )
         save(path, [helper.make_node("Mul", ["input", "factor"], ["embeddings"])], ["n", 2], {"embeddings": 2}, factor)
 
 

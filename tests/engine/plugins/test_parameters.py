@@ -148,6 +148,12 @@ def test_bounds_on_types_without_an_order_are_the_plugins_fault() -> None:
 
 
 @dataclass(frozen=True)
+class Nested:
+    pairs: dict[str, tuple[int, ...]] = field(default_factory=lambda: {"a": (1, 2)})
+    sizes: tuple[int, ...] = (3,)
+
+
+@dataclass(frozen=True)
 class Range:
     """Two values that must fit together."""
 
@@ -170,6 +176,9 @@ def test_as_given_recreates_the_instance() -> None:
     result = validate(Range, {"high": 3}, "[learner]")
     assert as_given(result) == {"low": 0, "high": 3}  # a query's record stores it for a replay
     assert validate(Range, as_given(result), "[learner]") == result
+    nested = validate(Nested, {"sizes": [4, 5]}, "[learner]")
+    assert as_given(nested) == {"pairs": {"a": [1, 2]}, "sizes": [4, 5]}
+    assert validate(Nested, as_given(nested), "[learner]") == nested
 
 
 def test_values_that_do_not_fit_together_are_the_projects_fault() -> None:

@@ -24,6 +24,11 @@ from nextlabel.store import jobs
 Make = Callable[..., ToyProject]
 
 
+@dataclass(frozen=True)
+class Named:
+    names: tuple[str, ...] = ("a", "b")
+
+
 class Failing(First):
     def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray[Any, Any]:
         raise ZeroDivisionError("the toy broke")
@@ -38,7 +43,9 @@ def plugins(target: Any) -> Registry:
     """The plugins; `toy-first` runs in the worker."""
     registry = load(candidates(*MODULES))
     offer = registry.strategies["toy-first"]
-    registry.strategies["toy-first"] = Offer(replace(offer.record, target=target, in_worker=True), offer.source)
+    registry.strategies["toy-first"] = Offer(
+        replace(offer.record, target=target, parameters=Named, in_worker=True), offer.source
+    )
     return registry
 
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from nextlabel.contracts.errors import PluginError, ProjectError, suggest
 from nextlabel.contracts.plugin_records import Bounds, Record
 from nextlabel.engine.plugins.registry import Offer, Registry, resolve
+from nextlabel.store import json_utils
 
 
 def validate(parameters: type, values: Mapping[str, Any], where: str) -> Any:
@@ -55,9 +56,9 @@ def with_current_names(parameters: type, values: Mapping[str, Any]) -> dict[str,
 
 
 def as_given(parameters: Any) -> dict[str, Any]:
-    """Return the values an instance was created with, as plain types that `validate` accepts."""
-    plain = asdict(parameters)
-    return {parameter.name: plain[parameter.name] for parameter in _settable(type(parameters))}
+    """Return the values an instance was created with, as JSON has them: a tuple is a list. `validate` accepts them."""
+    values = asdict(parameters)
+    return {parameter.name: json_utils.plain(values[parameter.name]) for parameter in _settable(type(parameters))}
 
 
 def build(record: Record[Any], values: Mapping[str, Any], where: str) -> Any:
