@@ -123,9 +123,10 @@ def test_prepared_rows_follow_the_items(state: PoolState) -> None:
     np.testing.assert_array_equal(view.covered_embeddings[[0, 2]], expected)
     with pytest.raises(PluginError, match="uses 'covered_embeddings' without declaring it"):
         _ = pool(state, "embeddings", prepared=prepared).new_embeddings
-    without = pool(state, "covered_embeddings")
-    assert (dict(without.prepared), dict(without.covered_prepared)) == ({}, {})
-    np.testing.assert_array_equal(without.new_embeddings, without.covered_embeddings)
+    for empty in (None, PreparedArrays({}, np.array([4, 6]))):
+        without = pool(state, "covered_embeddings", prepared=empty)
+        assert (dict(without.prepared), dict(without.covered_prepared)) == ({}, {})
+        np.testing.assert_array_equal(without.new_embeddings, without.covered_embeddings)
 
 
 def test_what_exists_before_the_first_model(state: PoolState) -> None:

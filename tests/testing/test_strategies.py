@@ -118,6 +118,11 @@ class Farthest(Strategy[Any]):
         return np.minimum(pool.prepared.get("distance", np.float32(9e9)), apart)
 
 
+class PreparesNothing(Farthest):
+    def prepare(self, pool: Pool, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {}
+
+
 class ForgetsNew(Farthest):
     def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray:
         return pool.prepared.get("distance", distances(pool.embeddings, pool.covered_embeddings))
@@ -265,6 +270,7 @@ COVERED = ("embeddings", "covered_embeddings")
 
 def test_a_valid_strategy_with_prepared_arrays_passes() -> None:
     check_strategy(plugin(Farthest, needs=COVERED))
+    check_strategy(plugin(PreparesNothing, needs=COVERED))
     check_strategy(plugin(Disagreement, needs=(), summary_needs=["samples"]), rows=10_000)
 
 

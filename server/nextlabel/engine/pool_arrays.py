@@ -45,7 +45,7 @@ def build_pool(
         return _sets(state, np.flatnonzero(state.labelled & ~state.holdout))
 
     def new_embeddings() -> FloatArray:
-        then = () if prepared is None else prepared.covered
+        then = prepared.covered if prepared is not None and prepared.arrays else ()
         return arrays.rows("covered_embeddings", np.flatnonzero(~np.isin(covered(), then)))
 
     return Pool(

@@ -73,10 +73,10 @@ class World:
         return positions
 
     def query(self, needs: frozenset[Need], reads: Reads, prepared: Mapping[str, NumberArray] | None = None) -> Pool:
-        """Return the pool of a query; `prepared` holds rows for all N items, or is None without prepared arrays."""
+        """Return the pool of a query; `prepared` holds rows for all N items, if there are prepared arrays."""
         opened = self.open
-        new = self.covered if prepared is None else self.covered[~self.earlier]
-        prepared = {} if prepared is None else prepared
+        prepared = prepared or {}
+        new = self.covered[~self.earlier] if prepared else self.covered
         declared = next(iter(needs & set(_COVERED_NEEDS)), None)
 
         def new_embeddings() -> FloatArray:
