@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from support.engine import SQUARES, ToyProject
 
+from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.engine.scheduling import queue_once
-from nextlabel.store import jobs
+from nextlabel.store import checkpoints, jobs
 
 Make = Callable[..., ToyProject]
 
@@ -55,6 +57,25 @@ def test_a_query_queues_an_interrupted_scoring_again(squares: ToyProject, image:
     assert [job.state for job in squares.work()] == ["succeeded"]
     squares.project.queries.create(1)
     assert scorings_queued() == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "error"),
+    [("train", {}, NotReady), ("score", {"choose": {"size": 1}}, NotReady), ("score", {}, Unprocessable)],
+)
+def test_before_the_first_model_only_a_failed_scoring_stops_another(
+    make: Make, kind: Any, parameters: dict[str, Any], error: type[Exception]
+) -> None:
+    project = make(features={"plugin": "toy-scaled"}, strategy={"plugin": "toy-embedded"}).import_dataset()
+    with project.services.database.write() as connection:
+        for row in checkpoints.scorings(connection, "toy"):
+            checkpoints.delete_scoring(connection, row.id)
+        jobs.queue(connection, "toy", kind, parameters, time.time())
+        claimed = jobs.claim(connection, "worker", (kind,), time.time())
+        assert claimed is not None
+        jobs.finish(connection, claimed.id, "worker", "failed", time.time(), None, "the disk is full")
+    with pytest.raises(error):
+        project.project.queries.create(1)
 
 
 def test_several_uploads_queue_one_scoring(squares: ToyProject, image: Callable[[int], bytes]) -> None:
