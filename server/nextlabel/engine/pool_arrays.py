@@ -60,6 +60,16 @@ def build_pool(
     )
 
 
+def check_available(needs: Collection[Need], scores: Arrays) -> None:
+    """Raise NotReady if `scores` lacks an array that exists with a model only."""
+    for need in needs:
+        source = "embeddings" if need in _COVERED else need
+        if source not in scores and need not in WITHOUT_MODEL:
+            raise NotReady(
+                f"the strategy needs {need}, and no model has been trained yet; label some items and train", 5
+            )
+
+
 class PoolArrays(Mapping[Need, FloatArray]):
     """The arrays that a strategy declares; probabilities and samples are renormalised over the items' candidates."""
 
@@ -72,12 +82,7 @@ class PoolArrays(Mapping[Need, FloatArray]):
         covered: Callable[[], IntArray],
         first: int = 0,
     ) -> None:
-        for need in needs:
-            source = "embeddings" if need in _COVERED else need
-            if source not in scores and need not in WITHOUT_MODEL:
-                raise NotReady(
-                    f"the strategy needs {need}, and no model has been trained yet; label some items and train", 5
-                )
+        check_available(needs, scores)
         self._needs = needs
         self._scores = scores
         self._state = state

@@ -171,6 +171,33 @@ def test_a_choice_that_failed_gives_its_error_for_a_minute(two: TwoProcesses, mo
         two.query(3, None, "ann")
 
 
+def test_a_choice_that_must_wait_is_made_later(make: Make) -> None:
+    """A checkpoint goes live between the request and the choice, and the strategy is not prepared for it."""
+    project = make(plugins=plugins(First)).import_dataset()
+
+    def query() -> Any:
+        return project.project.queries.create(2, "toy-first", "ann")
+
+    with pytest.raises(NotReady, match="runs in the worker"):
+        query()
+    project.train()
+    assert [job.state for job in project.work()] == ["cancelled", "succeeded"]
+    with pytest.raises(NotReady, match="runs in the worker"):
+        query()
+    assert [job.state for job in project.work()] == ["succeeded"]
+    assert (len(query().items), query().checkpoint) == (2, "r1")
+
+
+def test_a_choice_that_needs_a_model_is_not_queued_before(make: Make) -> None:
+    registry = plugins(First)
+    offer = registry.strategies["toy-sampled"]
+    registry.strategies["toy-sampled"] = Offer(replace(offer.record, in_worker=True), offer.source)
+    project = make(plugins=registry).import_dataset()
+    with pytest.raises(NotReady, match="needs samples, and no model has been trained yet"):
+        project.project.queries.create(2, "toy-sampled")
+    assert project.work() == []
+
+
 def test_an_empty_pool_needs_no_choice(two: TwoProcesses) -> None:
     everything = two.query(100, "random", "ann")
     two.web.answer(everything, "ann")

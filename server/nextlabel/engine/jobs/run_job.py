@@ -95,17 +95,27 @@ def run_job(services: Services, job: JobRow, stop: Event | None = None) -> None:
 
 
 def _choose(services: Services, job: JobRow) -> Mapping[str, float]:
-    """Run a strategy that must run in the worker, and return what `worker_choices` reads."""
+    """Run a strategy that must run in the worker, and return what `worker_choices` reads.
+
+    Raises Interrupted if the query must wait, so that the next request queues it again.
+    """
     queries = QueryService(services, services.projects.get(job.project), lambda: services.row(job.project))
     request = job.parameters["choose"]
-    if "replay" not in request:
-        return {"query": float(queries.create(**request, here=True).query.rpartition("-")[2])}
     try:
-        queries.replay(request["replay"], here=True)
+        if "replay" not in request:
+            return {"query": float(queries.create(**request, here=True).query.rpartition("-")[2])}
+        return {"same": float(_is_same(queries, request["replay"]))}
+    except NotReady as error:
+        raise Interrupted(str(error)) from error
+
+
+def _is_same(queries: QueryService, query: str) -> bool:
+    try:
+        queries.replay(query, here=True)
     except Gone as gone:
         print(gone, flush=True)  # noqa: T201 - standard output is the job's log
-        return {"same": 0.0}
-    return {"same": 1.0}
+        return False
+    return True
 
 
 def use_threads(count: int) -> None:

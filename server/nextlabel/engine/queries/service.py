@@ -14,7 +14,7 @@ from nextlabel.contracts.data import FloatArray
 from nextlabel.contracts.errors import Gone, NotFound, NotReady, TooLarge, Unprocessable
 from nextlabel.engine.feature_items import OwnClasses
 from nextlabel.engine.labels.pool_state import PoolState
-from nextlabel.engine.pool_arrays import restrict_to_candidates
+from nextlabel.engine.pool_arrays import check_available, restrict_to_candidates
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.queries.composition import (
     Composition,
@@ -209,6 +209,8 @@ class QueryService:
         name, view = self._config.name, basis.view
         if not len(basis.askable):
             return None
+        for strategy in basis.composition.stages:
+            check_available(strategy.needs, basis.scores.arrays or {})
         if view.annotator is None and (job := succeeded(self._services, name, request)) is not None:
             record = self._record(f"{name}-{int(job.metrics['query'])}")
             scoring = basis.scores.row.id if basis.scores.row else None
