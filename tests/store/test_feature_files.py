@@ -53,6 +53,29 @@ def test_an_unreadable_item_is_zeros_until_it_can_be_read(files: FeatureFiles) -
     assert stored.embeddings[stored.rows].tolist() == [[1, 1], [3, 3], [2, 2]]
 
 
+def test_a_later_writer_changes_nothing_that_was_read(files: FeatureFiles) -> None:
+    add(files, "a", ONE, None)
+    before = files.read("a")
+    add(files, "a", TWO, THREE, first=1)
+    assert before.embeddings[before.rows].tolist() == [[1, 1], [0, 0]]
+
+
+def test_a_writer_that_commits_during_a_read_adds_no_item_without_its_row(
+    files: FeatureFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(files, "a", ONE)
+    read_map = FeatureFiles._map
+
+    def map_then_write(files: FeatureFiles, name: str, width: int) -> np.ndarray:
+        mapped = read_map(files, name, width)
+        add(files, "a", TWO, first=1)
+        return mapped
+
+    monkeypatch.setattr(FeatureFiles, "_map", map_then_write)
+    stored = files.read("a")
+    assert stored.embeddings[stored.rows].tolist() == [[1, 1]]
+
+
 @pytest.mark.parametrize("name", ["embeddings.f16", "probabilities.f16", "contents.sha256"])
 @pytest.mark.parametrize("torn", [b"\1", b"\1" * 11])
 def test_torn_rows_are_cut_off(files: FeatureFiles, name: str, torn: bytes) -> None:

@@ -53,14 +53,14 @@ def network_path(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class PoolFeatures:
-    """The features of a pool's first n items, memory-mapped."""
+    """The features of a pool's first n items."""
 
     embeddings: NDArray[np.float16]
-    """(m, D), one row per content."""
+    """(m, D), one row per content, memory-mapped."""
     probabilities: NDArray[np.float16] | None
-    """(m, B), or None if the source has no classes of its own."""
+    """(m, B), memory-mapped, or None if the source has no classes of its own."""
     rows: IntArray
-    """(n,): each item's row in the two arrays."""
+    """(n,): each item's row in the two arrays; in memory, for a later writer may change the file."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,13 @@ class FeatureFiles:
 
     def read(self, pool: str) -> PoolFeatures:
         """Return the features of a pool's items, as far as they are computed. Raises Gone if the files are missing."""
+        rows = self._rows(pool)  # before the arrays, which then have all of these rows
         try:
             embeddings = self._map(_EMBEDDINGS, self.dimensions)
             probabilities = self._map(_PROBABILITIES, self.classes) if self.classes else None
         except OSError as error:
             raise Gone(f"the features in {self.folder} are missing") from error
-        return PoolFeatures(embeddings, probabilities, self._rows(pool))
+        return PoolFeatures(embeddings, probabilities, rows)
 
     def count(self) -> int:
         """Return the number of contents whose features are stored."""
@@ -116,8 +117,7 @@ class FeatureFiles:
 
     def _rows(self, pool: str) -> IntArray:
         path = self.folder / _POSITIONS / pool
-        size = path.stat().st_size // _ROW.itemsize if path.exists() else 0
-        return np.memmap(path, _ROW, "r", shape=(size,)) if size else np.empty(0, _ROW)
+        return np.fromfile(path, _ROW) if path.exists() else np.empty(0, _ROW)
 
 
 class FeatureWriter:
@@ -142,7 +142,7 @@ class FeatureWriter:
         path = files.folder / _POSITIONS / pool
         path.touch()
         self._positions = path.open("r+b")
-        self.rows: IntArray = np.array(files._rows(pool))  # noqa: SLF001 - the writer belongs to the files
+        self.rows: IntArray = files._rows(pool)  # noqa: SLF001 - the writer belongs to the files
         """(n,): the rows recorded before, by position."""
 
     def known(self, digest: bytes) -> bool:
