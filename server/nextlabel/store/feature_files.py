@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import IO, Self
 
@@ -133,8 +134,9 @@ class FeatureWriter:
         for name, width in widths.items():
             os.truncate(files.folder / name, complete * width)
             self._open[name] = (files.folder / name).open("ab")
-        contents = (files.folder / _CONTENTS).read_bytes()
-        self._known = {contents[row * _HASH : (row + 1) * _HASH]: row for row in range(1, complete)}
+        self._stored = complete
+        self._index: dict[bytes, int] | None = None
+        self._index_lock = Lock()
         self._next = complete
         self._appended = complete
         self._contents: list[bytes] = []
@@ -148,6 +150,15 @@ class FeatureWriter:
     def known(self, digest: bytes) -> bool:
         """Return whether a content has a row. Several threads may ask this."""
         return digest in self._known
+
+    @property
+    def _known(self) -> dict[bytes, int]:
+        """The row of each content, read when it is first needed: 200 MB for a million contents."""
+        with self._index_lock:
+            if self._index is None:
+                contents = (self._files.folder / _CONTENTS).read_bytes()
+                self._index = {contents[row * _HASH : (row + 1) * _HASH]: row for row in range(1, self._stored)}
+            return self._index
 
     def assign(self, position: int, digest: bytes | None) -> bool:
         """Record an item's content, None if it cannot be read; return whether its row must be appended.

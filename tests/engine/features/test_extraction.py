@@ -118,6 +118,28 @@ def test_an_unreadable_file_is_zeros_until_it_is_repaired(
         run(backbone, FileItems(photos.paths))
 
 
+def test_a_file_that_stays_unreadable_does_not_load_the_index(
+    opened: Opened, photos: FileItems, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone = opened("toy-colour")
+    whole = photos.paths[3].read_bytes()
+    photos.paths[3].write_bytes(whole[:40])
+    run(backbone, photos)
+    loaded: list[str] = []
+    read_bytes = Path.read_bytes
+
+    def read(path: Path) -> bytes:
+        loaded.append(path.name)
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    assert run(backbone, photos) == 0
+    assert loaded == ["3.png"]
+    photos.paths[3].write_bytes(whole)
+    assert run(backbone, photos) == 1
+    assert loaded == ["3.png", "3.png", "contents.sha256"]
+
+
 def test_images_in_an_array(opened: Opened, photos: FileItems) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (6, 12, 9, 3), np.uint8)
     pixels[5] = pixels[0]

@@ -79,19 +79,22 @@ def _extract(
 ) -> int:
     with files.writer(pool) as writer, ThreadPoolExecutor(threads) as executor:
         recorded = writer.rows[: len(items)]
-        missing = np.concatenate(
-            [np.flatnonzero(recorded == UNREADABLE), np.arange(len(recorded), len(items), dtype=np.int64)]
-        )
-        starts = range(0, len(missing), embedder.batch)
-        batches = [missing[start : start + embedder.batch] for start in starts]
+        unreadable, new = np.flatnonzero(recorded == UNREADABLE), np.arange(len(recorded), len(items), dtype=np.int64)
+        batches = [
+            part[start : start + embedder.batch]
+            for part in (unreadable, new)
+            for start in range(0, len(part), embedder.batch)
+        ]
 
         def read(batch: IntArray) -> tuple[IntArray, list[Prepared]]:
-            return batch, prepare_items(items.take(batch), embedder, max_pixels, writer.known)
+            # a file that is still unreadable must not load the index of all contents
+            known = writer.known if batch[0] >= len(recorded) else lambda _: False
+            return batch, prepare_items(items.take(batch), embedder, max_pixels, known)
 
         computed, committed = 0, time.monotonic()
         try:
-            new = (_new_contents(writer, *part) for part in _in_order(executor, read, batches, _AHEAD * threads))
-            for number, outputs in enumerate(_embedded(executor, embedder, new, threads)):
+            contents = (_new_contents(writer, *part) for part in _in_order(executor, read, batches, _AHEAD * threads))
+            for number, outputs in enumerate(_embedded(executor, embedder, contents, threads)):
                 if outputs is not None:
                     assert outputs.embeddings is not None
                     writer.append(outputs.embeddings, outputs.probabilities)
