@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from support.engine import ToyProject, full
+from support.toy_backbones import Scaled
 from support.toy_learners import Ridge
 
 from nextlabel.contracts import Items, Model, Targets, Training
@@ -72,18 +73,34 @@ def test_a_training_on_other_labels_starts_with_an_empty_folder(interruptible: T
     assert resume(interruptible) != before
 
 
+def test_a_training_on_other_features_starts_with_an_empty_folder(
+    make: Make, plugged: Callable[..., Registry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Interruptible.found, Interruptible.fails = [], [None]
+    project = make(plugins=plugged(Interruptible), features={"plugin": "toy-scaled"}).import_dataset()
+    interrupt(project)
+    interrupt(project)
+    monkeypatch.setattr(Scaled, "version", "2")
+    interrupt(project)
+    assert Interruptible.found == [[], ["step"], []]
+
+
 def test_every_argument_is_part_of_the_key(make: Make) -> None:
     project = make()
     home = project.services.home
 
-    def key(seed: int = 1, items: int = 60, last_label: int = 6, start: str | None = "r1", **tables: Any) -> str:
-        return resume_folder(home, make(**tables).project.config, seed, items, last_label, start).name
+    def key(
+        seed: int = 1, items: int = 60, last_label: int = 6, start: str | None = "r1", features: str | None = "a",
+        **tables: Any,
+    ) -> str:  # fmt: skip
+        return resume_folder(home, make(**tables).project.config, seed, items, last_label, start, features).name
 
     others = {
         key(2), key(items=61), key(last_label=7), key(start="r2"), key(start=None),
+        key(features="b"), key(features=None),
         key(learner={"sharpness": 2.0}), key(learner={"plugin": "toy-whole"}),
         key(learner={"features": "checkpoint:toy"}),
     }  # fmt: skip
-    assert len(others) == 8
+    assert len(others) == 10
     assert key() == key()
     assert key() not in others

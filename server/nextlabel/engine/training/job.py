@@ -129,6 +129,8 @@ def _prepare(services: Services, job: JobRow, report: Report) -> _Plan:
     start_name = live.name if live and start else None
     # a bundled checkpoint can be trained again in any home folder, whatever is registered there
     seed = derive(config.seed, "train", 1 if from_scratch else number)
+    key = features["key"] if features else None
+    resume = resume_folder(services.home, config, seed, len(state), state.labels.last, start_name, key)
     folder = services.home.checkpoint(config.name, name)
     if folder.exists():  # written by a job that died before it committed
         shutil.rmtree(folder)
@@ -144,7 +146,7 @@ def _prepare(services: Services, job: JobRow, report: Report) -> _Plan:
         seed=seed,
         start=start,
         start_name=start_name,
-        resume=resume_folder(services.home, config, seed, len(state), state.labels.last, start_name),
+        resume=resume,
         scores=services.home.scores(config.name, f"{name}-{job.id}"),
         folder=folder,
     )

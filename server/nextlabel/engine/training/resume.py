@@ -11,13 +11,15 @@ from nextlabel.store import json_utils
 from nextlabel.store.home import Home
 
 
-def resume_folder(home: Home, config: ProjectConfig, seed: int, items: int, last_label: int, start: str | None) -> Path:
+def resume_folder(
+    home: Home, config: ProjectConfig, seed: int, items: int, last_label: int, start: str | None, features: str | None
+) -> Path:
     """Return the folder for a training of these learners on so many items; delete the project's other ones.
 
-    It exists already if a training with the same arguments was killed, and may not exist otherwise.
+    `features` is the key of the items' features, which differs between versions of a source. The folder
+    exists already if a training with the same arguments was killed, and may not exist otherwise.
     """
-    learner, features = (table.model_dump() if table else None for table in (config.learner, config.features))
-    key = json_utils.dumps([learner, features, seed, items, last_label, start])
+    key = json_utils.dumps([config.learner.model_dump(), features, seed, items, last_label, start])
     folder = home.resume(config.name) / hashlib.sha256(key.encode()).hexdigest()[:32]
     for other in folder.parent.glob("*"):
         if other != folder:
