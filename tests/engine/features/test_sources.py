@@ -12,8 +12,11 @@ import onnx
 import pytest
 from support.engine import MODULES, SQUARES, ToyProject, candidates
 from support.toy_backbones import MeanColour
+from support.toy_learners import Linear
 
+from nextlabel.contracts import Items, Outputs, VectorInput
 from nextlabel.contracts.errors import DatasetMissing, Gone, PluginError, ProjectError
+from nextlabel.engine.features.embedder import ModelEmbedder
 from nextlabel.engine.features.sources import Sources
 from nextlabel.engine.onnx_graphs import compose
 from nextlabel.engine.plugins.registry import Offer, Registry, load
@@ -160,3 +163,16 @@ def test_a_transductive_checkpoint_is_no_source(make: Callable[..., ToyProject],
     sources = Sources(project.services.database, project.services.home, registry)
     with pytest.raises(ProjectError, match="its model knows only the items of project 'toy'"):
         sources.current(choice("checkpoint:toy"))
+
+
+def test_embeddings_of_a_model_are_served_in_single_precision() -> None:
+    class Double(Linear):
+        def predict(self, items: Items, needs: frozenset[str], rng: np.random.Generator) -> Outputs:
+            return Outputs(embeddings=self._flat(items).astype(np.float64) @ self.weights[:-1])
+
+    card = {"plugin": "checkpoint:other", "input": {"kind": "vector", "dimensions": 2}, "crop": True}
+    model = Double(np.array([[1, 2], [3, 4], [0, 0]]), VectorInput(2))
+    outputs = ModelEmbedder(card, lambda: model).embed([np.array([1, 1], np.float32)])
+    assert outputs.embeddings is not None
+    assert outputs.embeddings.dtype == np.float32
+    assert outputs.embeddings.tolist() == [[4, 6]]

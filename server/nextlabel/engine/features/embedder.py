@@ -77,19 +77,20 @@ class Embedder(ABC):
         return resize_and_crop(picture, size) if self.card["crop"] else resize_whole(picture, spec.height)
 
     def embed(self, contents: Sequence[FloatArray | PixelArray]) -> Outputs:
-        """Return embeddings (n, D), and probabilities (n, B) if the network has classes of its own.
+        """Return float32 embeddings (n, D), and probabilities (n, B) if the network has classes of its own.
 
         Raises PluginError if they are not finite in half precision.
         """
-        outputs = self._embed(contents)
-        for name, array in (("embeddings", outputs.embeddings), ("probabilities", outputs.probabilities)):
+        arrays = {name: array for name, array in vars(self._embed(contents)).items() if array is not None}
+        for name, array in arrays.items():
             # also False for NaN
-            if array is not None and not (np.abs(array) <= MAX_HALF).all():
+            if not (np.abs(array) <= MAX_HALF).all():
                 raise PluginError(
                     f"{self.name} returned {name} that are not finite or beyond {MAX_HALF:,}, which half precision "
                     "cannot hold; scale them down in its graph"
                 )
-        return outputs
+        # a model may return double precision, which a graph that takes embeddings refuses
+        return Outputs(**{name: np.asarray(array, np.float32) for name, array in arrays.items()})
 
     @abstractmethod
     def _embed(self, contents: Sequence[FloatArray | PixelArray]) -> Outputs: ...
