@@ -44,7 +44,7 @@ def includes(scoring: Mapping[str, Any], needs: Iterable[str], prepare: Iterable
 def queue_scoring(connection: Connection, project: str, *, features: bool = False) -> None:
     """Queue a scoring if the live checkpoint lacks scores of some items, unless one is queued already.
 
-    With `features`, or once some were computed, also if there is no checkpoint: features exist before it.
+    `features`: whether the project has a source of features, which are computed before there is any checkpoint.
     """
     row = projects.get(connection, project)
     unfinished = _unfinished(connection, project, "score")
@@ -52,7 +52,7 @@ def queue_scoring(connection: Connection, project: str, *, features: bool = Fals
         return
     live = checkpoints.get(connection, project, row.live) if row.live else None
     scoring = checkpoints.scoring(connection, project, row.live)
-    if live is None and scoring is None and not features:
+    if live is None and not features:
         return
     # a transductive model cannot score the items added since
     extends = live is None or live.card["input"] is not None
@@ -60,13 +60,13 @@ def queue_scoring(connection: Connection, project: str, *, features: bool = Fals
         jobs.queue(connection, project, "score", {}, time.time())
 
 
-def queue_scoring_again(connection: Connection, project: str) -> None:
+def queue_scoring_again(connection: Connection, project: str, *, features: bool = False) -> None:
     """Queue a scoring, unless the last one is queued, runs, was cancelled, or failed less than a minute ago."""
     last = _last(connection, project, "score")
     if last is None or not (
         last.state in {"queued", "running", "cancelled"} or _just_ended(last, "failed", "interrupted")
     ):
-        queue_scoring(connection, project)
+        queue_scoring(connection, project, features=features)
 
 
 def queue_training_when_due(connection: Connection, project: str, every: int) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -27,7 +28,7 @@ from nextlabel.engine.project import Project
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.scores import stored_scores
 from nextlabel.engine.training import pool_items
-from nextlabel.store import checkpoints
+from nextlabel.store import checkpoints, jobs
 from nextlabel.store.checkpoint_files import read_card
 from nextlabel.store.checkpoints import ScoringRow
 
@@ -191,6 +192,40 @@ def test_another_source_in_the_project_file_is_computed(coloured: Callable[..., 
     assert len(again.project.queries.create(2).items) == 2
     link = json.loads((again.services.home.at(scoring(again, None).folder) / "features.json").read_text())
     assert link["plugin"] == "toy-whole-colour"
+
+
+def test_an_upload_queues_the_features_before_any_scoring(coloured: Callable[..., Coloured]) -> None:
+    project = coloured()
+    project.import_and_embed()
+    with project.services.database.write() as connection:
+        checkpoints.delete_scoring(connection, scoring(project, None).id)
+    project.add_images([picture("red", 99)])
+    assert [(job.kind, job.state) for job in project.work()] == [("score", "succeeded")]
+    assert scoring(project, None).rows == 31
+
+
+def test_a_query_queues_interrupted_features_again(coloured: Callable[..., Coloured]) -> None:
+    project = coloured()
+    project.import_and_embed()
+    project.add_images([picture("red", 99)])
+    with project.services.database.write() as connection:
+        claimed = jobs.claim(connection, "worker", ("score",), time.time())
+        assert claimed is not None
+        jobs.finish(connection, claimed.id, "worker", "interrupted", time.time() - 61, None, None)
+    project.project.queries.create(1)
+    assert [(job.kind, job.state) for job in project.work()] == [("score", "succeeded")]
+
+
+def test_a_project_that_no_longer_has_features_queues_no_scoring_without_a_model(
+    coloured: Callable[..., Coloured],
+) -> None:
+    project = coloured()
+    project.import_and_embed()
+    configs: Any = project.services.projects.configs
+    configs["toy"] = project.project.config.model_copy(update={"features": None})
+    again = ToyProject(project.services, Project(project.services, configs["toy"]))
+    again.add_images([picture("red", 99)])
+    assert again.work() == []
 
 
 # ------------------------------------------------------------------------------ training

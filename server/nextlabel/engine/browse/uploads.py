@@ -50,7 +50,7 @@ def upload_images(
         for identity, position in zip(ids, items.add(connection, name, rows, time.time()), strict=True):
             results.append(UploadResult(identity, new=position == next_position))
             next_position += results[-1].new
-        queue_scoring(connection, name)
+        queue_scoring(connection, name, features=config.features is not None)
     return results
 
 

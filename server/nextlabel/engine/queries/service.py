@@ -194,7 +194,7 @@ class QueryService:
                 lacks_scores = record.rows < len(state)
             queries.insert(connection, record)
             if lacks_scores:  # the job that was to score the other items may have failed
-                queue_scoring_again(connection, row.name)
+                queue_scoring_again(connection, row.name, features=self._config.features is not None)
             if view.annotator is not None:
                 queries.drop_expired(connection, row.name, now)
                 expires = now + (self._config.labels.lease or self._services.settings.lease_seconds)
