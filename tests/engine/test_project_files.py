@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from support.engine import MODULES, candidates
 from support.toy_learners import Ridge
 
 from nextlabel.contracts.errors import NotFound, ProjectError
-from nextlabel.engine.plugins.registry import Registry
+from nextlabel.engine.plugins.registry import Offer, Registry, load
 from nextlabel.engine.project_files import load_projects, read_project
 
 GOOD = """
@@ -191,6 +192,24 @@ def test_faults_are_described(tmp_path: Path, registry: Registry, old: str, new:
         read_project("things", write(tmp_path, GOOD.replace(old, new)), registry)
     assert str(caught.value).startswith("project 'things' (things.toml)")
     assert reason in str(caught.value)
+
+
+def test_a_strategy_may_have_a_parameter_labels(tmp_path: Path) -> None:
+    """In [[strategy.until]], the key has another meaning."""
+
+    @dataclass(frozen=True)
+    class Parameters:
+        labels: int = 3
+
+    registry = load(candidates(*MODULES))
+    offer = registry.strategies["toy-first"]
+    registry.strategies["toy-first"] = Offer(replace(offer.record, parameters=Parameters), offer.source)
+    table = 'plugin = "toy-first"\nlabels = 5'
+    config = read_project("things", write(tmp_path, GOOD.replace('plugin = "margin"', table)), registry)
+    assert config.strategy.parameters == {"labels": 5}
+    early = GOOD.replace('also = ["random"]', 'until = [{plugin = "toy-first", labels = 5}]')
+    with pytest.raises(ProjectError, match=r"\[\[strategy\.until\]\] labels: 'toy-first' has a parameter of that name"):
+        read_project("things", write(tmp_path, early), registry)
 
 
 def test_a_committee_has_a_table_for_each_member(tmp_path: Path, registry: Registry) -> None:

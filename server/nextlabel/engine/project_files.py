@@ -16,6 +16,7 @@ from nextlabel.contracts.errors import NotFound, PluginError, ProjectError, sugg
 from nextlabel.contracts.plugin_records import Record
 from nextlabel.engine.plugins.parameters import validate
 from nextlabel.engine.plugins.registry import Registry
+from nextlabel.engine.plugins.validate_records import has_parameter
 
 COMMITTEE = "committee"
 """The name of a learner that consists of other learners."""
@@ -250,7 +251,11 @@ def _plugin_faults(config: ProjectConfig, registry: Registry) -> Iterator[str]:
     for where, get, table in choices:
         for choice in table:
             try:
-                validate(get(choice.plugin).parameters, choice.parameters, where)
+                record = get(choice.plugin)
+                if isinstance(choice, EarlyStrategy) and has_parameter(record, "labels"):
+                    yield f"{where} labels: {choice.plugin!r} has a parameter of that name, so it cannot be used here"
+                    continue
+                validate(record.parameters, choice.parameters, where)
             except ProjectError as error:
                 yield str(error)
             except (NotFound, PluginError) as error:

@@ -10,7 +10,7 @@ import pytest
 from nextlabel.contracts import BackbonePlugin, DatasetPlugin, LearnerPlugin, ProjectPlugin, StrategyPlugin
 from nextlabel.contracts.plugin_records import Record
 from nextlabel.engine.plugins.validate_records import RESERVED, record_error, reserved_name_error
-from nextlabel.engine.project_files import EarlyStrategy, FeaturesChoice, LearnerChoice, PluginChoice, StrategyChoice
+from nextlabel.engine.project_files import FeaturesChoice, LearnerChoice, PluginChoice, StrategyChoice
 
 TABLES = {
     BackbonePlugin: FeaturesChoice,
@@ -22,8 +22,7 @@ TABLES = {
 
 def test_reserved_names_are_the_other_keys_of_the_tables() -> None:
     assert {kind: set(names) for kind, names in RESERVED.items()} == {
-        kind: set(table.model_fields) | (set(EarlyStrategy.model_fields) if kind is StrategyPlugin else set())
-        for kind, table in TABLES.items()
+        kind: set(table.model_fields) for kind, table in TABLES.items()
     }
 
 
@@ -43,7 +42,12 @@ def test_a_parameter_with_a_reserved_name_is_reported(kind: type[Record[Any]], n
 
 
 def test_other_names_are_allowed() -> None:
-    for kind, name in ((DatasetPlugin, "features"), (LearnerPlugin, "also"), (StrategyPlugin, "features")):
+    for kind, name in (
+        (DatasetPlugin, "features"),
+        (LearnerPlugin, "also"),
+        (StrategyPlugin, "features"),
+        (StrategyPlugin, "labels"),
+    ):
         assert reserved_name_error(kind("x", "x", "x:X", make_dataclass("Parameters", [name], frozen=True))) is None
     # derived fields are not set by project files
     derived = make_dataclass("Parameters", [("plugin", int, field(init=False, default=1))], frozen=True)

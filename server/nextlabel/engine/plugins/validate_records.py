@@ -31,7 +31,6 @@ RESERVED: Mapping[type[Record[Any]], Mapping[str, str]] = {
         **_PLUGIN,
         "also": "further strategies to prepare scores for",
         "until": "strategies that are used before this one",
-        "labels": "the number of labels until which an early strategy is used",
         "then": "the strategy that chooses among the items that this one keeps",
         "keep": "how many times the size of a query this strategy keeps for `then`",
     },
@@ -52,13 +51,18 @@ def record_error(record: Any, kind: type[Any]) -> str | None:
 def reserved_name_error(record: Record[Any]) -> str | None:
     """Return a message if one of the record's parameters has a reserved name, or None."""
     reserved = next((names for kind, names in RESERVED.items() if isinstance(record, kind)), _PLUGIN)
-    for parameter in fields(record.parameters):
-        if parameter.init and parameter.name in reserved:
+    for name in reserved:
+        if has_parameter(record, name):
             return (
-                f"parameter {parameter.name!r} can never be set: {parameter.name!r} is reserved "
-                f"in project files for {reserved[parameter.name]}; choose another name"
+                f"parameter {name!r} can never be set: {name!r} is reserved "
+                f"in project files for {reserved[name]}; choose another name"
             )
     return None
+
+
+def has_parameter(record: Record[Any], name: str) -> bool:
+    """Return whether the record has a parameter of this name that project files can set."""
+    return any(parameter.init and parameter.name == name for parameter in fields(record.parameters))
 
 
 def _faults(record: Any) -> Iterator[str]:
