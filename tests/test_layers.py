@@ -31,7 +31,7 @@ MAY_IMPORT = {
 """app, cli -> web -> import_export -> engine -> store -> contracts <- plugins; testing -> engine."""
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"feature_items", "onnx_graphs", "retry"}),
+    frozenset({"feature_items", "fitted", "onnx_graphs", "retry"}),
     frozenset({"__init__", "images", "plugins", "random_streams", "records", "settings"}),
     frozenset({"committee", "linked_features", "pool_files", "project_files"}),
     frozenset({"checkpoints", "prepared", "scheduling", "scores", "strategies"}),

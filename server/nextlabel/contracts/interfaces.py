@@ -183,7 +183,7 @@ class Model(ABC):
     """Number of items that `predict_fitted` predicts: the first ones of the pool that it was fitted with.
 
     More than 0 for a model that knows the items of its pool better than from their content. It may
-    still predict new content, if it also has an input."""
+    still predict new content, if it also has an input. Counts only if the class has `predict_fitted`."""
 
     @property
     def inductive(self) -> bool:

@@ -23,6 +23,7 @@ from nextlabel.contracts.data import (
 )
 from nextlabel.contracts.errors import PluginError
 from nextlabel.contracts.interfaces import Model
+from nextlabel.engine.fitted import fitted_items
 from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.linked_features import linked_arrays
 from nextlabel.engine.plugins.registry import Registry
@@ -139,9 +140,10 @@ def predict_pool(
     The items that the model was fitted with come whole from `predict_fitted`, the others from `predict`: in
     batches if the model is inductive, else all at once.
     """
-    if first < min(model.fitted, last):
+    fitted = fitted_items(model)
+    if first < min(fitted, last):
         outputs = model.predict_fitted(needs, generator(seed, "samples", 0))
-        first = model.fitted
+        first = fitted
         yield 0, first, _checked(outputs, needs, _part(items, 0, first))
     step = BATCH if model.inductive and not isinstance(items, GraphItems) else max(last, 1)
     for start in range(first, last, step):
@@ -156,10 +158,10 @@ def predict_rows(model: Model, items: ImageItems | VectorItems, positions: IntAr
     Those that the model was fitted with come from `predict_fitted`, the others from their content.
     """
     parts: list[Arrays] = []
-    known = positions[positions < model.fitted]
+    known = positions[positions < fitted_items(model)]
     if len(known):
         outputs = model.predict_fitted(frozenset(), np.random.default_rng(0))
-        fitted = _checked(outputs, frozenset(), _part(items, 0, model.fitted))
+        fitted = _checked(outputs, frozenset(), _part(items, 0, fitted_items(model)))
         parts.append({name: array[known] for name, array in fitted.items()})
     if len(known) < len(positions):
         parts.append(predict_items(model, items.take(positions[len(known) :])))

@@ -26,6 +26,7 @@ from nextlabel.contracts import (
     VectorInput,
     VectorItems,
 )
+from nextlabel.engine.fitted import fitted_items
 from nextlabel.testing.assertions import require
 from nextlabel.testing.toy_problems import Task
 
@@ -41,16 +42,19 @@ Arrays = dict[str, FloatArray]
 def check_model(record: LearnerPlugin, make: Callable[[], Learner[Any]], model: Model, task: Task) -> None:
     """Check a model that a learner created by `make` fitted to `task`."""
     if record.transductive:
-        fault = "its record declares transductive, but its model neither sets fitted nor has input None"
-        require(model.fitted or model.input is None, fault)
+        fault = (
+            "its record declares transductive, but its model neither sets fitted nor has input None; "
+            "fitted counts only if the class has predict_fitted()"
+        )
+        require(fitted_items(model) or model.input is None, fault)
     else:
         fault = "its model predicts only its pool (input is None); the record must declare transductive"
         require(model.input is not None, fault)
-        require(not model.fitted, "its model sets fitted; the record must declare transductive")
+        require(not fitted_items(model), "its model sets fitted; the record must declare transductive")
     if model.input is not None:
         _check_input(model, task)
     outputs = predict_all(model, task, task.items)
-    if model.fitted:
+    if fitted_items(model):
         _check_fitted(model, task, outputs)
     _check_rebuilt(make, model, task, outputs)
     if model.inductive:
@@ -61,7 +65,7 @@ def check_model(record: LearnerPlugin, make: Callable[[], Learner[Any]], model: 
 
 def predict_all(model: Model, task: Task, items: Items) -> Arrays:
     """Return a model's outputs for all needs, and check them with and without needs."""
-    if model.fitted and model.input is None:
+    if fitted_items(model) and model.input is None:
         return predict_fitted(model, task)  # the engine never calls its `predict`
     outputs = _predict(model, items, frozenset(ALL_NEEDS) - ({"std"} if task.classes else {"probabilities"}))
     _check_outputs(outputs, task, len(items))
@@ -98,14 +102,14 @@ def predict_fitted(model: Model, task: Task) -> Arrays:
     outputs = model.predict_fitted(needs, np.random.default_rng(11))
     require(isinstance(outputs, Outputs), f"predict_fitted() returned {type(outputs).__name__}, which is not Outputs")
     arrays = {name: np.asarray(array) for name, array in vars(outputs).items() if array is not None}
-    _check_outputs(arrays, task, model.fitted)
+    _check_outputs(arrays, task, fitted_items(model))
     return arrays
 
 
 def _check_fitted(model: Model, task: Task, outputs: Arrays) -> None:
     """Check that the outputs for fitted items fit those of `predict`, which the engine stores beside them."""
-    size = len(task.items)
-    require(model.fitted <= size, f"its model is fitted to {model.fitted} items, but was given {size}")
+    size, known = len(task.items), fitted_items(model)
+    require(known <= size, f"its model is fitted to {known} items, but was given {size}")
     fitted = predict_fitted(model, task)
     require(
         fitted.keys() == outputs.keys(),
@@ -165,10 +169,11 @@ def _check_rebuilt(make: Callable[[], Learner[Any]], model: Model, task: Task, o
     rebuilt = make().rebuild(json.loads(text), stored)
     require(isinstance(rebuilt, Model), f"rebuild() returned {type(rebuilt).__name__}, which is not a Model")
     require(rebuilt.input == model.input, f"the rebuilt model takes {rebuilt.input} instead of {model.input}")
-    require(rebuilt.fitted == model.fitted, f"the rebuilt model has fitted {rebuilt.fitted} instead of {model.fitted}")
+    before, after = fitted_items(model), fitted_items(rebuilt)
+    require(after == before, f"the rebuilt model has fitted {after} instead of {before}")
     require(
         close(outputs, predict_all(rebuilt, task, task.items), CLOSE)
-        and (not model.fitted or close(predict_fitted(model, task), predict_fitted(rebuilt, task), CLOSE)),
+        and (not before or close(predict_fitted(model, task), predict_fitted(rebuilt, task), CLOSE)),
         "the model rebuilt from tensors and description gives other outputs",
     )
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.bundled import bundle
-from support.engine import SQUARES, ToyProject
-from support.toy_learners import Both, Remembering
+from support.engine import MODULES, SQUARES, ToyProject, candidates
+from support.toy_learners import Both, Linear, Remembering, Ridge
 
+from nextlabel.contracts import ImageInput, VectorInput
 from nextlabel.contracts.errors import NextlabelError, NotReady, Unprocessable
 from nextlabel.engine.checkpoints.serialization import read_model
+from nextlabel.engine.committee.committee_model import Committee
 from nextlabel.engine.evaluation.evaluate import evaluate
-from nextlabel.engine.plugins.registry import Registry
+from nextlabel.engine.plugins.registry import Offer, Registry, load
 from nextlabel.engine.scores import open_scores
 from nextlabel.engine.training.pool_items import PoolItems
 from nextlabel.engine.training.promotion import score_holdout
 from nextlabel.store import checkpoints
+from nextlabel.store.checkpoint_files import read_card
 
 Make = Callable[..., ToyProject]
 UNLABELLED = np.array([2 / 3, 1 / 3], np.float32)
@@ -125,3 +129,30 @@ def test_its_record_must_declare_transductive(make: Make, plugged: Callable[...,
     project = make(SQUARES, plugins=plugged(Both)).import_dataset()
     with pytest.raises(NextlabelError, match="'toy-ridge' is fitted to 24 of 24 items; it may be if its record"):
         project.train()
+
+
+class Wrapper(Linear):
+    """A model with an attribute `fitted` of its own, and no `predict_fitted`."""
+
+    fitted = True
+
+
+class Wrapping(Ridge):
+    def build_model(self, weights: np.ndarray, spec: ImageInput | VectorInput) -> Wrapper:
+        return Wrapper(weights, spec)
+
+
+def test_an_attribute_fitted_alone_has_no_meaning(make: Make) -> None:
+    plugins = load(candidates(*MODULES))
+    offer = plugins.learners["toy-ridge"]
+    plugins.learners["toy-ridge"] = Offer(replace(offer.record, target=Wrapping), offer.source)
+    project = make(SQUARES, plugins=plugins).import_dataset().train()
+    (checkpoint,) = project.project.models.checkpoints()
+    assert checkpoint.live
+    assert read_card(project.services.home.checkpoint("toy", "r1"))["fitted"] == 0
+    model = read_model(project.services.home.checkpoint("toy", "r1"), plugins)[0]
+    assert isinstance(model, Wrapper)
+    assert Committee([model, model]).fitted == 0
+    items = project.services.items(project.services.state(project.services.row("toy")))
+    expected = model.predict(items, frozenset(), np.random.default_rng(0)).probabilities
+    np.testing.assert_allclose(scores(project)["probabilities"], expected, atol=1e-6)

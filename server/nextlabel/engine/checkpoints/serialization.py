@@ -14,6 +14,7 @@ from nextlabel.contracts.data import FloatArray, GraphItems, Items
 from nextlabel.contracts.errors import PluginError
 from nextlabel.contracts.interfaces import ImageInput, Learner, Model, ModelInput, VectorInput
 from nextlabel.engine.committee.committee_model import Arrays, Committee, member_tensors
+from nextlabel.engine.fitted import fitted_items
 from nextlabel.engine.plugins.parameters import build, with_current_names
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.project_files import LearnerChoice, ProjectConfig
@@ -70,7 +71,7 @@ def write_model(
         **holdout_settings(config),
         "input": dict(features["input"]) if features and model.inductive else input_card(model.input),
         **({"features": dict(features)} if features else {}),
-        "fitted": model.fitted,
+        "fitted": fitted_items(model),
         "onnx": onnx,
         "description": dict(model.description()),
         "seed": info.seed,

@@ -13,6 +13,7 @@ from nextlabel.contracts.data import FloatArray, GraphItems, Items, Need, Output
 from nextlabel.contracts.errors import PluginError, Unprocessable
 from nextlabel.contracts.interfaces import Model, ModelInput
 from nextlabel.engine.committee.onnx_average import write_average
+from nextlabel.engine.fitted import fitted_items
 
 _BATCH = 2048
 """Items that an inductive member predicts at a time."""
@@ -36,9 +37,9 @@ class Committee(Model):
     def __init__(self, members: Sequence[Model]) -> None:
         """Raises Unprocessable if all members predict new content, but of different formats."""
         self.members = tuple(members)
-        alike = all(member.inductive for member in members) and len({member.fitted for member in members}) == 1
+        alike = all(member.inductive for member in members) and len({fitted_items(member) for member in members}) == 1
         self.input = _common_input(members) if alike else None
-        self.fitted = members[0].fitted if alike else 0
+        self.fitted = fitted_items(members[0]) if alike else 0
 
     def predict(self, items: Items, needs: frozenset[Need], rng: np.random.Generator) -> Outputs:
         """Return the combined outputs; a transductive committee receives the whole pool."""
@@ -104,7 +105,7 @@ def _common_input(members: Sequence[Model]) -> ModelInput:
 
 def _predict_pool(member: Model, items: Items, needs: frozenset[Need], rng: np.random.Generator) -> Outputs:
     """Return a member's outputs for the whole pool, which it was fitted with if it is not inductive."""
-    if member.fitted:
+    if fitted_items(member):
         return member.predict_fitted(needs, rng)
     if not member.inductive or isinstance(items, GraphItems):
         return member.predict(items, needs, rng)

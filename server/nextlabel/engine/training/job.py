@@ -17,6 +17,7 @@ from nextlabel.engine.checkpoints.serialization import TrainingInfo, read_model,
 from nextlabel.engine.committee.committee_model import Committee
 from nextlabel.engine.datasets.import_dataset import import_dataset
 from nextlabel.engine.features.embedder import FeatureCard
+from nextlabel.engine.fitted import fitted_items
 from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.metrics import metrics
@@ -219,9 +220,10 @@ def _fit_one(services: Services, plan: _Plan, choice: PluginChoice, training: Tr
     assert training.folder is not None
     training.folder.mkdir(parents=True, exist_ok=True)
     model = learner.fit(items, targets, replace(training, features=feature_source(services, config, items)))
-    if model.fitted and not (record.transductive and model.fitted <= len(items)):
+    fitted = fitted_items(model)
+    if fitted and not (record.transductive and fitted <= len(items)):
         raise PluginError(
-            f"the model of {record.name!r} is fitted to {model.fitted} of {len(items)} items; "
+            f"the model of {record.name!r} is fitted to {fitted} of {len(items)} items; "
             "it may be if its record declares transductive, and to the items that it received"
         )
     return model
