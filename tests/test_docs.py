@@ -138,6 +138,12 @@ def test_the_documented_accuracies_are_the_measured_ones():
     assert f"\n\n{recipes}\n\n" in page("learners.md")
 
 
+@pytest.mark.slow
+def test_the_documented_figures_of_half_precision_are_the_measured_ones():
+    (table,) = stored_results("half_precision.py")
+    assert f"\n\n{table}\n\n" in page("half-precision.md")
+
+
 def stored_results(script: str) -> list[str]:
     """Return the blocks of lines that a benchmark prints from its stored results."""
     command = [sys.executable, ROOT / "benchmarks" / script, "--show"]
