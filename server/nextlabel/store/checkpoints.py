@@ -29,7 +29,7 @@ class CheckpointRow:
     created: float
     """Seconds since the epoch."""
     metrics: Mapping[str, Any]
-    """Metrics on the hold-out; all are finite."""
+    """Metrics on the hold-out and, as `test_...`, on the test split; and the number of `labels`. All are finite."""
     card: Mapping[str, Any]
     verdict: str
     """Why it went live when it was added, or why it did not."""
