@@ -142,6 +142,23 @@ def test_a_sweep_removes_unreferenced_folders(home):
     assert home.upload_path(hashlib.sha256(b"x").hexdigest()).exists()
 
 
+def test_a_removal_of_features_that_was_interrupted_leaves_no_folder_of_that_name(home, monkeypatch):
+    folder = home.features("a")
+    folder.mkdir(parents=True)
+    (folder / "contents.sha256").write_bytes(b"x")
+
+    def interrupted(path):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("nextlabel.store.home.shutil.rmtree", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            home.remove_features("a")
+    assert not folder.exists()
+    home.sweep(keep=())
+    assert list(folder.parent.iterdir()) == []
+
+
 def test_a_sweep_of_an_empty_home_does_nothing(home):
     assert home.sweep(keep=()) == []
     assert not home.root.exists()

@@ -87,6 +87,12 @@ class Home:
         """Return the folder of a source of features."""
         return self.root / "features" / _checked(key)
 
+    def remove_features(self, key: str) -> None:
+        """Remove the folder of a source of features. A crash leaves all of it, or an unfinished folder."""
+        unfinished = self.root / "features" / f"{temp_dirs.PREFIX}{key}"
+        self.features(key).rename(unfinished)
+        shutil.rmtree(unfinished)
+
     def job_log(self, job: int) -> Path:
         """Return the log file of a job."""
         return self.root / "jobs" / f"{job}.log"

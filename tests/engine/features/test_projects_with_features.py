@@ -28,6 +28,8 @@ from nextlabel.engine.project import Project
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.scores import stored_scores
 from nextlabel.engine.training import pool_items
+from nextlabel.engine.training.cleanup import sweep
+from nextlabel.engine.training.pool_items import PoolItems
 from nextlabel.store import checkpoints, jobs
 from nextlabel.store.checkpoint_files import read_card
 from nextlabel.store.checkpoints import ScoringRow
@@ -479,15 +481,27 @@ def test_vectors_go_through_a_backbone_of_vectors(make: Make) -> None:
 # ------------------------------------------------------------------- another project's model
 
 
-def test_another_projects_checkpoint_is_a_source(
-    coloured: Callable[..., Coloured], table: dict[str, Any], counted: list[int], tmp_path: Path
-) -> None:
-    source = coloured(features=None, labels={"initial": 9}, strategy={"plugin": "random", "also": []})
-    source.import_dataset()
+@pytest.fixture
+def source(coloured: Callable[..., Coloured]) -> ToyProject:
+    """A project that trains on the images themselves."""
+    project = coloured(
+        features=None, labels={"initial": 9}, strategy={"plugin": "random", "also": []}, settings={"keep_scores": 1}
+    )
+    return project.import_dataset()
+
+
+@pytest.fixture
+def other(source: ToyProject, table: dict[str, Any]) -> Coloured:
+    """A project on the same images, whose source of features is the other project's checkpoint."""
     config = ProjectConfig.model_validate({**table, "name": "other", "features": {"plugin": "checkpoint:toy"}})
     configs: Any = source.services.projects.configs
     configs["other"] = config
-    other = Coloured(source.services, Project(source.services, config))
+    return Coloured(source.services, Project(source.services, config))
+
+
+def test_another_projects_checkpoint_is_a_source(
+    source: ToyProject, other: Coloured, counted: list[int], tmp_path: Path
+) -> None:
     with pytest.raises(NotReady):
         other.project.queries.create(1)
     jobs = other.work()
@@ -507,6 +521,34 @@ def test_another_projects_checkpoint_is_a_source(
         export_from(other, "onnx", tmp_path / "model.onnx")
     with pytest.raises(Unprocessable, match="cannot be bundled without that project's checkpoint"):
         bundle(other, tmp_path / "trained")
+
+
+def test_unused_features_of_a_checkpoint_are_deleted(source: ToyProject, other: Coloured) -> None:
+    """The query before the first model was chosen by features of r1, and can still be replayed."""
+    source.train()
+    other.import_and_embed()
+    first = other.project.queries.create(1, "toy-embedded")
+    label(other, *THREE)
+    other.train()
+    for _ in range(2):
+        source.train()
+        other.train()
+    source.train()
+    home = source.services.home
+    other_items = PoolItems(other.services, other.services.state(other.services.row("other")))
+    other_items.of(other_items.features_of(other.project.config))  # as a training does that is killed
+
+    def folders() -> list[str]:
+        return sorted(path.name.split("-")[2] for path in (home.root / "features").iterdir())
+
+    backbone = home.features("checkpoint-like-backbone-1")
+    backbone.mkdir()
+    (backbone / "source.json").write_text('{"checkpoint": null}')
+    assert folders() == ["backbone", "r1", "r2", "r3", "r4"]
+    sweep(other.services)
+    assert folders() == ["backbone", "r1", "r3", "r4"]
+    assert other.project.queries.replay(first.query) == first
+    assert other.project.models.predict_images([picture("green", 44)]).predictions[0].label == "green"
 
 
 # --------------------------------------------------------------------------------- learners

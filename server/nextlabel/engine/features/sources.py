@@ -26,6 +26,7 @@ from nextlabel.engine.project_files import FeaturesChoice
 from nextlabel.store import checkpoints, projects
 from nextlabel.store.atomic import new_file
 from nextlabel.store.checkpoint_files import WEIGHTS
+from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.database import Database
 from nextlabel.store.feature_files import NETWORK, FeatureFiles
 from nextlabel.store.home import Home
@@ -116,7 +117,7 @@ class Sources:
         if live.card.get("features"):
             source = live.card["features"]["plugin"]
             raise ProjectError(f"{where}: its model takes features itself; name their source, {source!r}, instead")
-        key = f"checkpoint-{project}-{live.name}-{live.card['sha256'][WEIGHTS][:16]}"
+        key = checkpoint_key(live)
         if (self.home.features(key) / _CARD).exists():
             return read_card(self.home, key)
         described = {
@@ -134,6 +135,11 @@ class Sources:
         if not path.exists():
             with new_file(path, replace=True) as part:
                 part.write_text(json.dumps(card, indent=2) + "\n", "utf-8")
+
+
+def checkpoint_key(checkpoint: CheckpointRow) -> str:
+    """Return the key of a checkpoint as a source of features."""
+    return f"checkpoint-{checkpoint.project}-{checkpoint.name}-{checkpoint.card['sha256'][WEIGHTS][:16]}"
 
 
 def read_card(home: Home, key: str) -> FeatureCard:

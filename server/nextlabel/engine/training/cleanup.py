@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nextlabel.engine.services import Services
+from nextlabel.engine.training.old_features import drop_old_features
 from nextlabel.store import checkpoints, projects
 from nextlabel.store.checkpoints import ScoringRow
 
@@ -66,8 +67,9 @@ def removed_on_failure(services: Services, *folders: Path) -> Iterator[None]:
 
 
 def sweep(services: Services) -> None:
-    """Remove what a crash left on disk: temporary folders, and checkpoints that no row names."""
+    """Remove temporary folders and checkpoints that no row names, which a crash left, and unused features."""
     services.home.sweep(_named_folders(services))
+    drop_old_features(services)
 
 
 def _named_folders(services: Services) -> set[Path]:
