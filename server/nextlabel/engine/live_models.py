@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -140,7 +141,8 @@ class LiveModels:
     home: Home
     registry: Registry
     _known: dict[str, tuple[float, Served | None]] = field(default_factory=dict)
-    _embedders: dict[str, Embedder] = field(default_factory=dict)
+    # by key, as long as a checkpoint that takes their embeddings is served
+    _embedders: WeakValueDictionary[str, Embedder] = field(default_factory=WeakValueDictionary)
     _lock: Lock = field(default_factory=Lock)
 
     def load(self, checkpoint: str, folder: Path) -> Served:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +22,7 @@ from support.engine import BLOBS, ToyProject, full, ids
 from support.import_export import export_from
 
 from nextlabel.contracts.errors import Gone, NotReady, Unprocessable
+from nextlabel.engine import live_models
 from nextlabel.engine.bundled_checkpoints import register
 from nextlabel.engine.evaluation.evaluate import evaluate
 from nextlabel.engine.features.extraction import extract
@@ -521,6 +524,25 @@ def test_another_projects_checkpoint_is_a_source(
         export_from(other, "onnx", tmp_path / "model.onnx")
     with pytest.raises(Unprocessable, match="cannot be bundled without that project's checkpoint"):
         bundle(other, tmp_path / "trained")
+
+
+def test_a_model_is_unloaded_once_nothing_served_takes_its_embeddings(
+    source: ToyProject, other: Coloured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_models, "REFRESH_AFTER", 0.0)
+    live = source.services.live
+    source.train()
+    other.import_and_embed()
+    label(other, *THREE)
+    other.train()
+    first = live.current("other")
+    loaded = weakref.ref(first.embedder)
+    source.train()
+    other.train()
+    assert live.current("other") is not first
+    del first
+    gc.collect()
+    assert loaded() is None
 
 
 def test_unused_features_of_a_checkpoint_are_deleted(source: ToyProject, other: Coloured) -> None:
