@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from nextlabel.contracts.data import FloatArray, Items, PixelArray, VectorItems
+from nextlabel.contracts.data import FloatArray, Items, PixelArray
 from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.contracts.interfaces import ImageInput, Model, VectorInput
 from nextlabel.engine.checkpoints.serialization import input_array, model_input, read_model
@@ -27,7 +27,7 @@ from nextlabel.engine.features.embedder import Embedder, empty_content
 from nextlabel.engine.features.extraction import prepare_items
 from nextlabel.engine.features.sources import Sources
 from nextlabel.engine.images.decoding import map_images, prepare
-from nextlabel.engine.images.image_items import PixelItems
+from nextlabel.engine.images.image_items import items_in
 from nextlabel.engine.onnx_graphs import open_session
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.store import checkpoints, projects
@@ -109,9 +109,7 @@ class Served:
             names, session = self._session
             rows = [session.run(names, {"input": array[row : row + 1]}) for row in range(len(array))]
             return {name: np.concatenate(parts) for name, parts in zip(names, zip(*rows, strict=True), strict=True)}
-        is_grey = array.ndim == 4 and array.shape[3] == 1  # noqa: PLR2004
-        items = PixelItems(array[..., 0] if is_grey else array) if array.dtype == np.uint8 else VectorItems(array)
-        outputs = self._model.predict(items, frozenset(), np.random.default_rng(0))
+        outputs = self._model.predict(items_in(array), frozenset(), np.random.default_rng(0))
         return {name: value for name, value in vars(outputs).items() if value is not None}
 
     @cached_property

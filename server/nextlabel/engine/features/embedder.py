@@ -21,12 +21,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image
 
-from nextlabel.contracts.data import FloatArray, Outputs, PixelArray, VectorItems
+from nextlabel.contracts.data import FloatArray, Outputs, PixelArray
 from nextlabel.contracts.errors import PluginError
 from nextlabel.contracts.interfaces import ImageInput, Model, VectorInput
 from nextlabel.engine.checkpoints.serialization import model_input
 from nextlabel.engine.images.decoding import prepare, prepare_whole, resize_and_crop, resize_whole
-from nextlabel.engine.images.image_items import PixelItems
+from nextlabel.engine.images.image_items import items_in
 from nextlabel.engine.images.to_rgb import to_rgb_or_grey
 from nextlabel.engine.onnx_graphs import open_session
 from nextlabel.store.feature_files import network_path
@@ -143,12 +143,11 @@ class ModelEmbedder(Embedder):
 
     def _embed(self, contents: Sequence[FloatArray | PixelArray]) -> Outputs:
         array: Any = np.stack(contents)
-        grey = array.ndim == 4 and array.shape[3] == 1  # noqa: PLR2004
-        items = PixelItems(array[..., 0] if grey else array) if array.dtype == np.uint8 else VectorItems(array)
+        items = items_in(array)
         outputs = self._model.predict(items, frozenset({"embeddings"}), np.random.default_rng(0))
-        if outputs.embeddings is None or len(outputs.embeddings) != len(array):
+        if outputs.embeddings is None or len(outputs.embeddings) != len(items):
             count = "no" if outputs.embeddings is None else f"{len(outputs.embeddings)}"
-            raise PluginError(f"{self.name}: its model returned {count} embeddings for {len(array)} items")
+            raise PluginError(f"{self.name}: its model returned {count} embeddings for {len(items)} items")
         return Outputs(embeddings=outputs.embeddings)
 
     def load(self) -> None:

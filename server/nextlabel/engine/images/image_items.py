@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from nextlabel.contracts.data import ImageItems, IntArray, Items, PixelArray
+from nextlabel.contracts.data import ImageItems, IntArray, Items, PixelArray, VectorItems
 from nextlabel.contracts.errors import Unprocessable
 from nextlabel.engine.feature_items import FeatureItems
 from nextlabel.engine.images.decoding import MAX_PIXELS, prepare, resize_and_crop
@@ -67,6 +69,13 @@ class PixelItems:
         for row, image in enumerate(array):
             out[row] = resize_and_crop(to_rgb_or_grey(Image.fromarray(image), channels), size)
         return out
+
+
+def items_in(array: NDArray[Any]) -> PixelItems | VectorItems:
+    """Return items for images (n, height, width, 1 or 3) of type uint8, or for vectors (n, d)."""
+    if array.dtype != np.uint8:
+        return VectorItems(array)
+    return PixelItems(array[..., 0] if array.shape[3] == 1 else array)
 
 
 @dataclass(frozen=True)
