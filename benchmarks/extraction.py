@@ -104,6 +104,7 @@ def timed(function: Callable[[], object]) -> tuple[float, float]:
 def extraction(embedder: Embedder, home: Home, items: FileItems, threads: int, number: int) -> None:
     """Extract the features of all files into empty feature files."""
     files = FeatureFiles(home.root / f"empty{number}", embedder.card["dimensions"], 0)
+    files.create()
     computed = extract(files, "pool", items, embedder, max_pixels=MAX_PIXELS, threads=threads)
     assert computed == len(items), f"{computed} of {len(items)} files were embedded"
 

@@ -44,4 +44,5 @@ if __name__ == "__main__":
     card = {"plugin": "slow", "input": {"kind": "vector", "dimensions": 2}, "crop": True}
     items = VectorItems(vectors())
     files = FeatureFiles(Path(sys.argv[1]), 2, 0)
+    files.create()
     extraction.extract(files, "pool", items, SlowEmbedder(card, 0.05), max_pixels=1, threads=2)

@@ -28,6 +28,11 @@ def read_link(folder: Path) -> Mapping[str, Any]:
     return link
 
 
+def feature_files(home: Home, source: Mapping[str, Any]) -> FeatureFiles:
+    """Return the files with the features of a source, which a link or the source's card describes."""
+    return FeatureFiles(home.features(source["key"]), source["dimensions"], source["classes"])
+
+
 def linked_arrays(home: Home, folder: Path, rows: int) -> dict[str, StoredRows]:
     """Return the features of the first `rows` items by name: embeddings, and the source's own probabilities if any.
 
@@ -37,7 +42,7 @@ def linked_arrays(home: Home, folder: Path, rows: int) -> dict[str, StoredRows]:
         return {}
     link = read_link(folder)
     try:
-        stored = FeatureFiles(home.features(link["key"]), link["dimensions"], link["classes"]).read(link["pool"])
+        stored = feature_files(home, link).read(link["pool"])
     except Gone as error:
         raise FileNotFoundError(str(error)) from error
     if len(stored.rows) < rows:

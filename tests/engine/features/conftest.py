@@ -32,6 +32,8 @@ def opened(sources: Sources) -> Callable[..., tuple[FeatureFiles, Embedder]]:
 
     def open_backbone(name: str, **parameters: Any) -> tuple[FeatureFiles, Embedder]:
         card = sources.current(FeaturesChoice.model_validate({"plugin": name, **parameters}))
-        return sources.files(card), sources.embedder(card)
+        files = sources.files(card)
+        files.create()
+        return files, sources.embedder(card)
 
     return open_backbone

@@ -232,7 +232,6 @@ def test_it_waits_for_another_job_and_can_be_cancelled(opened: Opened, photos: F
         assert share == 0
         raise KeyboardInterrupt
 
-    files.create()
     with file_lock(files.folder / "lock"), pytest.raises(KeyboardInterrupt):
         run((files, embedder), photos, report=stop)
     assert run((files, embedder), photos) == 18

@@ -55,10 +55,9 @@ def extract(
 ) -> int:
     """Compute and store the features that the items of a pool lack; return how many contents were computed.
 
-    A content that occurs several times, or in another project, is computed once. Items whose file
-    could not be read before are tried again. If it is interrupted, the next call continues.
+    The files must exist. A content that occurs several times, or in another project, is computed once. Items
+    whose file could not be read before are tried again. If it is interrupted, the next call continues.
     """
-    files.create()
     lock = files.folder / LOCK
     while True:
         try:

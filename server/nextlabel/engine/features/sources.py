@@ -19,6 +19,7 @@ from nextlabel.engine.features.embedder import (
     OnnxEmbedder,
     empty_content,
 )
+from nextlabel.engine.linked_features import feature_files
 from nextlabel.engine.onnx_graphs import EMBEDDINGS, INPUT, prepend_preprocessing
 from nextlabel.engine.plugins.parameters import as_given, build
 from nextlabel.engine.plugins.registry import Registry
@@ -146,11 +147,6 @@ def read_card(home: Home, key: str) -> FeatureCard:
     """Return the card of a source whose network was written before."""
     card: FeatureCard = json.loads((home.features(key) / _CARD).read_text("utf-8"))
     return card
-
-
-def feature_files(home: Home, card: FeatureCard) -> FeatureFiles:
-    """Return the files with the features of a source."""
-    return FeatureFiles(home.features(card["key"]), card["dimensions"], card["classes"])
 
 
 def _input(path: Path, name: str, preprocessing: Preprocessing | None) -> dict[str, Any]:
