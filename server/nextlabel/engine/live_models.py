@@ -24,7 +24,7 @@ from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.contracts.interfaces import ImageInput, Model, VectorInput
 from nextlabel.engine.checkpoints.serialization import input_array, model_input, read_model
 from nextlabel.engine.features.embedder import Embedder, empty_content
-from nextlabel.engine.features.extraction import prepare_items
+from nextlabel.engine.features.extraction import decode_items
 from nextlabel.engine.features.sources import Sources
 from nextlabel.engine.images.decoding import map_images, prepare
 from nextlabel.engine.images.image_items import items_in
@@ -63,16 +63,16 @@ class Served:
             raise self._wrong_input("images")
         size, channels, embedder = (spec.height, spec.width), spec.channels, self.embedder
         if embedder is not None:
-            return map_images(blobs, lambda blob: embedder.prepare(blob, max_pixels))
+            return map_images(blobs, lambda blob: embedder.decode(blob, max_pixels))
         return map_images(blobs, lambda blob: prepare(blob, size, channels, max_pixels))
 
-    def prepare_items(self, items: Items, max_pixels: int) -> Any:
+    def preprocess_items(self, items: Items, max_pixels: int) -> Any:
         """Return items of a pool as `infer` takes them; an image that cannot be read is blank."""
         if self.embedder is None:
             return input_array(model_input(self.card), items)
         blank = empty_content(self.embedder.card)
-        prepared = prepare_items(items, self.embedder, max_pixels)
-        return [blank if part.content is None else part.content for part in prepared]
+        decoded = decode_items(items, self.embedder, max_pixels)
+        return [blank if part.content is None else part.content for part in decoded]
 
     def predict_vectors(self, rows: Sequence[Sequence[float]]) -> OutputArrays:
         """Return the outputs for vectors. Raises Unprocessable if their length or a number is wrong."""

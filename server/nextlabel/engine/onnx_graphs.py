@@ -10,7 +10,7 @@ import numpy as np
 from nextlabel.contracts.interfaces import Preprocessing
 
 INPUT, EMBEDDINGS = "input", "embeddings"
-_PREPARED = "nextlabel.prepared"
+_NORMALIZED = "nextlabel.normalized"
 
 
 def open_session(path: Path) -> Any:
@@ -30,14 +30,14 @@ def prepend_preprocessing(path: Path, preprocessing: Preprocessing) -> None:
 
     model = onnx.load(path)
     graph = model.graph
-    _rename(graph, INPUT, _PREPARED)
+    _rename(graph, INPUT, _NORMALIZED)
     mean, std = (np.array(value, np.float32).reshape(1, 3, 1, 1) for value in (preprocessing.mean, preprocessing.std))
     names = [f"nextlabel.{step}" for step in ("float", "planes", "centred")]
     nodes = [
         helper.make_node("Cast", [INPUT], [names[0]], to=TensorProto.FLOAT),
         helper.make_node("Transpose", [names[0]], [names[1]], perm=[0, 3, 1, 2]),
         helper.make_node("Sub", [names[1], "nextlabel.mean"], [names[2]]),
-        helper.make_node("Div", [names[2], "nextlabel.std"], [_PREPARED]),
+        helper.make_node("Div", [names[2], "nextlabel.std"], [_NORMALIZED]),
         *graph.node,
     ]
     sides = [preprocessing.size] * 2 if preprocessing.crop else ["height", "width"]

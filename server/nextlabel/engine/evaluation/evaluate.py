@@ -109,7 +109,7 @@ def measure(
     assert not isinstance(items, GraphItems)
 
     def predict(positions: IntArray) -> OutputArrays:
-        return served.infer(served.prepare_items(items.take(positions), max_pixels))
+        return served.infer(served.preprocess_items(items.take(positions), max_pixels))
 
     chunks = [np.arange(start, min(start + _CHUNK, len(items))) for start in range(0, len(items), _CHUNK)]
     served.warm()

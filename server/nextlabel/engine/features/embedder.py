@@ -61,7 +61,7 @@ class Embedder(ABC):
         """Number of contents to embed at a time."""
         return _VECTORS if self.card["input"]["kind"] == "vector" else _IMAGES
 
-    def prepare(self, image: bytes | Path | PixelArray, max_pixels: int) -> PixelArray:
+    def decode(self, image: bytes | Path | PixelArray, max_pixels: int) -> PixelArray:
         """Return an image, encoded or (height, width) or (height, width, 3), as the network takes it.
 
         Raises what `decoding.prepare` raises.

@@ -34,7 +34,7 @@ Report: TypeAlias = Callable[[float], None]
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Decoded:
     """An item's content on its way to the network."""
 
     digest: bytes | None
@@ -85,10 +85,10 @@ def _extract(
             for start in range(0, len(part), embedder.batch)
         ]
 
-        def read(batch: IntArray) -> tuple[IntArray, list[Prepared]]:
+        def read(batch: IntArray) -> tuple[IntArray, list[Decoded]]:
             # a file that is still unreadable must not load the index of all contents
             known = writer.known if batch[0] >= len(recorded) else lambda _: False
-            return batch, prepare_items(items.take(batch), embedder, max_pixels, known)
+            return batch, decode_items(items.take(batch), embedder, max_pixels, known)
 
         computed, committed = 0, time.monotonic()
         try:
@@ -121,11 +121,11 @@ def _embedded(
     return map(embed, contents)
 
 
-def _new_contents(writer: FeatureWriter, positions: IntArray, prepared: Sequence[Prepared]) -> list[Any]:
+def _new_contents(writer: FeatureWriter, positions: IntArray, decoded: Sequence[Decoded]) -> list[Any]:
     """Record the items' contents, and return those whose features must be computed."""
     return [
         part.content
-        for position, part in zip(positions, prepared, strict=True)
+        for position, part in zip(positions, decoded, strict=True)
         if writer.assign(int(position), part.digest)
     ]
 
@@ -143,10 +143,10 @@ def _in_order(
         yield calls.popleft().result()
 
 
-def prepare_items(
+def decode_items(
     items: Any, embedder: Embedder, max_pixels: int, known: Callable[[bytes], bool] = lambda _: False
-) -> list[Prepared]:
-    """Read items, and prepare the contents that are not `known`.
+) -> list[Decoded]:
+    """Read items, and decode the contents that are not `known`.
 
     Raises ProjectError if the network takes another kind of content.
     """
@@ -154,31 +154,31 @@ def prepare_items(
     if embedder.card["input"]["kind"] != kind:
         raise ProjectError(f"the items are {kind}s, and {embedder.name!r} takes {embedder.card['input']['kind']}s")
     if isinstance(items, JoinedItems):
-        return [part for joined in items.parts for part in prepare_items(joined, embedder, max_pixels, known)]
+        return [part for joined in items.parts for part in decode_items(joined, embedder, max_pixels, known)]
     if isinstance(items, FileItems):
-        return [_prepare_file(items, number, embedder, max_pixels, known) for number in range(len(items))]
+        return [_decode_file(items, number, embedder, max_pixels, known) for number in range(len(items))]
     rows = items.images if isinstance(items, PixelItems) else items.vectors
-    prepared = []
+    decoded = []
     for row in rows:
         # images of other sides may have the same bytes
         digest = hashlib.sha256(f"{row.shape}".encode() + np.ascontiguousarray(row).tobytes()).digest()
         if known(digest):
-            prepared.append(Prepared(digest))
+            decoded.append(Decoded(digest))
         else:
-            prepared.append(Prepared(digest, embedder.prepare(row, max_pixels) if kind == "image" else row))
-    return prepared
+            decoded.append(Decoded(digest, embedder.decode(row, max_pixels) if kind == "image" else row))
+    return decoded
 
 
-def _prepare_file(
+def _decode_file(
     items: FileItems, number: int, embedder: Embedder, max_pixels: int, known: Callable[[bytes], bool]
-) -> Prepared:
+) -> Decoded:
     path = items.paths[number]
     try:
         data = path.read_bytes()
         digest = hashlib.sha256(data).digest()
-        return Prepared(digest) if known(digest) else Prepared(digest, embedder.prepare(data, max_pixels))
+        return Decoded(digest) if known(digest) else Decoded(digest, embedder.decode(data, max_pixels))
     except DECODE_ERRORS as error:
         if items.unreadable is None:
             raise Unprocessable(f"{path}: {error_reason(error)}") from error
         items.unreadable.add(path, error_reason(error), "zeros")
-        return Prepared(None)
+        return Decoded(None)

@@ -100,7 +100,7 @@ def score_and_prepare(
     else:
         _summarize(summaries, rows, progress)
     scores = {**open_scores(folder), **linked}
-    prepared = prepare(preparations, scores, config, state, folder, rows, seed)
+    prepared = _finish_preparations(preparations, scores, config, state, folder, rows, seed)
     return StoredArrays(tuple(sorted({*arrays, *linked})), prepared)
 
 
@@ -122,7 +122,7 @@ def _summarize(summaries: Collection[Summary], rows: int, progress: Callable[[fl
         progress(stop / rows)
 
 
-def prepare(
+def _finish_preparations(
     preparations: Collection[Preparation],
     scores: Arrays,
     config: ProjectConfig,
