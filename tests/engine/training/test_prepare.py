@@ -20,6 +20,7 @@ from nextlabel.engine.prepared import PreparedArrays, stored_prepared
 from nextlabel.engine.project_files import PluginChoice
 from nextlabel.engine.scores import open_scores
 from nextlabel.engine.strategies import ChosenStrategy
+from nextlabel.engine.training import cleanup
 from nextlabel.store import checkpoints
 from nextlabel.store.checkpoints import ScoringRow
 from nextlabel.store.labels import Label
@@ -379,3 +380,29 @@ def test_without_hard_links_arrays_are_copied(make: Make, monkeypatch: pytest.Mo
         project.project.queries.create(1, "toy-embedded")
     project.work()
     np.testing.assert_array_equal(scores(project)["probabilities"], before)
+
+
+# ------------------------------------------------------------------------------ retention
+
+
+def test_the_newest_prepared_arrays_of_a_project_stay(
+    make: Make, monkeypatch: pytest.MonkeyPatch, image: Callable[[int], bytes]
+) -> None:
+    monkeypatch.setattr(cleanup, "_PREPARED", 3)
+    project = make(SQUARES, strategy={"plugin": "toy-prepared"}).import_dataset()
+
+    def stored() -> list[str]:
+        with project.services.database.read() as connection:
+            scorings = checkpoints.scorings(connection, "toy")
+        named = {project.services.home.at(scoring.folder) for scoring in scorings}
+        folders = project.services.home.root.glob("scores/toy/*")
+        assert named == {path for path in folders if list(path.glob("prepared/*/distance.npy"))}
+        return [str(scoring.checkpoint) for scoring in scorings]
+
+    for number in range(8):
+        if number in {0, 4}:
+            project.train()
+        project.add_images([image(number)])
+        project.work()
+        expected = [["r1"] * 2, ["r1"] * 3, ["r1"] * 3, ["r1"] * 3, ["r1", "r2", "r2"], ["r1", *["r2"] * 3]]
+        assert stored() == expected[min(number, 5)]

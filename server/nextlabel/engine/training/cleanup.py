@@ -10,36 +10,29 @@ from pathlib import Path
 from nextlabel.engine.services import Services
 from nextlabel.engine.training.old_features import drop_old_features
 from nextlabel.store import checkpoints, projects
-from nextlabel.store.checkpoints import ScoringRow
 
 _PREPARED = 10
-"""Newest scorings of a checkpoint of which the prepared arrays stay."""
+"""Newest scorings of a project of which the prepared arrays stay."""
 
 
 def drop_old_scores(services: Services, project: str) -> None:
     """Delete all scores except the newest of the `keep_scores` newest checkpoints and of the live one.
 
     A checkpoint's newest scores contain its older ones, and the items added since. This is not so of
-    the arrays that strategies prepared, which depend on the labels: of these, the ten newest stay, so
-    that the queries chosen by them can be replayed.
+    the arrays that strategies prepared, which depend on the labels: of these, the project's ten newest
+    stay, so that the queries chosen by them can be replayed.
     """
     with services.database.write() as connection:
         row = projects.get(connection, project)
         names = [checkpoint.name for checkpoint in checkpoints.all(connection, project)]
         # scorings without a checkpoint are older than the first one
         retained = {*names[-services.settings.keep_scores :], row.live if row else None, None}
-        by_checkpoint: dict[str | None, list[ScoringRow]] = {}
-        for scoring in checkpoints.scorings(connection, project):
-            by_checkpoint.setdefault(scoring.checkpoint, []).append(scoring)
-        dropped: list[ScoringRow] = []
-        replayable: list[ScoringRow] = []
-        for checkpoint, (*older, newest) in by_checkpoint.items():
-            if checkpoint not in retained:
-                dropped += [*older, newest]
-                continue
-            recent = older[-(_PREPARED - 1) :]
-            replayable += [scoring for scoring in recent if scoring.prepared]
-            dropped += [scoring for scoring in older if scoring not in recent or not scoring.prepared]
+        scorings = checkpoints.scorings(connection, project)
+        newest = {scoring.checkpoint: scoring.id for scoring in scorings if scoring.checkpoint in retained}
+        older = [scoring for scoring in scorings if scoring.id not in newest.values()]
+        prepared = [scoring.id for scoring in scorings if scoring.checkpoint in retained and scoring.prepared]
+        replayable = [scoring for scoring in older if scoring.id in prepared[-_PREPARED:]]
+        dropped = [scoring for scoring in older if scoring not in replayable]
         for scoring in dropped:
             checkpoints.delete_scoring(connection, scoring.id)
     # processes that still have the arrays mapped can read on
