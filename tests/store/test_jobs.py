@@ -190,6 +190,23 @@ def test_orphans_are_interrupted_and_can_run_again(database):
         jobs.queue(c, "a", "train", {}, 4.0)
 
 
+def test_choices_are_apart_from_other_jobs(database):
+    with database.write() as c:
+        for kind, parameters in (
+            ("score", {}), ("score", {"choose": {"size": 1}}), ("train", {}), ("score", {"choose": {"replay": "q"}}),
+            ("score", {"needs": ["std"]}),
+        ):  # fmt: skip
+            jobs.queue(c, "p", kind, parameters, 1.0)
+        jobs.queue(c, "q", "score", {"choose": {}}, 1.0)
+        assert [row.id for row in jobs.choices(c, "p")] == [4, 2]
+        assert [row.id for row in jobs.latest(c, "p", "score", 9)] == [5, 1]
+        assert [row.id for row in jobs.latest(c, "p", "score", 1)] == [5]
+        assert [row.id for row in jobs.latest(c, "p", "train", 9)] == [3]
+        assert [row.id for row in jobs.all_active(c, "p", "score")] == [1, 2, 4, 5]
+        jobs.remove(c, [2, 4])
+        assert [row.id for row in jobs.page(c, "p", 9)] == [5, 3, 1]
+
+
 def test_pages_are_newest_first(database):
     with database.write() as c:
         for i in range(6):

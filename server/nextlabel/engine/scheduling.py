@@ -14,8 +14,6 @@ from nextlabel.store.database import Database
 from nextlabel.store.jobs import JobRow, State
 
 Kind = Literal["import", "train", "score"]
-_RECENT = 100
-"""Newest jobs of a project that are searched for one of a kind."""
 _RETRY_AFTER = 60.0
 """Seconds after which a job that failed may be queued again."""
 
@@ -28,7 +26,7 @@ def queue_once(database: Database, project: str, kind: Kind, parameters: Mapping
     """
     parameters = dict(parameters or {})
     with database.write() as connection:
-        for job in _unfinished(connection, project, kind):
+        for job in jobs.all_active(connection, project, kind):
             same_choice = parameters.get("choose") == job.parameters.get("choose")
             needs, prepare = parameters.get("needs", ()), parameters.get("prepare", ())
             if same_choice and includes(job.parameters, needs, prepare):
@@ -47,7 +45,7 @@ def queue_scoring(connection: Connection, project: str, *, features: bool = Fals
     `features`: whether the project has a source of features, which are computed before there is any checkpoint.
     """
     row = projects.get(connection, project)
-    unfinished = _unfinished(connection, project, "score")
+    unfinished = jobs.all_active(connection, project, "score")
     if row is None or any(job.state == "queued" and not is_choice(job) for job in unfinished):
         return
     live = checkpoints.get(connection, project, row.live) if row.live else None
@@ -62,7 +60,7 @@ def queue_scoring(connection: Connection, project: str, *, features: bool = Fals
 
 def queue_scoring_again(connection: Connection, project: str, *, features: bool = False) -> None:
     """Queue a scoring, unless the last one is queued, runs, was cancelled, or failed less than a minute ago."""
-    last = _last(connection, project, "score")
+    last = next(iter(jobs.latest(connection, project, "score", 1)), None)
     if last is None or not (
         last.state in {"queued", "running", "cancelled"} or _just_ended(last, "failed", "interrupted")
     ):
@@ -73,10 +71,9 @@ def queue_training_when_due(connection: Connection, project: str, every: int) ->
     """Queue a training if annotators added `every` labels that no checkpoint was trained on (0: never)."""
     if not every or jobs.active(connection, project, "train") is not None:
         return
-    last = _last(connection, project, "train")
-    if last is not None and _just_ended(last, "failed"):
+    if labels.count(connection, project, last_trained_label(connection, project)) < every:
         return
-    if labels.count(connection, project, last_trained_label(connection, project)) >= every:
+    if not any(_just_ended(last, "failed") for last in jobs.latest(connection, project, "train", 1)):
         jobs.queue(connection, project, "train", {}, time.time())
 
 
@@ -96,18 +93,5 @@ def is_choice(job: JobRow) -> bool:
     return "choose" in job.parameters
 
 
-def _last(connection: Connection, project: str, kind: Kind) -> JobRow | None:
-    recent = jobs.page(connection, project, _RECENT)
-    return next((job for job in recent if job.kind == kind and not is_choice(job)), None)
-
-
 def _just_ended(job: JobRow, *states: State) -> bool:
     return job.state in states and (job.finished or 0.0) > time.time() - _RETRY_AFTER
-
-
-def _unfinished(connection: Connection, project: str, kind: Kind) -> list[JobRow]:
-    oldest = jobs.active(connection, project, kind)
-    if oldest is None:
-        return []
-    recent = jobs.page(connection, project, _RECENT)
-    return [oldest, *(job for job in recent if job.kind == kind and job.state in {"queued", "running"})]

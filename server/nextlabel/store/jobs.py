@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, Select, Update, func, select, update
+from sqlalchemy import Connection, Select, Update, delete, func, select, update
 
 from nextlabel.contracts.errors import Conflict, NotFound
 from nextlabel.store import bulk, json_utils
@@ -18,6 +18,8 @@ from nextlabel.store.database import Database
 from nextlabel.store.schema import jobs
 
 _UNFINISHED = "SELECT id, kind, state, owner, cancel FROM jobs WHERE state IN ('queued', 'running') ORDER BY id"
+# as a string, the value of a missing key is NULL in both databases
+_IS_CHOICE = jobs.c.parameters["choose"].as_string().is_not(None)
 Kind = Literal["import", "train", "score", "evaluate"]
 State = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
 
@@ -78,15 +80,32 @@ def queue(c: Connection, project: str, kind: Kind, parameters: Mapping[str, Any]
 
 def active(c: Connection, project: str, kind: Kind) -> JobRow | None:
     """Return the project's oldest job of that kind that is queued or running, or None."""
+    return next(iter(all_active(c, project, kind)), None)
+
+
+def all_active(c: Connection, project: str, kind: Kind) -> list[JobRow]:
+    """Return the project's jobs of that kind that are queued or running, oldest first."""
     statement = select(jobs).where(
         jobs.c.state.in_(["queued", "running"]), jobs.c.project == project, jobs.c.kind == kind
     )
-    return _one(c, statement.order_by(jobs.c.id).limit(1))
+    return [JobRow(*row) for row in c.execute(statement.order_by(jobs.c.id))]
 
 
 def get(c: Connection, id_: int) -> JobRow | None:
     """Return the job, or None."""
     return _one(c, select(jobs).where(jobs.c.id == id_))
+
+
+def latest(c: Connection, project: str, kind: Kind, limit: int) -> list[JobRow]:
+    """Return at most `limit` jobs of the project and of that kind, newest first, without `choices`."""
+    statement = select(jobs).where(jobs.c.project == project, jobs.c.kind == kind, ~_IS_CHOICE)
+    return [JobRow(*row) for row in c.execute(statement.order_by(jobs.c.id.desc()).limit(limit))]
+
+
+def choices(c: Connection, project: str) -> list[JobRow]:
+    """Return the project's jobs that run a strategy for a query, newest first; their parameters have `choose`."""
+    statement = select(jobs).where(jobs.c.project == project, jobs.c.kind == "score", _IS_CHOICE)
+    return [JobRow(*row) for row in c.execute(statement.order_by(jobs.c.id.desc()))]
 
 
 def page(c: Connection, project: str | None, limit: int, before: int | None = None) -> list[JobRow]:
@@ -155,6 +174,11 @@ def request_cancel(c: Connection, id_: int, now: float) -> JobRow:
     if row is None:
         raise NotFound(f"there is no job {id_}")
     return row
+
+
+def remove(c: Connection, ids: Sequence[int]) -> None:
+    """Delete jobs that no checkpoint names."""
+    c.execute(delete(jobs).where(jobs.c.id.in_(ids)))
 
 
 def interrupt_orphans(c: Connection, owner: str, now: float) -> int:

@@ -18,8 +18,9 @@ from nextlabel.contracts.errors import Gone, NotReady, PluginError, Unprocessabl
 from nextlabel.engine.plugins.registry import Offer, Registry, load
 from nextlabel.engine.project import Project
 from nextlabel.engine.queries import worker_choices
-from nextlabel.engine.scheduling import queue_once, queue_scoring, queue_scoring_again
-from nextlabel.store import jobs
+from nextlabel.engine.scheduling import queue_once, queue_scoring, queue_scoring_again, queue_training_when_due
+from nextlabel.store import jobs, labels
+from nextlabel.store.labels import Label, LabelEvent
 
 Make = Callable[..., ToyProject]
 
@@ -196,6 +197,44 @@ def test_a_choice_that_needs_a_model_is_not_queued_before(make: Make) -> None:
     with pytest.raises(NotReady, match="needs samples, and no model has been trained yet"):
         project.project.queries.create(2, "toy-sampled")
     assert project.work() == []
+
+
+def test_old_choices_are_deleted_with_their_logs(two: TwoProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = two.web.services.home
+
+    def choose(annotator: str | None, target: Any = First) -> list[int]:
+        """Let the worker choose, and return the choices that there are then."""
+        with pytest.raises(NotReady):
+            two.query(1, None, annotator)
+        log = home.job_log(two.web.engine.jobs(limit=1)[0].job)
+        log.parent.mkdir(exist_ok=True)
+        log.touch()
+        two.worker(target).work()
+        numbers = [job.job for job in two.web.engine.jobs() if job.kind == "score"]
+        assert sorted(int(path.stem) for path in home.root.glob("jobs/*.log")) == sorted(numbers)
+        return numbers
+
+    assert [choose(annotator) for annotator in ("ann", "bob", None)] == [[2], [3, 2], [4, 3, 2]]
+    monkeypatch.setattr(worker_choices, "RECENT", -1.0)
+    assert choose("eve", Failing) == [5, 4]
+    assert two.query(1).query == "toy-4"  # nobody has labelled, so the one for nobody still counts
+    two.web.project.labels.submit("ann", [full(two.first[9], "red")])
+    assert choose(None) == [6]
+    assert choose("sue") == [7, 6]
+
+
+def test_choices_do_not_hide_other_jobs(two: TwoProcesses) -> None:
+    """A training that has just failed is not queued again, however many choices there were since."""
+    config = two.web.project.config
+    with two.web.services.database.write() as connection:
+        failed = jobs.queue(connection, "toy", "train", {}, time.time())
+        jobs.claim(connection, "worker", ["train"], time.time())
+        jobs.finish(connection, failed, "worker", "failed", time.time())
+        for _ in range(101):
+            jobs.queue(connection, "toy", "score", {"choose": {"size": 1}}, time.time())
+        labels.append(connection, "toy", [LabelEvent(two.first[0], "ann", Label(candidates=("red",)), 1.0)])
+        queue_training_when_due(connection, config.name, 1)
+        assert jobs.active(connection, "toy", "train") is None
 
 
 def test_an_empty_pool_needs_no_choice(two: TwoProcesses) -> None:

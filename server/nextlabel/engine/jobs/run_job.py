@@ -12,6 +12,7 @@ from threading import Event
 
 from nextlabel.contracts.errors import Gone, NextlabelError, NotReady
 from nextlabel.engine.datasets.import_dataset import import_dataset
+from nextlabel.engine.queries import worker_choices
 from nextlabel.engine.queries.service import QueryService
 from nextlabel.engine.scheduling import is_choice
 from nextlabel.engine.services import Services
@@ -102,6 +103,7 @@ def _choose(services: Services, job: JobRow) -> Mapping[str, float]:
     queries = QueryService(services, services.projects.get(job.project), lambda: services.row(job.project))
     request = job.parameters["choose"]
     try:
+        worker_choices.drop_old(services, job.project)
         if "replay" not in request:
             return {"query": float(queries.create(**request, here=True).query.rpartition("-")[2])}
         return {"same": float(_is_same(queries, request["replay"]))}

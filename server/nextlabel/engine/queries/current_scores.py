@@ -13,7 +13,7 @@ from nextlabel.engine.linked_features import read_link
 from nextlabel.engine.plugins.parameters import as_given, validate
 from nextlabel.engine.prepared import PreparedArrays, stored_prepared
 from nextlabel.engine.project_files import FeaturesChoice
-from nextlabel.engine.scheduling import includes, is_choice, queue_once
+from nextlabel.engine.scheduling import includes, queue_once
 from nextlabel.engine.scores import Arrays, needs_of, project_needs, stored_scores
 from nextlabel.engine.services import Services
 from nextlabel.engine.strategies import ChosenStrategy
@@ -142,15 +142,10 @@ def _to_be_computed(
     extra = sorted(set(missing) - project_needs(services.registry, services.projects.get(project)))
     names = " and ".join(repr(strategy.name) for strategy in strategies)
     with services.database.read() as connection:
-        recent = jobs.page(connection, project, 20)
+        recent = jobs.latest(connection, project, "score", 20)
     for job in recent:
-        scored = job.kind == "score" and not is_choice(job) and job.parameters.get("checkpoint") == checkpoint
-        if (
-            scored
-            and includes(job.parameters, extra, unprepared)
-            and job.state == "failed"
-            and (job.finished or 0.0) > time.time() - _RETRY_AFTER
-        ):
+        same = job.parameters.get("checkpoint") == checkpoint and includes(job.parameters, extra, unprepared)
+        if same and job.state == "failed" and (job.finished or 0.0) > time.time() - _RETRY_AFTER:
             return Unprocessable(f"strategy {names} needs scores that cannot be computed: {job.error}")
     parameters = {"checkpoint": checkpoint, "needs": extra, "prepare": list(unprepared)}
     number = queue_once(services.database, project, "score", parameters)

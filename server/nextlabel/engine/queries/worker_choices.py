@@ -40,6 +40,25 @@ def to_be_chosen(services: Services, project: str, request: Request) -> Nextlabe
     return NotReady(f"the strategy runs in the worker, and its choice is not there yet (job {number})", 2)
 
 
+def drop_old(services: Services, project: str) -> None:
+    """Delete the jobs, and their logs, that no request needs any more: each query queues one."""
+    with services.database.read() as connection:
+        choices = jobs.choices(connection, project)
+    old, requests = [], []
+    for job in choices:
+        request = job.parameters["choose"]
+        # a choice for nobody in particular is returned until there is a newer one, or a newer label
+        counts = request.get("annotator", "") is None and request not in requests
+        requests.append(request)
+        if job.finished is not None and not is_recent(job) and not counts:
+            old.append(job.id)
+    if old:
+        for number in old:
+            services.home.job_log(number).unlink(missing_ok=True)
+        with services.database.write() as connection:
+            jobs.remove(connection, old)
+
+
 def is_recent(job: JobRow) -> bool:
     """Return whether a job ended less than a minute ago."""
     return (job.finished or 0.0) > time.time() - RECENT
