@@ -14,8 +14,8 @@ from nextlabel.store.database import Database
 from nextlabel.store.jobs import JobRow, State
 
 Kind = Literal["import", "train", "score"]
-_RETRY_AFTER = 60.0
-"""Seconds after which a job that failed may be queued again."""
+RECENT = 60.0
+"""Seconds for which what a job did counts; then one that failed may be queued again."""
 
 
 def queue_once(database: Database, project: str, kind: Kind, parameters: Mapping[str, Any] | None = None) -> int:
@@ -93,5 +93,10 @@ def is_choice(job: JobRow) -> bool:
     return "choose" in job.parameters
 
 
+def is_recent(job: JobRow) -> bool:
+    """Return whether a job ended less than a minute ago."""
+    return (job.finished or 0.0) > time.time() - RECENT
+
+
 def _just_ended(job: JobRow, *states: State) -> bool:
-    return job.state in states and (job.finished or 0.0) > time.time() - _RETRY_AFTER
+    return job.state in states and is_recent(job)

@@ -15,9 +15,9 @@ from support.toy_plugins import First
 from nextlabel.app import build_services
 from nextlabel.contracts import Pool
 from nextlabel.contracts.errors import Gone, NotReady, PluginError, Unprocessable
+from nextlabel.engine import scheduling
 from nextlabel.engine.plugins.registry import Offer, Registry, load
 from nextlabel.engine.project import Project
-from nextlabel.engine.queries import worker_choices
 from nextlabel.engine.scheduling import queue_once, queue_scoring, queue_scoring_again, queue_training_when_due
 from nextlabel.store import jobs, labels
 from nextlabel.store.labels import Label, LabelEvent
@@ -145,7 +145,7 @@ def test_a_stored_query_is_returned_for_a_while_as_others_label(
     two.wait(1)
     two.web.project.labels.submit("ann", [full(two.first[4], "red")])
     assert ids(two.query(1)) == two.first[:1]
-    monkeypatch.setattr(worker_choices, "RECENT", -1.0)
+    monkeypatch.setattr(scheduling, "RECENT", -1.0)
     with pytest.raises(NotReady):
         two.query(1)
 
@@ -167,7 +167,7 @@ def test_a_choice_that_failed_gives_its_error_for_a_minute(two: TwoProcesses, mo
             two.query(3, None, "ann")
     with pytest.raises(NotReady):
         two.query(3, None, "bob")  # another request
-    monkeypatch.setattr(worker_choices, "RECENT", -1.0)
+    monkeypatch.setattr(scheduling, "RECENT", -1.0)
     with pytest.raises(NotReady):
         two.query(3, None, "ann")
 
@@ -215,7 +215,7 @@ def test_old_choices_are_deleted_with_their_logs(two: TwoProcesses, monkeypatch:
         return numbers
 
     assert [choose(annotator) for annotator in ("ann", "bob", None)] == [[2], [3, 2], [4, 3, 2]]
-    monkeypatch.setattr(worker_choices, "RECENT", -1.0)
+    monkeypatch.setattr(scheduling, "RECENT", -1.0)
     assert choose("eve", Failing) == [5, 4]
     assert two.query(1).query == "toy-4"  # nobody has labelled, so the one for nobody still counts
     two.web.project.labels.submit("ann", [full(two.first[9], "red")])

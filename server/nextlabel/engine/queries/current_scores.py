@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,7 @@ from nextlabel.engine.linked_features import read_link
 from nextlabel.engine.plugins.parameters import as_given, validate
 from nextlabel.engine.prepared import PreparedArrays, stored_prepared
 from nextlabel.engine.project_files import FeaturesChoice
-from nextlabel.engine.scheduling import includes, queue_once
+from nextlabel.engine.scheduling import includes, is_recent, queue_once
 from nextlabel.engine.scores import Arrays, needs_of, project_needs, stored_scores
 from nextlabel.engine.services import Services
 from nextlabel.engine.strategies import ChosenStrategy
@@ -27,8 +26,6 @@ _IMPOSSIBLE_NEEDS: Mapping[str, frozenset[Need]] = {
     "classification": frozenset({"std"}),
 }
 """Arrays that no model of the task provides."""
-_RETRY_AFTER = 60.0
-"""Seconds until scores that could not be computed are tried again."""
 _READ_ATTEMPTS = 3
 
 
@@ -145,7 +142,7 @@ def _to_be_computed(
         recent = jobs.latest(connection, project, "score", 20)
     for job in recent:
         same = job.parameters.get("checkpoint") == checkpoint and includes(job.parameters, extra, unprepared)
-        if same and job.state == "failed" and (job.finished or 0.0) > time.time() - _RETRY_AFTER:
+        if same and job.state == "failed" and is_recent(job):
             return Unprocessable(f"strategy {names} needs scores that cannot be computed: {job.error}")
     parameters = {"checkpoint": checkpoint, "needs": extra, "prepare": list(unprepared)}
     number = queue_once(services.database, project, "score", parameters)

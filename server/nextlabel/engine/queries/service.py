@@ -25,10 +25,10 @@ from nextlabel.engine.queries.composition import (
 from nextlabel.engine.queries.current_scores import Scores, current_scores, recorded_scores
 from nextlabel.engine.queries.query_view import QueryView
 from nextlabel.engine.queries.selection import Askable, askable_items, askable_mask
-from nextlabel.engine.queries.worker_choices import Request, is_recent, succeeded, to_be_chosen
+from nextlabel.engine.queries.worker_choices import Request, succeeded, to_be_chosen
 from nextlabel.engine.random_streams import derive
 from nextlabel.engine.records import QueryAnswer, QueryItem, Suggestion
-from nextlabel.engine.scheduling import queue_scoring_again
+from nextlabel.engine.scheduling import is_recent, queue_scoring_again
 from nextlabel.engine.scores import Arrays
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, items, labels, projects, queries

@@ -7,20 +7,17 @@ same items.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from nextlabel.contracts.errors import NextlabelError, NotReady, Unprocessable
-from nextlabel.engine.scheduling import queue_once
+from nextlabel.engine.scheduling import is_recent, queue_once
 from nextlabel.engine.services import Services
 from nextlabel.store import jobs
 from nextlabel.store.jobs import JobRow
 
 Request = Mapping[str, Any]
 """Plain JSON."""
-RECENT = 60.0
-"""Seconds for which what a job did counts."""
 _JOBS = 100
 """Newest jobs of a project that are searched."""
 
@@ -57,11 +54,6 @@ def drop_old(services: Services, project: str) -> None:
             services.home.job_log(number).unlink(missing_ok=True)
         with services.database.write() as connection:
             jobs.remove(connection, old)
-
-
-def is_recent(job: JobRow) -> bool:
-    """Return whether a job ended less than a minute ago."""
-    return (job.finished or 0.0) > time.time() - RECENT
 
 
 def _newest(services: Services, project: str, request: Request) -> JobRow | None:
