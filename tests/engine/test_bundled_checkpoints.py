@@ -222,6 +222,7 @@ def test_a_killed_import_leaves_an_empty_pool_that_uploads_fill(
     with monkeypatch.context() as patch:
         patch.setattr(items, "insert", killed)
         patch.setattr("nextlabel.engine.datasets.import_dataset.PART", 10)
+        patch.setattr("nextlabel.engine.datasets.import_dataset._delete_unfinished", lambda *_: None)
         assert start(bundled) == [("import", "failed")]
     assert bundled.project.status().items == 0
     assert bundled.project.items.page().items == ()
