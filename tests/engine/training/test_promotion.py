@@ -86,6 +86,14 @@ def test_the_newest_goes_live_without_a_hold_out_or_a_label_of_it() -> None:
         assert (unlabelled.promote, unlabelled.reason.startswith("no held-out item has a known label")) == (True, True)
 
 
+def test_a_bundled_checkpoint_stays_live_until_held_out_items_are_labelled() -> None:
+    live = LiveHoldout("first", np.empty(0, np.int64), {}, bundled=True)
+    waits = decide_promotion({}, live, np.empty(0, np.int64))
+    assert not waits.promote
+    assert "compare it with the bundled checkpoint on" in waits.reason
+    assert decide_promotion({}, live, np.empty(0, np.int64), holds_out=False).promote
+
+
 @pytest.mark.parametrize(("items", "reason"), [(4, "too few held-out items to show"), (5, "not worse than")])
 def test_too_few_items_are_no_reason_to_wait(items: int, reason: str) -> None:
     truth = np.zeros(items, np.int64)

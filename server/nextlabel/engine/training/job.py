@@ -272,7 +272,9 @@ def _commit(
     Returns False, with nothing stored, if another checkpoint went live during the comparison.
     """
     live = retry_while_busy(lambda: score_holdout(services, plan.config, plan.pool, scored.positions), report)
-    verdict = decide_promotion(scored.holdout, live, scored.truth, holds_out=bool(plan.state.holdout.any()))
+    verdict = decide_promotion(
+        scored.holdout, live, scored.truth, holds_out=bool(plan.config.labels.holdout or plan.state.holdout.any())
+    )
     compared_with = live.checkpoint if live else None
 
     def store() -> bool:

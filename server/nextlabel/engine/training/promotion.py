@@ -41,6 +41,8 @@ class LiveHoldout:
     files_missing: bool = False
     other_holdout: bool = False
     """Whether it may have been trained on the held-out items, so that it can be compared on none."""
+    bundled: bool = False
+    """Whether it ships with the product."""
 
 
 def score_holdout(
@@ -58,7 +60,7 @@ def score_holdout(
         scoring = checkpoints.scoring(connection, config.name, live.name) if live else None
     if row is None or row.live is None:
         return None
-    nothing = LiveHoldout(row.live, np.empty(0, np.int64), {})
+    nothing = LiveHoldout(row.live, np.empty(0, np.int64), {}, bundled=live is not None and live.job is None)
     if live is None or not services.home.at(live.folder).is_dir():
         return LiveHoldout(row.live, nothing.common, {}, files_missing=True)
     other_holdout = trained_with_other_holdout(live, row, config)
@@ -85,9 +87,13 @@ def decide_promotion(
     """Return whether the new checkpoint goes live, by its predictions `new` for the k held-out items.
 
     `truth` (k,) are their labels; `holds_out` is whether the project holds out any items. The new
-    checkpoint waits if it is worse than the live one beyond chance, or if the live one's predictions for
-    the held-out items are unknown or not comparable.
+    checkpoint waits if it is worse than the live one beyond chance, if the live one's predictions for
+    the held-out items are unknown or not comparable, or if the live one is bundled, so that its author
+    has measured it, and no held-out item has a label yet.
     """
+    if live is not None and live.bundled and holds_out and not len(truth):
+        why = "no held-out item has a known label yet to compare it with the bundled checkpoint on"
+        return Verdict(False, f"{why}; label some of them, or promote it by hand")
     if live is None or live.files_missing or not holds_out or not len(truth):
         return Verdict(True, _without_comparison(live, holds_out=holds_out))
     if not len(live.common):
