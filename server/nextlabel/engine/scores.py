@@ -34,6 +34,8 @@ from nextlabel.store.home import Home
 
 BATCH = 2048
 """Items that a model predicts at a time."""
+_FLUSH_EVERY = 16
+"""Batches after which the arrays are written to disk: a database commit that waits for gigabytes takes long."""
 _ROWS_AXIS = {"samples": 1}
 """The axis of the items, for arrays where it is not the first."""
 _ALWAYS = ("probabilities", "mean", "std")
@@ -106,10 +108,16 @@ def score_pool(
                 _rows(name, arrays[name], start, stop)[...] = outputs[name]
             for summary in current:
                 summary.add(start, stop, outputs)
+            if stop // BATCH % _FLUSH_EVERY == 0:
+                _flush(arrays)
             progress(stop / size)
+    _flush(arrays)
+    return tuple(sorted({*old, *arrays}))
+
+
+def _flush(arrays: Mapping[str, Any]) -> None:
     for array in arrays.values():
         array.flush()
-    return tuple(sorted({*old, *arrays}))
 
 
 def _reuse(old: Arrays, previous: Path | None, folder: Path, done: int, size: int) -> dict[str, Any]:
