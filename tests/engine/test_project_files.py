@@ -287,6 +287,27 @@ def test_features_come_from_an_existing_project(tmp_path: Path, registry: Regist
     wrong = r"\[learner\] features: no project is called 'thigns'; did you mean 'things'\? valid: .*digits.*right, "
     with pytest.raises(ProjectError, match=wrong):
         projects.get("wrong")
+    assert "wrong" not in projects.faults["wrong"].partition("valid: ")[2]
+
+
+@pytest.mark.parametrize("table", ["features", "learner"])
+def test_features_do_not_come_from_the_project_itself(tmp_path: Path, registry: Registry, table: str) -> None:
+    """Neither directly nor through other projects; a project that uses one of the circle is no part of it."""
+
+    for name, source in (("own", "own"), ("a", "b"), ("b", "c"), ("c", "a"), ("outside", "a"), ("right", "things")):
+        written = f'"checkpoint:{source}"'
+        if table == "learner":
+            write(tmp_path, GOOD.replace('"toy-ridge"', f'"toy-ridge"\nfeatures = {written}'), name)
+        else:
+            write(tmp_path, f"{GOOD}\n[features]\nplugin = {written}\n", name)
+    write(tmp_path)
+    projects = load_projects(registry, tmp_path)
+    assert set(projects.faults) == {"own", "a", "b", "c"}
+    with pytest.raises(ProjectError, match=r"'own' \(own.toml\): its features come from itself: own -> own; name ano"):
+        projects.get("own")
+    with pytest.raises(ProjectError, match="a -> b -> c -> a"):
+        projects.get("a")
+    assert {"outside", "right"} <= set(projects.configs)
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,11 @@ class ProjectConfig(_Table):
     automatic: bool = False
     """Whether to train the first checkpoint automatically; the default project always does."""
 
+    def sources(self) -> list[str]:
+        """Return the projects whose embeddings this one uses; raises ProjectError if `features` has another form."""
+        both = [self.learner.features_project(), self.features.project() if self.features else None]
+        return [source for source in both if source is not None]
+
 
 @dataclass(frozen=True)
 class Projects:
@@ -195,7 +200,26 @@ def load_projects(registry: Registry, folder: Path | None) -> Projects:
             configs[name] = read_project(name, path, registry, files)
         except ProjectError as error:
             faults[name] = str(error)
-    return Projects(configs, faults)
+    for name in configs:
+        if circle := _circle(configs, name):
+            where = f"project {name!r} ({files[name].name})"
+            faults[name] = f"{where}: its features come from itself: {' -> '.join(circle)}; name another project"
+    return Projects({name: config for name, config in configs.items() if name not in faults}, faults)
+
+
+def _circle(configs: Mapping[str, ProjectConfig], start: str) -> list[str]:
+    """Return the projects on a way from `start` back to it, along their sources of features; [] if there is none."""
+    ways = [[start]]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop()
+        for source in configs[way[-1]].sources() if way[-1] in configs else ():
+            if source == start:
+                return [*way, start]
+            if source not in seen:
+                seen.add(source)
+                ways.append([*way, source])
+    return []
 
 
 def read_project(name: str, path: Path, registry: Registry, projects: Collection[str] | None = None) -> ProjectConfig:
@@ -295,7 +319,7 @@ def _source_faults(config: ProjectConfig, projects: Collection[str] | None) -> I
         return
     for where, source in sources.items():
         if source is not None and projects is not None and source not in projects:
-            yield f"{where}: {NotFound.name('project', source, projects)}"
+            yield f"{where}: {NotFound.name('project', source, set(projects) - {config.name})}"
 
 
 def _fault(fault: Any) -> str:
