@@ -84,3 +84,15 @@ def test_our_errors_without_a_status_are_logged_in_one_line(app, monkeypatch, pr
     (record,) = caplog.records
     assert record.getMessage() == "DatasetMissing: put CIFAR-10 into NEXTLABEL_DATA"
     assert not record.exc_info
+
+
+def test_an_error_in_a_strategys_code_is_logged_with_its_traceback(app, monkeypatch, problem, caplog):
+    def select(self, pool, size, rng):
+        raise IndexError("out of bounds")
+
+    monkeypatch.setattr("nextlabel.contracts.interfaces.Strategy.select", select)
+    detail = "strategy 'random' failed: IndexError: out of bounds"
+    assert problem(app.test_client().get("/query?strategy=random"), 500)["detail"] == detail
+    (record,) = caplog.records
+    assert record.getMessage() == f"PluginError: {detail}"
+    assert 'raise IndexError("out of bounds")' in caplog.text

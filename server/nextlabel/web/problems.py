@@ -67,9 +67,10 @@ def answer_to(error: errors.NextlabelError) -> Response:
 
 
 def log_fault(error: errors.NextlabelError) -> None:
-    """Log an error if it is the server's fault."""
+    """Log an error if it is the server's fault, with the traceback of an error in a plugin's own code."""
     if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, errors.NotReady):
-        log.error("%s: %s", type(error).__name__, error)
+        cause = error.__cause__ if isinstance(error, errors.PluginError) else None
+        log.error("%s: %s", type(error).__name__, error, exc_info=cause)
 
 
 def register(app: Flask) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from nextlabel.contracts import NoParameters, Pool, Strategy
 from nextlabel.contracts.errors import NotReady, PluginError
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.plugins.parameters import build
-from nextlabel.engine.plugins.registry import Registry
+from nextlabel.engine.plugins.registry import Offer, Registry
 from nextlabel.engine.queries.composition import FilteredSelector
 from nextlabel.engine.queries.selection import Selector
 
@@ -150,3 +151,31 @@ def test_an_error_names_the_strategy_that_keeps(blobs: ToyProject, registry: Reg
     both = FilteredSelector(config, second, frozenset(), None, first=first, keep=2)
     with pytest.raises(PluginError, match=r"^Given\.score\(\) returned numbers that are not finite: 10 of 10"):
         both.select(state, np.arange(20, 30), 60, 2, np.random.default_rng(0))
+
+
+class Failing(Strategy[NoParameters]):
+    """Has a bug."""
+
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray:
+        raise IndexError("out of bounds")
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"plugin": "toy-first"},
+        {"plugin": "toy-first", "then": {"plugin": "random"}},
+        {"plugin": "random", "then": {"plugin": "toy-first"}},
+        {"plugin": "random", "until": [{"plugin": "toy-first", "labels": 9}]},
+    ],
+)
+def test_an_error_in_a_strategys_code_names_it(
+    make: Make, monkeypatch: pytest.MonkeyPatch, own: dict[str, object]
+) -> None:
+    project = make(strategy=own).import_dataset()
+    registry = project.services.registry
+    offer = registry.strategies["toy-first"]
+    monkeypatch.setitem(registry.strategies, "toy-first", Offer(replace(offer.record, target=Failing), offer.source))
+    with pytest.raises(PluginError, match=r"^strategy 'toy-first' failed: IndexError: out of bounds$") as failed:
+        project.project.queries.create(2)
+    assert isinstance(failed.value.__cause__, IndexError)

@@ -157,13 +157,18 @@ def test_other_scores_need_another_choice(two: TwoProcesses) -> None:
     assert two.query(1).checkpoint == "r1"
 
 
-def test_a_choice_that_failed_gives_its_error_for_a_minute(two: TwoProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_choice_that_failed_gives_its_error_for_a_minute(
+    two: TwoProcesses, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(NotReady):
         two.query(3, None, "ann")
     (job,) = two.worker(Failing).work()
     assert job.state == "failed"
+    assert 'raise ZeroDivisionError("the toy broke")' in capfd.readouterr().err  # the traceback is in the job's log
     for _ in range(2):
-        with pytest.raises(Unprocessable, match="could not choose: ZeroDivisionError: the toy broke"):
+        with pytest.raises(
+            Unprocessable, match=r"could not choose: strategy 'toy-first' failed: ZeroDiv.*: the toy broke"
+        ):
             two.query(3, None, "ann")
     with pytest.raises(NotReady):
         two.query(3, None, "bob")  # another request

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from threading import Event
 
-from nextlabel.contracts.errors import Gone, NextlabelError, NotReady
+from nextlabel.contracts.errors import Gone, NextlabelError, NotReady, PluginError
 from nextlabel.engine.datasets.import_dataset import import_dataset
 from nextlabel.engine.queries import worker_choices
 from nextlabel.engine.queries.service import QueryService
@@ -88,6 +88,8 @@ def run_job(services: Services, job: JobRow, stop: Event | None = None) -> None:
         if stop.is_set():  # a library interrupted in the middle of an import raises an error of its own
             _finish(services, job, "cancelled")
         elif isinstance(error, NextlabelError):
+            if isinstance(error, PluginError) and error.__cause__ is not None:
+                traceback.print_exception(error.__cause__)
             print(error, flush=True)  # noqa: T201 - as above
             _finish(services, job, "failed", str(error))
         else:

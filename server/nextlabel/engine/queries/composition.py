@@ -76,7 +76,8 @@ class FilteredSelector(Selector):
     ) -> Selection:
         """Choose `count` of the `keep * count` items with the best scores of `first`; the scores are of the second."""
         view = self.first.view(state, positions, rows, taken)
-        scores = self.first.strategy.checked_scores(view, rng)
+        with self.first.named_errors():
+            scores = self.first.strategy.checked_scores(view, rng)
         # the default choice, by scores, even if the strategy chooses a batch as a whole
         best = Strategy.choose(self.first.strategy, view, scores, min(self.keep * count, view.size), rng)
         assert not isinstance(best, Selection)
@@ -112,7 +113,8 @@ def recorded_composition(registry: Registry, name: str, parameters: Mapping[str,
 
 
 def _selector(chosen: ChosenStrategy, config: ProjectConfig, scores: Scores) -> Selector:
-    return Selector(config, chosen.strategy, chosen.needs, scores.arrays, scores.prepared.get(chosen.folder))
+    prepared = scores.prepared.get(chosen.folder)
+    return Selector(config, chosen.strategy, chosen.needs, scores.arrays, prepared, chosen.name)
 
 
 def _choice(**table: Any) -> PluginChoice:

@@ -5,14 +5,15 @@ The same inputs give the same result, which is how a stored query is replayed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from nextlabel.contracts.data import BoolArray, IntArray, Need, Pool, Selection
-from nextlabel.contracts.errors import PluginError
+from nextlabel.contracts.errors import NextlabelError, PluginError
 from nextlabel.contracts.interfaces import Strategy
 from nextlabel.engine.labels.covered import covered_items, needs_label
 from nextlabel.engine.labels.pool_state import PoolState
@@ -48,6 +49,8 @@ class Selector:
     """None if there is no model yet; every class is then equally probable."""
     prepared: PreparedArrays | None = None
     """What the strategy prepared for these scores; None if it prepares nothing, or there are no scores."""
+    name: str = ""
+    """The strategy's name, for errors."""
 
     def choose(
         self, state: PoolState, askable: Askable, *, size: int, rows: int, seed: int, leased: Sequence[int] = ()
@@ -84,8 +87,20 @@ class Selector:
         return self.select_in(self.view(state, positions, rows, taken), count, rng)
 
     def select_in(self, view: Pool, count: int, rng: np.random.Generator) -> Selection:
-        """Let the strategy choose `count` items of a view. Raises PluginError if it chooses others."""
-        return _checked(self.strategy.select(view, count, rng), count, view.size)
+        """Let the strategy choose `count` items of a view. Raises PluginError if it fails or chooses others."""
+        with self.named_errors():
+            selection = self.strategy.select(view, count, rng)
+        return _checked(selection, count, view.size)
+
+    @contextmanager
+    def named_errors(self) -> Iterator[None]:
+        """Turn any error of the strategy's own code into a PluginError that names the strategy."""
+        try:
+            yield
+        except NextlabelError:
+            raise
+        except Exception as error:
+            raise PluginError(f"strategy {self.name!r} failed: {type(error).__name__}: {error}") from error
 
     def view(
         self,
