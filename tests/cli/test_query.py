@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -77,6 +79,14 @@ def test_a_strategy_of_the_worker_runs_in_the_command(shell, quick, distribute, 
     first = shell.json("query", "quick", "--size", "3", "--strategy", "late", "--annotator", "ann")
     assert [item["score"] for item in first["items"]] == [0.0, -1.0, -2.0]
     assert shell.json("query", "quick", "--replay", first["query"])["items"] == first["items"]
+
+
+def test_a_query_that_a_worker_must_prepare_names_the_commands(shell, trained, distribute, tmp_path, monkeypatch):
+    distribute(tmp_path, "late-plugin", late="late")
+    (tmp_path / "late.py").write_text(LATE.replace("in_worker=True", 'needs=["embeddings"]'))
+    monkeypatch.syspath_prepend(tmp_path)
+    message = shell.refused("query", "quick", "--strategy", "late")
+    assert re.search(r"\(job \d+\); a worker runs it: start `nextlabel worker` or `nextlabel serve`$", message)
 
 
 def test_items_are_leased_to_an_annotator(shell, trained):

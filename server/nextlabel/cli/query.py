@@ -10,7 +10,9 @@ from rich.console import Console
 
 from nextlabel.cli.options import as_json, imported_project, open_engine, project_name, with_settings
 from nextlabel.cli.output import Screen, table
+from nextlabel.contracts.errors import NotReady
 from nextlabel.engine.project import Project
+from nextlabel.engine.queries.current_scores import ToBeComputed
 from nextlabel.engine.records import QueryAnswer
 from nextlabel.engine.settings import Settings
 from nextlabel.web.schemas.query_schemas import QueryReply
@@ -39,7 +41,10 @@ def command(
         if replay:
             answer = project.queries.replay(replay, here=True)
         else:
-            answer = project.queries.create(size, strategy, annotator, here=True)
+            try:
+                answer = project.queries.create(size, strategy, annotator, here=True)
+            except ToBeComputed as error:
+                raise NotReady(f"{error}; a worker runs it: start `nextlabel worker` or `nextlabel serve`") from error
         reply = QueryReply.from_record(answer, _image_paths(project))
     Screen(as_json).answer(reply, lambda console: _print_table(console, answer))
 

@@ -29,6 +29,10 @@ _IMPOSSIBLE_NEEDS: Mapping[str, frozenset[Need]] = {
 _READ_ATTEMPTS = 3
 
 
+class ToBeComputed(NotReady):
+    """A worker must compute arrays first; the job is queued."""
+
+
 @dataclass(frozen=True)
 class Scores:
     """What a query chooses by: a scoring with its arrays, and what its strategies prepared.
@@ -49,7 +53,7 @@ def current_scores(services: Services, project: ProjectRow, strategies: Sequence
 
     Before the first model, they are the features of the pool, if the project has a source of them.
 
-    Raises NotReady if an array is still to be computed, and queues that; Unprocessable if it cannot be.
+    Raises ToBeComputed if an array is still to be computed, and queues that; Unprocessable if it cannot be.
     """
     for strategy in strategies:
         if impossible := (strategy.needs | strategy.summary_needs) & _IMPOSSIBLE_NEEDS[project.task]:
@@ -148,4 +152,4 @@ def _to_be_computed(
     number = queue_once(services.database, project, "score", parameters)
     needed = ", ".join([*missing, *(f"what {name!r} prepares" for name in unprepared)])
     first = "the model must score the pool" if checkpoint else "the features of the pool must be computed"
-    return NotReady(f"{first} first: strategy {names} needs {needed} (job {number})", 2)
+    return ToBeComputed(f"{first} first: strategy {names} needs {needed} (job {number})", 2)
