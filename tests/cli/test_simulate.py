@@ -117,6 +117,13 @@ def test_more_initial_labels_than_the_data_set_has(shell, quick):
     assert "knows only 240 labels" in shell.refused("simulate", "quick", "--start", "500")
 
 
+def test_without_labels_at_the_start_the_option_is_named(shell, blobs):
+    blobs()
+    message = shell.refused("simulate", "blobs", "--rounds", "1")
+    assert message.endswith("there is no label to learn from yet; --start gives the simulation labels to start with")
+    shell("simulate", "blobs", "--rounds", "1", "--start", "6")
+
+
 def test_annotators_have_a_column(shell, quick, tmp_path):
     out = tmp_path / "curves"
     options = ("--annotators", "forced,sets", "--confusion", "0.5", "--look-alikes", "9:4,3:5:8")

@@ -113,7 +113,12 @@ def _run(plan: Plan, services: Services, strategy: str, kind: str, seed: int) ->
             labelled, qualities = _label(services, project, [item.id for item in query.items], annotator)
             project.labels.submit(ANNOTATOR, labelled)
             counts.update(qualities)
-        train_here(services, project)
+        try:
+            train_here(services, project)
+        except NextlabelError as error:
+            if number or project.config.labels.initial or not project.status().items:
+                raise
+            raise NextlabelError(f"{error}; --start gives the simulation labels to start with") from error
         newest = project.models.checkpoints()[-1]
         metrics = dict(newest.metrics)
         labels = int(metrics["labels"])
