@@ -128,6 +128,11 @@ class ForgetsNew(Farthest):
         return pool.prepared.get("distance", distances(pool.embeddings, pool.covered_embeddings))
 
 
+class Reverses(Farthest):
+    def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray:
+        return super().score(pool, rng) * (-1 if pool.prepared else 1)
+
+
 class PreparesOnly(Farthest):
     def score(self, pool: Pool, rng: np.random.Generator) -> np.ndarray:
         return np.minimum(pool.prepared["distance"], distances(pool.embeddings, pool.new_embeddings))
@@ -282,6 +287,7 @@ def test_a_choice_may_have_scores_of_its_own() -> None:
     ("target", "fields", "message"),
     [
         (ForgetsNew, {"needs": COVERED}, "with prepared arrays and without"),
+        (Reverses, {"needs": COVERED}, r"and \[.*\] without; .* pass approximate=\['odd'\] to check_plugin"),
         (PreparesOnly, {"needs": COVERED}, "on the pool 'ordinary': raised KeyError: 'distance'"),
         (HidesArrays, {"needs": COVERED}, "with prepared arrays: raised AttributeError"),
         (MixesIndices, {"needs": COVERED}, "on the pool 'ordinary': raised IndexError"),

@@ -98,7 +98,7 @@ class _Check:
         if world.distinct and not (approximate or self.summarizes):
             with errors_prefixed(f"{name}, on {where}"):
                 for first, second in zip(chosen, with_prepared, strict=True):
-                    _check_same_choice(first, second)
+                    _check_same_choice(name, first, second)
 
     def prepared(self, world: World) -> Prepared:
         """Return what `summarize` and `prepare` return for all items of `world`, after checking it."""
@@ -181,9 +181,9 @@ def _check_choice(make: Make, pool: Pool, size: int) -> Selection:
     return selection
 
 
-def _check_same_choice(without: Selection, prepared: Selection) -> None:
+def _check_same_choice(name: str, without: Selection, prepared: Selection) -> None:
     first, second = without.positions.tolist(), prepared.positions.tolist()
-    hint = "it must choose the same items; if it cannot, pass approximate=True to the check"
+    hint = f"it must choose the same items; if it cannot, pass approximate=[{name!r}] to check_plugin"
     require(first == second, f"it chooses {second} with prepared arrays and {first} without; {hint}")
     close = np.allclose(without.scores, prepared.scores, rtol=CLOSE, atol=CLOSE)
     require(close, "the scores of the chosen items differ with prepared arrays and without")
