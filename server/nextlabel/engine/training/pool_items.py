@@ -71,7 +71,8 @@ class PoolItems:
                 max_pixels=settings.max_pixels, threads=settings.train_threads or settings.cores, report=self._report,
             )  # fmt: skip
             stored = files.read(pool)
-        print(f"features: {count:,} of {size:,} items embedded by {card['plugin']}", flush=True)  # noqa: T201 - the job's log
+        computed = f"{count:,} had to be computed" if count else "all computed before"
+        print(f"features of {size:,} items by {card['plugin']}: {computed}", flush=True)  # noqa: T201 - the job's log
         return FeatureItems(stored.embeddings, stored.rows[:size], UNREADABLE)
 
 
