@@ -73,12 +73,31 @@ def test_the_test_split_is_shown(client, settings):
 NO_HOLD_OUT = "There is no hold-out: each new checkpoint goes live without a comparison."
 
 
-def test_a_project_without_a_hold_out_states_it(client, settings):
+def test_a_project_without_a_hold_out_states_it(build, trained, settings, tmp_path):
+    project = (trained / "projects" / "digits.toml").read_text()
+    (tmp_path / "projects").mkdir()
+    (tmp_path / "projects" / "digits.toml").write_text(project + "holdout = 0.0\n")
     change(settings, "UPDATE items SET holdout = 0")
     change(settings, "UPDATE checkpoints SET metrics = json_remove(metrics, '$.accuracy', '$.holdout')")
-    text = plain(shown(client))
+    text = plain(shown(build(projects=tmp_path / "projects").test_client()))
     assert f"r1 is live. {NO_HOLD_OUT}" in text
     assert "unknown" not in text
+    assert "there is no hold-out to compare classes on" in text  # instead of the confusion matrix
+
+
+def test_a_pool_that_has_no_held_out_item_yet_does_not_lack_a_hold_out(client, settings):
+    change(settings, "UPDATE items SET holdout = 0")
+    change(settings, "UPDATE checkpoints SET job = NULL")
+    text = plain(shown(client))
+    assert NO_HOLD_OUT not in text
+    assert "It is a bundled checkpoint, measured by its author. No held-out item is labelled yet: until one is," in text
+
+
+def test_a_bundled_checkpoint_can_be_compared_on_a_labelled_hold_out(client, settings):
+    change(settings, "UPDATE checkpoints SET job = NULL")
+    text = plain(shown(client))
+    assert "It is a bundled checkpoint, measured by its author." in text
+    assert "No held-out item is labelled yet" not in text
 
 
 def test_a_hold_out_without_labels_is_stated(client, settings):

@@ -63,7 +63,7 @@ class Progress:
     def confusion(self) -> Confusion:
         """Return the confusion matrix of the live checkpoint on the hold-out.
 
-        Raises NotReady if there is nothing to compare yet, Unprocessable for regression.
+        Raises NotReady if there is nothing to compare yet, Unprocessable for regression or without a hold-out.
         """
         view, held, truth, predictions = self._holdout_predictions
         assert view.live is not None
@@ -81,6 +81,16 @@ class Progress:
                 raise NotFound.name("class", name, view.row.classes)
         row, column = (view.row.classes.index(name) for name in (true, predicted))
         return self._listing(held[(truth == row) & (predictions == column)], page, size)
+
+    def holds_out(self) -> bool:
+        """Return whether items are held out, or will be once there are any. Raises NotReady before the import."""
+        share = self._services.projects.get(self._project).labels.holdout
+        return share > 0 or bool(self._services.state(self._services.row(self._project)).holdout.any())
+
+    def known_holdout(self) -> int:
+        """Return how many held-out items have a known label. Raises NotReady before the import."""
+        row = self._services.row(self._project)
+        return len(self._services.state(row).holdout_truth(self._services.pool(row.name).truth)[0])
 
     def conflicts(self, page: int, size: int) -> Listing:
         """Return items whose annotators have no class in common."""
@@ -131,6 +141,8 @@ class Progress:
         """The view; held-out positions that are known, scored and readable (k,); their true and predicted classes."""
         view = self._scored
         assert view.probabilities is not None
+        if not self.holds_out():
+            raise Unprocessable("there is no hold-out to compare classes on: the project file has [labels] holdout = 0")
         if not len(view.holdout):
             raise NotReady("no held-out item has a known class yet", 5)
         scored = view.holdout < len(view.probabilities)

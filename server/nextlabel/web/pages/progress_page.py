@@ -66,6 +66,8 @@ def _page(status: int, notice: str = "", error: str = "") -> Response:
     conflicts, _ = _or_reason(lambda: measurements.conflicts(1, SECTION))
     label_issues, label_issues_missing = _or_reason(lambda: measurements.label_issues(1, SECTION))
     control, _ = _or_reason(measurements.control)
+    holds_out, _ = _or_reason(measurements.holds_out)
+    known_holdout, _ = _or_reason(measurements.known_holdout)
     page = render_template(
         "progress.html",
         project=project,
@@ -82,6 +84,8 @@ def _page(status: int, notice: str = "", error: str = "") -> Response:
         label_issues=label_issues,
         label_issues_missing=label_issues_missing,
         control=control,
+        holds_out=holds_out,
+        known_holdout=known_holdout,
         share=current_project().config.labels.control,
         **image_variables(project.name, conflicts, label_issues),
         **_job_variables(project.name, _LISTED_JOBS),
