@@ -28,7 +28,7 @@ from nextlabel.store.labels import Label, LabelEvent
 
 STATUS = ProjectStatus(
     name="sine", title="Sine <wave>", task="regression", classes=(), kind="vector", items=200, labelled=5, open=195,
-    labels=5, unseen=0, train_every=0, until_training=None,
+    holdout=0, labels=5, unseen=0, learner="ridge", train_every=0, until_training=None,
     live="r1", metrics={"rmse": math.nan}, stop={}, reached=False, training=None, missing=None,
 )  # fmt: skip
 ITEM = ItemSummary("a b/ü", "labelled", False, None, None, 1.5)
