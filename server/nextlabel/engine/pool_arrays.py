@@ -60,8 +60,8 @@ def build_pool(
     )
 
 
-def check_available(needs: Collection[Need], scores: Arrays) -> None:
-    """Raise NotReady if `scores` lacks an array that exists with a model only."""
+def check_available(needs: Collection[Need], scores: Collection[str]) -> None:
+    """Raise NotReady if an array that exists with a model only is not among `scores`, the names of arrays."""
     for need in needs:
         source = "embeddings" if need in _COVERED else need
         if source not in scores and need not in WITHOUT_MODEL:

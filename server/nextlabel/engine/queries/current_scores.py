@@ -10,6 +10,7 @@ from nextlabel.contracts.data import Need
 from nextlabel.contracts.errors import NextlabelError, NotReady, Unprocessable
 from nextlabel.engine.linked_features import read_link
 from nextlabel.engine.plugins.parameters import as_given, validate
+from nextlabel.engine.pool_arrays import check_available
 from nextlabel.engine.prepared import PreparedArrays, stored_prepared
 from nextlabel.engine.project_files import FeaturesChoice
 from nextlabel.engine.scheduling import includes, is_recent, queue_once
@@ -27,6 +28,8 @@ _IMPOSSIBLE_NEEDS: Mapping[str, frozenset[Need]] = {
 }
 """Arrays that no model of the task provides."""
 _READ_ATTEMPTS = 3
+_FEATURES = ("embeddings",)
+"""What every source of features provides before the first model."""
 
 
 class ToBeComputed(NotReady):
@@ -53,7 +56,8 @@ def current_scores(services: Services, project: ProjectRow, strategies: Sequence
 
     Before the first model, they are the features of the pool, if the project has a source of them.
 
-    Raises ToBeComputed if an array is still to be computed, and queues that; Unprocessable if it cannot be.
+    Raises ToBeComputed if an array is still to be computed, and queues that; NotReady if only a model
+    provides it and there is none yet; Unprocessable if it cannot be computed.
     """
     for strategy in strategies:
         if impossible := (strategy.needs | strategy.summary_needs) & _IMPOSSIBLE_NEEDS[project.task]:
@@ -63,6 +67,9 @@ def current_scores(services: Services, project: ProjectRow, strategies: Sequence
     needs = needs_of(strategy.needs | strategy.summary_needs for strategy in strategies)
     if project.live is None and (features is None or not needs):
         return Scores()
+    if project.live is None:
+        # one whose summary alone needs a model is not prepared, and chooses without
+        check_available(needs_of(strategy.needs for strategy in strategies), _FEATURES)
     live, scores = _newest(services, project, strategies)
     missing = sorted(needs_of(strategy.needs for strategy in strategies) - set(scores.arrays or ()))
     if live is None:
