@@ -29,7 +29,7 @@ from nextlabel.store.labels import Label, LabelEvent
 STATUS = ProjectStatus(
     name="sine", title="Sine <wave>", task="regression", classes=(), kind="vector", items=200, labelled=5, open=195,
     holdout=0, labels=5, unseen=0, learner="ridge", train_every=0, until_training=None,
-    live="r1", metrics={"rmse": math.nan}, stop={}, reached=False, training=None, missing=None,
+    live="r1", waits_for_network=False, metrics={"rmse": math.nan}, stop={}, reached=False, training=None, missing=None,
 )  # fmt: skip
 ITEM = ItemSummary("a b/ü", "labelled", False, None, None, 1.5)
 ROW = LabelEvent("a b/ü", "ann", Label(value=1.5), 1.25)
@@ -193,6 +193,17 @@ def test_a_project_that_cannot_run_shows_the_reason(client, fake, problem):
     fake.status_now = replace(STATUS, kind=None, task=None, live=None, missing="put it into NEXTLABEL_DATA")
     assert "put it into NEXTLABEL_DATA" in client.get("/").get_data(as_text=True)
     assert "put it into NEXTLABEL_DATA" in client.get("/projects/sine/").get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("address", "ready"), [("/", '<p class="state">ready</p>'), ("/projects/sine/", "ready · checkpoint r1")]
+)
+def test_no_page_calls_a_project_ready_while_its_network_is_missing(client, fake, address, ready):
+    assert ready in client.get(address).get_data(as_text=True)
+    fake.status_now = replace(STATUS, waits_for_network=True)
+    text = client.get(address).get_data(as_text=True)
+    assert "cannot predict yet: the network of its features is missing" in text
+    assert ready not in text
 
 
 def test_home_lists_loading_errors(client):

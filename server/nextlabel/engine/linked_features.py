@@ -9,7 +9,7 @@ from typing import Any
 
 from nextlabel.contracts.errors import Gone
 from nextlabel.engine.feature_items import OwnClasses, StoredRows
-from nextlabel.store.feature_files import FeatureFiles
+from nextlabel.store.feature_files import NETWORK, FeatureFiles
 from nextlabel.store.home import Home
 
 _LINK = "features.json"
@@ -31,6 +31,14 @@ def read_link(folder: Path) -> Mapping[str, Any]:
 def feature_files(home: Home, source: Mapping[str, Any]) -> FeatureFiles:
     """Return the files with the features of a source, which a link or the source's card describes."""
     return FeatureFiles(home.features(source["key"]), source["dimensions"], source["classes"])
+
+
+def lacks_network(home: Home, card: Mapping[str, Any]) -> bool:
+    """Return whether a checkpoint with this card takes features of a backbone whose network is not on disk."""
+    source = card.get("features")
+    if source is None or source["checkpoint"] is not None:
+        return False
+    return not (home.features(source["key"]) / NETWORK).exists()
 
 
 def linked_arrays(home: Home, folder: Path, rows: int) -> dict[str, StoredRows]:

@@ -28,10 +28,13 @@ from nextlabel.engine.features.extraction import decode_items
 from nextlabel.engine.features.sources import Sources
 from nextlabel.engine.images.decoding import map_images, prepare
 from nextlabel.engine.images.image_items import items_in
+from nextlabel.engine.linked_features import lacks_network
 from nextlabel.engine.onnx_graphs import open_session
 from nextlabel.engine.plugins.registry import Registry
-from nextlabel.store import checkpoints, projects
+from nextlabel.engine.scheduling import is_recent, queue_once
+from nextlabel.store import checkpoints, jobs, projects
 from nextlabel.store.checkpoint_files import ONNX, read_card, verified_path
+from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.database import Database
 from nextlabel.store.home import Home
 
@@ -154,14 +157,18 @@ class LiveModels:
         return Served(checkpoint, card, folder, self.registry, embedder)
 
     def current(self, project: str) -> Served:
-        """Return the live checkpoint. Raises NotReady if there is none yet."""
+        """Return the live checkpoint.
+
+        Raises NotReady if there is none yet, or if the network of its features is missing, and queues
+        the scoring that writes the network.
+        """
         checked_at, served = self._known.get(project, (-REFRESH_AFTER, None))
         is_stale = served is None or time.monotonic() - checked_at > REFRESH_AFTER
         # while one thread loads a new model, the others serve the previous one
         if is_stale and self._lock.acquire(blocking=served is None):
             try:
                 served = self._refresh(project)
-            except NotReady:  # the database does not answer: serve the previous one meanwhile
+            except NotReady:  # the database does not answer, or a network is missing: serve the previous one
                 if served is None:
                     raise
                 self._known[project] = (time.monotonic(), served)
@@ -170,6 +177,21 @@ class LiveModels:
         if served is None:
             raise NotReady(f"project {project!r} has no trained model yet; train it, or wait while it trains", 5)
         return served
+
+    def waits_for_network(self, checkpoint: CheckpointRow) -> bool:
+        """Return whether this process cannot predict because the network of the checkpoint's features is missing."""
+        _, served = self._known.get(checkpoint.project, (0.0, None))
+        return served is None and lacks_network(self.home, checkpoint.card)
+
+    def _network_missing(self, checkpoint: CheckpointRow) -> NotReady:
+        """Queue the scoring that writes the network, unless one has just failed, and return the error to raise."""
+        missing = f"checkpoint {checkpoint.name} cannot predict yet: the network of its features is missing"
+        with self.database.read() as connection:
+            last = next(iter(jobs.latest(connection, checkpoint.project, "score", 1)), None)
+        if last is not None and last.state == "failed" and is_recent(last):
+            return NotReady(f"{missing}, and job {last.id} could not write it: {last.error}", 60)
+        number = queue_once(self.database, checkpoint.project, "score")
+        return NotReady(f"{missing}; job {number} writes it, in a worker (nextlabel serve or nextlabel worker)", 5)
 
     def _refresh(self, project: str) -> Served | None:
         """Return the live checkpoint of the database, loaded; None if there is none."""
@@ -184,6 +206,8 @@ class LiveModels:
         if checkpoint is None:
             served = None
         elif served is None or served.checkpoint != checkpoint.name:
+            if lacks_network(self.home, checkpoint.card):
+                raise self._network_missing(checkpoint)
             folder = self.home.at(checkpoint.folder)
             served = self.load(checkpoint.name, folder)
             served.warm()

@@ -56,6 +56,8 @@ class ProjectStatus:
     training: TrainingStatus | None
     live: str | None
     """The live checkpoint."""
+    waits_for_network: bool
+    """Whether the live checkpoint cannot predict until the network of its features is written."""
     metrics: Mapping[str, float]
     """Metrics of the live checkpoint."""
     stop: Mapping[str, float]
@@ -97,6 +99,7 @@ def status(services: Services, config: ProjectConfig) -> ProjectStatus:
         until_training=max(0, every - untrained) if every else None,
         training=TrainingStatus(job.id, job.state, job.progress) if job else None,
         live=row.live if row else None,
+        waits_for_network=live is not None and services.live.waits_for_network(live),
         metrics=metrics,
         stop=stop,
         reached=any(metrics.get(goal, 0.0) >= value for goal, value in stop.items()),

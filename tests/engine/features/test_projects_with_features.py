@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -21,11 +22,12 @@ from support.bundled import bundle
 from support.engine import BLOBS, ToyProject, full, ids
 from support.import_export import export_from
 
-from nextlabel.contracts.errors import Gone, NotReady, Unprocessable
+from nextlabel.contracts.errors import NotReady, ProjectError, Unprocessable
 from nextlabel.engine import live_models
 from nextlabel.engine.bundled_checkpoints import register
 from nextlabel.engine.evaluation.evaluate import evaluate
 from nextlabel.engine.features.extraction import extract
+from nextlabel.engine.features.sources import Sources
 from nextlabel.engine.jobs.startup import queue_startup_jobs
 from nextlabel.engine.project import Project
 from nextlabel.engine.project_files import ProjectConfig
@@ -343,6 +345,14 @@ def test_a_graph_has_no_features(make: Make) -> None:
     assert "cannot embed the nodes of a graph" in str(job.error)
 
 
+def test_what_only_a_model_provides_is_named_before_any_job(coloured: Callable[..., Coloured]) -> None:
+    project = coloured(labels={"initial": 0})
+    project.import_dataset()
+    with pytest.raises(NotReady, match="the strategy needs samples, and no model has been trained yet"):
+        project.project.queries.create(1, "toy-sampled")
+    assert project.work() == []
+
+
 # -------------------------------------------------------------------------------- serving
 
 
@@ -422,15 +432,66 @@ def test_checkpoints_share_the_network_of_their_backbone(served: ToyProject) -> 
     assert second.embedder is first.embedder is not None
 
 
-def test_a_missing_network_is_named_and_written_again(
+def lose_features(project: ToyProject) -> None:
+    shutil.rmtree(project.services.home.root / "features")
+
+
+def test_a_prediction_queues_the_scoring_that_writes_a_missing_network(
     served: ToyProject, another: Callable[[ToyProject], ToyProject]
 ) -> None:
-    (network,) = served.services.home.root.glob("features/*/model.onnx")
-    network.unlink()
-    with pytest.raises(Gone, match=r"the network of a backbone is missing: .*train"):
-        another(served).project.models.predict_images([picture("red", 1)])
-    served.train()
-    assert another(served).project.models.predict_images([picture("red", 1)]).predictions[0].label == "red"
+    lose_features(served)
+    opened = another(served)
+    for _ in range(2):
+        with pytest.raises(NotReady, match="the network of its features is missing; job") as error:
+            opened.project.models.predict_images([picture("red", 1)])
+        assert error.value.retry_after == 5
+    assert (opened.project.models.ready(), opened.project.status().waits_for_network) == (False, True)
+    assert [(job.kind, job.state) for job in opened.work()] == [("score", "succeeded")]
+    assert opened.project.models.predict_images([picture("red", 1)]).predictions[0].label == "red"
+    assert (opened.project.models.ready(), opened.project.status().waits_for_network) == (True, False)
+
+
+def test_a_network_that_cannot_be_written_is_not_tried_again_at_once(
+    served: ToyProject, another: Callable[[ToyProject], ToyProject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ProjectError("the backbone has another version")
+
+    lose_features(served)
+    monkeypatch.setattr(Sources, "restored", fail)
+    opened = another(served)
+    for reason, states in (("is missing; job", ["failed"]), ("could not write it: the backbone has another", [])):
+        with pytest.raises(NotReady, match=reason):
+            opened.project.models.predict_images([picture("red", 1)])
+        assert [job.state for job in opened.work()] == states
+
+
+def test_a_process_that_has_loaded_the_network_goes_on_predicting(served: ToyProject) -> None:
+    assert served.project.models.ready()
+    lose_features(served)
+    assert served.project.models.predict_images([picture("red", 1)]).predictions[0].label == "red"
+    assert (served.project.models.ready(), served.project.status().waits_for_network) == (True, False)
+
+
+@pytest.mark.parametrize("lost", ["features", "features/*/model.onnx", "scores"])
+def test_a_start_queues_the_scoring_that_replaces_lost_files(served: ToyProject, lost: str) -> None:
+    queue_startup_jobs(served.services)
+    assert served.work() == []
+    for path in served.services.home.root.glob(lost):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for _ in range(2):
+        queue_startup_jobs(served.services)
+    assert [(job.kind, job.state) for job in served.work()] == [("score", "succeeded")]
+    queue_startup_jobs(served.services)
+    assert served.work() == []
+
+
+def test_a_start_computes_lost_features_before_the_first_model(coloured: Callable[..., Coloured]) -> None:
+    project = coloured(labels={"initial": 0})
+    project.import_and_embed()
+    lose_features(project)
+    queue_startup_jobs(project.services)
+    assert [job.kind for job in project.work() if job.state == "succeeded"] == ["score"]
 
 
 def test_the_exported_file_contains_the_backbone(served: ToyProject, tmp_path: Path) -> None:
@@ -463,7 +524,7 @@ def test_a_bundled_checkpoint_brings_its_backbone_back(
         strategy={"plugin": "random", "also": []},
     )
     assert register(elsewhere.services) == []
-    with pytest.raises(Gone, match="start a worker"):
+    with pytest.raises(NotReady, match="the network of its features is missing"):
         elsewhere.project.models.predict_images([picture("red", 1)])
     queue_startup_jobs(elsewhere.services)
     assert ("score", "succeeded") in [(job.kind, job.state) for job in elsewhere.work()]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from nextlabel.engine.linked_features import lacks_network
+from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.scheduling import queue_due, queue_once
+from nextlabel.engine.scores import stored_scores
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, projects
 
@@ -10,7 +13,8 @@ from nextlabel.store import checkpoints, projects
 def queue_startup_jobs(services: Services) -> None:
     """Queue the work that an earlier server left undone, and first trainings.
 
-    Items without scores are scored, a training that is due is queued, and a data set that was
+    Items without scores are scored, as are all items of a project whose scores, features or network
+    were deleted; a training that is due is queued, and a data set that was
     missing is searched for again. The default project and those marked `automatic` train their
     first checkpoint without being asked.
     """
@@ -19,7 +23,22 @@ def queue_startup_jobs(services: Services) -> None:
             queue_due(connection, config)
             row = projects.get(connection, name)
             trained = bool(checkpoints.all(connection, name))
+        if _has_lost_files(services, config):
+            queue_once(services.database, name, "score")
         if row is not None and not row.imported:
             queue_once(services.database, name, "import")
         if not trained and (config.automatic or name == services.settings.default_project):
             queue_once(services.database, name, "train")
+
+
+def _has_lost_files(services: Services, config: ProjectConfig) -> bool:
+    """Return whether the newest scores, their features, or the network of the live checkpoint's features are gone."""
+    with services.database.read() as connection:
+        row = projects.get(connection, config.name)
+        live = checkpoints.get(connection, config.name, row.live) if row and row.live else None
+        scoring = checkpoints.scoring(connection, config.name, live.name if live else None)
+    if live is None and config.features is None:
+        return False
+    if live is not None and lacks_network(services.home, live.card):
+        return True
+    return scoring is not None and stored_scores(services.home, scoring) is None
