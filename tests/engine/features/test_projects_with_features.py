@@ -348,6 +348,7 @@ def test_a_graph_has_no_features(make: Make) -> None:
 def test_what_only_a_model_provides_is_named_before_any_job(coloured: Callable[..., Coloured]) -> None:
     project = coloured(labels={"initial": 0})
     project.import_dataset()
+    lose_features(project)  # as before the first scoring
     with pytest.raises(NotReady, match="the strategy needs samples, and no model has been trained yet"):
         project.project.queries.create(1, "toy-sampled")
     assert project.work() == []
