@@ -18,8 +18,6 @@ from nextlabel.store.jobs import JobRow
 
 Request = Mapping[str, Any]
 """Plain JSON."""
-_JOBS = 100
-"""Newest jobs of a project that are searched."""
 
 
 def succeeded(services: Services, project: str, request: Request) -> JobRow | None:
@@ -58,5 +56,5 @@ def drop_old(services: Services, project: str) -> None:
 
 def _newest(services: Services, project: str, request: Request) -> JobRow | None:
     with services.database.read() as connection:
-        recent = jobs.page(connection, project, _JOBS)
-    return next((job for job in recent if job.parameters.get("choose") == request), None)
+        choices = jobs.choices(connection, project)
+    return next((job for job in choices if job.parameters["choose"] == request), None)
