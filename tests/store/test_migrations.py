@@ -91,9 +91,16 @@ def test_four_processes_migrate_a_new_database(url, start, opened):
     assert len(tables(opened(url))) == len(metadata.tables) + 1
 
 
+def default_differs(context, inspected, column, stored, declared, rendered) -> bool | None:
+    """Compare the defaults of JSON columns as text; PostgreSQL cannot compare JSON, as Alembic would."""
+    if not isinstance(getattr(column.type, "impl", column.type), sa.JSON):
+        return None
+    return (stored or "").removesuffix("::json").strip("'") != (rendered or "")
+
+
 def test_the_tables_match_the_schema(database):
     with database.read() as c:
-        context = MigrationContext.configure(c, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(c, opts={"compare_type": True, "compare_server_default": default_differs})
         assert compare_metadata(context, metadata) == []
 
 
