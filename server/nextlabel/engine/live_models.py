@@ -119,8 +119,7 @@ class Served:
     def _session(self) -> tuple[list[str], Any]:
         path = verified_path(self.folder, ONNX)
         assert path is not None
-        session = open_session(path)
-        return [output.name for output in session.get_outputs()], session
+        return open_session(path)
 
     @cached_property
     def _model(self) -> Model:

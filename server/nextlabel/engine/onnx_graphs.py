@@ -13,14 +13,15 @@ INPUT, EMBEDDINGS = "input", "embeddings"
 _NORMALIZED = "nextlabel.normalized"
 
 
-def open_session(path: Path) -> Any:
-    """Return an ONNX Runtime session that uses one thread per call."""
+def open_session(path: Path) -> tuple[list[str], Any]:
+    """Return the names of a graph's outputs, and an ONNX Runtime session that uses one thread per call."""
     from onnxruntime import InferenceSession, SessionOptions  # noqa: PLC0415 - the first prediction loads it
 
     options = SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    return InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return [output.name for output in session.get_outputs()], session
 
 
 def prepend_preprocessing(path: Path, preprocessing: Preprocessing) -> None:

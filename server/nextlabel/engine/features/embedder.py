@@ -126,8 +126,7 @@ class OnnxEmbedder(Embedder):
 
     @cached_property
     def _session(self) -> tuple[list[str], Any]:
-        session = open_session(network_path(self.folder))
-        return [output.name for output in session.get_outputs()], session
+        return open_session(network_path(self.folder))
 
 
 @dataclass(frozen=True)
