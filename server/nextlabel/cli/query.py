@@ -20,7 +20,7 @@ from nextlabel.web.schemas.query_schemas import QueryReply
 
 @click.command("query")
 @project_name
-@click.option("--size", type=click.IntRange(1), default=10, show_default=True, help="How many items.")
+@click.option("--size", type=click.IntRange(1), help="How many items; by default as the project file says.")
 @click.option("--strategy", help="Use another strategy than the project's own.")
 @click.option("--annotator", help="Name of the annotator to lease the items to for a while.")
 @click.option("--replay", metavar="ID", help="Choose again from the record of an earlier query.")
@@ -29,7 +29,7 @@ from nextlabel.web.schemas.query_schemas import QueryReply
 def command(
     settings: Settings,
     name: str,
-    size: int,
+    size: int | None,
     strategy: str | None,
     annotator: str | None,
     replay: str | None,

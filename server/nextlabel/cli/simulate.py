@@ -27,9 +27,11 @@ from nextlabel.store.home import check_writable
 @click.command("simulate")
 @project_name
 @click.option("--strategy", "strategies", help="Strategies, separated by commas; by default the project's.")
-@click.option("--start", type=click.IntRange(0), help="Labels at the start; by default the number in the project file.")
-@click.option("--size", type=click.IntRange(1), default=10, show_default=True, help="Labels per round.")
-@click.option("--rounds", type=click.IntRange(0), default=10, show_default=True, help="Rounds of labels and training.")
+@click.option("--start", type=click.IntRange(0), help="Labels at the start; by default as the project file says.")
+@click.option("--size", type=click.IntRange(1), help="Labels per round; by default as the project file says.")
+@click.option(
+    "--rounds", type=click.IntRange(0), help="Rounds of labels and training; by default as the project file says."
+)
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Runs of each strategy.")
 @click.option(
     "--annotators",
@@ -58,8 +60,8 @@ def command(
     name: str,
     strategies: str | None,
     start: int | None,
-    size: int,
-    rounds: int,
+    size: int | None,
+    rounds: int | None,
     seeds: int,
     annotators: str,
     confusion: float,
@@ -85,6 +87,10 @@ def command(
         registry.strategy(strategy)  # raises for an unknown one, before an hour of work
     kinds = [Annotator(name).kind for name in _names(annotators)]
     groups = [_names(group, ":") for group in _names(look_alikes)] if look_alikes else None
+    own = config.simulate
+    start = own.start if start is None else start
+    size = size or own.size or config.strategy.size
+    rounds = own.rounds if rounds is None else rounds
     plan = Plan(config, strategy_names, start, size, rounds, seeds, kinds, confusion, groups)
     if out is not None:
         check_writable(out)
@@ -103,7 +109,7 @@ def command(
     tested = [] if results[0].on_test_split else curves(points, TESTED)
     screen.answer(document(plan, points, results), lambda console: _show(console, results, tested))
     if results[0].on_test_split and not as_json:
-        stops = ", and a run stops when it reaches the goal on it" if config.stop.accuracy is not None else ""
+        stops = ", and a run stops when it reaches the goal on it" if config.stop.accuracy or config.stop.rmse else ""
         click.echo(f"there is no hold-out: this is measured on the data set's own test split{stops}")
     if out is not None:
         write(out, plan, points, results)

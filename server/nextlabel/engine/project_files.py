@@ -53,6 +53,7 @@ class StrategyChoice(PluginChoice):
 
     until: tuple[EarlyStrategy, ...] = ()
     """Strategies that are used before this one, the one with the fewest `labels` first."""
+    size: int = Field(10, ge=1, strict=True, description="number of items in a query that names no size")
     then: PluginChoice | None = None
     """Chooses among the items that this one keeps; None if this one chooses itself."""
     keep: int = Field(
@@ -146,7 +147,16 @@ class Stop(_Table):
     """The [stop] table: when the project is finished."""
 
     accuracy: float | None = Field(None, gt=0, le=1, description="hold-out accuracy to reach")
+    rmse: float | None = Field(None, gt=0, description="hold-out root mean square error to reach, for regression")
     labels: int | None = Field(None, ge=1, description="number of labels to collect")
+
+
+class Simulate(_Table):
+    """The [simulate] table: what `nextlabel simulate` does if its options do not say otherwise."""
+
+    start: int | None = Field(None, ge=0, description="labels at the start; `[labels] initial` if left out")
+    size: int | None = Field(None, ge=1, description="labels per round; `[strategy] size` if left out")
+    rounds: int = Field(10, ge=0, description="rounds of labels and training")
 
 
 class ProjectConfig(_Table):
@@ -162,6 +172,7 @@ class ProjectConfig(_Table):
     labels: Labels = Labels()
     train: Train = Train()
     stop: Stop = Stop()
+    simulate: Simulate = Simulate()
     automatic: bool = False
     """Whether to train the first checkpoint automatically; the default project always does."""
 
@@ -329,7 +340,12 @@ def _fault(fault: Any) -> str:
     *parents, last = [str(part) for part in fault["loc"]]
     where = f"[{'.'.join(parents)}] {last}" if parents else last
     if fault["type"] == "extra_forbidden":
-        tables: dict[str, type[BaseModel]] = {"labels": Labels, "train": Train, "stop": Stop}
+        tables: dict[str, type[BaseModel]] = {
+            "labels": Labels,
+            "train": Train,
+            "stop": Stop,
+            "simulate": Simulate,
+        }
         known = tables.get(parents[0], ProjectConfig) if parents else ProjectConfig
         return f"{where}: unknown key; {suggest(last, [key for key in known.model_fields if key != 'name'])}"
     actual = "" if fault["type"] == "missing" else f", not {fault['input']!r}"

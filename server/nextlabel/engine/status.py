@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -102,7 +103,10 @@ def status(services: Services, config: ProjectConfig) -> ProjectStatus:
         waits_for_network=live is not None and services.live.waits_for_network(live),
         metrics=metrics,
         stop=stop,
-        reached=any(metrics.get(goal, 0.0) >= value for goal, value in stop.items()),
+        reached=any(
+            metrics.get(goal, math.inf) <= value if goal == "rmse" else metrics.get(goal, 0.0) >= value
+            for goal, value in stop.items()
+        ),
         missing=failed.error if failed else None,
     )
 

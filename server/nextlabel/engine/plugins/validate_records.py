@@ -29,6 +29,7 @@ RESERVED: Mapping[type[Record[Any]], Mapping[str, str]] = {
     },
     StrategyPlugin: {
         **_PLUGIN,
+        "size": "the number of items in a query",
         "also": "further strategies to prepare scores for",
         "until": "strategies that are used before this one",
         "then": "the strategy that chooses among the items that this one keeps",

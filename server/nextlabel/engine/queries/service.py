@@ -65,9 +65,11 @@ class QueryService:
         self._row = row
 
     def create(
-        self, size: int, strategy: str | None = None, annotator: str | None = None, *, here: bool = False
+        self, size: int | None = None, strategy: str | None = None, annotator: str | None = None, *, here: bool = False
     ) -> QueryAnswer:
         """Choose up to `size` items to label next; with an annotator, lease the items to them.
+
+        `size` is that of the project file if None.
 
         The annotator's live leases are returned first, and are renewed by this query. The strategy runs
         outside any transaction. If meanwhile others label or lease what it chooses, it chooses again, and
@@ -77,6 +79,7 @@ class QueryService:
         chosen, but an annotator with live leases gets those alone.
         """
         services = self._services
+        size = self._config.strategy.size if size is None else size
         if size < 1:
             raise Unprocessable(f"the size of a query must be at least 1, not {size}")
         if size > services.settings.max_query:

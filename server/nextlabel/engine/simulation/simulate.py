@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -136,10 +137,13 @@ def _run(plan: Plan, services: Services, strategy: str, kind: str, seed: int) ->
 
 
 def _reached(goal: Stop, metrics: Mapping[str, float], labels: int) -> bool:
-    """Return whether a run reached its goal. Without a hold-out, the accuracy is that on the test split."""
+    """Return whether a run reached its goal. Without a hold-out, the test split decides."""
     accuracy = metrics.get("accuracy", metrics.get("test_accuracy", 0.0))
-    return (goal.accuracy is not None and accuracy >= goal.accuracy) or (
-        goal.labels is not None and labels >= goal.labels
+    rmse = metrics.get("rmse", metrics.get("test_rmse", math.inf))
+    return (
+        (goal.accuracy is not None and accuracy >= goal.accuracy)
+        or (goal.rmse is not None and rmse <= goal.rmse)
+        or (goal.labels is not None and labels >= goal.labels)
     )
 
 

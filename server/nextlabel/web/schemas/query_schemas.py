@@ -20,7 +20,12 @@ class QueryPath(RequestModel):
 class QueryQuery(RequestModel):
     """Query parameters of GET /query."""
 
-    size: int = Field(10, ge=1, le=1_000_000, description="how many items; the server may allow fewer, see /info")
+    size: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="how many items, by default as the project file says; the server may allow fewer, see /info",
+    )
     strategy: Name | None = Field(None, description="another strategy than the project's own")
     annotator: Name | None = Field(None, description="lease the items to this annotator")
 
