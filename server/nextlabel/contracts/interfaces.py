@@ -285,12 +285,26 @@ class Backbone(Plugin[P], ABC):
         Raise `DatasetMissing` with one line that names the file that is missing and how to get it.
         """
 
+    def download(self) -> None:
+        """Download the weights with the library that offers them; do nothing if they are there.
+
+        Called by `nextlabel download` only. Raise `DatasetMissing` with the reason if it fails. By default
+        there is nothing to download.
+        """
+
 
 # -------------------------------------------------------------------------------- data set
 
 
 class Dataset(Plugin[P], ABC):
     """A source of items and of known labels, if there are any."""
+
+    def download(self, root: Path) -> None:
+        """Download the data set to the folder `root` with the library that offers it; do nothing if it is there.
+
+        Called by `nextlabel download` only; `read` never downloads. Raise `DatasetMissing` with the reason
+        if it fails. By default there is nothing to download.
+        """
 
     @abstractmethod
     def read(self, root: Path | None, seed: int) -> Contents:
