@@ -15,14 +15,22 @@ from nextlabel.store.database import Database
 from nextlabel.store.home import Home
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flask import Flask
 
     from nextlabel.engine.plugins.registry import Registry
 
 
-def build_services(settings: Settings, registry: Registry | None = None, projects: Projects | None = None) -> Services:
+def build_services(
+    settings: Settings,
+    registry: Registry | None = None,
+    projects: Projects | None = None,
+    project_file: Path | None = None,
+) -> Services:
     """Return the services of the engine. Loads plugins and reads project files unless they are passed.
 
+    `project_file` is a project file to read beside those that the settings name.
     Raises PluginError if two plugins clash, ProjectError if the folder of project files is missing.
     """
     if registry is None:
@@ -32,19 +40,19 @@ def build_services(settings: Settings, registry: Registry | None = None, project
     return Services(
         settings=settings,
         registry=registry,
-        projects=load_projects(registry, settings.projects) if projects is None else projects,
+        projects=load_projects(registry, settings.projects, project_file) if projects is None else projects,
         database=database,
         home=home,
         live=LiveModels(database, home, registry),
     )
 
 
-def build_engine(settings: Settings) -> Engine:
+def build_engine(settings: Settings, project_file: Path | None = None) -> Engine:
     """Return the engine. Call `prepare` before using it, which creates the database."""
-    return Engine(build_services(settings))
+    return Engine(build_services(settings, project_file=project_file))
 
 
-def prepare(settings: Settings, *, bundled: bool = True) -> list[str]:
+def prepare(settings: Settings, *, bundled: bool = True, project_file: Path | None = None) -> list[str]:
     """Create the home folder and migrate the database to this version; call it once, before serving.
 
     Registers the bundled checkpoints unless `bundled` is False, and returns their faults, one line
@@ -58,7 +66,7 @@ def prepare(settings: Settings, *, bundled: bool = True) -> list[str]:
         database.dispose()
     if not bundled or find(trained_folder(settings)) == ([], []):
         return []
-    services = build_services(settings)
+    services = build_services(settings, project_file=project_file)
     try:
         return register(services)
     finally:

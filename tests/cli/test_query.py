@@ -81,12 +81,19 @@ def test_a_strategy_of_the_worker_runs_in_the_command(shell, quick, distribute, 
     assert shell.json("query", "quick", "--replay", first["query"])["items"] == first["items"]
 
 
-def test_a_query_that_a_worker_must_prepare_names_the_commands(shell, trained, distribute, tmp_path, monkeypatch):
+def test_a_query_that_a_worker_must_prepare_names_the_commands(
+    shell, trained, distribute, quick_folder, tmp_path, monkeypatch
+):
     distribute(tmp_path, "late-plugin", late="late")
     (tmp_path / "late.py").write_text(LATE.replace("in_worker=True", 'needs=["embeddings"]'))
     monkeypatch.syspath_prepend(tmp_path)
     message = shell.refused("query", "quick", "--strategy", "late")
     assert re.search(r"\(job \d+\); a worker runs it: start `nextlabel worker` or `nextlabel serve`$", message)
+    path = tmp_path / "mine.toml"
+    path.write_text((quick_folder / "projects" / "quick.toml").read_text())
+    shell("train", str(path))
+    message = shell.refused("query", str(path), "--strategy", "late")
+    assert message.endswith(f"start `nextlabel worker` or `nextlabel serve` with --projects {tmp_path}")
 
 
 def test_items_are_leased_to_an_annotator(shell, trained):

@@ -261,6 +261,15 @@ def test_a_users_file_overrides_a_plugins_project(tmp_path: Path, registry: Regi
     assert load_projects(registry, None).get("digits").title == "Digits"
 
 
+def test_one_more_file_overrides_those_of_the_folder(tmp_path: Path, registry: Registry) -> None:
+    write(tmp_path)
+    (tmp_path / "other").mkdir()
+    write(tmp_path / "other", GOOD.replace("Things", "Others"), "things")
+    file = tmp_path / "other" / "things.toml"
+    assert load_projects(registry, tmp_path, file).get("things").title == "Others"
+    assert load_projects(registry, None, file).get("things").title == "Others"
+
+
 def test_a_missing_folder(tmp_path: Path, registry: Registry) -> None:
     with pytest.raises(ProjectError, match="does not exist"):
         load_projects(registry, tmp_path / "nowhere")

@@ -141,6 +141,15 @@ def test_the_oldest_job_of_the_kinds_is_claimed(database):
         assert jobs.claim(c, "w", ["evaluate"], 2.0) is None
 
 
+def test_only_jobs_of_the_given_projects_are_claimed(database):
+    with database.write() as c:
+        for project in ("p", "q"):
+            jobs.queue(c, project, "train", {}, 1.0)
+        assert jobs.claim(c, "w", ["train"], 2.0, ["q", "r"]).project == "q"
+        assert jobs.claim(c, "w", ["train"], 2.0, ["q", "r"]) is None
+        assert jobs.claim(c, "w", ["train"], 2.0).project == "p"
+
+
 def test_only_its_owner_reports_and_finishes_a_running_job(database):
     with database.write() as c:
         id_ = jobs.queue(c, "p", "train", {}, 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -19,14 +20,14 @@ _SPLITS = {"test": "the data set's own test split", "holdout": "the hold-out"}
 @project_name
 @as_json
 @with_settings()
-def command(settings: Settings, name: str, as_json: bool) -> None:
+def command(settings: Settings, name: str, project_file: Path | None, as_json: bool) -> None:
     """Measure PROJECT's live checkpoint on items it was not trained on.
 
     Uses the data set's own test split if it has one, else the hold-out. Predicts as the server
     does: with the ONNX form if there is one, else with the model's own class.
     """
     screen = Screen(as_json)
-    with open_engine(settings) as engine:
+    with open_engine(settings, project_file) as engine:
         imported_project(engine, name)
         with screen.progress(f"evaluating {name}") as advance:
             evaluation = evaluate(engine.services, name, lambda share: advance(share, ""))

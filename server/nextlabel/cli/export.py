@@ -61,6 +61,7 @@ def _with_option(option: Option) -> str:
 def command(
     settings: Settings,
     name: str,
+    project_file: Path | None,
     kind: str,
     out: Path,
     resolved: bool,
@@ -82,7 +83,7 @@ def command(
     prefix = f"/data/local-files/?d={quote(out.name)}/" if copy_images else f"{address(settings.host, settings.port)}/"
     options = WriteOptions(resolved, everything, predictions, copy_images, image_prefix or prefix, checkpoint)
     screen = Screen(as_json)
-    with open_engine(settings) as engine:
+    with open_engine(settings, project_file) as engine:
         project = imported_project(engine, name) if form.needs_pool else engine.project(name)
         if out == STDOUT:
             exported = _print(Snapshot(engine.services, project.config), form, options)

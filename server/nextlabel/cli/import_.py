@@ -38,6 +38,7 @@ from nextlabel.web.formatting import plural
 def command(
     settings: Settings,
     name: str,
+    project_file: Path | None,
     source: Path,
     form: str | None,
     annotator: str | None,
@@ -60,7 +61,7 @@ def command(
     options = ImportOptions(
         source, annotator or getpass.getuser(), form, images, key, delimiter, question, skip_faulty, dry_run
     )
-    with open_engine(settings) as engine:
+    with open_engine(settings, project_file) as engine:
         project = imported_project(engine, name)
         try:
             with screen.progress(f"importing into {name}") as progress:

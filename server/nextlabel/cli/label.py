@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from pathlib import Path
 
 import click
 
@@ -27,6 +28,7 @@ from nextlabel.web.schemas.label_schemas import AcceptedReply
 def command(
     settings: Settings,
     name: str,
+    project_file: Path | None,
     item: str,
     classes: tuple[str, ...],
     value: float | None,
@@ -40,7 +42,7 @@ def command(
     if sum((bool(classes), value is not None, skip, retract)) != 1:
         raise click.UsageError("give exactly one of the four: classes, --value, --skip or --retract")
     label = Label(candidates=classes or None, value=value, skip=skip, retract=retract)
-    with open_engine(settings) as engine:
+    with open_engine(settings, project_file) as engine:
         project = imported_project(engine, name)
         accepted = project.labels.submit(annotator or getpass.getuser(), [(item, label)], key)
     text = " or ".join(classes) or (f"{value:g}" if value is not None else "skipped" if skip else "retracted")

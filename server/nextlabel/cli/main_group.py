@@ -75,4 +75,7 @@ def _line(error: Exception) -> str | None:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(version("nextlabel"), prog_name="nextlabel")
 def cli() -> None:
-    """Serve an image classifier, query the labels that improve it most, and train on them."""
+    """Serve an image classifier, query the labels that improve it most, and train on them.
+
+    PROJECT in the help of a command is a project's name, or the path of a project file.
+    """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -29,7 +30,34 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 _COMMON = ("home", "data", "projects")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-project_name = click.argument("name", metavar="PROJECT")
+
+
+class _Project(click.ParamType[tuple[str, Path | None]]):
+    """A project's name, or the path of a project file."""
+
+    name = "project"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path | None]:
+        """Return the project's name, and its file if `value` is a path: if it has a slash or ends in .toml."""
+        path = Path(value)
+        if path.suffix != ".toml" and "/" not in value and os.sep not in value:
+            return value, None
+        if path.suffix != ".toml":
+            self.fail(f"{value!r} is a path, but not that of a project file, which ends in .toml", param, ctx)
+        if not path.is_file():
+            self.fail(f"there is no project file {value}", param, ctx)
+        return path.stem, path
+
+
+def project_name(function: F) -> F:
+    """Add the argument PROJECT, and hand the command its `name`, and its `project_file` or None."""
+
+    @wraps(function)
+    def command(**arguments: Any) -> Any:
+        name, file = arguments.pop("project")
+        return function(name=name, project_file=file, **arguments)
+
+    return cast("F", click.argument("project", metavar="PROJECT", type=_Project())(command))
 
 
 def with_settings(*further: str) -> Callable[[F], Callable[..., Any]]:
@@ -61,10 +89,13 @@ def imported_project(engine: Engine, name: str) -> Project:
 
 
 @contextmanager
-def open_engine(settings: Settings) -> Iterator[Engine]:
-    """Yield an engine on the home folder, which is created or brought up to date first."""
-    prepare(settings)
-    engine = build_engine(settings)
+def open_engine(settings: Settings, project_file: Path | None = None) -> Iterator[Engine]:
+    """Yield an engine on the home folder, which is created or brought up to date first.
+
+    `project_file` is a project file to read beside those that the settings name.
+    """
+    prepare(settings, project_file=project_file)
+    engine = build_engine(settings, project_file)
     try:
         yield engine
     finally:

@@ -32,12 +32,18 @@ _TOP = 3
 @as_json
 @with_settings()
 def command(
-    settings: Settings, name: str, files: tuple[Path, ...], ids: tuple[str, ...], top: int | None, as_json: bool
+    settings: Settings,
+    name: str,
+    project_file: Path | None,
+    files: tuple[Path, ...],
+    ids: tuple[str, ...],
+    top: int | None,
+    as_json: bool,
 ) -> None:
     """Predict the class or value of each of FILES with PROJECT's live checkpoint."""
     if bool(files) == bool(ids):
         raise click.UsageError("pass either image files, or items with --id")
-    with open_engine(settings) as engine:
+    with open_engine(settings, project_file) as engine:
         predictions = predict(engine.project(name), files, ids, settings.max_batch)
     names = [*map(str, files), *ids]
     Screen(as_json).answer(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import quote
 
 import click
@@ -29,6 +30,7 @@ from nextlabel.web.schemas.query_schemas import QueryReply
 def command(
     settings: Settings,
     name: str,
+    project_file: Path | None,
     size: int | None,
     strategy: str | None,
     annotator: str | None,
@@ -36,7 +38,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Choose the items of PROJECT to label next."""
-    with open_engine(settings) as engine:
+    with open_engine(settings, project_file) as engine:
         project = imported_project(engine, name)
         if replay:
             answer = project.queries.replay(replay, here=True)
@@ -44,7 +46,9 @@ def command(
             try:
                 answer = project.queries.create(size, strategy, annotator, here=True)
             except ToBeComputed as error:
-                raise NotReady(f"{error}; a worker runs it: start `nextlabel worker` or `nextlabel serve`") from error
+                folder = f" with --projects {project_file.resolve().parent}" if project_file else ""
+                start = f"start `nextlabel worker` or `nextlabel serve`{folder}"
+                raise NotReady(f"{error}; a worker runs it: {start}") from error
         reply = QueryReply.from_record(answer, _image_paths(project))
     Screen(as_json).answer(reply, lambda console: _print_table(console, answer))
 

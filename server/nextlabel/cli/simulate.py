@@ -58,6 +58,7 @@ from nextlabel.store.home import check_writable
 def command(
     settings: Settings,
     name: str,
+    project_file: Path | None,
     strategies: str | None,
     start: int | None,
     size: int | None,
@@ -76,7 +77,7 @@ def command(
     """
     registry = load(blocked=[name.strip() for name in settings.blocked_plugins.split(",") if name.strip()])
     registry.check()
-    config = load_projects(registry, settings.projects).get(name)
+    config = load_projects(registry, settings.projects, project_file).get(name)
     if config.learner.features_project() is not None:
         raise ProjectError(
             f"project {name!r} reads features from another project's checkpoint; "

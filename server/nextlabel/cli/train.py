@@ -46,7 +46,13 @@ _ENDED = ("succeeded", "failed", "cancelled", "interrupted")
 @as_json
 @with_settings()
 def command(
-    settings: Settings, name: str, out: Path | None, from_scratch: bool, licence: str | None, as_json: bool
+    settings: Settings,
+    name: str,
+    project_file: Path | None,
+    out: Path | None,
+    from_scratch: bool,
+    licence: str | None,
+    as_json: bool,
 ) -> None:
     """Train PROJECT on the current labels, and make the result live unless it is worse.
 
@@ -55,37 +61,54 @@ def command(
     if licence is not None and out is None:
         raise click.UsageError("--licence only applies to --out")
     screen = Screen(as_json)
+    scratch = from_scratch or out is not None
     if out is not None:
         check_target(out)  # before an hour of work
-    with open_engine(settings) as engine:
+    with open_engine(settings, project_file) as engine:
         engine.project(name)  # refuse an unknown name before the bar is shown
         with screen.progress(f"training {name}") as advance:
-            checkpoint = train(engine, name, advance, from_scratch=from_scratch or out is not None)
-            packed = "" if out is None else _pack(engine, checkpoint, out, licence, advance)
+            checkpoint = train(engine, name, advance, from_scratch=scratch, project_file=project_file)
+            argument = project_file.name if project_file else name
+            packed = "" if out is None else _pack(engine, checkpoint, argument, out, licence, advance)
 
     state = "is live" if checkpoint.live else "waits"
     title = f"{name}/{checkpoint.checkpoint} {state}: {checkpoint.verdict}"
     screen.answer(CheckpointReply.model_validate(checkpoint), f"{title}\n{metrics_line(checkpoint.metrics)}{packed}")
 
 
-def train(engine: Engine, name: str, advance: Advance, *, from_scratch: bool = False) -> Checkpoint:
+def train(
+    engine: Engine, name: str, advance: Advance, *, from_scratch: bool = False, project_file: Path | None = None
+) -> Checkpoint:
     """Train and return the checkpoint. Raises NextlabelError if the training did not succeed.
 
     Raises Conflict if another training of the project runs, or if one is queued and the worker
-    will run it, or it does not start from scratch and this one should. A KeyboardInterrupt
-    cancels the training first.
+    will run it, or it does not start from scratch and this one should, or if a worker runs that cannot know
+    `project_file`, from which the project comes. A KeyboardInterrupt cancels the training first.
     """
     project = engine.project(name)
     with ExitStack() as locks:
         try:
             locks.enter_context(worker_lock(engine.services.home.root))
         except Conflict:  # a worker runs
+            _check_known(engine.settings, project_file)
             job = _follow(engine, project.start_training(from_scratch=from_scratch), advance)
         else:
             job = _run_here(engine, name, advance, from_scratch=from_scratch)
     if job.state != "succeeded":
         raise NextlabelError(job.error or f"training {job.job} was {job.state}")
     return next(checkpoint for checkpoint in project.models.checkpoints() if checkpoint.job == job.job)
+
+
+def _check_known(settings: Settings, project_file: Path | None) -> None:
+    """Raise Conflict for a project file that a running worker does not read: it is outside the projects folder."""
+    if project_file is None:
+        return
+    folder = project_file.resolve().parent
+    if settings.projects is None or settings.projects.resolve() != folder:
+        raise Conflict(
+            f"a worker runs on {settings.home} and trains there, but it does not read {project_file}; "
+            f"start it with --projects {folder}, stop it, or choose another home folder with --home"
+        )
 
 
 def _run_here(engine: Engine, name: str, advance: Advance, *, from_scratch: bool) -> Job:
@@ -101,7 +124,7 @@ def _run_here(engine: Engine, name: str, advance: Advance, *, from_scratch: bool
         training = queue_once(services.database, name, "train")
     while True:
         with services.database.write() as connection:
-            job = jobs.claim(connection, owner, ("train",), time.time())
+            job = jobs.claim(connection, owner, ("train",), time.time(), services.projects.names)
         if job is None:
             break
         try:
@@ -172,14 +195,16 @@ def _advance(job: Job, advance: Advance) -> None:
     advance(job.progress, metrics_line(shown) if job.state == "running" else job.state)
 
 
-def _pack(engine: Engine, checkpoint: Checkpoint, out: Path, licence: str | None, advance: Advance) -> str:
-    """Write the checkpoint to `out` and return a line that describes it."""
+def _pack(
+    engine: Engine, checkpoint: Checkpoint, project: str, out: Path, licence: str | None, advance: Advance
+) -> str:
+    """Write the checkpoint to `out` and return a line that describes it. `project` is its argument of the command."""
     assert checkpoint.job is not None
     job = engine.job(checkpoint.job)
     assert job.started is not None
     assert job.finished is not None
     build = BuildInfo(
-        command=command_line(checkpoint.project, out, licence),
+        command=command_line(project, out, licence),
         seconds=job.finished - job.started,
         threads=engine.settings.train_threads or engine.settings.cores,
         licence=licence or metadata("nextlabel")["License-Expression"],

@@ -197,14 +197,24 @@ class Projects:
             raise NotFound.name("project", name, self.configs)
         return self.configs[name]
 
+    @property
+    def names(self) -> set[str]:
+        """The names of all projects, also of those whose file cannot be used."""
+        return {*self.configs, *self.faults}
 
-def load_projects(registry: Registry, folder: Path | None) -> Projects:
-    """Read the projects of plugins and those in `folder`, which override plugins' projects of the same name."""
+
+def load_projects(registry: Registry, folder: Path | None, file: Path | None = None) -> Projects:
+    """Read the projects of plugins and those in `folder`, which override plugins' projects of the same name.
+
+    `file` is one more project file, which overrides both.
+    """
     files = {name: offer.record.file for name, offer in registry.projects.items()}
     if folder is not None:
         if not folder.is_dir():
             raise ProjectError(f"the projects folder {folder} does not exist")
         files.update({path.stem: path for path in sorted(folder.glob("*.toml"))})
+    if file is not None:
+        files[file.stem] = file
     configs, faults = {}, {}
     for name, path in sorted(files.items()):
         try:

@@ -6,7 +6,7 @@ queued ──> running ──> succeeded | failed | cancelled | interrupted
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -17,7 +17,9 @@ from nextlabel.store import bulk, json_utils
 from nextlabel.store.database import Database
 from nextlabel.store.schema import jobs
 
-_UNFINISHED = "SELECT id, kind, state, owner, cancel FROM jobs WHERE state IN ('queued', 'running') ORDER BY id"
+_UNFINISHED = (
+    "SELECT id, project, kind, state, owner, cancel FROM jobs WHERE state IN ('queued', 'running') ORDER BY id"
+)
 # as a string, the value of a missing key is NULL in both databases
 _IS_CHOICE = jobs.c.parameters["choose"].as_string().is_not(None)
 Kind = Literal["import", "train", "score", "evaluate"]
@@ -51,6 +53,7 @@ class UnfinishedJob(NamedTuple):
     """A job that is queued or running."""
 
     id: int
+    project: str
     kind: Kind
     state: State
     owner: str | None
@@ -123,9 +126,16 @@ def unfinished(database: Database) -> list[UnfinishedJob]:
     return [UnfinishedJob(*row) for row in database.poll(_UNFINISHED)]
 
 
-def claim(c: Connection, owner: str, kinds: Sequence[Kind], now: float) -> JobRow | None:
-    """Mark the oldest queued job of these kinds as running for `owner` and return it; None if there is none."""
+def claim(
+    c: Connection, owner: str, kinds: Sequence[Kind], now: float, projects: Collection[str] | None = None
+) -> JobRow | None:
+    """Mark the oldest queued job of these kinds as running for `owner` and return it; None if there is none.
+
+    Only the jobs of `projects` count; None for those of all projects.
+    """
     queued = select(jobs.c.id).where(jobs.c.state == "queued", jobs.c.kind.in_(kinds)).order_by(jobs.c.id)
+    if projects is not None:
+        queued = queued.where(jobs.c.project.in_(projects))
     id_ = c.execute(queued.limit(1)).scalar()
     if id_ is None:
         return None

@@ -180,6 +180,17 @@ def test_a_stopping_worker_interrupts_its_jobs(
     assert (ended.state, ended.error) == ("interrupted", None)
 
 
+def test_jobs_of_unknown_projects_stay_queued(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
+    """Another process that reads their project file runs them; they do not delay the jobs of known projects."""
+    with blobs.services.database.write() as connection:
+        unknown = jobs.queue(connection, "elsewhere", "train", {}, time.time())
+    number = blobs.project.start_training()
+    worker = steps(FINISH)
+    worker.until(lambda: job(blobs, number).state == "succeeded" and not worker._children)
+    worker._advance()
+    assert (job(blobs, unknown).state, worker._children) == ("queued", {})
+
+
 def test_images_are_scored_during_a_training(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
     training = blobs.project.start_training()
     with blobs.services.database.write() as connection:

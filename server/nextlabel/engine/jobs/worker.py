@@ -81,8 +81,12 @@ class Worker:
                 del self._children[slot]
             elif child is not None:
                 self._stop_if_cancelled(child, unfinished)
-            elif any(row.kind in slot and (row.state == "queued" or row.owner == self._owner) for row in unfinished):
+            elif any(row.kind in slot and self._is_ours(row) for row in unfinished):
                 self._claim(slot, unfinished)
+
+    def _is_ours(self, job: UnfinishedJob) -> bool:
+        """Return whether this worker should run a job: another project's waits for those who have its file."""
+        return job.owner == self._owner or (job.state == "queued" and job.project in self._services.projects.names)
 
     def _claim(self, slot: tuple[Kind, ...], unfinished: Sequence[UnfinishedJob]) -> None:
         with self._services.database.write() as connection:
@@ -92,7 +96,7 @@ class Worker:
                     jobs.finish(
                         connection, row.id, self._owner, "interrupted", time.time(), error="it was never started"
                     )
-            job = jobs.claim(connection, self._owner, slot, time.time())
+            job = jobs.claim(connection, self._owner, slot, time.time(), self._services.projects.names)
         if job is None:
             return
         log = self._services.home.job_log(job.id)

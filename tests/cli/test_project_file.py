@@ -1,0 +1,100 @@
+"""Every command that takes a project also takes the path of a project file."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from nextlabel.cli.train import _check_known
+from nextlabel.engine.jobs.worker import worker_lock
+from nextlabel.engine.scheduling import queue_once
+
+QUERY = ("--size", "1", "--annotator", "ann")
+
+
+@pytest.fixture
+def mine(quick, quick_folder, tmp_path):
+    """The path of a project file outside the projects folder."""
+    path = tmp_path / "elsewhere" / "mine.toml"
+    path.parent.mkdir()
+    path.write_text((quick_folder / "projects" / "quick.toml").read_text().replace("Quick digits", "My digits"))
+    return path
+
+
+def test_the_whole_loop(shell, mine, tmp_path):
+    assert shell.json("train", str(mine))["project"] == "mine"
+    query = shell.json("query", str(mine), *QUERY)
+    assert (query["project"], query["checkpoint"]) == ("mine", "r1")
+    item = query["items"][0]["id"]
+    assert shell.json("label", str(mine), item, "3", "--annotator", "ann") == {"accepted": 1}
+    assert shell.json("predict", str(mine), "--id", item)["checkpoint"] == "r1"
+    assert shell.json("evaluate", str(mine))["project"] == "mine"
+    labels = tmp_path / "labels.csv"
+    assert shell.json("export", str(mine), "--format", "csv", "--out", str(labels))["project"] == "mine"
+    assert shell.json("import", str(mine), str(labels))["present"] > 0
+    assert shell.json("simulate", str(mine), "--rounds", "0")["project"] == "mine"
+
+
+def test_a_file_in_this_folder(shell, mine, monkeypatch):
+    monkeypatch.chdir(mine.parent)
+    assert shell.json("simulate", "mine.toml", "--rounds", "0")["project"] == "mine"
+    assert shell.json("simulate", "./mine.toml", "--rounds", "0")["project"] == "mine"
+
+
+def test_a_file_overrides_the_project_of_its_name(shell, mine):
+    other = mine.with_name("quick.toml")
+    other.write_text(mine.read_text().replace("initial = 20", "initial = 30"))
+    assert shell.json("simulate", "quick", "--rounds", "0")["points"][0]["labels"] == 20
+    assert shell.json("simulate", str(other), "--rounds", "0")["points"][0]["labels"] == 30
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "query", "simulate"])
+def test_a_missing_file(shell, quick, tmp_path, command):
+    message = shell.refused(command, str(tmp_path / "none.toml"), status=2)
+    assert message.endswith(f"there is no project file {tmp_path / 'none.toml'}")
+
+
+def test_a_path_that_is_no_project_file(shell, quick, tmp_path):
+    message = shell.refused("train", str(tmp_path), status=2)
+    assert message.endswith("is a path, but not that of a project file, which ends in .toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("My_Project.toml", '[dataset]\nplugin = "digits"\n', "must be lower-case letters, digits and hyphens"),
+        ("broken.toml", "[dataset\n", "project 'broken' (broken.toml) cannot be read: "),
+        ("wrong.toml", '[dataset]\nplugin = "digits"\n[learner]\nplugin = "nearestt"\n', "did you mean 'nearest'"),
+    ],
+)
+def test_invalid_files(shell, quick, tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    for command in ("train", "simulate"):
+        assert message in shell.refused(command, str(tmp_path / name))
+
+
+def test_a_worker_that_does_not_read_the_file_is_named(shell, mine, quick, monkeypatch):
+    with worker_lock(quick.home):
+        message = shell.refused("train", str(mine))
+        assert f"does not read {mine}; start it with --projects {mine.parent}, stop it, or choose another" in message
+        assert shell.json("query", str(mine), *QUERY, "--strategy", "random")["project"] == "mine"
+    assert shell.json("train", str(mine))["checkpoint"] == "r1"  # no training was queued before
+
+
+def test_a_worker_trains_a_file_of_its_projects_folder(quick, engine, quick_folder):
+    _check_known(engine.settings, quick_folder / "projects" / "quick.toml")
+
+
+def test_a_training_of_another_project_file_stays_queued(shell, mine, engine):
+    """It was queued by a command with that file, and waits for a process that reads it."""
+    number = queue_once(engine.services.database, "mine", "train")
+    assert shell.json("train", "quick")["project"] == "quick"
+    assert engine.job(number).state == "queued"
+    assert shell.json("train", str(mine))["job"] == number
+
+
+def test_the_card_of_a_checkpoint_names_the_file(shell, mine, tmp_path):
+    shell("train", str(mine), "--out", str(tmp_path / "out"))
+    command = json.loads((tmp_path / "out" / "card.json").read_text())["command"]
+    assert command == "nextlabel train mine.toml --out out"
