@@ -21,7 +21,7 @@ from nextlabel.web.schemas.query_schemas import QueryReply
 
 @click.command("query")
 @project_name
-@click.option("--size", type=click.IntRange(1), help="How many items; by default as the project file says.")
+@click.option("--size", type=click.IntRange(1), help="How many items; by default as in the project file.")
 @click.option("--strategy", help="Use another strategy than the project's own.")
 @click.option("--annotator", help="Name of the annotator to lease the items to for a while.")
 @click.option("--replay", metavar="ID", help="Choose again from the record of an earlier query.")

@@ -27,10 +27,10 @@ from nextlabel.store.home import check_writable
 @click.command("simulate")
 @project_name
 @click.option("--strategy", "strategies", help="Strategies, separated by commas; by default the project's.")
-@click.option("--start", type=click.IntRange(0), help="Labels at the start; by default as the project file says.")
-@click.option("--size", type=click.IntRange(1), help="Labels per round; by default as the project file says.")
+@click.option("--start", type=click.IntRange(0), help="Labels at the start; by default as in the project file.")
+@click.option("--size", type=click.IntRange(1), help="Labels per round; by default as in the project file.")
 @click.option(
-    "--rounds", type=click.IntRange(0), help="Rounds of labels and training; by default as the project file says."
+    "--rounds", type=click.IntRange(0), help="Rounds of labels and training; by default as in the project file."
 )
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Runs of each strategy.")
 @click.option(

@@ -24,7 +24,7 @@ class QueryQuery(RequestModel):
         None,
         ge=1,
         le=1_000_000,
-        description="how many items, by default as the project file says; the server may allow fewer, see /info",
+        description="how many items, by default as in the project file; the server may allow fewer, see /info",
     )
     strategy: Name | None = Field(None, description="another strategy than the project's own")
     annotator: Name | None = Field(None, description="lease the items to this annotator")
