@@ -51,6 +51,14 @@ def test_folder(registry: Registry, tmp_path: Path) -> None:
     check_dataset(registry.dataset("folder"), tmp_path.parent, {"path": tmp_path.name})
 
 
+def test_sine(registry: Registry) -> None:
+    check_dataset(registry.dataset("sine"))
+
+
+def test_gp(registry: Registry) -> None:
+    check_learner(registry.learner("gp"), kinds=["vectors"], task="regression")
+
+
 def test_cnn(registry: Registry, one_thread: None) -> None:
     quick = {"min_steps": 8, "epochs": 1, "filters": 4, "image_size": 0}
     check_learner(registry.learner("cnn"), quick, kinds=["images"], task="classification")

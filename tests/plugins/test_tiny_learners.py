@@ -12,7 +12,7 @@ from nextlabel.engine.plugins.registry import Registry
 from nextlabel.testing import check_learner, check_light
 
 
-@pytest.mark.parametrize("name", ["linear", "label_spreading", "gp", "gcn"])
+@pytest.mark.parametrize("name", ["linear", "label_spreading", "gcn"])
 def test_hooks_import_nothing_heavy(name: str) -> None:
     check_light(f"tiny_plugins.{name}")
 
@@ -23,7 +23,6 @@ def test_hooks_import_nothing_heavy(name: str) -> None:
         ("tiny-linear", "vectors", "classification"),
         ("tiny-label-spreading", "vectors", "classification"),
         ("tiny-inductive-label-spreading", "vectors", "classification"),
-        ("tiny-gp", "vectors", "regression"),
         ("tiny-gcn", "graph", "classification"),
     ],
 )
@@ -91,20 +90,6 @@ def test_label_spreading_follows_the_moons_and_predicts_new_points() -> None:
     assert (predicted.argmax(axis=1) == new_truth).mean() > 0.95
     table = module.LabelSpreading(module.SpreadingParameters()).fit(VectorItems(points), sets_of(truth, 4), Training(0))
     np.testing.assert_array_equal(table.probabilities, fitted)
-
-
-def test_the_process_finds_length_and_noise() -> None:
-    module = import_module("tiny_plugins.gp")
-    rng = np.random.default_rng(0)
-    points = rng.uniform(0, 20, (80, 1)).astype(np.float32)
-    values = 5 + np.sin(points[:, 0]) + rng.normal(0, 0.3, 80)
-    model = module.GaussianProcessLearner(NoParameters()).fit(VectorItems(points), Targets(values=values), Training(0))
-    assert 0.2 < np.sqrt(model.noise) * model.scale < 0.4
-    inside = model.predict(VectorItems(np.linspace(1, 19, 50, dtype=np.float32)[:, None]), frozenset(), rng)
-    assert np.abs(inside.mean - 5 - np.sin(np.linspace(1, 19, 50))).mean() < 0.15
-    far = model.predict(VectorItems(np.array([[200.0]], np.float32)), frozenset(), rng)
-    assert far.mean == pytest.approx(values.mean())
-    assert far.std[0] > 2 * inside.std.mean()
 
 
 @pytest.mark.slow

@@ -12,7 +12,6 @@ TINY = (
     "probcover",
     "linear",
     "label_spreading",
-    "gp",
     "gcn",
 )
 """The modules with plugins."""

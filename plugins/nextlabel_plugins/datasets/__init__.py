@@ -8,6 +8,7 @@ from nextlabel.contracts import DatasetPlugin, hookimpl
 from nextlabel_plugins.datasets.candidate_sets import PartialParameters
 from nextlabel_plugins.datasets.digits import DigitsParameters
 from nextlabel_plugins.datasets.folder import FolderParameters
+from nextlabel_plugins.datasets.sine import SineParameters
 
 PACKAGE = "nextlabel_plugins.datasets"
 
@@ -53,4 +54,10 @@ def nextlabel_datasets() -> Iterator[DatasetPlugin]:
         "KMNIST: 60,000 handwritten characters of classical Japanese in 10 classes, 28 x 28",
         f"{PACKAGE}.kmnist:Kmnist",
         PartialParameters,
+    )
+    yield DatasetPlugin(
+        "sine",
+        "a noisy sine: 200 points from 0 to 20 with their values, for regression",
+        f"{PACKAGE}.sine:Sine",
+        SineParameters,
     )

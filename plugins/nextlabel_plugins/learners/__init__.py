@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from nextlabel.contracts import LearnerPlugin, hookimpl
 from nextlabel_plugins.learners.cnn import CNNParameters
+from nextlabel_plugins.learners.gp import GPParameters
 from nextlabel_plugins.learners.proden import ProdenParameters
 
 PACKAGE = "nextlabel_plugins.learners"
@@ -25,4 +26,10 @@ def nextlabel_learners() -> Iterator[LearnerPlugin]:
         "PRODEN: identifies the true label among the candidates during training, with small and large networks",
         f"{PACKAGE}.proden:Proden",
         ProdenParameters,
+    )
+    yield LearnerPlugin(
+        "gp",
+        "Gaussian process regression of vectors: mean and standard deviation",
+        f"{PACKAGE}.gp:GP",
+        GPParameters,
     )

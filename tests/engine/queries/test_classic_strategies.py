@@ -79,7 +79,7 @@ def test_the_core_set_of_two_annotators_covers_all_blobs(make: Make) -> None:
 
 
 def test_the_largest_deviation_is_queried_in_a_regression(make: Make) -> None:
-    project = make(WAVE, learner={"plugin": "tiny-gp"}).import_dataset().train()
+    project = make(WAVE, learner={"plugin": "gp"}).import_dataset().train()
     answer = project.project.queries.create(5, None, "ann")
     scores = [item.score for item in answer.items]
     assert scores == sorted(scores, reverse=True)

@@ -50,7 +50,7 @@ def test_a_learner_improves_with_labels(make: Make, another: Callable[..., Any],
 
 
 def test_a_process_predicts_values(make: Make) -> None:
-    project = make(WAVE, learner={"plugin": "tiny-gp"}, labels={"initial": 8}).import_dataset().train()
+    project = make(WAVE, learner={"plugin": "gp"}, labels={"initial": 8}).import_dataset().train()
     prediction = project.project.models.predict_vectors([[1.0]]).predictions[0]
     assert prediction.std > 0
 
