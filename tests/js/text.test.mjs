@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  accuracyText, goalText, joinOr, labelText, outboxText, percent, plural, predictionText, reasonText, trainingText,
+  accuracyText, errorText, goalText, isBetter, joinOr, labelText, measuredText, outboxText, percent, plural, predictionText,
+  reasonText, trainingText,
 } from "../../server/nextlabel/web/static/label/text.js";
 
 const plain = (text) => text.replaceAll("\u00a0", " ");
@@ -57,6 +58,24 @@ test("the state of the outbox", () => {
 test("only the goals that are reached", () => {
   assert.equal(plain(goalText({ accuracy: 0.9, labels: 500 }, { accuracy: 0.95, labels: 100 })), "accuracy 90.0 %");
   assert.equal(plain(goalText({ accuracy: 0.9, labels: 500 }, { accuracy: 0.95, labels: 500 })), "accuracy 90.0 % and 500 labels");
+});
+
+test("an error reaches its goal from above", () => {
+  assert.equal(goalText({ rmse: 0.35 }, { rmse: 0.2 }), "error of at most 0.35");
+  for (const rmse of [0.4, null, undefined]) assert.equal(goalText({ rmse: 0.35, labels: 5 }, { rmse, labels: 5 }), "5 labels");
+});
+
+test("what was measured on the hold-out", () => {
+  assert.equal(plain(measuredText({ accuracy: 0.9571, loss: 1 })), "accuracy 95.7 %");
+  assert.equal(measuredText({ rmse: 0.123456 }), "error 0.1235");
+  assert.equal(errorText(1500000), "1500000");
+  for (const metrics of [{}, { accuracy: null }, { rmse: null }]) assert.equal(measuredText(metrics), "");
+});
+
+test("a better model has more accuracy or less error", () => {
+  assert.deepEqual([isBetter({ accuracy: 0.9 }, { accuracy: 0.8 }), isBetter({ accuracy: 0.8 }, { accuracy: 0.9 })], [true, false]);
+  assert.deepEqual([isBetter({ rmse: 0.3 }, { rmse: 0.4 }), isBetter({ rmse: 0.4 }, { rmse: 0.3 })], [true, false]);
+  assert.deepEqual([isBetter({ rmse: null }, { rmse: 0.4 }), isBetter({}, {})], [false, false]);
 });
 
 test("the training status", () => {

@@ -127,6 +127,16 @@ def test_no_goal_and_no_model():
     assert formatting.goal_text(None, {"accuracy": 0.9}).endswith("not measured yet.")
 
 
+@pytest.mark.parametrize(
+    ("rmse", "text"), [(0.2, "reached"), (0.35, "reached"), (0.36, "not reached"), (None, "not measured yet")]
+)
+def test_an_error_reaches_its_goal_from_above(rmse, text):
+    point = replace(POINT, accuracy=None, interval=None, rmse=rmse)
+    goal = "The goal is a root mean square error of at most 0.35: "
+    assert formatting.goal_text(point, {"rmse": 0.35, "labels": 5.0}) == f"{goal}{text}."
+    assert formatting.goal_text(None, {"rmse": 0.35}) == f"{goal}not measured yet."
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(-1, "0 s"), (59.4, "59 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")])
 def test_durations(seconds, text):
     assert formatting.duration_text(seconds) == text

@@ -84,7 +84,8 @@ class Served:
             raise self._wrong_input("vectors")
         wrong = [number for number, row in enumerate(rows) if len(row) != spec.dimensions]
         if wrong:
-            raise Unprocessable(f"a vector must have {spec.dimensions} numbers; vectors {wrong} have another length")
+            length = _numbers(spec.dimensions)
+            raise Unprocessable(f"a vector must have {length}; vectors {wrong} have another length")
         with np.errstate(over="ignore"):  # checked below
             array = np.asarray(rows, np.float32)
         if not np.isfinite(array).all():
@@ -98,7 +99,7 @@ class Served:
                 f"the model of {self.card['project']!r} only predicts the items of its pool, not new {kind}; "
                 'send their ids: {"ids": [...]}'
             )
-        takes = "images" if isinstance(spec, ImageInput) else f"vectors of {spec.dimensions} numbers"
+        takes = "images" if isinstance(spec, ImageInput) else f"vectors of {_numbers(spec.dimensions)}"
         return Unprocessable(f"project {self.card['project']!r} takes {takes}, not {kind}")
 
     def infer(self, contents: Any) -> OutputArrays:
@@ -131,6 +132,10 @@ class Served:
             self.embedder.load()
         if self.card["onnx"]:
             _ = self._session
+
+
+def _numbers(count: int) -> str:
+    return f"{count} number{'' if count == 1 else 's'}"
 
 
 @dataclass

@@ -157,19 +157,29 @@ def test_value(point: Point) -> str:
 
 
 def goal_text(live: Point | None, stop: Mapping[str, float]) -> str:
-    """Return whether the live checkpoint reaches the target accuracy; an empty string without a target."""
-    target = stop.get("accuracy")
-    if target is None:
-        return ""
-    goal = f"The goal is {round_percent(target)}: "
+    """Return whether the live checkpoint reaches the target accuracy or error; an empty string without a target."""
+    if (target := stop.get("accuracy")) is not None:
+        return f"The goal is {round_percent(target)}: {_accuracy_reached(live, target)}."
+    if (target := stop.get("rmse")) is not None:
+        return (
+            f"The goal is a root mean square error of at most {short_number(target)}: {_error_reached(live, target)}."
+        )
+    return ""
+
+
+def _accuracy_reached(live: Point | None, target: float) -> str:
     if live is None or live.accuracy is None:
-        return goal + "not measured yet."
+        return "not measured yet"
     low, high = (live.interval.low, live.interval.high) if live.interval else (live.accuracy, live.accuracy)
     if live.accuracy >= target:
-        return goal + (
-            "reached, beyond chance." if low >= target else "reached, but the interval includes lower values."
-        )
-    return goal + ("not reached, but the interval includes it." if high >= target else "not reached.")
+        return "reached, beyond chance" if low >= target else "reached, but the interval includes lower values"
+    return "not reached, but the interval includes it" if high >= target else "not reached"
+
+
+def _error_reached(live: Point | None, target: float) -> str:
+    if live is None or live.rmse is None:
+        return "not measured yet"
+    return "reached" if live.rmse <= target else "not reached"
 
 
 def heat_level(share: float) -> str:

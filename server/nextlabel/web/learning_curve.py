@@ -39,7 +39,7 @@ def learning_curve(points: Sequence[Point], stop: Mapping[str, float]) -> Markup
 
 
 def _draw(points: Sequence[Point], stop: Mapping[str, float], is_error: bool, size: str, label: str) -> str:
-    goal = None if is_error else stop.get("accuracy")
+    goal = stop.get("rmse" if is_error else "accuracy")
     max_x_ticks, max_y_ticks = _MAX_TICKS[size]
     most_labels = max(point.labels or 0 for point in points) or 1
     low, high = _range(points, goal, is_error)
@@ -82,11 +82,10 @@ def _height(point: Point) -> float | None:
 
 def _range(points: Sequence[Point], goal: float | None, is_error: bool) -> tuple[float, float]:
     """Return the range of the y axis: every value, interval and the goal, with some space around them."""
-    heights = [_height(point) or 0.0 for point in points]
+    values = [_height(point) or 0.0 for point in points] + ([] if goal is None else [goal])
     if is_error:
-        return 0.0, max(heights) * 1.1 or 1.0
-    ends = [end for point in points if point.interval for end in (point.interval.low, point.interval.high)]
-    values = [*heights, *ends, *([] if goal is None else [goal])]
+        return 0.0, max(values) * 1.1 or 1.0
+    values += [end for point in points if point.interval for end in (point.interval.low, point.interval.high)]
     low, high = min(values), max(values)
     space = max(high - low, 0.1) * 0.08
     return max(0.0, low - space), min(1.0, high + space)

@@ -1,7 +1,7 @@
 // The project's status at the foot of the page: polled slowly, and only while the page is visible.
 
 import { request } from "./api.js";
-import { accuracyText, goalText, plural, trainingText } from "./text.js";
+import { goalText, isBetter, measuredText, plural, trainingText } from "./text.js";
 
 const byId = (id) => document.getElementById(id);
 const IDLE_INTERVAL = 6000;  // milliseconds between two polls
@@ -62,10 +62,9 @@ export class Status extends EventTarget {
     const { reached, stop, metrics } = this.current;
     byId("goal").textContent = reached ? `The goal is reached: ${goalText(stop, metrics)}. You can stop here or continue.` : "";
     if (before && before.checkpoint !== checkpoint && checkpoint) {
-      const accuracy = metrics.accuracy;
-      const better = before.checkpoint === null ? "The first model" : accuracy > before.metrics.accuracy ? "A better model" : "A new model";
-      const measured = accuracy === undefined || accuracy === null ? "" : `, accuracy ${accuracyText(accuracy)}`;
-      this.#notify(`${better} is live: ${checkpoint}${measured}`);
+      const better = before.checkpoint === null ? "The first model" : isBetter(metrics, before.metrics) ? "A better model" : "A new model";
+      const measured = measuredText(metrics);
+      this.#notify(`${better} is live: ${checkpoint}${measured && `, ${measured}`}`);
     }
   }
 

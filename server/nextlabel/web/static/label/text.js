@@ -55,10 +55,31 @@ export function outboxText({ waiting, rejected, durable, loggedOut, failing }) {
   return `Sending ${labels} …`;
 }
 
-// Return the goals of the project file that `metrics` reach.
+// Return an error as the other pages show it.
+export function errorText(error) {
+  return String(Number(error.toPrecision(4)));
+}
+
+// Return what was measured on the hold-out, if anything was; a metric that is not a number arrives as null.
+export function measuredText({ accuracy, rmse }) {
+  if (accuracy !== undefined && accuracy !== null) return `accuracy ${accuracyText(accuracy)}`;
+  return rmse !== undefined && rmse !== null ? `error ${errorText(rmse)}` : "";
+}
+
+// Return whether a model with these metrics is better than one with `before`.
+export function isBetter(metrics, before) {
+  return metrics.accuracy > before.accuracy || (metrics.rmse !== null && metrics.rmse < before.rmse);
+}
+
+// Return the goals of the project file that `metrics` reach; an error is reached from above.
 export function goalText(stop, metrics) {
-  return Object.entries(stop).filter(([name, target]) => metrics[name] >= target).map(([name, target]) =>
-    name === "accuracy" ? `accuracy ${accuracyText(target)}` : plural(target, name.replace(/s$/, ""))).join(" and ");
+  const reached = Object.entries(stop).filter(([name, target]) =>
+    name === "rmse" ? metrics.rmse !== null && metrics.rmse <= target : metrics[name] >= target);
+  return reached.map(([name, target]) => {
+    if (name === "accuracy") return `accuracy ${accuracyText(target)}`;
+    if (name === "rmse") return `error of at most ${errorText(target)}`;
+    return plural(target, name.replace(/s$/, ""));
+  }).join(" and ");
 }
 
 // Return when the next training starts, or how many labels the model was not trained on.
