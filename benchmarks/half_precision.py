@@ -33,13 +33,14 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 import onnxruntime  # noqa: E402
+from linear_head import LinearHead  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 from scipy.stats import t as student  # noqa: E402
 from sklearn.datasets import load_digits  # noqa: E402
 from sklearn.decomposition import PCA  # noqa: E402
 from torchvision.datasets import MNIST  # noqa: E402
 
-from nextlabel.contracts import NoParameters, Pool, Targets, Training, VectorItems  # noqa: E402
+from nextlabel.contracts import NoParameters, Pool  # noqa: E402
 from nextlabel.engine.images.image_items import FileItems, PixelItems  # noqa: E402
 from nextlabel.engine.plugins.parameters import build  # noqa: E402
 from nextlabel.engine.plugins.registry import load  # noqa: E402
@@ -200,25 +201,21 @@ class Player:
         accuracies = []
         for number in range(rounds + 1):
             model = self.fit(covered)
-            predicted = model.predict(VectorItems(self.test), frozenset(), None).probabilities.argmax(axis=1)
+            predicted = model.predict(self.test).argmax(axis=1)
             accuracies.append(100 * float((predicted == self.data.test_classes).mean()))
             if number < rounds:
                 rng = np.random.default_rng([seed, number])
                 covered = np.sort(np.concatenate([covered, self.choose(model, covered, rng)]))
         return fmean(accuracies), set(covered.tolist())
 
-    def fit(self, covered: NDArray[np.int64]) -> Any:
+    def fit(self, covered: NDArray[np.int64]) -> LinearHead:
         """Return a linear model of the labelled items."""
-        linear = import_module("tiny_plugins.linear")
-        classes = int(self.data.pool_classes.max()) + 1
-        sets = np.ones((len(self.pool), classes), np.bool_)
-        sets[covered] = np.eye(classes, dtype=np.bool_)[self.data.pool_classes[covered]]
-        learner = linear.LinearLearner(linear.LinearParameters())
-        return learner.fit(VectorItems(self.pool), Targets(candidates=sets), Training(0))
+        classes = self.data.pool_classes
+        return LinearHead(self.pool[covered], classes[covered], int(classes.max()) + 1)
 
-    def choose(self, model: Any, covered: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    def choose(self, model: LinearHead, covered: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         """Return the items that the strategy chooses next, which it prepares as after a training."""
-        probabilities = model.predict(VectorItems(self.pool), frozenset(), None).probabilities
+        probabilities = model.predict(self.pool)
         arrays: dict[Any, Any] = {"embeddings": self.pool, "covered_embeddings": self.pool[covered]}
         prepared = self.prepared
         if prepared is None:

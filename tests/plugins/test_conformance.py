@@ -64,6 +64,10 @@ def test_cnn(registry: Registry, one_thread: None) -> None:
     check_learner(registry.learner("cnn"), quick, kinds=["images"], task="classification")
 
 
+def test_linear(registry: Registry) -> None:
+    check_learner(registry.learner("linear"), kinds=["images", "vectors"], task="classification")
+
+
 @pytest.mark.parametrize("network", ["fast", "mlp", "convnet12", "resnet18"])
 def test_proden(registry: Registry, one_thread: None, network: str) -> None:
     quick = {"network": network, "min_steps": 8, "epochs": 1, "filters": 4, "image_size": 0}

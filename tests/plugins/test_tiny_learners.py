@@ -12,7 +12,7 @@ from nextlabel.engine.plugins.registry import Registry
 from nextlabel.testing import check_learner, check_light
 
 
-@pytest.mark.parametrize("name", ["linear", "label_spreading", "gcn"])
+@pytest.mark.parametrize("name", ["label_spreading", "gcn"])
 def test_hooks_import_nothing_heavy(name: str) -> None:
     check_light(f"tiny_plugins.{name}")
 
@@ -20,7 +20,6 @@ def test_hooks_import_nothing_heavy(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "task"),
     [
-        ("tiny-linear", "vectors", "classification"),
         ("tiny-label-spreading", "vectors", "classification"),
         ("tiny-inductive-label-spreading", "vectors", "classification"),
         ("tiny-gcn", "graph", "classification"),
@@ -43,37 +42,6 @@ def sets_of(truth: np.ndarray, labelled: int) -> Targets:
     sets = np.ones((len(truth), truth.max() + 1), np.bool_)
     sets[:labelled] = np.eye(truth.max() + 1, dtype=np.bool_)[truth[:labelled]]
     return Targets(candidates=sets)
-
-
-class LabelledRowsOnly(VectorItems):
-    """Refuses to read all rows at once."""
-
-    @property
-    def vectors(self) -> np.ndarray:
-        raise AssertionError("the learner reads all rows")
-
-
-def test_linear_reads_only_labelled_rows_and_separates_them() -> None:
-    module = import_module("tiny_plugins.linear")
-    rng = np.random.default_rng(0)
-    truth = np.arange(300) % 3
-    points = (np.eye(3)[truth] * 6 + 100 + rng.normal(0, 1, (300, 3))).astype(np.float32)
-    learner = module.LinearLearner(module.LinearParameters())
-    model = learner.fit(LabelledRowsOnly(points), sets_of(truth, 30), Training(0))
-    predicted = model.predict(VectorItems(points), frozenset(), rng).probabilities.argmax(axis=1)
-    assert (predicted == truth).mean() > 0.97
-
-
-def test_linear_learns_from_partial_labels_alone() -> None:
-    module = import_module("tiny_plugins.linear")
-    rng = np.random.default_rng(0)
-    truth = np.arange(300) % 3
-    points = (np.eye(3)[truth] * 6 + rng.normal(0, 1, (300, 3))).astype(np.float32)
-    sets = np.eye(3, dtype=np.bool_)[truth] | np.eye(3, dtype=np.bool_)[(truth + rng.integers(1, 3, 300)) % 3]
-    learner = module.LinearLearner(module.LinearParameters())
-    model = learner.fit(VectorItems(points), Targets(candidates=sets), Training(0))
-    predicted = model.predict(VectorItems(points), frozenset(), rng).probabilities.argmax(axis=1)
-    assert (predicted == truth).mean() > 0.97
 
 
 def test_label_spreading_follows_the_moons_and_predicts_new_points() -> None:

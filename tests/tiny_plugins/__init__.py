@@ -10,7 +10,6 @@ TINY = (
     "dbal",
     "clusters",
     "probcover",
-    "linear",
     "label_spreading",
     "gcn",
 )

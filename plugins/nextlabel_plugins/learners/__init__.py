@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from nextlabel.contracts import LearnerPlugin, hookimpl
 from nextlabel_plugins.learners.cnn import CNNParameters
 from nextlabel_plugins.learners.gp import GPParameters
+from nextlabel_plugins.learners.linear import LinearParameters
 from nextlabel_plugins.learners.proden import ProdenParameters
 
 PACKAGE = "nextlabel_plugins.learners"
@@ -20,6 +21,12 @@ def nextlabel_learners() -> Iterator[LearnerPlugin]:
         "a small convolutional network trained from scratch on candidate sets",
         f"{PACKAGE}.cnn:CNN",
         CNNParameters,
+    )
+    yield LearnerPlugin(
+        "linear",
+        "multinomial logistic regression on features, vectors or small images",
+        f"{PACKAGE}.linear:Linear",
+        LinearParameters,
     )
     yield LearnerPlugin(
         "proden",

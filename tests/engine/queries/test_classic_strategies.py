@@ -24,7 +24,7 @@ STRATEGIES = (
 )
 
 
-SCALED = {**BLOBS, "features": {"plugin": "toy-scaled"}, "learner": {"plugin": "tiny-linear"}, "labels": {}}
+SCALED = {**BLOBS, "features": {"plugin": "toy-scaled"}, "learner": {"plugin": "linear"}, "labels": {}}
 """Vectors as a backbone gives them, before any label."""
 
 
@@ -124,7 +124,7 @@ def test_a_strategy_that_needs_samples_prepares_nothing_before_the_first_model(m
 
 
 def test_a_committee_of_different_learners_disagrees_between_the_blobs(make: Make) -> None:
-    members = {"members": [{"plugin": "tiny-linear"}, {"plugin": "toy-ridge", "sharpness": 2.0}]}
+    members = {"members": [{"plugin": "linear"}, {"plugin": "toy-ridge", "sharpness": 2.0}]}
     base = {key: value for key, value in BLOBS.items() if key != "learner"}
     project = (
         make(

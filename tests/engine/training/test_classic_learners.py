@@ -31,7 +31,7 @@ RINGS: Mapping[str, Any] = {
 @pytest.mark.parametrize(
     ("base", "learner"),
     [
-        (BLOBS, {"plugin": "tiny-linear"}),
+        (BLOBS, {"plugin": "linear"}),
         (MOONS, {}),
         (MOONS, {"plugin": "tiny-inductive-label-spreading"}),
         (RINGS, {}),
