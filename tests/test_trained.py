@@ -61,9 +61,11 @@ def test_photos_has_the_accuracy_on_its_card():
     test = Cifar10(PartialParameters()).read(root, 0).test
     served = Served(photos.name, photos.card, photos.folder, load())
     items = EvaluationSet("test", PixelItems(test.content.array[:TEST_IMAGES]), test.truth[:TEST_IMAGES])
-    metrics = measure(served, items, 2, 1_000_000, lambda _: None)
+    measured = measure(served, items, 2, 1_000_000, lambda _: None)
     expected = photos.card["test"]["accuracy"]
-    assert metrics["accuracy"] == pytest.approx(expected, abs=3 * sqrt(expected * (1 - expected) / TEST_IMAGES))
+    assert measured.metrics["accuracy"] == pytest.approx(
+        expected, abs=3 * sqrt(expected * (1 - expected) / TEST_IMAGES)
+    )
 
 
 def test_each_was_trained_with_the_current_project_file():

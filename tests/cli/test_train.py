@@ -68,6 +68,9 @@ def test_evaluate_on_the_hold_out(shell, trained):
     output = shell.json("evaluate", "quick")
     checkpoint = shell.json("projects")["projects"]
     metrics = next(entry["metrics"] for entry in checkpoint if entry["name"] == "quick")
+    report = output.pop("report")
+    assert (report["accuracy"], report["macro"]["support"]) == (pytest.approx(metrics["accuracy"]), 60)
+    assert sum(map(sum, output.pop("confusion"))) == 60
     assert output == {
         "project": "quick",
         "checkpoint": "r1",
@@ -77,7 +80,12 @@ def test_evaluate_on_the_hold_out(shell, trained):
         "form": "model",
     }
     expected = "quick/r1 on the hold-out (60 items), as served: through the model's own class\naccuracy "
-    assert shell("evaluate", "quick").stdout.startswith(expected)
+    shown = shell("evaluate", "quick").stdout
+    assert shown.startswith(expected)
+    row = next(line for line in shown.splitlines() if "macro average" in line).replace("│", "").split()
+    macro = report["macro"]
+    assert row[2:] == [*(f"{macro[name]:.1%}" for name in ("precision", "recall", "f1")), "60"]
+    assert "Confusion matrix" in shown
 
 
 def test_evaluate_before_any_training(shell, quick):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 from nextlabel.cli.options import as_json, imported_project, open_engine, project_name, with_settings
 from nextlabel.cli.output import Screen, metrics_line
+from nextlabel.cli.report_text import SPLITS, show_report
 from nextlabel.engine.evaluation.evaluate import evaluate
 from nextlabel.engine.settings import Settings
 
 _FORMS = {"onnx": "through its ONNX form", "model": "through the model's own class"}
-_SPLITS = {"test": "the data set's own test split", "holdout": "the hold-out"}
 
 
 @click.command("evaluate")
@@ -23,6 +23,7 @@ _SPLITS = {"test": "the data set's own test split", "holdout": "the hold-out"}
 def command(settings: Settings, name: str, project_file: Path | None, as_json: bool) -> None:
     """Measure PROJECT's live checkpoint on items it was not trained on.
 
+    Prints precision, recall, F1 and support by class and the confusion matrix, or the errors of a regression.
     Uses the data set's own test split if it has one, else the hold-out. Predicts as the server
     does: with the ONNX form if there is one, else with the model's own class.
     """
@@ -32,6 +33,11 @@ def command(settings: Settings, name: str, project_file: Path | None, as_json: b
         with screen.progress(f"evaluating {name}") as advance:
             evaluation = evaluate(engine.services, name, lambda share: advance(share, ""))
 
-    title = f"{evaluation.project}/{evaluation.checkpoint} on {_SPLITS[evaluation.split]} ({evaluation.items} items)"
+    title = f"{evaluation.project}/{evaluation.checkpoint} on {SPLITS[evaluation.split]} ({evaluation.items} items)"
     title += f", as served: {_FORMS[evaluation.form]}"
-    screen.answer(asdict(evaluation), f"{title}\n{metrics_line(evaluation.metrics)}")
+
+    def show(console: Console) -> None:
+        console.print(f"{title}\n{metrics_line(evaluation.metrics)}\n", soft_wrap=True)
+        show_report(console, evaluation.report)
+
+    screen.answer(evaluation.document(), show)

@@ -22,6 +22,29 @@ Advance = Callable[[float, str], None]
 """Takes the share done, 0..1, and a short text."""
 
 
+class ProgressBar:
+    """A progress bar on standard error, or none if it is hidden; call it to advance it."""
+
+    def __init__(self, bar: Progress, title: str, *, hidden: bool, silent: bool) -> None:
+        self._bar = bar
+        self._silent = silent
+        self._task = bar.add_task(title, total=1.0, text="")
+        self._out = None if not hidden and sys.stdout.isatty() else sys.stdout
+
+    def __call__(self, share: float, text: str) -> None:
+        """Show the share done, 0..1, and a short text."""
+        self._bar.update(self._task, completed=share, text=text)
+
+    def print(self, line: str) -> None:
+        """Print a line to standard output, unless the command prints JSON; in a terminal it appears above the bar."""
+        if self._silent:
+            return
+        if self._out is None:
+            self._bar.console.print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        else:
+            click.echo(line, self._out)
+
+
 @dataclass(frozen=True)
 class Screen:
     """Prints the result of a command."""
@@ -42,16 +65,16 @@ class Screen:
             click.echo(to_json(reply, inf_nan_mode="null"))
 
     @contextmanager
-    def progress(self, title: str) -> Iterator[Advance]:
-        """Show a progress bar while the block runs; the output of the block is dropped."""
+    def progress(self, title: str) -> Iterator[ProgressBar]:
+        """Show a progress bar while the block runs; what the block itself writes to standard output is dropped."""
         console = Console(stderr=True)
         text = TextColumn("{task.fields[text]}")
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), text)
         hidden = self.as_json or not console.is_terminal
         bar = Progress(*columns, TimeElapsedColumn(), console=console, disable=hidden)
+        shown = ProgressBar(bar, title, hidden=hidden, silent=self.as_json)
         with open(os.devnull, "w") as sink, bar, redirect_stdout(sink):  # noqa: PTH123 - no file, a sink
-            task = bar.add_task(title, total=1.0, text="")
-            yield lambda share, text: bar.update(task, completed=share, text=text)
+            yield shown
 
 
 def table(headings: Sequence[str], title: str | None = None) -> Table:

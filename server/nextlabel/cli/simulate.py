@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from nextlabel import app
 from nextlabel.cli.options import FOLDER, as_json, project_name, with_settings
-from nextlabel.cli.output import Screen
+from nextlabel.cli.output import ProgressBar, Screen
+from nextlabel.cli.simulation_text import epoch_line, progress_text, round_line, show_curves, show_reports
 from nextlabel.contracts.errors import ProjectError
+from nextlabel.engine.evaluation.outcome_report import Outcome
 from nextlabel.engine.plugins.registry import Registry, load
 from nextlabel.engine.project_files import ProjectConfig, Projects, load_projects
 from nextlabel.engine.services import Services
 from nextlabel.engine.settings import Settings
 from nextlabel.engine.simulation.annotators import EXACT, KINDS, Annotator
-from nextlabel.engine.simulation.curves import LEVELS, TESTED, Curve, curves
+from nextlabel.engine.simulation.curves import TESTED, curves
+from nextlabel.engine.simulation.outcomes import PooledReport, pooled_reports
 from nextlabel.engine.simulation.report import document, write
-from nextlabel.engine.simulation.simulate import Plan, Point, simulate
+from nextlabel.engine.simulation.simulate import Plan, Point, Run, Watch, simulate
 from nextlabel.store.home import check_writable
 
 
@@ -52,7 +55,14 @@ from nextlabel.store.home import check_writable
     "--look-alikes",
     help="Groups of classes, as in 4:9,3:5:8; by default pairs with the nearest means, without the hold-out.",
 )
-@click.option("--out", type=FOLDER, help="Write curve.csv, curve.json and curve.svg to this folder.")
+@click.option(
+    "--report",
+    is_flag=True,
+    help="Show precision, recall, F1 and support by class and the confusion matrix of the last round.",
+)
+@click.option(
+    "--out", type=FOLDER, help="Write the curves (curve.csv, .json, .svg) and the items asked (asked.json, .svg) here."
+)
 @as_json
 @with_settings()
 def command(
@@ -67,11 +77,13 @@ def command(
     annotators: str,
     confusion: float,
     look_alikes: str | None,
+    report: bool,
     out: Path | None,
     as_json: bool,
 ) -> None:
     """Simulate labelling and training of PROJECT with the true labels of its data set.
 
+    Prints the loss of each epoch, if the learner reports it, and how good each round's checkpoint is.
     Uses the same engine as the server. Only the files of --out are stored. A run ends early when it
     reaches the project's goal. Without a hold-out, the data set's own test split is used for that.
     """
@@ -92,30 +104,55 @@ def command(
     start = own.start if start is None else start
     size = size or own.size or config.strategy.size
     rounds = own.rounds if rounds is None else rounds
-    plan = Plan(config, strategy_names, start, size, rounds, seeds, kinds, confusion, groups)
+    plan = Plan(config, strategy_names, start, size, rounds, seeds, kinds, confusion, groups, contents=out is not None)
     if out is not None:
         check_writable(out)
     screen = Screen(as_json)
+    outcomes: dict[Run, Outcome] = {}
+    with screen.progress(f"simulating {config.name}") as progress:
+        watch = Watch(lambda epoch: progress.print(epoch_line(epoch)), outcomes.__setitem__ if report else None)
+        points = _simulate(plan, _services_factory(settings, registry), watch, progress)
+    _answer(screen, plan, points, pooled_reports(outcomes), out)
+
+
+def _simulate(
+    plan: Plan, create: Callable[[Path, ProjectConfig], Services], watch: Watch, progress: ProgressBar
+) -> list[Point]:
+    """Return the points of a simulation, and show each."""
     points: list[Point] = []
-    with screen.progress(f"simulating {config.name}") as advance:
-        total = len(strategy_names) * len(kinds) * seeds * (rounds + 1)
-        for point in simulate(plan, _services_factory(settings, registry)):
-            points.append(point)
-            run = strategy_names.index(point.strategy) * len(kinds) + kinds.index(point.annotator)
-            run = run * seeds + point.seed - config.seed
-            advance((run * (rounds + 1) + point.round + 1) / total, _progress_text(point))
+    runs = list(product(plan.strategies, plan.annotators, range(plan.project.seed, plan.project.seed + plan.seeds)))
+    for point in simulate(plan, create, watch):
+        points.append(point)
+        progress.print(round_line(point))
+        done = runs.index((point.strategy, point.annotator, point.seed)) + (point.round + 1) / (plan.rounds + 1)
+        progress(done / len(runs), progress_text(point))
+    return points
+
+
+def _answer(
+    screen: Screen, plan: Plan, points: Sequence[Point], reports: Sequence[PooledReport], out: Path | None
+) -> None:
+    """Print the results, and write them to the folder `out`. Raises ProjectError if nothing was measured."""
     results = curves(points)
     if not results:
-        raise ProjectError(f"project {name!r} has no hold-out with known labels, and no test split, to measure on")
+        raise ProjectError(
+            f"project {plan.project.name!r} has no hold-out with known labels, and no test split, to measure on"
+        )
     tested = [] if results[0].on_test_split else curves(points, TESTED)
-    screen.answer(document(plan, points, results), lambda console: _show(console, results, tested))
-    if results[0].on_test_split and not as_json:
-        stops = ", and a run stops when it reaches the goal on it" if config.stop.accuracy or config.stop.rmse else ""
+
+    def show(console: Console) -> None:
+        show_curves(console, results, tested)
+        show_reports(console, reports)
+
+    screen.answer(document(plan, points, results, reports), show)
+    if results[0].on_test_split and not screen.as_json:
+        goal = plan.project.stop
+        stops = ", and a run stops when it reaches the goal on it" if goal.accuracy or goal.rmse else ""
         click.echo(f"there is no hold-out: this is measured on the data set's own test split{stops}")
     if out is not None:
-        write(out, plan, points, results)
-        if not as_json:
-            click.echo(f"curve.csv, curve.json and curve.svg are in {out}")
+        names = write(out, plan, points, results, reports)
+        if not screen.as_json:
+            click.echo(f"{', '.join(names[:-1])} and {names[-1]} are in {out}")
 
 
 def _names(text: str, separator: str = ",") -> list[str]:
@@ -133,36 +170,3 @@ def _services_factory(settings: Settings, registry: Registry) -> Callable[[Path,
         return app.build_services(own, registry, Projects({config.name: config}, {}))
 
     return create
-
-
-def _progress_text(point: Point) -> str:
-    accuracy = point.metrics.get("accuracy", point.metrics.get("test_accuracy"))
-    result = f", {accuracy:.1%}" if accuracy is not None else ""
-    annotator = f", {point.annotator}" if point.annotator != EXACT else ""
-    return f"{point.strategy}{annotator}, seed {point.seed}: {point.labels} labels{result}"
-
-
-def _show(console: Console, results: Sequence[Curve], tested: Sequence[Curve]) -> None:
-    """Print a row per curve. `tested` are the same curves on the test split, if there is one beside the hold-out."""
-    levels = LEVELS if results[0].is_accuracy else ()
-    finals = [f"final {shown[0].metric.replace('_', ' ')}" for shown in (results, tested) if shown]
-    table = Table("strategy", *(f"labels to {level:.0%}" for level in levels), *finals)
-    for row, curve in enumerate(results):
-        values = [_final(shown[row]) for shown in (results, tested) if shown]
-        table.add_row(curve.name, *(_needed(curve, level) for level in levels), *values)
-    console.print(table)
-
-
-def _needed(curve: Curve, level: float) -> str:
-    needed = curve.needed(level)
-    if needed.labels is not None:
-        return f"{needed.labels:.1f}"
-    if not needed.reached:
-        return "not reached"
-    return f"reached by {needed.reached} of {len(curve.runs)}"
-
-
-def _final(curve: Curve) -> str:
-    mean, sd = curve.final()
-    spec = ".1%" if curve.is_accuracy else ".4g"
-    return f"{mean:{spec}}" + (f" ± {sd:{spec}}" if len(curve.runs) > 1 else "")

@@ -126,7 +126,7 @@ def _measure(
         return None
     served = services.live.load(checkpoint, folder)
     measured = measure(served, evaluation_set, services.settings.cores, services.settings.max_pixels, progress)
-    if not measured:
+    if measured is None:
         return None
-    count = int(measured.pop("holdout"))
-    return {"split": evaluation_set.split, "items": count, **measured}
+    values = {name: value for name, value in measured.metrics.items() if name != "holdout"}
+    return {"split": evaluation_set.split, "items": len(measured.outcome.truth), **values}

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items
 from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.engine.checkpoints.serialization import trained_with_other_holdout
+from nextlabel.engine.evaluation.outcome_report import Outcome, Report, Split, outcome, report
 from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.live_models import OutputArrays, Served
 from nextlabel.engine.metrics import metrics
-from nextlabel.engine.scores import is_informative, stored_scores
+from nextlabel.engine.scores import Arrays, is_informative, stored_scores
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.projects import ProjectRow
 
-Split = Literal["test", "holdout"]
 Form = Literal["onnx", "model"]
 _CHUNK = 256
 """Items that a thread predicts at a time."""
@@ -40,6 +40,22 @@ class Evaluation:
     """`accuracy` and `loss`, or `rmse` and `loss`."""
     form: Form
     """The ONNX form, which also serves predictions, or the model's own class if it has none."""
+    report: Report
+    """Scores by class and the confusion matrix, or the errors of a regression."""
+
+    def document(self) -> dict[str, Any]:
+        """Return the evaluation as a JSON object."""
+        fields = {name: value for name, value in vars(self).items() if name != "report"}
+        return {**fields, **self.report.document()}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A checkpoint's predictions for some items, and their metrics."""
+
+    metrics: Mapping[str, float]
+    """`accuracy` and `loss`, or `rmse` and `loss`; `holdout` is the number of items."""
+    outcome: Outcome
 
 
 @dataclass(frozen=True)
@@ -73,11 +89,11 @@ def evaluate(services: Services, project: str, progress: Callable[[float], None]
             "have been trained on items of it; train here first"
         )
     if evaluation_set is None:
-        return _evaluation(served, "holdout", _measure_stored(services, row, live), "model")
+        return _evaluation(served, _measure_stored(services, row, live), "model")
     measured = measure(served, evaluation_set, services.settings.cores, services.settings.max_pixels, progress)
-    if not measured:
+    if measured is None:
         raise _nothing_to_measure(project)
-    return _evaluation(served, evaluation_set.split, measured, "onnx" if served.card["onnx"] else "model")
+    return _evaluation(served, measured, "onnx" if served.card["onnx"] else "model")
 
 
 def find_evaluation_set(services: Services, row: ProjectRow) -> EvaluationSet | None:
@@ -99,11 +115,11 @@ def find_evaluation_set(services: Services, row: ProjectRow) -> EvaluationSet | 
 
 def measure(
     served: Served, evaluation_set: EvaluationSet, threads: int, max_pixels: int, progress: Callable[[float], None]
-) -> dict[str, float]:
+) -> Measured | None:
     """Return the metrics of the predictions that `/predict` returns for the items of `evaluation_set`.
 
-    Each item is prepared like an upload, and predicted alone if there is an ONNX form. Returns an
-    empty dictionary if no image can be read.
+    Each item is prepared like an upload, and predicted alone if there is an ONNX form. Returns None if no
+    image can be read.
     """
     items, truth = evaluation_set.items, evaluation_set.truth
     assert not isinstance(items, GraphItems)
@@ -121,10 +137,17 @@ def measure(
             progress(len(parts) / len(chunks))
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     readable = np.setdiff1d(np.arange(len(items)), unreadable_positions(items))  # others were white
-    return metrics(arrays, readable, truth[readable])
+    return _measured(evaluation_set.split, arrays, readable, truth[readable], served.card["classes"])
 
 
-def _measure_stored(services: Services, row: ProjectRow, live: CheckpointRow) -> dict[str, float]:
+def _measured(
+    split: Split, arrays: Arrays, positions: IntArray, truth: IntArray | FloatArray, classes: Sequence[str]
+) -> Measured | None:
+    values = metrics(arrays, positions, truth)
+    return Measured(values, outcome(split, arrays, positions, truth, classes)) if values else None
+
+
+def _measure_stored(services: Services, row: ProjectRow, live: CheckpointRow) -> Measured:
     """Measure a model that was fitted with the hold-out, unlabelled, on it by its stored scores."""
     with services.database.read() as connection:
         scoring = checkpoints.scoring(connection, row.name, live.name)
@@ -135,8 +158,8 @@ def _measure_stored(services: Services, row: ProjectRow, live: CheckpointRow) ->
     scored = positions < scoring.rows
     if "probabilities" in arrays:
         scored[scored] = is_informative(arrays["probabilities"], positions[scored])
-    measured = metrics(arrays, positions[scored], truth[scored])
-    if not measured:
+    measured = _measured("holdout", arrays, positions[scored], truth[scored], row.classes)
+    if measured is None:
         raise _nothing_to_measure(row.name)
     return measured
 
@@ -145,6 +168,13 @@ def _nothing_to_measure(project: str) -> NotReady:
     return NotReady(f"project {project!r} has no test split, and no held-out item has a full label yet")
 
 
-def _evaluation(served: Served, split: Split, measured: Mapping[str, float], form: Form) -> Evaluation:
-    rest = {name: value for name, value in measured.items() if name != "holdout"}
-    return Evaluation(served.card["project"], served.checkpoint, split, int(measured["holdout"]), rest, form)
+def _evaluation(served: Served, measured: Measured, form: Form) -> Evaluation:
+    return Evaluation(
+        project=served.card["project"],
+        checkpoint=served.checkpoint,
+        split=measured.outcome.split,
+        items=len(measured.outcome.truth),
+        metrics={name: value for name, value in measured.metrics.items() if name != "holdout"},
+        form=form,
+        report=report([measured.outcome]),
+    )

@@ -16,7 +16,7 @@ from nextlabel.engine.queries import worker_choices
 from nextlabel.engine.queries.service import QueryService
 from nextlabel.engine.scheduling import is_choice
 from nextlabel.engine.services import Services
-from nextlabel.engine.training.commit import Interrupted
+from nextlabel.engine.training.commit import Interrupted, Report
 from nextlabel.engine.training.job import train
 from nextlabel.engine.training.score_job import score
 from nextlabel.store import jobs
@@ -30,8 +30,10 @@ _FILES_SHARE = 0.95
 class JobReport:
     """Writes progress to the job's row, at most a few times a second. Raises Interrupted if the job must stop."""
 
-    def __init__(self, services: Services, job: JobRow, stop: Event) -> None:
+    def __init__(self, services: Services, job: JobRow, stop: Event, listen: Report | None = None) -> None:
+        """`listen` also receives the share done and the metrics, each time."""
         self._services = services
+        self._listen = listen
         self._job = job
         self._stop = stop
         self._written = 0.0
@@ -42,6 +44,8 @@ class JobReport:
         """Record the share done, 0..1, and metrics."""
         self._progress = max(self._progress, min(1.0, progress))
         self._metrics.update(metrics)
+        if self._listen is not None:
+            self._listen(progress, metrics)
         if self._stop.is_set():
             raise Interrupted(f"job {self._job.id} was asked to stop")
         now = time.monotonic()
@@ -57,14 +61,14 @@ class JobReport:
             raise Interrupted(f"job {self._job.id} was asked to stop")
 
 
-def run_job(services: Services, job: JobRow, stop: Event | None = None) -> None:
+def run_job(services: Services, job: JobRow, stop: Event | None = None, listen: Report | None = None) -> None:
     """Run a claimed job and record in its row how it ended.
 
-    Once `stop` is set, any error counts as its cancellation.
+    Once `stop` is set, any error counts as its cancellation. `listen` receives all that the job reports.
     """
     stop = stop or Event()
     use_threads(services.settings.train_threads or services.settings.cores)
-    report = JobReport(services, job, stop)
+    report = JobReport(services, job, stop, listen)
     try:
         if job.kind == "train":
             train(services, job, report)

@@ -1,4 +1,4 @@
-"""The results of a simulation as a CSV table, as JSON and as an SVG chart."""
+"""The results of a simulation as a CSV table, as JSON and as SVG pictures."""
 
 from __future__ import annotations
 
@@ -11,17 +11,53 @@ from typing import Any
 from pydantic_core import to_json
 
 from nextlabel.engine.simulation.annotators import EXACT
+from nextlabel.engine.simulation.asked_chart import draw_asked
 from nextlabel.engine.simulation.curve_chart import draw_curves
 from nextlabel.engine.simulation.curves import LEVELS, Curve
+from nextlabel.engine.simulation.outcomes import PooledReport
 from nextlabel.engine.simulation.simulate import Plan, Point
 
 
-def write(folder: Path, plan: Plan, points: Sequence[Point], curves: Sequence[Curve]) -> None:
-    """Write curve.csv, curve.json and curve.svg to `folder`."""
+def write(
+    folder: Path, plan: Plan, points: Sequence[Point], curves: Sequence[Curve], reports: Sequence[PooledReport] = ()
+) -> list[str]:
+    """Write curve.csv, curve.json, curve.svg, asked.json and asked.svg to `folder`, and return these names.
+
+    With several strategies there is a picture of the items asked for each, as in asked-margin.svg.
+    """
+    contents = {
+        "curve.csv": table(points).encode(),
+        "curve.json": to_json(document(plan, points, curves, reports), indent=2, inf_nan_mode="null") + b"\n",
+        "curve.svg": draw_curves(plan.project.title, curves).encode(),
+        "asked.json": asked_table(points).encode(),
+    }
+    for strategy in plan.strategies:
+        name = "asked.svg" if len(plan.strategies) == 1 else f"asked-{strategy}.svg"
+        contents[name] = draw_asked(plan.project.title, first_run(plan, points, strategy)).encode()
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "curve.csv").write_text(table(points), "utf-8")
-    (folder / "curve.json").write_bytes(to_json(document(plan, points, curves), indent=2, inf_nan_mode="null") + b"\n")
-    (folder / "curve.svg").write_text(draw_curves(plan.project.title, curves), "utf-8")
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return list(contents)
+
+
+def first_run(plan: Plan, points: Sequence[Point], strategy: str) -> list[Point]:
+    """Return the points of a strategy's first run, the one that is drawn."""
+    first = strategy, plan.annotators[0], plan.project.seed
+    return [point for point in points if (point.strategy, point.annotator, point.seed) == first]
+
+
+def asked_table(points: Sequence[Point]) -> str:
+    """Return a JSON array with one line per round: the items asked, with their predicted and their true class."""
+    name_annotators = _name_annotators(points)
+    rounds = [
+        {
+            **_run(point, name_annotators=name_annotators),
+            "items": [{"id": item.id, "predicted": item.predicted, "true": item.true} for item in point.asked],
+        }
+        for point in points
+        if point.asked
+    ]
+    return "[\n" + ",\n".join(to_json(row, inf_nan_mode="null").decode() for row in rounds) + "\n]\n"
 
 
 def table(points: Sequence[Point]) -> str:
@@ -41,8 +77,10 @@ def table(points: Sequence[Point]) -> str:
     return out.getvalue()
 
 
-def document(plan: Plan, points: Sequence[Point], curves: Sequence[Curve]) -> dict[str, Any]:
-    """Return the plan, every point, and the curves as a JSON object."""
+def document(
+    plan: Plan, points: Sequence[Point], curves: Sequence[Curve], reports: Sequence[PooledReport] = ()
+) -> dict[str, Any]:
+    """Return the plan, every point, the curves, and the reports on the last rounds as a JSON object."""
     name_annotators = _name_annotators(points)
     return {
         "project": plan.project.name,
@@ -52,17 +90,21 @@ def document(plan: Plan, points: Sequence[Point], curves: Sequence[Curve]) -> di
         **(_confusion(plan, points) if name_annotators else {}),
         "points": [
             {
-                "strategy": point.strategy,
-                **({"annotator": point.annotator} if name_annotators else {}),
-                "seed": point.seed,
-                "round": point.round,
+                **_run(point, name_annotators=name_annotators),
                 "labels": point.labels,
                 "metrics": point.metrics,
+                **({"epochs": point.epochs} if point.epochs else {}),
             }
             for point in points
         ],
         "curves": [_curve(curve) for curve in curves],
+        **({"reports": [report.document() for report in reports]} if reports else {}),
     }
+
+
+def _run(point: Point, *, name_annotators: bool) -> dict[str, Any]:
+    annotator = {"annotator": point.annotator} if name_annotators else {}
+    return {"strategy": point.strategy, **annotator, "seed": point.seed, "round": point.round}
 
 
 def _name_annotators(points: Sequence[Point]) -> bool:

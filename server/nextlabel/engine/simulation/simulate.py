@@ -16,6 +16,8 @@ import numpy as np
 from nextlabel.contracts.data import FloatArray, IntArray
 from nextlabel.contracts.errors import NextlabelError, ProjectError
 from nextlabel.engine.datasets.import_dataset import import_dataset
+from nextlabel.engine.evaluation.last_outcome import last_outcome
+from nextlabel.engine.evaluation.outcome_report import Outcome
 from nextlabel.engine.jobs.run_job import run_job
 from nextlabel.engine.project import Project
 from nextlabel.engine.project_files import ProjectConfig, Stop, StrategyChoice, Train
@@ -29,6 +31,8 @@ from nextlabel.engine.simulation.annotators import (
     nearest_pairs,
     validate_groups,
 )
+from nextlabel.engine.simulation.asked import AskedItem, asked_items
+from nextlabel.engine.training.commit import Report
 from nextlabel.store import items, jobs
 from nextlabel.store.labels import Label
 
@@ -57,6 +61,37 @@ class Plan:
     """Probability, 0 to 1, that an item whose class has look-alikes is in doubt, except to `exact`."""
     look_alikes: Sequence[Sequence[str]] | None = None
     """Groups of classes; None for pairs with the nearest means, over the items outside the hold-out."""
+    contents: bool = False
+    """Whether to record the images or vectors of items asked, in the first run of each strategy."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a simulation."""
+
+    strategy: str
+    annotator: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The end of an epoch of a training."""
+
+    run: Run
+    round: int
+    number: int
+    """From 1; the members of a committee train one after the other, and each begins with 1."""
+    loss: float
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Functions that receive what happens in a simulation besides its points."""
+
+    epoch: Callable[[Epoch], None] = lambda _epoch: None
+    outcome: Callable[[Run, Outcome], None] | None = None
+    """Receives the predictions of each run's last checkpoint for the items that it was measured on."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +114,20 @@ class Point:
     (exclude the true class), `partial` (several classes) and `blank` (a skip, or every class)."""
     annotator: str = EXACT
     look_alikes: tuple[Group, ...] = ()
+    epochs: tuple[float, ...] = ()
+    """The loss of each epoch of the training, as the learner reports it."""
+    asked: tuple[AskedItem, ...] = ()
+    """The items queried in this round, before the training."""
 
 
-def simulate(plan: Plan, make: Callable[[Path, ProjectConfig], Services]) -> Iterator[Point]:
+def simulate(
+    plan: Plan, make: Callable[[Path, ProjectConfig], Services], watch: Watch | None = None
+) -> Iterator[Point]:
     """Yield the points of every run, by strategy, then annotator, then seed.
 
     `make` returns services on an empty home folder for one project.
     """
+    watch = watch or Watch()
     seeds = range(plan.project.seed, plan.project.seed + plan.seeds)
     with TemporaryDirectory(prefix="nextlabel-simulate-") as features:
         for strategy, kind, seed in product(plan.strategies, plan.annotators, seeds):
@@ -93,12 +135,19 @@ def simulate(plan: Plan, make: Callable[[Path, ProjectConfig], Services]) -> Ite
                 (Path(folder) / "features").symlink_to(features)  # computed once for all runs
                 services = make(Path(folder), _variant(plan, strategy, seed))
                 try:
-                    yield from _run(plan, services, strategy, kind, seed)
+                    run = Run(strategy, kind, seed)
+                    yield from _points(plan, services, run, watch)
+                    last = last_outcome(services, plan.project.name) if watch.outcome else None
+                    if watch.outcome and last:
+                        watch.outcome(run, last)
                 finally:
                     services.database.dispose()
 
 
-def _run(plan: Plan, services: Services, strategy: str, kind: str, seed: int) -> Iterator[Point]:
+def _points(plan: Plan, services: Services, run: Run, watch: Watch) -> Iterator[Point]:
+    """Yield the points of one run."""
+    kind, seed = run.annotator, run.seed
+    first = (plan.annotators[0], plan.project.seed)
     project = Project(services, services.projects.get(plan.project.name))
     confused = list(plan.annotators) != [EXACT]
     # validated in every run, even if its annotator is exact, so that an error comes before the first of many runs
@@ -106,16 +155,20 @@ def _run(plan: Plan, services: Services, strategy: str, kind: str, seed: int) ->
     annotator = Annotator(kind) if kind == EXACT else Annotator(kind, seed, plan.confusion, groups)
     start, has_sets, counts = 0, False, Counter[LabelQuality]()
     for number in range(plan.rounds + 1):
+        asked: tuple[AskedItem, ...] = ()
         if number:
             query = project.queries.create(plan.size, None, ANNOTATOR, here=True)
             if not query.items:
                 return
+            contents = plan.contents and (kind, seed) == first
+            asked = asked_items(services, query, _truth(services, project.config), contents=contents)
             # queries never return an item twice, so an item that stays open is not labelled again
             labelled, qualities = _label(services, project, [item.id for item in query.items], annotator)
             project.labels.submit(ANNOTATOR, labelled)
             counts.update(qualities)
         try:
-            train_here(services, project)
+            losses: list[float] = []
+            train_here(services, project, _epochs(losses, run, number, watch))
         except NextlabelError as error:
             if number or project.config.labels.initial or not project.status().items:
                 raise
@@ -131,9 +184,22 @@ def _run(plan: Plan, services: Services, strategy: str, kind: str, seed: int) ->
             labels = start + counts.total()
         if confused:
             metrics |= {quality: float(counts[quality]) for quality in COUNTED}
-        yield Point(strategy, seed, number, labels, metrics, kind, annotator.groups)
+        yield Point(
+            run.strategy, seed, number, labels, metrics, kind, annotator.groups, epochs=tuple(losses), asked=asked
+        )
         if _reached(plan.project.stop, metrics, labels):
             return
+
+
+def _epochs(losses: list[float], run: Run, round_: int, watch: Watch) -> Report:
+    """Return a function that receives what a training reports, and adds the loss of each epoch to `losses`."""
+
+    def listen(_share: float, reported: Mapping[str, float]) -> None:
+        if "epoch" in reported and "loss" in reported:
+            losses.append(reported["loss"])
+            watch.epoch(Epoch(run, round_, int(reported["epoch"]), reported["loss"]))
+
+    return listen
 
 
 def _reached(goal: Stop, metrics: Mapping[str, float], labels: int) -> bool:
@@ -147,14 +213,17 @@ def _reached(goal: Stop, metrics: Mapping[str, float], labels: int) -> bool:
     )
 
 
-def train_here(services: Services, project: Project) -> None:
-    """Queue a training and run it in this process. Raises NextlabelError if it fails."""
+def train_here(services: Services, project: Project, listen: Report | None = None) -> None:
+    """Queue a training and run it in this process. Raises NextlabelError if it fails.
+
+    `listen` receives all that it reports.
+    """
     number = project.start_training()
     with services.database.write() as connection:
         job = jobs.claim(connection, "here", ("train",), time.time())
     if job is None or job.id != number:
         raise NextlabelError("another training is queued in this home folder")
-    run_job(services, job)
+    run_job(services, job, listen=listen)
     with services.database.read() as connection:
         ended = jobs.get(connection, number)
     if ended is None or ended.state != "succeeded":

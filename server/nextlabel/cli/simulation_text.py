@@ -1,0 +1,83 @@
+"""The text that `nextlabel simulate` prints: lines while it runs, the table of curves, and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from nextlabel.cli.report_text import SPLITS, show_report
+from nextlabel.engine.simulation.annotators import EXACT
+from nextlabel.engine.simulation.curves import LEVELS, Curve
+from nextlabel.engine.simulation.outcomes import PooledReport
+from nextlabel.engine.simulation.simulate import Epoch, Point
+
+_MEASURES = ("accuracy", "rmse")
+
+
+def epoch_line(epoch: Epoch) -> str:
+    """Return a line about an epoch of a training."""
+    run = epoch.run
+    return f"{_run(run.strategy, run.annotator, run.seed, epoch.round)}: epoch {epoch.number}, loss {epoch.loss:.4g}"
+
+
+def round_line(point: Point) -> str:
+    """Return a line about the checkpoint of a round: how good it is on everything that it was measured on."""
+    shown = {name: value for name, value in point.metrics.items() if name.endswith(_MEASURES)}
+    values = [f"{name.replace('_', ' ')} {value:{_spec(name)}}" for name, value in shown.items()]
+    run = _run(point.strategy, point.annotator, point.seed, point.round)
+    return f"{run}, {point.labels:,} labels: {', '.join(values) or 'not measured'}"
+
+
+def _spec(metric: str) -> str:
+    return ".2%" if metric.endswith("accuracy") else ".4g"
+
+
+def _run(strategy: str, annotator: str, seed: int, number: int) -> str:
+    annotators = f", {annotator}" if annotator != EXACT else ""
+    return f"{strategy}{annotators}, seed {seed}, round {number}"
+
+
+def progress_text(point: Point) -> str:
+    """Return a short text for the progress bar."""
+    accuracy = point.metrics.get("accuracy", point.metrics.get("test_accuracy"))
+    result = f", {accuracy:.1%}" if accuracy is not None else ""
+    annotator = f", {point.annotator}" if point.annotator != EXACT else ""
+    return f"{point.strategy}{annotator}, seed {point.seed}: {point.labels} labels{result}"
+
+
+def show_curves(console: Console, results: Sequence[Curve], tested: Sequence[Curve]) -> None:
+    """Print a row per curve. `tested` are the same curves on the test split, if there is one beside the hold-out."""
+    levels = LEVELS if results[0].is_accuracy else ()
+    finals = [f"final {shown[0].metric.replace('_', ' ')}" for shown in (results, tested) if shown]
+    table = Table("strategy", *(f"labels to {level:.0%}" for level in levels), *finals)
+    for row, curve in enumerate(results):
+        values = [_final(shown[row]) for shown in (results, tested) if shown]
+        table.add_row(curve.name, *(_needed(curve, level) for level in levels), *values)
+    console.print(table)
+
+
+def show_reports(console: Console, reports: Sequence[PooledReport]) -> None:
+    """Print the report on the last round of each strategy and annotator."""
+    for entry in reports:
+        name = f"{entry.strategy}, {entry.annotator}" if entry.annotator else entry.strategy
+        count = len(entry.seeds)
+        seeds = f"seed {entry.seeds[0]}" if count == 1 else f"{count} seeds together"
+        console.print(f"\n{name}, the last round of {seeds}, on {SPLITS[entry.split]}", soft_wrap=True)
+        show_report(console, entry.report)
+
+
+def _needed(curve: Curve, level: float) -> str:
+    needed = curve.needed(level)
+    if needed.labels is not None:
+        return f"{needed.labels:.1f}"
+    if not needed.reached:
+        return "not reached"
+    return f"reached by {needed.reached} of {len(curve.runs)}"
+
+
+def _final(curve: Curve) -> str:
+    mean, sd = curve.final()
+    spec = ".1%" if curve.is_accuracy else ".4g"
+    return f"{mean:{spec}}" + (f" ± {sd:{spec}}" if len(curve.runs) > 1 else "")
