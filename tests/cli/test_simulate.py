@@ -31,6 +31,31 @@ def test_files(shell, quick, tmp_path):
     assert [level["accuracy"] for level in margin["needed"]] == [0.9, 0.95, 0.98]
 
 
+@pytest.mark.slow
+def test_the_items_asked_are_written(shell, quick, tmp_path):
+    out = tmp_path / "curves"
+    shown = shell("simulate", "quick", *PLAN, "--out", str(out)).stdout.splitlines()
+    files = ["curve.csv", "curve.json", "curve.svg", "asked.json", "asked-margin.svg", "asked-random.svg"]
+    assert sorted(path.name for path in out.iterdir()) == sorted(files)
+    assert shown[-1] == f"{', '.join(files[:-1])} and {files[-1]} are in {out}"
+    rounds = json.loads((out / "asked.json").read_text())
+    places = [(strategy, seed, number) for strategy in ("margin", "random") for seed in (0, 1) for number in (1, 2)]
+    assert [(row["strategy"], row["seed"], row["round"]) for row in rounds] == places
+    assert all(len(row["items"]) == 10 and len({item["id"] for item in row["items"]}) == 10 for row in rounds)
+    picture = ET.fromstring((out / "asked-margin.svg").read_text())
+    titles = [title.text for title in picture.iter("{http://www.w3.org/2000/svg}title")]
+    first = [item for row in rounds[:2] for item in row["items"]]
+    assert titles == [f"{item['id']}: predicted {item['predicted']}, true {item['true']}" for item in first]
+    wrong = sum(item["predicted"] != item["true"] for item in first)
+    assert sum(group.get("class") == "item wrong" for group in picture.iter("{http://www.w3.org/2000/svg}g")) == wrong
+    assert wrong > 0
+
+
+def test_one_strategy_has_one_picture(shell, quick, tmp_path):
+    shell("simulate", "quick", "--rounds", "1", "--out", str(tmp_path / "out"))
+    assert "asked.svg" in {path.name for path in (tmp_path / "out").iterdir()}
+
+
 @pytest.fixture
 def blobs(quick, tmp_path, monkeypatch, distribute):
     """Write the project `blobs`, whose data set has a test split; return a function that does it with other tables."""
@@ -68,6 +93,44 @@ def test_without_a_hold_out_the_test_split_is_shown_and_named(shell, blobs, tmp_
     assert len((tmp_path / "out" / "curve.csv").read_text().splitlines()) == (2 if goal else 4)
     (curve,) = shell.json("simulate", "blobs", "--rounds", "1")["curves"]
     assert (curve["metric"], len(curve["needed"])) == ("test_accuracy", 3)
+
+
+def test_epochs_and_rounds_are_printed(shell, blobs):
+    blobs("[labels]\ninitial = 6\n[simulate]\nsize = 3\nrounds = 1\n")
+    lines = shell("simulate", "blobs", "--strategy", "random").stdout.splitlines()
+    points = shell.json("simulate", "blobs", "--strategy", "random")["points"]
+    assert [point["epochs"] for point in points] == [[1.0, 0.5]] * 2
+    expected = []
+    for point in points:
+        run = f"random, seed 0, round {point['round']}"
+        metrics = point["metrics"]
+        expected += [f"{run}: epoch {number}, loss {loss:.4g}" for number, loss in enumerate(point["epochs"], 1)]
+        measured = f"accuracy {metrics['accuracy']:.2%}, test accuracy {metrics['test_accuracy']:.2%}"
+        expected.append(f"{run}, {point['labels']} labels: {measured}")
+    assert lines[:6] == expected
+
+
+@pytest.mark.parametrize("options", [(), ("--annotators", "exact,sets", "--confusion", "0.5")])
+def test_the_report_of_the_last_round(shell, blobs, options):
+    blobs("[labels]\ninitial = 6\n")
+    plan = ("simulate", "blobs", "--rounds", "1", "--seeds", "2", "--strategy", "random,margin", *options, "--report")
+    printed = shell.json(*plan)
+    names = [(report["strategy"], report.get("annotator")) for report in printed["reports"]]
+    kinds = ("exact", "sets") if options else (None,)
+    assert names == [(strategy, kind) for strategy in ("random", "margin") for kind in kinds]
+    for report, (strategy, kind) in zip(printed["reports"], names, strict=True):
+        assert (report["seeds"], report["split"]) == ([0, 1], "test")
+        last = [
+            point["metrics"]["test_accuracy"]
+            for point in printed["points"]
+            if (point["strategy"], point.get("annotator"), point["round"]) == (strategy, kind, 1)
+        ]
+        assert report["report"]["accuracy"] == pytest.approx(sum(last) / 2)
+        assert sum(map(sum, report["confusion"])) == report["report"]["macro"]["support"] == 18
+    lines = shell(*plan).stdout.splitlines()
+    suffix = ", exact" if options else ""
+    assert f"random{suffix}, the last round of 2 seeds together, on the data set's own test split" in lines
+    assert sum("Confusion matrix" in line for line in lines) == len(names)
 
 
 def test_train_shows_the_test_split(shell, blobs):

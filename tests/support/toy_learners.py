@@ -110,10 +110,10 @@ class Ridge(Learner[RidgeParameters]):
             flat = items.take(rows).pixels(size, channels).reshape(len(rows), -1) / 255  # type: ignore[union-attr]
         soft = targets.candidates[rows] / targets.candidates[rows].sum(axis=1, keepdims=True)
         design = np.concatenate([flat, np.ones((len(rows), 1))], axis=1)
-        training.progress(0.5, {"loss": 1.0})
+        training.progress(0.5, {"loss": 1.0, "epoch": 1})
         square = design.T @ design + 1e-3 * np.eye(design.shape[1])
         weights = np.linalg.solve(square, design.T @ soft) * self.parameters.sharpness
-        training.progress(1.0, {"loss": 0.5})
+        training.progress(1.0, {"loss": 0.5, "epoch": 2})
         return self.build_model(weights, spec)
 
     def rebuild(self, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray[Any, Any]]) -> Model:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.engine import WAVE, ToyProject
+from support.engine import SQUARES, WAVE, ToyProject
 
 from nextlabel.app import build_services, prepare
 from nextlabel.contracts.errors import NextlabelError, ProjectError
+from nextlabel.engine.evaluation.outcome_report import Outcome
 from nextlabel.engine.features.extraction import extract
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.project_files import ProjectConfig, Projects
@@ -21,8 +22,9 @@ from nextlabel.engine.services import Services
 from nextlabel.engine.settings import Settings
 from nextlabel.engine.simulation import simulate as simulate_module
 from nextlabel.engine.simulation.annotators import KINDS, Annotator
+from nextlabel.engine.simulation.asked import SHOWN
 from nextlabel.engine.simulation.curves import curves
-from nextlabel.engine.simulation.simulate import Plan, Point, _label, simulate
+from nextlabel.engine.simulation.simulate import Epoch, Plan, Point, Run, Watch, _label, simulate
 from nextlabel.engine.training import pool_items
 
 Make = Callable[..., ToyProject]
@@ -38,11 +40,20 @@ def play(make: Make, registry: Registry) -> Callable[..., list[Point]]:
         prepare(settings)
         return build_services(settings, registry, Projects({config.name: config}, {}))
 
-    def run(strategies: list[str], *table: Any, rounds: int = 2, seeds: int = 1, **tables: Any) -> list[Point]:
+    def run(
+        strategies: list[str],
+        *table: Any,
+        rounds: int = 2,
+        seeds: int = 1,
+        size: int = 4,
+        watch: Watch | None = None,
+        **tables: Any,
+    ) -> list[Point]:
         start = tables.pop("start", None)
-        options = {name: tables.pop(name) for name in ("annotators", "confusion", "look_alikes") if name in tables}
+        own = ("annotators", "confusion", "look_alikes", "contents")
+        options = {name: tables.pop(name) for name in own if name in tables}
         config = make(*table, **tables).project.config
-        points = list(simulate(Plan(config, strategies, start, 4, rounds, seeds, **options), create_services))
+        points = list(simulate(Plan(config, strategies, start, size, rounds, seeds, **options), create_services, watch))
         assert not any(home.exists() for home in homes)
         return points
 
@@ -120,6 +131,81 @@ def test_a_run_ends_by_the_test_split_only_without_a_hold_out(play: Callable[...
     tables["dataset"]["wrong_tests"] = True
     assert len(play(["random"], **tables, labels={"holdout": 0.0})) == 3
     assert [(p.metrics["test_accuracy"], p.metrics["accuracy"]) for p in play(["random"], **tables)] == [(0.0, 1.0)]
+
+
+def test_the_losses_of_epochs_are_passed_on(play: Callable[..., list[Point]]) -> None:
+    epochs: list[Epoch] = []
+    points = play(["random"], rounds=1, watch=Watch(epochs.append))
+    assert [point.epochs for point in points] == [(1.0, 0.5), (1.0, 0.5)]
+    run = Run("random", "exact", 0)
+    assert epochs == [Epoch(run, number, epoch, 1 / epoch) for number in range(2) for epoch in (1, 2)]
+
+
+def test_members_of_a_committee_each_have_epochs(play: Callable[..., list[Point]]) -> None:
+    members = [{"plugin": "toy-ridge"}, {"plugin": "toy-ridge", "sharpness": 4.0}]
+    points = play(["random"], rounds=0, learner={"plugin": "committee", "members": members})
+    assert points[0].epochs == (1.0, 0.5, 1.0, 0.5)
+
+
+@pytest.mark.parametrize("tests", [0, 9])
+def test_the_outcome_of_the_last_round_is_what_was_measured(play: Callable[..., list[Point]], tests: int) -> None:
+    outcomes: dict[Run, Outcome] = {}
+    watch = Watch(outcome=outcomes.__setitem__)
+    points = play(["random"], seeds=2, rounds=1, dataset={"spread": 1.5, "tests": tests}, watch=watch)
+    assert list(outcomes) == [Run("random", "exact", seed) for seed in range(2)]
+    for point in points[1::2]:
+        outcome = outcomes[Run("random", "exact", point.seed)]
+        assert outcome.split == ("test" if tests else "holdout")
+        assert len(outcome.truth) == (tests or point.metrics["holdout"])
+        accuracy = point.metrics["test_accuracy" if tests else "accuracy"]
+        assert (outcome.predicted == outcome.truth).mean() == pytest.approx(accuracy)
+
+
+def test_the_outcome_of_a_regression(play: Callable[..., list[Point]]) -> None:
+    outcomes: dict[Run, Outcome] = {}
+    points = play(["random"], WAVE, name="wave", rounds=0, watch=Watch(outcome=outcomes.__setitem__))
+    (outcome,) = outcomes.values()
+    assert outcome.classes == ()
+    assert ((outcome.predicted - outcome.truth) ** 2).mean() ** 0.5 == pytest.approx(points[0].metrics["rmse"])
+
+
+def test_items_asked_have_their_predicted_and_true_class(
+    play: Callable[..., list[Point]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[QueryAnswer] = []
+    create = QueryService.create
+    monkeypatch.setattr(QueryService, "create", lambda *a, **k: answers.append(create(*a, **k)) or answers[-1])
+    points = play(["margin"], dataset={"spread": 1.5}, size=20, contents=True, seeds=2)
+    assert points[0].asked == ()
+    asked = [point.asked for point in points if point.round]
+    assert [[(item.id, item.predicted) for item in items] for items in asked] == [
+        [(item.id, item.suggestion.label) for item in answer.items if item.suggestion] for answer in answers
+    ]
+    wrong = [item.is_wrong for items in asked for item in items]
+    assert wrong == [item.predicted != item.true for items in asked for item in items]
+    assert 0 < sum(wrong) < len(wrong)
+    # the contents of the first items of each round, in the first run
+    assert [[item.vector is not None for item in items] for items in asked[:2]] == [
+        [place < SHOWN for place in range(len(items))] for items in asked[:2]
+    ]
+    assert all(item.vector is None for items in asked[2:] for item in items)
+
+
+def test_images_asked_are_recorded_as_png(play: Callable[..., list[Point]]) -> None:
+    points = play(["random"], SQUARES, contents=True, rounds=1)
+    image = points[1].asked[0].image
+    assert image is not None
+    assert image.startswith(b"\x89PNG")
+    assert play(["random"], SQUARES, rounds=1)[1].asked[0].image is None
+
+
+def test_values_asked_have_their_predicted_and_true_value(play: Callable[..., list[Point]]) -> None:
+    points = play(["random"], WAVE, name="wave", rounds=1, contents=True)
+    for item in points[1].asked:
+        assert isinstance(item.predicted, float)
+        assert isinstance(item.true, float)
+        assert not item.is_wrong
+        assert item.vector is not None
 
 
 @pytest.mark.slow

@@ -9,13 +9,15 @@ from html import escape
 from nextlabel.engine.simulation.asked import SHOWN, AskedItem
 from nextlabel.engine.simulation.simulate import Point
 
-_LEFT, _TOP, _MARGIN = 130, 74, 16
+_LEFT, _TOP, _MARGIN = 156, 74, 16
 """Width of the column of headings, height of the title, and the margin, in pixels."""
 _CELL, _SIDE, _ROW = 84, 64, 122
 """Width of an item, side of its picture, and height of a round, in pixels."""
 _MIN_WIDTH = 560
 _MAX_TEXT = 12
-"""Characters of a class or id that fit below a picture."""
+"""Characters of a class that fit below a picture."""
+_MAX_ID = 8
+"""Characters of an id that fit in a frame."""
 _MAX_VALUES = 4
 """Values of a vector that fit in its frame."""
 
@@ -45,7 +47,7 @@ def draw_asked(title: str, points: Sequence[Point]) -> str:
 
 def _round(point: Point, top: int) -> list[str]:
     items = point.asked
-    count = f"{min(SHOWN, len(items))} of {len(items):,} asked" if len(items) > SHOWN else f"{len(items)} asked"
+    count = f"{min(SHOWN, len(items))} of {len(items):,} shown" if len(items) > SHOWN else f"{len(items)} asked"
     judged = [item for item in items if item.predicted is not None and isinstance(item.true, str)]
     wrong = sum(item.is_wrong for item in judged)
     return [
@@ -84,18 +86,18 @@ def _content(item: AskedItem, left: int, top: int) -> str:
         place = f'x="{left}" y="{top}" width="{_SIDE}" height="{_SIDE}"'
         return f'<image {place} href="data:image/png;base64,{data}"/>'
     values = item.vector or ()
-    lines = [_short(item.id), *(f"{value:.3g}" for value in values[:_MAX_VALUES])]
+    lines = [_short(item.id, _MAX_ID), *(f"{value:.3g}" for value in values[:_MAX_VALUES])]
     if len(values) > _MAX_VALUES:
         lines[-1] = "…"
-    return "".join(_text(line, left + 4, top + 13 + 12 * row, "tiny") for row, line in enumerate(lines))
+    return "".join(_text(line, left + 5, top + 14 + 11.5 * row, "tiny") for row, line in enumerate(lines))
 
 
 def _answer(value: str | float | None) -> str:
     return "none" if value is None else f"{value:.3g}" if isinstance(value, float) else value
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _MAX_TEXT else f"{text[: _MAX_TEXT - 1]}…"
+def _short(text: str, most: int = _MAX_TEXT) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _text(text: str, x: float, y: float, css_class: str, anchor: str = "start") -> str:
