@@ -32,7 +32,7 @@ def test_files(shell, quick, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_items_asked_are_written(shell, quick, tmp_path):
+def test_the_items_queried_are_written(shell, quick, tmp_path):
     out = tmp_path / "curves"
     shown = shell("simulate", "quick", *PLAN, "--out", str(out)).stdout.splitlines()
     files = ["curve.csv", "curve.json", "curve.svg", "asked.json", "asked-margin.svg", "asked-random.svg"]

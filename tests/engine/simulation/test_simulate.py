@@ -22,8 +22,8 @@ from nextlabel.engine.services import Services
 from nextlabel.engine.settings import Settings
 from nextlabel.engine.simulation import simulate as simulate_module
 from nextlabel.engine.simulation.annotators import KINDS, Annotator
-from nextlabel.engine.simulation.asked import SHOWN
 from nextlabel.engine.simulation.curves import curves
+from nextlabel.engine.simulation.queried import SHOWN
 from nextlabel.engine.simulation.simulate import Epoch, Plan, Point, Run, Watch, _label, simulate
 from nextlabel.engine.training import pool_items
 
@@ -169,39 +169,39 @@ def test_the_outcome_of_a_regression(play: Callable[..., list[Point]]) -> None:
     assert ((outcome.predicted - outcome.truth) ** 2).mean() ** 0.5 == pytest.approx(points[0].metrics["rmse"])
 
 
-def test_items_asked_have_their_predicted_and_true_class(
+def test_queried_items_have_their_predicted_and_true_class(
     play: Callable[..., list[Point]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers: list[QueryAnswer] = []
     create = QueryService.create
     monkeypatch.setattr(QueryService, "create", lambda *a, **k: answers.append(create(*a, **k)) or answers[-1])
     points = play(["margin"], dataset={"spread": 1.5}, size=20, contents=True, seeds=2)
-    assert points[0].asked == ()
-    asked = [point.asked for point in points if point.round]
-    assert [[(item.id, item.predicted) for item in items] for items in asked] == [
+    assert points[0].queried == ()
+    queried = [point.queried for point in points if point.round]
+    assert [[(item.id, item.predicted) for item in items] for items in queried] == [
         [(item.id, item.suggestion.label) for item in answer.items if item.suggestion] for answer in answers
     ]
-    wrong = [item.is_wrong for items in asked for item in items]
-    assert wrong == [item.predicted != item.true for items in asked for item in items]
+    wrong = [item.is_wrong for items in queried for item in items]
+    assert wrong == [item.predicted != item.true for items in queried for item in items]
     assert 0 < sum(wrong) < len(wrong)
     # the contents of the first items of each round, in the first run
-    assert [[item.vector is not None for item in items] for items in asked[:2]] == [
-        [place < SHOWN for place in range(len(items))] for items in asked[:2]
+    assert [[item.vector is not None for item in items] for items in queried[:2]] == [
+        [place < SHOWN for place in range(len(items))] for items in queried[:2]
     ]
-    assert all(item.vector is None for items in asked[2:] for item in items)
+    assert all(item.vector is None for items in queried[2:] for item in items)
 
 
-def test_images_asked_are_recorded_as_png(play: Callable[..., list[Point]]) -> None:
+def test_queried_images_are_recorded_as_png(play: Callable[..., list[Point]]) -> None:
     points = play(["random"], SQUARES, contents=True, rounds=1)
-    image = points[1].asked[0].image
+    image = points[1].queried[0].image
     assert image is not None
     assert image.startswith(b"\x89PNG")
-    assert play(["random"], SQUARES, rounds=1)[1].asked[0].image is None
+    assert play(["random"], SQUARES, rounds=1)[1].queried[0].image is None
 
 
-def test_values_asked_have_their_predicted_and_true_value(play: Callable[..., list[Point]]) -> None:
+def test_queried_values_have_their_predicted_and_true_value(play: Callable[..., list[Point]]) -> None:
     points = play(["random"], WAVE, name="wave", rounds=1, contents=True)
-    for item in points[1].asked:
+    for item in points[1].queried:
         assert isinstance(item.predicted, float)
         assert isinstance(item.true, float)
         assert not item.is_wrong

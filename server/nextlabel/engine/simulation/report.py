@@ -11,10 +11,10 @@ from typing import Any
 from pydantic_core import to_json
 
 from nextlabel.engine.simulation.annotators import EXACT
-from nextlabel.engine.simulation.asked_chart import draw_asked
 from nextlabel.engine.simulation.curve_chart import draw_curves
 from nextlabel.engine.simulation.curves import LEVELS, Curve
 from nextlabel.engine.simulation.outcomes import PooledReport
+from nextlabel.engine.simulation.queried_chart import draw_queried
 from nextlabel.engine.simulation.simulate import Plan, Point
 
 
@@ -29,11 +29,11 @@ def write(
         "curve.csv": table(points).encode(),
         "curve.json": to_json(document(plan, points, curves, reports), indent=2, inf_nan_mode="null") + b"\n",
         "curve.svg": draw_curves(plan.project.title, curves).encode(),
-        "asked.json": asked_table(points).encode(),
+        "asked.json": queried_table(points).encode(),
     }
     for strategy in plan.strategies:
         name = "asked.svg" if len(plan.strategies) == 1 else f"asked-{strategy}.svg"
-        contents[name] = draw_asked(plan.project.title, first_run(plan, points, strategy)).encode()
+        contents[name] = draw_queried(plan.project.title, first_run(plan, points, strategy)).encode()
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
@@ -46,16 +46,16 @@ def first_run(plan: Plan, points: Sequence[Point], strategy: str) -> list[Point]
     return [point for point in points if (point.strategy, point.annotator, point.seed) == first]
 
 
-def asked_table(points: Sequence[Point]) -> str:
+def queried_table(points: Sequence[Point]) -> str:
     """Return a JSON array with one line per round: the items asked, with their predicted and their true class."""
     name_annotators = _name_annotators(points)
     rounds = [
         {
             **_run(point, name_annotators=name_annotators),
-            "items": [{"id": item.id, "predicted": item.predicted, "true": item.true} for item in point.asked],
+            "items": [{"id": item.id, "predicted": item.predicted, "true": item.true} for item in point.queried],
         }
         for point in points
-        if point.asked
+        if point.queried
     ]
     return "[\n" + ",\n".join(to_json(row, inf_nan_mode="null").decode() for row in rounds) + "\n]\n"
 

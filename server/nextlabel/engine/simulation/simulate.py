@@ -31,7 +31,7 @@ from nextlabel.engine.simulation.annotators import (
     nearest_pairs,
     validate_groups,
 )
-from nextlabel.engine.simulation.asked import AskedItem, asked_items
+from nextlabel.engine.simulation.queried import QueriedItem, queried_items
 from nextlabel.engine.training.commit import Report
 from nextlabel.store import items, jobs
 from nextlabel.store.labels import Label
@@ -116,7 +116,7 @@ class Point:
     look_alikes: tuple[Group, ...] = ()
     epochs: tuple[float, ...] = ()
     """The loss of each epoch of the training, as the learner reports it."""
-    asked: tuple[AskedItem, ...] = ()
+    queried: tuple[QueriedItem, ...] = ()
     """The items queried in this round, before the training."""
 
 
@@ -155,13 +155,13 @@ def _points(plan: Plan, services: Services, run: Run, watch: Watch) -> Iterator[
     annotator = Annotator(kind) if kind == EXACT else Annotator(kind, seed, plan.confusion, groups)
     start, has_sets, counts = 0, False, Counter[LabelQuality]()
     for number in range(plan.rounds + 1):
-        asked: tuple[AskedItem, ...] = ()
+        queried: tuple[QueriedItem, ...] = ()
         if number:
             query = project.queries.create(plan.size, None, ANNOTATOR, here=True)
             if not query.items:
                 return
             contents = plan.contents and (kind, seed) == first
-            asked = asked_items(services, query, _truth(services, project.config), contents=contents)
+            queried = queried_items(services, query, _truth(services, project.config), contents=contents)
             # queries never return an item twice, so an item that stays open is not labelled again
             labelled, qualities = _label(services, project, [item.id for item in query.items], annotator)
             project.labels.submit(ANNOTATOR, labelled)
@@ -185,7 +185,7 @@ def _points(plan: Plan, services: Services, run: Run, watch: Watch) -> Iterator[
         if confused:
             metrics |= {quality: float(counts[quality]) for quality in COUNTED}
         yield Point(
-            run.strategy, seed, number, labels, metrics, kind, annotator.groups, epochs=tuple(losses), asked=asked
+            run.strategy, seed, number, labels, metrics, kind, annotator.groups, epochs=tuple(losses), queried=queried
         )
         if _reached(plan.project.stop, metrics, labels):
             return

@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 
-from nextlabel.engine.simulation.asked import SHOWN, AskedItem
+from nextlabel.engine.simulation.queried import SHOWN, QueriedItem
 from nextlabel.engine.simulation.simulate import Point
 
 _LEFT, _TOP, _MARGIN = 156, 74, 16
@@ -22,13 +22,13 @@ _MAX_VALUES = 4
 """Values of a vector that fit in its frame."""
 
 
-def draw_asked(title: str, points: Sequence[Point]) -> str:
+def draw_queried(title: str, points: Sequence[Point]) -> str:
     """Return the SVG document with a row for each of `points` in which items were asked, the points of one run.
 
     Shows the first `SHOWN` items of a round. A wrong prediction has a cross and a thick frame.
     """
-    rounds = [point for point in points if point.asked]
-    most = min(SHOWN, max((len(point.asked) for point in rounds), default=0))
+    rounds = [point for point in points if point.queried]
+    most = min(SHOWN, max((len(point.queried) for point in rounds), default=0))
     width = max(_MIN_WIDTH, _LEFT + most * _CELL + _MARGIN)
     height = _TOP + len(rounds) * _ROW + _MARGIN
     attributes = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img"'
@@ -46,7 +46,7 @@ def draw_asked(title: str, points: Sequence[Point]) -> str:
 
 
 def _round(point: Point, top: int) -> list[str]:
-    items = point.asked
+    items = point.queried
     count = f"{min(SHOWN, len(items))} of {len(items):,} shown" if len(items) > SHOWN else f"{len(items)} asked"
     judged = [item for item in items if item.predicted is not None and isinstance(item.true, str)]
     wrong = sum(item.is_wrong for item in judged)
@@ -62,7 +62,7 @@ def _round(point: Point, top: int) -> list[str]:
     ]
 
 
-def _item(item: AskedItem, left: int, top: int) -> str:
+def _item(item: QueriedItem, left: int, top: int) -> str:
     predicted, true = _answer(item.predicted), _answer(item.true)
     hint = f"{item.id}: predicted {predicted}, true {true}"
     middle = left + _SIDE / 2
@@ -79,7 +79,7 @@ def _item(item: AskedItem, left: int, top: int) -> str:
     return "".join(parts)
 
 
-def _content(item: AskedItem, left: int, top: int) -> str:
+def _content(item: QueriedItem, left: int, top: int) -> str:
     """Return the item's image, or its id and the first values of its vector."""
     if item.image is not None:
         data = b64encode(item.image).decode()

@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 
 from nextlabel.engine.images.decoding import encode_png
-from nextlabel.engine.simulation.asked import SHOWN, AskedItem
-from nextlabel.engine.simulation.asked_chart import draw_asked
+from nextlabel.engine.simulation.queried import SHOWN, QueriedItem
+from nextlabel.engine.simulation.queried_chart import draw_queried
 from nextlabel.engine.simulation.simulate import Point
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -17,17 +17,17 @@ PNG = encode_png(np.zeros((4, 4), np.uint8))
 
 
 def drawn(*rounds, title="Digits"):
-    points = [Point("margin", 3, number, 10, {}, asked=tuple(items)) for number, items in enumerate(rounds)]
-    return ET.fromstring(draw_asked(title, points))
+    points = [Point("margin", 3, number, 10, {}, queried=tuple(items)) for number, items in enumerate(rounds)]
+    return ET.fromstring(draw_queried(title, points))
 
 
 def texts(root):
     return [text.text for text in root.iter(f"{SVG}text")]
 
 
-def test_a_row_per_round_in_which_items_were_asked():
-    first = [AskedItem("a", "cat", "cat", PNG), AskedItem("b", "dog", "cat", PNG)]
-    root = drawn([], first, [AskedItem("c", None, "dog", PNG)])
+def test_a_row_per_round_in_which_items_were_queried():
+    first = [QueriedItem("a", "cat", "cat", PNG), QueriedItem("b", "dog", "cat", PNG)]
+    root = drawn([], first, [QueriedItem("c", None, "dog", PNG)])
     shown = texts(root)
     assert shown[0] == "Digits: asked by margin, seed 3"
     assert [text for text in shown if text.startswith("round")] == ["round 1", "round 2"]
@@ -41,14 +41,16 @@ def test_a_row_per_round_in_which_items_were_asked():
 
 
 def test_a_large_round_is_cut_and_counted_as_a_whole():
-    items = [AskedItem(str(number), "cat", "dog" if number >= 500 else "cat", PNG) for number in range(1000)]
+    items = [QueriedItem(str(number), "cat", "dog" if number >= 500 else "cat", PNG) for number in range(1000)]
     root = drawn(items)
     assert len(list(root.iter(f"{SVG}image"))) == SHOWN
     assert {f"{SHOWN} of 1,000 shown", "500 of 1,000 wrong"} <= set(texts(root))
 
 
 def test_vectors_are_shown_as_ids_and_values():
-    root = drawn([AskedItem("p1", 0.25, 0.5, vector=(1.0, -0.123456)), AskedItem("p2", 1.0, None, vector=(0.5,) * 9)])
+    root = drawn(
+        [QueriedItem("p1", 0.25, 0.5, vector=(1.0, -0.123456)), QueriedItem("p2", 1.0, None, vector=(0.5,) * 9)]
+    )
     shown = texts(root)
     assert shown[shown.index("p1") :][:5] == ["p1", "1", "-0.123", "0.25", "0.5"]
     assert shown[shown.index("p2") :] == ["p2", "0.5", "0.5", "0.5", "…", "1", "none"]
@@ -56,7 +58,7 @@ def test_vectors_are_shown_as_ids_and_values():
 
 
 def test_everything_is_inside_the_picture():
-    root = drawn(*[[AskedItem(str(number), "cat", "cat", PNG) for number in range(SHOWN)]] * 3)
+    root = drawn(*[[QueriedItem(str(number), "cat", "cat", PNG) for number in range(SHOWN)]] * 3)
     width, height = (float(root.get(name)) for name in ("width", "height"))
     for element in root.iter():
         if element.get("x") is not None:
@@ -65,12 +67,12 @@ def test_everything_is_inside_the_picture():
 
 
 def test_text_is_escaped_and_long_names_are_cut():
-    root = drawn([AskedItem("<a>", "a very long class name", "<&>", PNG)], title="A & B")
+    root = drawn([QueriedItem("<a>", "a very long class name", "<&>", PNG)], title="A & B")
     assert texts(root)[0] == "A & B: asked by margin, seed 3"
     assert "✗ a very long…" in texts(root)
     assert "<&>" in texts(root)
     assert next(root.iter(f"{SVG}title")).text == "<a>: predicted a very long class name, true <&>"
 
 
-def test_nothing_asked():
+def test_nothing_queried():
     assert texts(drawn([]))[0].startswith("Digits")

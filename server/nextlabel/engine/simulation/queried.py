@@ -21,7 +21,7 @@ _SIDE = 64
 
 
 @dataclass(frozen=True)
-class AskedItem:
+class QueriedItem:
     """An item of a query."""
 
     id: str
@@ -40,9 +40,9 @@ class AskedItem:
         return isinstance(self.predicted, str) and self.true is not None and self.predicted != self.true
 
 
-def asked_items(
+def queried_items(
     services: Services, answer: QueryAnswer, truth: IntArray | FloatArray, *, contents: bool
-) -> tuple[AskedItem, ...]:
+) -> tuple[QueriedItem, ...]:
     """Return the items of a query, in order; `truth` (n,) are the classes or values of the pool.
 
     With `contents` the first of them have their image or vector. Call it before their labels are stored.
@@ -61,7 +61,7 @@ def asked_items(
     shown = positions[:SHOWN] if contents else positions[:0]
     images, vectors = _contents(services, answer.project, shown)
     return tuple(
-        AskedItem(
+        QueriedItem(
             item.id, predicted[place], true[place],
             images[place] if place < len(images) else None, vectors[place] if place < len(vectors) else None,
         )
