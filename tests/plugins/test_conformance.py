@@ -59,6 +59,13 @@ def test_gp(registry: Registry) -> None:
     check_learner(registry.learner("gp"), kinds=["vectors"], task="regression")
 
 
+def test_vectors(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("x,label\n1,a\n2,b\n3,\n")
+    np.savez(tmp_path / "test.npz", vectors=np.eye(2), labels=np.array([0.5, 1]))
+    check_dataset(registry.dataset("vectors"), tmp_path, {"path": "table.csv", "test": ""})
+    check_dataset(registry.dataset("vectors"), tmp_path, {"path": "test.npz", "test": "test.npz", "task": "regression"})
+
+
 def test_cnn(registry: Registry, one_thread: None) -> None:
     quick = {"min_steps": 8, "epochs": 1, "filters": 4, "image_size": 0}
     check_learner(registry.learner("cnn"), quick, kinds=["images"], task="classification")

@@ -9,6 +9,7 @@ from nextlabel_plugins.datasets.candidate_sets import PartialParameters
 from nextlabel_plugins.datasets.digits import DigitsParameters
 from nextlabel_plugins.datasets.folder import FolderParameters
 from nextlabel_plugins.datasets.sine import SineParameters
+from nextlabel_plugins.datasets.vectors import VectorsParameters
 
 PACKAGE = "nextlabel_plugins.datasets"
 
@@ -27,6 +28,12 @@ def nextlabel_datasets() -> Iterator[DatasetPlugin]:
         "your own images: one folder per class, or a flat folder of unlabelled images",
         f"{PACKAGE}.folder:Folder",
         FolderParameters,
+    )
+    yield DatasetPlugin(
+        "vectors",
+        "your own vectors: a table in a .csv or .npz file",
+        f"{PACKAGE}.vectors:Vectors",
+        VectorsParameters,
     )
     yield DatasetPlugin(
         "cifar10",
