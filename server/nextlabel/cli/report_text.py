@@ -30,15 +30,18 @@ def show_report(console: Console, report: Report) -> None:
         console.print(table)
         return
     console.print(_scores(report))
+    console.print()
     if len(report.names) <= _MAX_COLUMNS:
+        console.print("Confusion matrix: a row is a true class, a column a predicted one", soft_wrap=True)
         console.print(_matrix(report))
     else:
+        console.print("The most frequent confusions")
         console.print(_confusions(report))
         console.print("--json prints the whole confusion matrix")
 
 
 def _scores(report: ClassReport) -> Table:
-    table = Table("class", title="Scores by class", title_justify="left")
+    table = Table("class")
     for heading in ("precision", "recall", "F1", "support"):
         table.add_column(heading, justify="right")
     for name, scores in zip(report.names, report.classes, strict=True):
@@ -54,8 +57,7 @@ def _cells(scores: ClassScores) -> list[str]:
 
 
 def _matrix(report: ClassReport) -> Table:
-    title = "Confusion matrix: a row is a true class, a column a predicted one"
-    table = Table("", title=title, title_justify="left")
+    table = Table("")
     for name in report.names:
         table.add_column(name, justify="right", overflow="fold")
     for name, row in zip(report.names, report.confusion.tolist(), strict=True):
@@ -64,7 +66,7 @@ def _matrix(report: ClassReport) -> Table:
 
 
 def _confusions(report: ClassReport) -> Table:
-    table = Table("true class", "predicted class", "items", title="Most frequent confusions", title_justify="left")
+    table = Table("true class", "predicted class", "items")
     wrong = report.confusion.copy()
     np.fill_diagonal(wrong, 0)
     width = len(report.names)
