@@ -41,11 +41,11 @@ LABEL org.opencontainers.image.title="nextlabel" \
 RUN groupadd --gid 10001 nextlabel \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/nextlabel \
        --shell /usr/sbin/nologin nextlabel \
-    && mkdir /var/lib/nextlabel \
-    && chown 10001:10001 /var/lib/nextlabel
+    && mkdir /var/lib/nextlabel /data /projects \
+    && chown 10001:10001 /var/lib/nextlabel /data
 COPY --from=builder /opt/nextlabel /opt/nextlabel
 
-# All files are written to the volume. It is also the working directory, where Python looks for a temporary folder
+# All files are written to the volume, except downloaded data sets, which go to /data. The volume is also the working directory, where Python looks for a temporary folder
 # if there is no other. A server that others can reach needs NEXTLABEL_TOKEN or NEXTLABEL_TOKEN_FILE: the image has
 # none, and without one `serve` ends with an error.
 ENV PATH=/opt/nextlabel/bin:$PATH \
@@ -53,6 +53,8 @@ ENV PATH=/opt/nextlabel/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HOME=/var/lib/nextlabel \
     NEXTLABEL_HOME=/var/lib/nextlabel \
+    NEXTLABEL_DATA=/data \
+    NEXTLABEL_PROJECTS=/projects \
     NEXTLABEL_HOST=0.0.0.0 \
     NEXTLABEL_PORT=8000
 WORKDIR /var/lib/nextlabel

@@ -74,7 +74,7 @@ def test_its_user_may_write_only_the_volume():
     assert int(group) > 0
     command = next(rest for name, rest in stages()[-1] if name == "RUN")
     assert f"--uid {user} --gid {group}" in command
-    assert f"chown {user}:{group} {HOME}" in command
+    assert f"chown {user}:{group} {HOME} /data" in command
     assert last("VOLUME") == last("WORKDIR") == HOME
     order = [name for name, _ in stages()[-1]]
     assert order.index("RUN") < order.index("USER") < order.index("VOLUME")
@@ -157,6 +157,22 @@ def test_compose_gives_settings_that_exist(compose):
     assert server["read_only"] is True
     # no other machine is let in by default
     assert all(entry.startswith("127.0.0.1:") for entry in server["ports"])
+
+
+def test_compose_mounts_data_sets_and_project_files_where_the_image_reads_them(compose):
+    server = compose["services"]["nextlabel"]
+    environment = " ".join(rest for name, rest in stages()[-1] if name == "ENV")
+    text = page("deploying.md")
+    created = next(rest for name, rest in stages()[-1] if name == "RUN")
+    for name, source, options in (("DATA", "data", ""), ("PROJECTS", "./projects", ":ro")):
+        setting = f"{PREFIX}{name}"
+        target = re.search(rf"{setting}=(\S+)", environment)[1]
+        assert setting not in server["environment"]  # there it names a folder of the host
+        assert f"${{{setting}:-{source}}}:{target}{options}" in server["volumes"]
+        assert re.search(rf"mkdir [^&]*{target}\b", created)
+        assert f"| `{target}`{', read-only' if options else ''} |" in text
+        assert f"`{setting}=/srv/{name.lower()}` in `.env`" in text
+    assert "data" in compose["volumes"]
 
 
 def test_compose_waits_longer_than_the_server_takes_to_end(compose):

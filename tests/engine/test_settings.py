@@ -20,7 +20,7 @@ def test_defaults() -> None:
 def test_options_override_the_environment() -> None:
     environment = {"NEXTLABEL_PORT": "81", "NEXTLABEL_HOST": "0.0.0.0", "NEXTLABEL_DATA": "", "PATH": "/bin"}
     settings = Settings.from_environment(environment, port=82, host=None)
-    assert (settings.port, settings.host, settings.data) == (82, "0.0.0.0", None)
+    assert (settings.port, settings.host, settings.data) == (82, "0.0.0.0", Path("var/data"))
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,11 @@ def test_invalid_settings_are_described(name: str, value: str, reason: str) -> N
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment({name: value})
     assert reason in str(caught.value)
+
+
+def test_data_sets_are_in_the_home_folder_by_default() -> None:
+    assert Settings(home=Path("/home")).data == Path("/home/data")
+    assert Settings.from_environment({"NEXTLABEL_HOME": "/home", "NEXTLABEL_DATA": "/data"}).data == Path("/data")
 
 
 def test_secrets_are_never_shown() -> None:

@@ -167,14 +167,17 @@ class Crashing(Missing):
         return SOUND
 
 
-class NeedsFolder(Missing):
-    def read(self, root: Path | None, seed: int) -> Contents:
-        return super().read(root / ".", seed)  # the fault: None / "."
-
-
 class GivesNone(Missing):
     def read(self, root: Path | None, seed: int) -> Any:
-        return super().read(root, seed) if root else None
+        assert root is not None
+        return super().read(root, seed) if (root / "moons").exists() else None
+
+
+class Downloads(Missing):
+    def read(self, root: Path | None, seed: int) -> Contents:
+        assert root is not None
+        (root / "moons").write_text("downloaded")
+        return SOUND
 
 
 def test_reading_twice_gives_the_same_contents() -> None:
@@ -195,12 +198,7 @@ def test_missing_data_is_reported_in_one_line(tmp_path: Path) -> None:
         check_dataset(DatasetPlugin("odd", "one line", Crashing), tmp_path)
     with pytest.raises(AssertionError, match="raised DatasetMissing: no folder of moons"):
         check_dataset(DatasetPlugin("odd", "one line", Missing))
-
-
-def test_reading_without_a_folder_of_data_sets(tmp_path: Path) -> None:
-    (tmp_path / "moons").write_text("")
-    without = r"data set odd: without a folder of data sets \(root is None\), read\(\) "
-    with pytest.raises(AssertionError, match=f"{without}raised TypeError: .*; it must work or raise DatasetMissing"):
-        check_dataset(DatasetPlugin("odd", "one line", NeedsFolder), tmp_path)
-    with pytest.raises(AssertionError, match=f"{without}returned NoneType, which is not Contents"):
+    with pytest.raises(AssertionError, match=r"read\(\) returned NoneType, which is not Contents"):
         check_dataset(DatasetPlugin("odd", "one line", GivesNone), tmp_path)
+    with pytest.raises(AssertionError, match=r"read\(\) wrote to the folder of data sets; only download\(\) may"):
+        check_dataset(DatasetPlugin("odd", "one line", Downloads), tmp_path)

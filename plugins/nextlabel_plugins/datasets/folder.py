@@ -66,8 +66,7 @@ class Folder(Dataset[FolderParameters]):
     def _folder(self, root: Path | None) -> Path:
         path = Path(self.parameters.path).expanduser()
         if not path.is_absolute():
-            if root is None:
-                raise DatasetMissing(f"{path} is relative to the folder of data sets, but NEXTLABEL_DATA is not set")
+            assert root is not None
             path = root / path
         if not path.is_dir():
             raise DatasetMissing(f"there is no folder {path}; put the images there or correct `path`")

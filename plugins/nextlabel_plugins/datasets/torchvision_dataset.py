@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from nextlabel.contracts import Contents, Dataset, Pixels, TestSplit
-from nextlabel.contracts.errors import DatasetMissing
 from nextlabel_plugins.datasets.candidate_sets import NO_LOOK_ALIKES, PartialParameters, candidate_sets, generator
-from nextlabel_plugins.datasets.torchvision_source import read_or_download
+from nextlabel_plugins.datasets.torchvision_source import download, read
 
 
 class TorchvisionDataset(Dataset[PartialParameters]):
@@ -27,18 +26,12 @@ class TorchvisionDataset(Dataset[PartialParameters]):
     """The class that each class is confused with; by default the next class."""
 
     def read(self, root: Path | None, seed: int) -> Contents:
-        """Read the data set, or download it to `root`. Raises DatasetMissing if neither is possible.
+        """Read the data set from `root`. Raises DatasetMissing if it is not there, or is damaged.
 
         Candidate sets are drawn for all items including the hold-out. The truth is returned as well.
         """
-        if root is None:
-            raise DatasetMissing(
-                f"{self.title}: NEXTLABEL_DATA is not set; set it to the folder that holds {self.folder}, "
-                "or to a folder for the download"
-            )
-        from torchvision import datasets  # noqa: PLC0415 - the import takes seconds
-
-        train, test = read_or_download(getattr(datasets, self.source), self.title, self.folder, root)
+        assert root is not None
+        train, test = read(self._source(), self.title, self.folder, root)
         classes = self.classes or train.classes
         sets = None
         if self.parameters.hides_truth:
@@ -51,3 +44,13 @@ class TorchvisionDataset(Dataset[PartialParameters]):
             candidates=sets,
             test=TestSplit(Pixels(test.pixels), test.truth),
         )
+
+    def download(self, root: Path) -> None:
+        """Download the data set to `root`, unless it is there. Raises DatasetMissing if that fails."""
+        download(self._source(), self.title, self.folder, root)
+
+    def _source(self) -> Any:
+        """Return torchvision's class that reads it."""
+        from torchvision import datasets  # noqa: PLC0415 - the import takes seconds
+
+        return getattr(datasets, self.source)

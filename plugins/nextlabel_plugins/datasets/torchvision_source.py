@@ -1,4 +1,4 @@
-"""Reads data sets with torchvision from disk, or downloads them completely or not at all."""
+"""Reads data sets with torchvision from disk, and downloads them completely or not at all."""
 
 from __future__ import annotations
 
@@ -37,11 +37,15 @@ class Split:
     classes: tuple[str, ...]
 
 
-def read_or_download(source: Any, title: str, folder: str, root: Path) -> tuple[Split, Split]:
+class Damaged(DatasetMissing):
+    """The files are missing or damaged, so that a download helps."""
+
+
+def read(source: Any, title: str, folder: str, root: Path) -> tuple[Split, Split]:
     """Return the training and the test split of `source`, a class of torchvision.datasets.
 
-    torchvision stores the files in `folder` below `root`. Raises DatasetMissing, with the
-    reason, if they are missing or damaged and cannot be downloaded.
+    torchvision stores the files in `folder` below `root`. Raises DatasetMissing, with the reason, if
+    they are missing, damaged or not readable.
     """
     try:
         return _read(source, root)
@@ -50,13 +54,27 @@ def read_or_download(source: Any, title: str, folder: str, root: Path) -> tuple[
     except READ_ERRORS as error:
         reason = _one_line(error).partition(". ")[0]  # torchvision's next sentence explains its own arguments
         state = f"is incomplete or damaged ({reason})" if (root / folder).exists() else "is missing"
-    try:
-        return _download(source, folder, root)
-    except DOWNLOAD_ERRORS as error:
-        raise DatasetMissing(
-            f"{title}: {root / folder} {state}, and it cannot be downloaded: {_one_line(error)}; connect to a network, "
-            f"or {_manual_download(source, root / folder)}"
+        raise Damaged(
+            f"{title}: {root / folder} {state}; download it with `nextlabel download PROJECT`, or set NEXTLABEL_DATA "
+            f"to the folder that holds {folder}"
         ) from error
+
+
+def download(source: Any, title: str, folder: str, root: Path) -> None:
+    """Download the files of `source` to `folder` below `root`, unless they can be read already.
+
+    Raises DatasetMissing, with the reason, if that fails.
+    """
+    try:
+        read(source, title, folder, root)
+    except Damaged:
+        try:
+            _download(source, folder, root)
+        except DOWNLOAD_ERRORS as error:
+            raise DatasetMissing(
+                f"{title} cannot be downloaded to {root / folder}: {_one_line(error)}; connect to a network, "
+                f"or {_manual_download(source, root / folder)}"
+            ) from error
 
 
 def _manual_download(source: Any, folder: Path) -> str:
@@ -80,7 +98,7 @@ def _split(dataset: Any) -> Split:
     return Split(pixels, truth, tuple(dataset.classes))
 
 
-def _download(source: Any, folder: str, root: Path) -> tuple[Split, Split]:
+def _download(source: Any, folder: str, root: Path) -> None:
     """Download into a temporary folder, then move each file to `root` if all could be read.
 
     A failed download leaves nothing behind, and two simultaneous downloads do not interfere.
@@ -90,12 +108,11 @@ def _download(source: Any, folder: str, root: Path) -> tuple[Split, Split]:
         temporary = Path(name)
         with _socket_timeout():
             source(temporary, download=True)
-        splits = _read(source, temporary)
+        _read(source, temporary)
         for file in sorted(path for path in (temporary / folder).rglob("*") if path.is_file()):
             target = root / file.relative_to(temporary)
             target.parent.mkdir(parents=True, exist_ok=True)
             file.replace(target)
-    return splits
 
 
 @contextmanager

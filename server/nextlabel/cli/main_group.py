@@ -12,6 +12,7 @@ COMMANDS = {
     "serve": ("serve", "Answer over HTTP, and train in the background."),
     "projects": ("projects", "List the projects with their progress."),
     "plugins": ("plugins", "List strategies, learners and data sets with their parameters."),
+    "download": ("download", "Download a project's data set and the weights of its backbone."),
     "train": ("train", "Train a project on its current labels."),
     "evaluate": ("evaluate", "Evaluate the live checkpoint on items it was not trained on."),
     "predict": ("predict", "Predict the classes of images."),

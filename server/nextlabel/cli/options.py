@@ -73,7 +73,7 @@ def with_settings(*further: str) -> Callable[[F], Callable[..., Any]]:
         for name in reversed(names):
             field = Settings.model_fields[name]
             description = str(field.description)
-            default = "" if field.default is None else f"; default {field.default}"
+            default = "" if field.get_default() is None else f"; default {field.default}"
             text = f"{description[0].upper()}{description[1:]}. [NEXTLABEL_{name.upper()}{default}]"
             command = click.option(f"--{name}", name, help=text, **_SETTINGS[name])(command)
         return command

@@ -308,8 +308,9 @@ class Dataset(Plugin[P], ABC):
 
     @abstractmethod
     def read(self, root: Path | None, seed: int) -> Contents:
-        """Return the contents. `root` is the folder of data sets (NEXTLABEL_DATA), or None if it is not set.
+        """Return the contents. `root` is the folder of data sets (NEXTLABEL_DATA).
 
-        `seed` is the project's. Raise `DatasetMissing` with one line that names what is missing
+        The engine always passes a folder, which need not exist. A test may pass None to a data set that
+        needs none. `seed` is the project's. Raise `DatasetMissing` with one line that names what is missing
         and how to get it.
         """

@@ -20,7 +20,10 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     home: Path = Field(Path("var"), description="folder of the database, uploads, scores and checkpoints")
-    data: Path | None = Field(None, description="folder of data sets, in the layout of torchvision")
+    data: Path = Field(
+        default_factory=lambda values: values["home"] / "data",
+        description="folder of data sets, in the layout of torchvision; data in the home folder if not set",
+    )
     projects: Path | None = Field(None, description="folder of your own project files")
     trained: Path | None = Field(None, description="folder of bundled checkpoints; nextlabel's own if not set")
     default_project: str = Field("photos", description="project that routes without a project name refer to")

@@ -25,8 +25,8 @@ def check_dataset(
 ) -> None:
     """Check a data set that can be read with `root` as the folder of data sets.
 
-    With an empty folder, or without a folder (None), `read` must either work or raise
-    DatasetMissing with one line that names what is missing.
+    With an empty folder, `read` must either work or raise DatasetMissing with one line that names
+    what is missing, and must write nothing there.
     """
     make = check_record(record, parameters, Dataset)
     with errors_prefixed(f"data set {record.name}"):
@@ -48,8 +48,7 @@ def check_dataset(
         require(_equal_contents(contents, again), "read() with the same seed returned other contents the second time")
         with TemporaryDirectory() as empty:
             _check_missing(make(), Path(empty), seed, "with an empty folder of data sets")
-        if root is not None:  # as the engine reads it if NEXTLABEL_DATA is not set
-            _check_missing(make(), None, seed, "without a folder of data sets (root is None)")
+            require(not any(Path(empty).iterdir()), "read() wrote to the folder of data sets; only download() may")
 
 
 def _check_names(contents: Contents) -> None:
@@ -109,7 +108,7 @@ def _check_numbers(truth: IntArray | FloatArray, classes: Sequence[str], name: s
         require(not np.isinf(numbers).any(), f"{name} has infinite values")
 
 
-def _check_missing(dataset: Dataset[Any], root: Path | None, seed: int, situation: str) -> None:
+def _check_missing(dataset: Dataset[Any], root: Path, seed: int, situation: str) -> None:
     try:
         contents = dataset.read(root, seed)
     except DatasetMissing as error:

@@ -180,6 +180,12 @@ def read(registry: Registry) -> Callable[..., Contents]:
     return read_dataset
 
 
+@pytest.fixture
+def download(registry: Registry) -> Callable[[str, Path], None]:
+    """Return a function that downloads a data set by name."""
+    return lambda name, root: build(registry.dataset(name), {}, "[dataset]").download(root)
+
+
 @pytest.fixture(params=SOURCES)
 def name(request: pytest.FixtureRequest) -> str:
     """Return the name of each data set in turn."""

@@ -44,3 +44,15 @@ def test_a_project_is_trained_evaluated_and_predicts(
     assert (measured["split"], measured["items"], measured["form"]) == ("test", 12, "onnx")
     image = next(Path(__file__).parents[3].glob("docs/screenshots/*.png"))
     assert len(run_command("predict", project, str(image))["probabilities"]) == classes
+
+
+def test_photos_downloads_its_data_set(
+    publish: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    publish("cifar10")
+    monkeypatch.delenv("NEXTLABEL_DATA", raising=False)
+    folder = tmp_path / "home" / "data"
+    downloaded = run_command("download", "photos")
+    assert downloaded == {"project": "photos", "dataset": "cifar10", "folder": str(folder), "backbone": None}
+    assert (folder / "cifar-10-batches-py" / "data_batch_1").exists()
+    assert run_command("download", "photos") == downloaded
