@@ -73,7 +73,8 @@ def with_settings(*further: str) -> Callable[[F], Callable[..., Any]]:
         for name in reversed(names):
             field = Settings.model_fields[name]
             description = str(field.description)
-            default = "" if field.get_default() is None else f"; default {field.default}"
+            has_default = field.default is not None and field.default_factory is None
+            default = f"; default {field.default}" if has_default else ""
             text = f"{description[0].upper()}{description[1:]}. [NEXTLABEL_{name.upper()}{default}]"
             command = click.option(f"--{name}", name, help=text, **_SETTINGS[name])(command)
         return command
