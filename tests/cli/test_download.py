@@ -95,6 +95,14 @@ def test_json_is_alone_on_standard_output(shell, project, tmp_path):
     }
 
 
+def test_a_project_files_path(shell, project, tmp_path, monkeypatch):
+    project("moons", "lens")
+    (tmp_path / "projects" / "sky.toml").rename(tmp_path / "sea.toml")
+    monkeypatch.setenv("NEXTLABEL_DEFAULT_PROJECT", "sea")
+    first = shell("download", str(tmp_path / "sea.toml")).stdout.splitlines()[0]
+    assert first == f"the data set moons of project sea is in {tmp_path / 'data'}"
+
+
 def test_nothing_to_download(shell, project, tmp_path):
     project("digits", "efficientnet-lite0")
     assert shell("download", "sky").stdout == "project sky has nothing to download\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import redirect_stdout
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -19,13 +20,13 @@ from nextlabel.engine.settings import Settings
 @project_name
 @as_json
 @with_settings()
-def command(settings: Settings, name: str, as_json: bool) -> None:
+def command(settings: Settings, name: str, project_file: Path | None, as_json: bool) -> None:
     """Download the data set of PROJECT, and the weights of its backbone, unless they are there.
 
     The library that offers them downloads them, and shows its progress. A data set goes into the
     folder of data sets: completely, or not at all.
     """
-    engine = build_engine(settings)
+    engine = build_engine(settings, project_file)
     with redirect_stdout(sys.stderr):  # where libraries show their progress
         downloaded = download(engine.project(name).config, engine.services.registry, settings)
     Screen(as_json).answer(asdict(downloaded), "\n".join(_lines(downloaded)))
