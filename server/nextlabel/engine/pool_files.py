@@ -42,12 +42,20 @@ _SYSTEM_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 LEFT_OUT = "left-out.txt"
 
 
-def write_pool(folder: Path, contents: Contents, left_out: Sequence[str] = ()) -> None:
+def write_pool(folder: Path, contents: Contents, left_out: Sequence[str] = (), *, first: int = 0) -> None:
     """Write the contents of a data set, except image files, which stay at their paths.
 
-    `left_out` has one line, with the reason, per file that is not part of the pool.
+    `left_out` has one line, with the reason, per file that is not part of the pool. The items are at
+    the positions from `first` in the pool; those before are a sample and images that users added. The
+    `truth` of the contents, but nothing else, then covers the items before `first` too.
     """
-    description: dict[str, Any] = {"kind": kind_of(contents.content), "test": None, "channels": None}
+    description: dict[str, Any] = {
+        "kind": kind_of(contents.content),
+        "test": None,
+        "channels": None,
+        "first": first,
+        "sampled": first > 0,
+    }
     description.update(_write_content(folder, "pool", contents.content))
     if contents.truth is not None:
         np.save(folder / "truth.npy", contents.truth)
@@ -57,6 +65,12 @@ def write_pool(folder: Path, contents: Contents, left_out: Sequence[str] = ()) -
     if left_out:
         # a file name need not be valid text
         (folder / LEFT_OUT).write_text("".join(f"{line}\n" for line in left_out), "utf-8", "backslashreplace")
+    (folder / _DESCRIPTION).write_text(json.dumps(description))
+
+
+def write_sample_pool(folder: Path, *, side: int) -> None:
+    """Describe a pool that starts with a sample: images of at most `side` pixels a side, in files."""
+    description = {"kind": "image", "test": None, "channels": 3, "first": 0, "sampled": True, "side": side}
     (folder / _DESCRIPTION).write_text(json.dumps(description))
 
 
@@ -87,22 +101,36 @@ class PoolFolder:
 
     @classmethod
     def open(cls, home: Home, project: str, *, from_dataset: bool = True) -> PoolFolder:
-        """Open a project's pool; `from_dataset` is False if it has no data set and users upload all images."""
-        folder = home.pool(project) if from_dataset else home.empty_pool(project)
+        """Open a project's pool; `from_dataset` is False if it has no data set, but a sample or users' images."""
+        if from_dataset:
+            folder = home.pool(project)
+        else:
+            sample = home.sample_pool(project)
+            folder = sample if sample.exists() else home.empty_pool(project)
         description = json.loads((folder / _DESCRIPTION).read_text())
         return cls(home, folder, description["kind"], description)
 
     @property
     def truth(self) -> IntArray | FloatArray | None:
-        """Correct labels (n,) known to the data set, or None; uploaded items are not included."""
+        """Correct labels (n,) known to the data set, or None; items that were uploaded later are not included."""
         truth: IntArray | FloatArray | None = self._array("truth")
         return truth
 
     @property
     def side(self) -> int | None:
-        """Longest side in pixels of the images that the data set has in an array; None if it has none."""
+        """Longest side in pixels of the images that are in an array or a sample; None if there are none."""
         pixels = self._array("pool-pixels")
-        return None if pixels is None else max(pixels.shape[1:3])
+        return self.description.get("side") if pixels is None else max(pixels.shape[1:3])
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the pool starts, or started, with a sample."""
+        return bool(self.description.get("sampled"))
+
+    @property
+    def _first(self) -> int:
+        """Number of items before those of the data set."""
+        return int(self.description.get("first", 0))
 
     def items(self, size: int, names: Sequence[str], max_pixels: int) -> Items:
         """Return the first `size` items of the pool, undecoded; `names` are the paths of those in files, in order.
@@ -115,20 +143,21 @@ class PoolFolder:
             return VectorItems(self._array("pool-vectors")[:size])
         if self.kind == "node":
             return GraphItems(self._array("pool-vectors"), np.asarray(self._array("pool-edges")))
-        parts: list[ImageItems] = []
-        if pixels is not None and len(pixels):
-            parts.append(PixelItems(pixels[:size]))
-        if names:
-            paths = [self.home.at(name) for name in names]
-            _refuse_large_loss(paths, size)
-            channels = self.description["channels"] or 3
-            parts.append(FileItems(paths, channels, max_pixels, unreadable=UnreadableFiles()))
+        paths = [self.home.at(name) for name in names]
+        _refuse_large_loss(paths, size)
+        channels, unreadable = self.description["channels"] or 3, UnreadableFiles()
+        parts: list[ImageItems] = [
+            FileItems(paths[: self._first], channels, max_pixels, unreadable=unreadable),
+            *([] if pixels is None else [PixelItems(pixels[: max(0, size - self._first)])]),
+            FileItems(paths[self._first :], channels, max_pixels, unreadable=unreadable),
+        ]
+        parts = [part for part in parts if len(part)]
         return parts[0] if len(parts) == 1 else JoinedItems(parts)
 
     def image(self, row: ItemRow) -> tuple[bytes, str]:
         """Return an item's image with its media type; raises Gone if its file is missing."""
         if row.source == "array":
-            return encode_png(np.asarray(self._array("pool-pixels")[row.position])), "image/png"
+            return encode_png(np.asarray(self._array("pool-pixels")[row.position - self._first])), "image/png"
         try:
             return self.home.at(str(row.path)).read_bytes(), row.media_type or "application/octet-stream"
         except OSError as error:

@@ -71,6 +71,10 @@ class Home:
         """Return the folder that describes a pool filled by uploads; no project has a dot in its name."""
         return self.root / "pools" / f"{_checked(project)}.people"
 
+    def sample_pool(self, project: str) -> Path:
+        """Return the folder with the images of a sample, and the description of the pool that they start."""
+        return self.root / "pools" / f"{_checked(project)}.sample"
+
     def checkpoint(self, project: str, name: str) -> Path:
         """Return the folder of a checkpoint."""
         return self.root / "checkpoints" / _checked(project) / _checked(name)

@@ -19,14 +19,14 @@ PART = 2000
 def delete_part(c: Connection, project: str) -> bool:
     """Delete at most `PART` labels or items of an unfinished import, from the end; return whether there were any.
 
-    A project with visible items has none: they were uploaded, or its import is finished.
+    Behind visible items there are no labels of an unfinished import, which are stored last and at once.
     """
-    if items.count(c, project):
-        return False
-    if last := labels.last(c, project):
+    visible = items.count(c, project)
+    if not visible and (last := labels.last(c, project)):
         c.execute(delete(_labels).where(_labels.c.project == project, _labels.c.id > last - PART))
-    elif size := items.stored(c, project):
-        c.execute(delete(_items).where(_items.c.project == project, _items.c.position >= size - PART))
+    elif (size := items.stored(c, project)) > visible:
+        from_here = max(visible, size - PART)
+        c.execute(delete(_items).where(_items.c.project == project, _items.c.position >= from_here))
     else:
         return False
     return True

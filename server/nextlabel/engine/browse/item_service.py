@@ -105,9 +105,9 @@ class ItemService:
 
     def _name(self, row: ItemRow) -> str:
         """Return a name that changes when the item's content does."""
-        if row.source == "upload":  # the SHA-256 of its content
+        if row.source == "upload":  # its file never changes
             self._stat(row)
-            return row.id
+            return str(row.path)
         if row.source == "array":
             return f"{self._config.name} {self._row().imported} {row.position}"
         status = self._stat(row)

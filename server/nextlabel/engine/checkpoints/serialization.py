@@ -39,6 +39,8 @@ class TrainingInfo:
     metrics: Mapping[str, float]
     start: str | None = None
     """The checkpoint passed to the learner as a start; the learner may have ignored it."""
+    sampled: bool = False
+    """Whether the pool starts with a sample. Its items are outside the hold-out that the settings alone give."""
 
 
 def write_model(
@@ -69,6 +71,7 @@ def write_model(
         "classes": list(project.classes),
         "learner": _learner_card(config.learner),
         **holdout_settings(config),
+        "sampled": info.sampled,
         "input": dict(features["input"]) if features and model.inductive else input_card(model.input),
         **({"features": dict(features)} if features else {}),
         "fitted": fitted_items(model),
@@ -95,11 +98,14 @@ def holdout_settings(config: ProjectConfig) -> dict[str, Any]:
 def trained_with_other_holdout(checkpoint: CheckpointRow, project: ProjectRow, config: ProjectConfig) -> bool:
     """Return whether a bundled checkpoint may have been trained on items that the project holds out.
 
-    That is so if its card names other hold-out settings than the project file.
+    That is so if its card names other hold-out settings than the project file, or if it was trained
+    on a sample.
     """
     if checkpoint.job is not None or not project.imported:
         return False
-    return any(checkpoint.card.get(name) != value for name, value in holdout_settings(config).items())
+    return bool(checkpoint.card.get("sampled")) or any(
+        checkpoint.card.get(name) != value for name, value in holdout_settings(config).items()
+    )
 
 
 def read_model(folder: Path, registry: Registry) -> tuple[Model, dict[str, Any]]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nextlabel.contracts.data import BoolArray, Contents, Files, IntArray, TestSplit
+from nextlabel.contracts.data import BoolArray, Contents, Files, TestSplit
+from nextlabel.engine.datasets.select_items import select, select_content
 from nextlabel.engine.images.decoding import inspect
 from nextlabel.engine.images.unreadable import DECODE_ERRORS, MAX_LISTED, error_reason
 
@@ -49,30 +50,12 @@ def drop_unreadable(
     if not dropped.reasons:
         return contents, dropped
     if isinstance(contents.content, Files):
-        contents = _without(contents, contents.content, dropped)
+        contents = select(contents, _readable(contents.content, dropped))
     if test is not None and isinstance(test.content, Files):
         readable = _readable(test.content, dropped)
-        split = TestSplit(_select(test.content, readable), test.truth[readable]) if readable.any() else None
+        split = TestSplit(select_content(test.content, readable), test.truth[readable]) if readable.any() else None
         contents = replace(contents, test=split)
     return contents, dropped
-
-
-def _without(contents: Contents, files: Files, dropped: DroppedFiles) -> Contents:
-    readable = _readable(files, dropped)
-    new_positions = np.cumsum(readable) - 1
-
-    def moved(positions: IntArray | None) -> IntArray | None:
-        return None if positions is None else new_positions[positions[readable[positions]]]
-
-    return replace(
-        contents,
-        ids=[identity for identity, remains in zip(contents.ids, readable, strict=True) if remains],
-        content=_select(files, readable),
-        truth=None if contents.truth is None else contents.truth[readable],
-        candidates=None if contents.candidates is None else contents.candidates[readable],
-        initial=moved(contents.initial),
-        holdout=moved(contents.holdout),
-    )
 
 
 def _paths(content: object) -> Sequence[Path]:
@@ -81,10 +64,6 @@ def _paths(content: object) -> Sequence[Path]:
 
 def _readable(files: Files, dropped: DroppedFiles) -> BoolArray:
     return np.array([path not in dropped.reasons for path in files.paths], np.bool_)
-
-
-def _select(files: Files, mask: BoolArray) -> Files:
-    return replace(files, paths=[path for path, selected in zip(files.paths, mask, strict=True) if selected])
 
 
 def _check_files(

@@ -6,7 +6,9 @@ import functools
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -15,7 +17,9 @@ from sqlalchemy import Connection
 from nextlabel.contracts.data import BoolArray, Contents, Files, IntArray
 from nextlabel.contracts.errors import DatasetMissing, ProjectError
 from nextlabel.contracts.interfaces import Dataset
-from nextlabel.engine.datasets.drop_unreadable import drop_unreadable
+from nextlabel.engine.datasets.drop_unreadable import DroppedFiles, drop_unreadable
+from nextlabel.engine.datasets.sample_pool import Placement, fill_with_sample, place, starts_with_sample
+from nextlabel.engine.datasets.select_items import select
 from nextlabel.engine.datasets.validate_contents import check_contents, known_truth
 from nextlabel.engine.plugins.parameters import build
 from nextlabel.engine.plugins.registry import Registry
@@ -53,17 +57,19 @@ def import_dataset(
     Files that do not decode are left out and reported on standard error. `progress` is called
     with the share of files that were checked.
 
-    A project with a bundled checkpoint works without a data set. In that case this returns one
-    line that explains why users' uploads are its pool. Otherwise it raises DatasetMissing if the
-    data set is not on this machine.
+    A project with a bundled checkpoint works without a data set. In that case this returns one line
+    that explains what its pool consists of: the checkpoint's sample, if it ships with one, and users'
+    uploads. When the data set arrives later, it joins the sample, but not a pool of uploads alone.
+    Otherwise this raises DatasetMissing if the data set is not on this machine.
     """
     with file_lock(home.root / f"import-{config.name}.lock"):  # a training job imports too
         with database.read() as connection:
             row = projects.get(connection, config.name)
             filled = items.count(connection, config.name) > 0
+            sampled = filled and starts_with_sample(connection, home, config.name)
         if row is not None and row.imported:
             return None
-        if filled:
+        if filled and not sampled:
             return _pool_of_uploads(config)
         _delete_unfinished(config.name, database)
         try:
@@ -71,7 +77,9 @@ def import_dataset(
         except DatasetMissing as missing:
             if row is None:
                 raise
-            return f"{missing}; the pool of project {config.name!r} consists of the images that users add"
+            sampled = sampled or fill_with_sample(config, database, home)
+            sample = "a sample of the data set and " if sampled else ""
+            return f"{missing}; the pool of project {config.name!r} consists of {sample}the images that users add"
 
 
 def _pool_of_uploads(config: ProjectConfig) -> str:
@@ -99,13 +107,43 @@ def _import(
     contents, dropped = drop_unreadable(contents, settings.max_pixels, settings.cores, progress)
     if dropped.reasons and not contents.ids:
         raise ProjectError(f"project {config.name!r} has no readable image: {dropped.summary()}")
-    holdout = _holdout(contents, config)
-    initial = _initial_positions(contents, config, holdout)
-    folder = home.pool(config.name)
-    if folder.exists():  # left by an import that was killed before it reached the database
-        shutil.rmtree(folder)
-    with new_folder(folder) as partial:
-        write_pool(partial, contents, dropped.lines())
+    while True:
+        with database.read() as connection:
+            if items.count(connection, config.name) and not starts_with_sample(connection, home, config.name):
+                return _pool_of_uploads(config)  # users added images meanwhile
+            contents, placement = place(connection, home, config.name, contents)
+        plan = _plan(contents, placement, config)
+        _write_folder(home.pool(config.name), plan, dropped)
+        try:
+            stored = _store(config, plan, database, progress)
+        except BaseException as error:
+            try:
+                _delete_unfinished(config.name, database)
+            except Exception:  # noqa: BLE001 - the first error matters more; the next import deletes the rest
+                raise error from None
+            raise
+        if stored:
+            break
+    if dropped.reasons:
+        print(dropped.summary(), file=sys.stderr, flush=True)  # noqa: T201 - the log of a job, or the terminal
+    return None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What an import stores."""
+
+    row: ProjectRow
+    contents: Contents
+    placement: Placement
+    holdout: BoolArray
+    """(n,)."""
+    initial: IntArray
+    """Places in `contents` of the items that are labelled from the start."""
+
+
+def _plan(contents: Contents, placement: Placement, config: ProjectConfig) -> _Plan:
+    holdout = np.where(placement.is_new, _holdout(contents, config), placement.holdout)
     row = ProjectRow(
         name=config.name,
         task=contents.task,
@@ -114,30 +152,24 @@ def _import(
         has_test=contents.test is not None,
         imported=time.time(),
     )
-    try:
-        stored = _store(config, row, contents, holdout, initial, database, progress)
-    except BaseException as error:
-        try:
-            _delete_unfinished(config.name, database)
-        except Exception:  # noqa: BLE001 - the first error matters more; the next import deletes the rest
-            raise error from None
-        raise
-    if not stored:
-        return _pool_of_uploads(config)
-    if dropped.reasons:
-        print(dropped.summary(), file=sys.stderr, flush=True)  # noqa: T201 - the log of a job, or the terminal
-    return None
+    return _Plan(row, contents, placement, holdout, _initial_positions(contents, config, holdout))
 
 
-def _store(
-    config: ProjectConfig,
-    row: ProjectRow,
-    contents: Contents,
-    holdout: BoolArray,
-    initial: IntArray,
-    database: Database,
-    progress: Callable[[float], None],
-) -> bool:
+def _write_folder(folder: Path, plan: _Plan, dropped: DroppedFiles) -> None:
+    if folder.exists():  # left by an import that was killed, or too slow, before it reached the database
+        shutil.rmtree(folder)
+    contents, placement = plan.contents, plan.placement
+    if placement.first:
+        truth = None
+        if contents.truth is not None:
+            truth = np.full(placement.first + int(placement.is_new.sum()), -1, np.int64)
+            truth[placement.positions] = contents.truth
+        contents = replace(select(contents, placement.is_new), truth=truth)
+    with new_folder(folder) as partial:
+        write_pool(partial, contents, dropped.lines(), first=placement.first)
+
+
+def _store(config: ProjectConfig, plan: _Plan, database: Database, progress: Callable[[float], None]) -> bool:
     """Store the project in short transactions, of which nobody sees anything before the last.
 
     Returns False, with nothing stored, if images were uploaded meanwhile.
@@ -150,27 +182,45 @@ def _store(
 
         return retry_while_busy(attempt, lambda _done, _metrics: progress(0.0))
 
-    def insert(connection: Connection, start: int, rows: list[NewItem]) -> bool:
-        if start == 0 and items.count(connection, config.name):  # from here on, uploads wait
+    new = np.flatnonzero(plan.placement.is_new)
+    for start in range(0, max(1, len(new)), PART):
+        if not write(functools.partial(_insert, plan=plan, start=start, rows=_rows(plan, new[start : start + PART]))):
             return False
-        projects.create_hidden(connection, row)
-        items.insert(connection, config.name, start, rows, row.imported)
-        return True
-
-    def finish(connection: Connection) -> None:
-        projects.set_dataset(connection, row)
-        queue_scoring(connection, config.name, features=config.features is not None)
-
-    for start in range(0, max(1, len(contents.ids)), PART):
-        rows = _rows(contents, holdout, start, start + PART)
-        if not write(functools.partial(insert, start=start, rows=rows)):
-            return False
-    for part in _first_labels(contents, holdout, initial):
-        events = [LabelEvent(contents.ids[position], DATASET, label, row.imported) for position, label in part]
-        positions = {contents.ids[position]: position for position, _ in part}
-        write(functools.partial(labels.append, project=config.name, events=events, positions=positions))
-    write(finish)
+    parts = _first_labels(plan.contents, plan.holdout, plan.initial)
+    # annotators label a sample meanwhile: in between, their labels would be numbered among hidden ones
+    at_once = list(parts) if plan.placement.first else []
+    for part in parts:
+        write(functools.partial(_append, plan=plan, part=part))
+    write(functools.partial(_finish, plan=plan, config=config, parts=at_once))
     return True
+
+
+def _insert(connection: Connection, plan: _Plan, start: int, rows: list[NewItem]) -> bool:
+    """Store the new items from number `start`; return False if images were uploaded before the first."""
+    name, first = plan.row.name, plan.placement.first
+    if start == 0 and items.count(connection, name) != first:  # from here on, uploads wait
+        return False
+    projects.create_hidden(connection, plan.row)
+    items.insert(connection, name, first + start, rows, plan.row.imported)
+    return True
+
+
+def _append(connection: Connection, plan: _Plan, part: Sequence[tuple[int, Label]]) -> None:
+    """Append the labels of items, each with its place in the contents."""
+    ids = plan.contents.ids
+    events = [LabelEvent(ids[place], DATASET, label, plan.row.imported) for place, label in part]
+    positions = {ids[place]: int(plan.placement.positions[place]) for place, _ in part}
+    labels.append(connection, plan.row.name, events, positions)
+
+
+def _finish(
+    connection: Connection, plan: _Plan, config: ProjectConfig, parts: Sequence[Sequence[tuple[int, Label]]]
+) -> None:
+    """Store further labels, and make everything visible."""
+    for part in parts:
+        _append(connection, plan, part)
+    projects.set_dataset(connection, plan.row)
+    queue_scoring(connection, config.name, features=config.features is not None)
 
 
 def held_out(config: ProjectConfig, identity: str) -> bool:
@@ -186,15 +236,20 @@ def _delete_unfinished(project: str, database: Database) -> None:
             more = unfinished_import.delete_part(connection, project)
 
 
-def _rows(contents: Contents, holdout: BoolArray, start: int, stop: int) -> list[NewItem]:
-    ids, held_out = contents.ids[start:stop], holdout[start:stop].tolist()
+def _rows(plan: _Plan, places: IntArray) -> list[NewItem]:
+    """Return the items at `places` (k,) in the contents."""
+    contents, held_out = plan.contents, plan.holdout[places].tolist()
     if isinstance(contents.content, Files):
+        paths = [contents.content.paths[place] for place in places]
         return [
-            NewItem(identity, "file", str(path.absolute()), _MEDIA_TYPES.get(path.suffix.lower()), held)
-            for identity, path, held in zip(ids, contents.content.paths[start:stop], held_out, strict=True)
+            NewItem(contents.ids[place], "file", str(path.absolute()), _MEDIA_TYPES.get(path.suffix.lower()), held)
+            for place, path, held in zip(places, paths, held_out, strict=True)
         ]
     media_type = "image/png" if hasattr(contents.content, "array") else None
-    return [NewItem(identity, "array", None, media_type, held) for identity, held in zip(ids, held_out, strict=True)]
+    return [
+        NewItem(contents.ids[place], "array", None, media_type, held)
+        for place, held in zip(places, held_out, strict=True)
+    ]
 
 
 def _has_enough_truth(contents: Contents, config: ProjectConfig) -> bool:

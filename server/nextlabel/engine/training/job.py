@@ -104,7 +104,7 @@ def train(services: Services, job: JobRow, report: Report) -> None:
     model = _fit(services, plan, report)
     with removed_on_failure(services, plan.scores, plan.folder):
         scored = _score(services, plan, model, began, report)
-        card = _write(plan, model, scored)
+        card = _write(services, plan, model, scored)
         while not _commit(services, job, plan, scored, card, report):
             pass  # another checkpoint went live meanwhile: compare with that one
     shutil.rmtree(plan.resume.parent, ignore_errors=True)
@@ -258,8 +258,9 @@ def _score(services: Services, plan: _Plan, model: Model, began: float, report: 
     return _Scored(stored, positions, truth, holdout_rows(arrays, positions), measured)
 
 
-def _write(plan: _Plan, model: Model, scored: _Scored) -> dict[str, Any]:
-    info = TrainingInfo(plan.name, plan.seed, plan.state.labels.last, scored.metrics, plan.start_name)
+def _write(services: Services, plan: _Plan, model: Model, scored: _Scored) -> dict[str, Any]:
+    sampled = services.pool(plan.config.name).sampled
+    info = TrainingInfo(plan.name, plan.seed, plan.state.labels.last, scored.metrics, plan.start_name, sampled)
     with new_folder(plan.folder) as partial:
         return write_model(partial, model, plan.items, plan.config, plan.row, info, plan.features)
 
