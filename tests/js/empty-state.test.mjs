@@ -19,6 +19,7 @@ test("offline, with and without waiting labels", () => {
 test("an empty pool links to the upload", () => {
   const parts = emptyStateParts({ status: 200 }, { items: 0, open: 0 }, context);
   assert.deepEqual(parts.filter((part) => part.href), [{ text: "pool", href: "/projects/digits/pool" }]);
+  assert.match(text({ status: 200, detail: "the pool is empty" }, { items: 0 }), /automatically\. The pool is empty\.$/);
 });
 
 test("everything is labelled, or only leased to others", () => {

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nextlabel.contracts import Contents
+import numpy as np
+from PIL import Image
+
+from nextlabel.contracts import Contents, Files, Pixels
 from nextlabel.contracts.errors import DatasetMissing
 from nextlabel.engine.evaluation.bundle import BuildInfo, write_bundle
 from nextlabel.engine.plugins.registry import Offer, Registry, load
@@ -26,6 +29,10 @@ class OptionalData:
     reads: int = 0
     meanwhile: Callable[[], object] = lambda: None
     """Called while the data set is read."""
+    as_files: Path | None = None
+    """A folder to write the images to; None if they stay in an array."""
+    sets: bool = False
+    """Whether the data set has a candidate set for every item: its class alone."""
 
     def registry(self) -> Registry:
         state = self
@@ -36,12 +43,25 @@ class OptionalData:
                 if not state.available:
                     raise DatasetMissing("toy-missing is not on this machine; get it from nowhere")
                 state.meanwhile()
-                return Squares(SquareParameters()).read(root, seed)
+                return state.changed(Squares(SquareParameters()).read(root, seed))
 
         registry = load(candidates(*MODULES))
         offer = registry.datasets["toy-missing"]
         registry.datasets["toy-missing"] = Offer(replace(offer.record, target=OptionalSquares), offer.source)
         return registry
+
+    def changed(self, contents: Contents) -> Contents:
+        """Return the contents as files, and with candidate sets, if this is to have them."""
+        if self.sets:
+            contents = replace(contents, candidates=np.eye(2, dtype=np.bool_)[contents.truth])
+        if self.as_files is None:
+            return contents
+        assert isinstance(contents.content, Pixels)
+        self.as_files.mkdir(exist_ok=True)
+        paths = [self.as_files / f"{identity}.png" for identity in contents.ids]
+        for path, pixels in zip(paths, contents.content.array, strict=True):
+            Image.fromarray(pixels).save(path)
+        return replace(contents, content=Files(paths, channels=1))
 
 
 def bundle(project: ToyProject, folder: Path, name: str = "first", checkpoint: str = "r1") -> Path:

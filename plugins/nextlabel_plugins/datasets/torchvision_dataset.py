@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from nextlabel.contracts import Contents, Dataset, Pixels, TestSplit
 from nextlabel_plugins.datasets.candidate_sets import NO_LOOK_ALIKES, PartialParameters, candidate_sets, generator
-from nextlabel_plugins.datasets.torchvision_source import download, read
+from nextlabel_plugins.datasets.torchvision_source import download, read, require_folder
 
 
 class TorchvisionDataset(Dataset[PartialParameters]):
@@ -31,6 +31,7 @@ class TorchvisionDataset(Dataset[PartialParameters]):
         Candidate sets are drawn for all items including the hold-out. The truth is returned as well.
         """
         assert root is not None
+        require_folder(self.title, self.folder, root)
         train, test = read(self._source(), self.title, self.folder, root)
         classes = self.classes or train.classes
         sets = None

@@ -52,12 +52,22 @@ def read(source: Any, title: str, folder: str, root: Path) -> tuple[Split, Split
     except OSError as error:
         raise DatasetMissing(f"{title} cannot be read from {root / folder}: {_one_line(error)}") from error
     except READ_ERRORS as error:
+        require_folder(title, folder, root)
         reason = _one_line(error).partition(". ")[0]  # torchvision's next sentence explains its own arguments
-        state = f"is incomplete or damaged ({reason})" if (root / folder).exists() else "is missing"
-        raise Damaged(
-            f"{title}: {root / folder} {state}; download it with `nextlabel download PROJECT`, or set NEXTLABEL_DATA "
-            f"to the folder that holds {folder}"
-        ) from error
+        raise _damaged(title, folder, root, f"is incomplete or damaged ({reason})") from error
+
+
+def require_folder(title: str, folder: str, root: Path) -> None:
+    """Raise DatasetMissing if there is no `folder` below `root`. This needs no torchvision, which loads for seconds."""
+    if not (root / folder).exists():
+        raise _damaged(title, folder, root, "is missing")
+
+
+def _damaged(title: str, folder: str, root: Path, state: str) -> Damaged:
+    return Damaged(
+        f"{title}: {root / folder} {state}; download it with `nextlabel download PROJECT`, or set NEXTLABEL_DATA "
+        f"to the folder that holds {folder}"
+    )
 
 
 def download(source: Any, title: str, folder: str, root: Path) -> None:

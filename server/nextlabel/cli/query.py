@@ -67,4 +67,6 @@ def _print_table(console: Console, answer: QueryAnswer) -> None:
         suggestion = f"{item.suggestion.label} {item.suggestion.probability:.1%}" if item.suggestion else ""
         rows.add_row(item.id, f"{item.score:.4g}", item.reason, suggestion)
     console.print(rows)
+    if answer.hint is not None:
+        click.echo(answer.hint)
     click.echo(f"{answer.remaining} items can be queried; {answer.stale_labels} labels are not trained on yet")

@@ -68,9 +68,9 @@ def write_pool(folder: Path, contents: Contents, left_out: Sequence[str] = (), *
     (folder / _DESCRIPTION).write_text(json.dumps(description))
 
 
-def write_sample_pool(folder: Path, *, side: int) -> None:
+def write_sample_pool(folder: Path, *, side: int, channels: int) -> None:
     """Describe a pool that starts with a sample: images of at most `side` pixels a side, in files."""
-    description = {"kind": "image", "test": None, "channels": 3, "first": 0, "sampled": True, "side": side}
+    description = {"kind": "image", "test": None, "channels": channels, "first": 0, "sampled": True, "side": side}
     (folder / _DESCRIPTION).write_text(json.dumps(description))
 
 

@@ -67,6 +67,8 @@ class QueryAnswer:
     """Items that can still be chosen, those in this answer included."""
     stale_labels: int
     """Labels that the checkpoint was not trained on."""
+    hint: str | None = None
+    """How to fill the pool, if it is empty."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Sample:
     ids: tuple[str, ...]
     """(n,): their ids in the data set."""
     pixels: PixelArray
-    """(n, height, width, 3)."""
+    """(n, height, width) greyscale or (n, height, width, 3) colour."""
     holdout: BoolArray
     """(n,): whether each is held out of training."""
     source: str
@@ -41,11 +41,11 @@ class Sample:
 
 def write_sample(path: Path, sample: Sample) -> None:
     """Write a sample to `path`."""
-    count, height, width, _ = sample.pixels.shape
+    count, height, width, *colours = sample.pixels.shape
     rows = -(-count // _COLUMNS)
-    cells = np.zeros((rows * _COLUMNS, height, width, 3), np.uint8)
+    cells = np.zeros((rows * _COLUMNS, height, width, *colours), np.uint8)
     cells[:count] = sample.pixels
-    mosaic = cells.reshape(rows, _COLUMNS, height, width, 3).swapaxes(1, 2).reshape(rows * height, -1, 3)
+    mosaic = cells.reshape(rows, _COLUMNS, height, width, *colours).swapaxes(1, 2)
     described = {
         "source": sample.source,
         "size": [height, width],
@@ -54,7 +54,9 @@ def write_sample(path: Path, sample: Sample) -> None:
     }
     info = PngImagePlugin.PngInfo()
     info.add_text(_TEXT, json.dumps(described))
-    Image.fromarray(mosaic).save(path, "PNG", optimize=True, pnginfo=info)
+    Image.fromarray(mosaic.reshape(rows * height, _COLUMNS * width, *colours)).save(
+        path, "PNG", optimize=True, pnginfo=info
+    )
 
 
 def read_sample(path: Path) -> Sample:
@@ -84,7 +86,8 @@ def _parse(described: Mapping[str, Any], mosaic: PixelArray) -> Sample:
         raise ValueError(f"`holdout` names {min(unknown)!r}, which is not in `ids`")
     height, width = (int(side) for side in described["size"])
     rows = -(-len(ids) // _COLUMNS)
-    cells = mosaic.reshape(rows, height, _COLUMNS, width, 3).swapaxes(1, 2).reshape(-1, height, width, 3)
+    colours = mosaic.shape[2:]
+    cells = mosaic.reshape(rows, height, _COLUMNS, width, *colours).swapaxes(1, 2).reshape(-1, height, width, *colours)
     return Sample(
         ids=tuple(ids),
         pixels=np.ascontiguousarray(cells[: len(ids)]),

@@ -63,7 +63,8 @@ def fill_with_sample(config: ProjectConfig, database: Database, home: Home) -> b
     if folder.exists():  # left by a process that was killed before it reached the database
         shutil.rmtree(folder)
     with new_folder(folder) as partial:
-        write_sample_pool(partial, side=max(sample.pixels.shape[1:3]))
+        channels = 1 if sample.pixels.ndim == 3 else 3  # noqa: PLR2004
+        write_sample_pool(partial, side=max(sample.pixels.shape[1:3]), channels=channels)
         for number, pixels in enumerate(sample.pixels):
             (partial / f"{number}.png").write_bytes(encode_png(pixels))
     with database.write() as connection:

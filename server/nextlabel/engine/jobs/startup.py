@@ -16,9 +16,10 @@ def queue_startup_jobs(services: Services) -> None:
     Items without scores are scored, as are all items of a project whose scores, features or network
     were deleted; a training that is due is queued, and a data set that was
     missing is searched for again. The default project and those marked `automatic` train their
-    first checkpoint without being asked.
+    first checkpoint without being asked. The jobs of the default project are queued first.
     """
-    for name, config in services.projects.configs.items():
+    default = services.settings.default_project
+    for name, config in sorted(services.projects.configs.items(), key=lambda entry: entry[0] != default):
         with services.database.write() as connection:
             queue_due(connection, config)
             row = projects.get(connection, name)
@@ -27,7 +28,7 @@ def queue_startup_jobs(services: Services) -> None:
             queue_once(services.database, name, "score")
         if row is not None and not row.imported:
             queue_once(services.database, name, "import")
-        if not trained and (config.automatic or name == services.settings.default_project):
+        if not trained and (config.automatic or name == default):
             queue_once(services.database, name, "train")
 
 

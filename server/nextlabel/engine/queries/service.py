@@ -23,6 +23,7 @@ from nextlabel.engine.queries.composition import (
     recorded_composition,
 )
 from nextlabel.engine.queries.current_scores import Scores, current_scores, recorded_scores
+from nextlabel.engine.queries.empty_pool import how_to_fill, refuse_import
 from nextlabel.engine.queries.query_view import QueryView
 from nextlabel.engine.queries.selection import Askable, askable_items, askable_mask
 from nextlabel.engine.queries.worker_choices import Request, succeeded, to_be_chosen
@@ -153,6 +154,8 @@ class QueryService:
         with services.database.read() as connection:
             leases = tuple(queries.leases(connection, row.name, time.time()))
             view = QueryView(config, annotator, cache.snapshot(connection), leases)
+            if not len(view.state):
+                refuse_import(connection, row.name)
         if strategy is None:
             composition = project_composition(services.registry, config.strategy, view.state)
         else:
@@ -290,6 +293,7 @@ def _answer(
         ),
         remaining=remaining,
         stale_labels=_stale_labels(connection, record),
+        hint=None if len(state) else how_to_fill(connection, record.project),
     )
 
 

@@ -59,12 +59,14 @@ class QueryReply(Reply):
     items: list[QueryItemReply]
     remaining: int = Field(description="items that could still be queried, including these")
     stale_labels: int = Field(description="labels that the checkpoint was not trained on")
+    hint: str | None = Field(None, description="how to fill the pool; only if it is empty")
 
     @classmethod
     def from_record(cls, answer: QueryAnswer, image_url: Callable[[str], str | None]) -> QueryReply:
         """Return the reply for a query; `image_url` maps an item's id to the URL of its image, or to None."""
         items = [QueryItemReply.model_validate({**vars(item), "url": image_url(item.id)}) for item in answer.items]
-        return cls.model_validate({**vars(answer), "items": items})
+        given = {name: value for name, value in vars(answer).items() if name != "hint" or value is not None}
+        return cls.model_validate({**given, "items": items})
 
 
 class ReleasedReply(Reply):

@@ -10,7 +10,7 @@ export function emptyState(problem, status, context) {
 export function emptyStateParts(problem, projectStatus, { waiting, login, pool }) {
   if (!problem) return ["Loading images …"];
   const { status, detail } = problem;
-  if (status === 200) return nothingToLabel(projectStatus, pool);
+  if (status === 200) return nothingToLabel(projectStatus, pool, detail);
   if (status === 0) {
     const stored = waiting ? " Your labels are stored in this browser." : "";
     return [`Offline. You have labelled everything that was prefetched.${stored}`];
@@ -23,9 +23,11 @@ export function emptyStateParts(problem, projectStatus, { waiting, login, pool }
   return [`The server could not choose the next images: ${detail}. This page tries again automatically.`];
 }
 
-function nothingToLabel(projectStatus, pool) {
+// `hint` is from the server: how to fill an empty pool.
+function nothingToLabel(projectStatus, pool, hint) {
   if (projectStatus?.items === 0) {
-    return ["There is nothing to label yet. Add images in the ", { text: "pool", href: pool }, "; they appear here automatically."];
+    const more = hint ? ` ${capitalized(hint)}.` : "";
+    return ["There is nothing to label yet. Add images in the ", { text: "pool", href: pool }, `; they appear here automatically.${more}`];
   }
   if (projectStatus?.open === 0) return ["Everything is labelled. Thank you! New images appear here automatically."];
   return [

@@ -108,7 +108,7 @@ export class ItemQueue extends EventTarget {
     return Math.min(this.#largestQuery, unsent + Math.max(1, leased, this.size - undone));
   }
 
-  #receive({ query, strategy, checkpoint, items }, before) {
+  #receive({ query, strategy, checkpoint, items, hint }, before) {
     this.#leasedAt = Date.now();
     const unsent = this.#outbox.waitingItems;
     const received = new Set(items.map((item) => item.id));
@@ -125,7 +125,7 @@ export class ItemQueue extends EventTarget {
     }
     this.#loadImages();
     const empty = this.#items.size === 0;
-    this.problem = empty ? { status: 200 } : null;
+    this.problem = empty ? { status: 200, detail: hint } : null;
     if (empty) this.#backoff.schedule(EMPTY_DELAY);
     else this.#backoff.reset();
   }
