@@ -15,9 +15,11 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 from PIL import Image
 from support.docs import README, ROOT, as_module, blocks
+from support.engine import ToyProject
 
 from nextlabel import app
 from nextlabel.cli.main_group import cli
+from nextlabel.engine.jobs.startup import queue_startup_jobs
 from nextlabel.engine.settings import Settings
 from nextlabel.testing import check_plugin
 
@@ -42,8 +44,13 @@ def client(quick: Settings, tmp_path, monkeypatch) -> Iterator[FlaskClient]:
     copy(ROOT / "plugins" / "nextlabel_plugins" / "projects" / "photos.toml", tmp_path / "projects")
     monkeypatch.setenv("NEXTLABEL_PROJECTS", str(tmp_path / "projects"))
     monkeypatch.setenv("NEXTLABEL_DEFAULT_PROJECT", "photos")
+    monkeypatch.setenv("NEXTLABEL_DATA", str(tmp_path / "no data sets"))
     assert CliRunner().invoke(cli, ["train", "digits"]).exit_code == 0
-    made = app.create_app(Settings.from_environment())
+    settings = Settings.from_environment()
+    engine = app.build_engine(settings)
+    queue_startup_jobs(engine.services)
+    ToyProject(engine.services, engine.project()).work()  # it reads and scores the sample
+    made = app.create_app(settings, engine)
     yield made.test_client()
     made.extensions["nextlabel"].services.database.dispose()
 

@@ -7,10 +7,13 @@ import tomllib
 from math import sqrt
 from pathlib import Path
 
+import numpy as np
 import pytest
+from photos_sample import draw
 
 from nextlabel.engine.bundled_checkpoints import find
 from nextlabel.engine.checkpoints.serialization import holdout_settings
+from nextlabel.engine.datasets.sample_file import SAMPLE, read_sample
 from nextlabel.engine.evaluation.evaluate import EvaluationSet, measure
 from nextlabel.engine.images.image_items import PixelItems
 from nextlabel.engine.live_models import Served
@@ -39,7 +42,7 @@ def test_bundled_checkpoints_are_complete_and_small():
     if not checkpoints:
         pytest.skip("there is no bundled checkpoint")
     for checkpoint in checkpoints:
-        assert {path.name for path in checkpoint.folder.iterdir()} <= {CARD, ONNX, WEIGHTS}
+        assert {path.name for path in checkpoint.folder.iterdir()} <= {CARD, ONNX, WEIGHTS, SAMPLE}
         assert sum(path.stat().st_size for path in checkpoint.folder.iterdir()) < MAX_BYTES
         assert verified_path(checkpoint.folder, WEIGHTS)
         assert bool(verified_path(checkpoint.folder, ONNX)) == checkpoint.card["onnx"]
@@ -51,6 +54,29 @@ def test_the_card_of_photos_has_its_measured_accuracy():
     (photos,) = (checkpoint for checkpoint in find(ROOT / "trained")[0] if checkpoint.project == "photos")
     assert photos.card["test"]["items"] == 10_000
     assert photos.card["test"]["accuracy"] >= 0.943
+
+
+def test_the_sample_of_photos_is_small_and_names_its_source():
+    file = ROOT / "trained" / "photos" / "proden-1" / SAMPLE
+    assert file.stat().st_size < 1_500_000
+    sample = read_sample(file)
+    assert (len(sample.ids), sample.pixels.shape, int(sample.holdout.sum())) == (500, (500, 32, 32, 3), 100)
+    assert all(0 <= int(identity) < 50_000 for identity in sample.ids)
+    assert "Krizhevsky" in sample.source
+    assert "CIFAR-10" in sample.source
+
+
+def test_the_sample_of_photos_is_drawn_from_what_its_checkpoint_held_out():
+    root = Path(os.environ.get("NEXTLABEL_DATA") or "/nowhere")
+    if not (root / Cifar10.folder).is_dir():
+        pytest.skip("CIFAR-10 is not in NEXTLABEL_DATA")
+    drawn, shipped = draw(root), read_sample(ROOT / "trained" / "photos" / "proden-1" / SAMPLE)
+    assert (drawn.ids, drawn.source) == (shipped.ids, shipped.source)
+    np.testing.assert_array_equal(drawn.holdout, shipped.holdout)
+    np.testing.assert_array_equal(drawn.pixels, shipped.pixels)
+    contents = Cifar10(PartialParameters()).read(root, 0)
+    numbers = [int(identity) for identity in shipped.ids]
+    np.testing.assert_array_equal(contents.content.array[numbers], shipped.pixels)
 
 
 def test_photos_has_the_accuracy_on_its_card():

@@ -183,14 +183,15 @@ def test_a_project_without_its_data_set(browser, labels):
 
 def test_an_empty_pool_fills_automatically(browser, labels):
     with Annotator(browser, labels, "waiter", "few") as ann:
-        nothing = {"query": "q", "items": [], "strategy": "random"}
+        nothing = {"query": "q", "items": [], "strategy": "random", "hint": "the pool is empty: download it"}
         ann.page.route("**/query?*", lambda route: route.fulfill(json=nothing))
         ann.page.route("**/status", lambda route: route.fulfill(json={
             "items": 0, "labelled": 0, "open": 0, "labels": 0, "unseen": 0, "train_every": 0, "until_training": None,
             "training": None, "checkpoint": None, "metrics": {}, "stop": {}, "reached": False,
         }))  # fmt: skip
         ann.page.reload()
-        ann.wait_text("#empty-state", "There is nothing to label yet. Add images in the pool")
+        text = ann.wait_text("#empty-state", "There is nothing to label yet. Add images in the pool")
+        assert text.endswith("The pool is empty: download it.")
         ann.page.unroute("**/query?*")
         ann.page.evaluate("window.dispatchEvent(new Event('online'))")
         ann.shown_item()

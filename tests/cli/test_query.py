@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from nextlabel.app import create_app
+from nextlabel.engine.settings import Settings
 
 pytestmark = pytest.mark.slow
 
@@ -176,3 +177,23 @@ def test_a_label_has_exactly_one_content(shell, quick, arguments):
 def test_a_rejected_label_prints_one_line(shell, trained):
     assert "no class 'x'" in shell.refused("label", "quick", "7", "x", "--annotator", "ann")
     assert "there is no item 'zzz'" in shell.refused("label", "quick", "zzz", "3", "--annotator", "ann")
+
+
+def test_a_query_of_an_empty_pool_names_the_ways_to_fill_it(shell, quick, tmp_path, monkeypatch):
+    """A bundled checkpoint without its data set and without a sample."""
+    shell("train", "quick", "--out", str(tmp_path / "trained" / "quick" / "tiny"))
+    (tmp_path / "projects").mkdir()
+    (tmp_path / "projects" / "quick.toml").write_text(
+        'dataset = {plugin = "folder", path = "none"}\nlearner = {plugin = "nearest"}\nstrategy = {plugin = "margin"}\n'
+    )
+    monkeypatch.setenv("NEXTLABEL_PROJECTS", str(tmp_path / "projects"))
+    monkeypatch.setenv("NEXTLABEL_TRAINED", str(tmp_path / "trained"))
+    monkeypatch.setenv("NEXTLABEL_HOME", str(tmp_path / "other"))
+    printed = shell("query", "quick").stdout
+    for way in ("the pool page", "POST /items", "`nextlabel download quick`", "NEXTLABEL_DATA"):
+        assert way in printed
+    hint = shell.json("query", "quick")["hint"]
+    assert hint in printed
+    app = create_app(Settings.from_environment())
+    assert app.test_client().get("/query").json["hint"] == hint
+    app.extensions["nextlabel"].services.database.dispose()

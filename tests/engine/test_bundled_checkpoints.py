@@ -136,8 +136,25 @@ def test_it_predicts_right_after_the_registration(bundled: ToyProject, image: Im
 def test_a_query_of_an_empty_pool_has_no_items(bundled: ToyProject) -> None:
     query = bundled.project.queries.create(3)
     assert (query.items, query.remaining, query.checkpoint) == ((), 0, "first")
+    assert query.hint is not None
+    for way in ("pool page", "POST /items", "`nextlabel download toy`", "NEXTLABEL_DATA"):
+        assert way in query.hint
+    assert bundled.project.queries.get(query.query).hint == query.hint
     assert bundled.project.queries.create(3, "random").items == ()
     assert bundled.project.items.page().items == ()
+
+
+def test_a_query_waits_while_the_data_set_is_still_to_be_read(bundled: ToyProject, data: OptionalData) -> None:
+    queue_startup_jobs(bundled.services)
+    with pytest.raises(NotReady, match="the data set of project 'toy' is being read"):
+        bundled.project.queries.create(3)
+    bundled.work()
+    assert bundled.project.queries.create(3).items == ()
+    data.available = True
+    queue_startup_jobs(bundled.services)
+    bundled.work()
+    query = bundled.project.queries.create(3)
+    assert (len(query.items), query.hint) == (3, None)
 
 
 def test_a_start_searches_for_the_data_set_and_trains_nothing(

@@ -46,3 +46,12 @@ def test_a_live_checkpoint_without_scores_is_scored_at_the_start(make: Make) -> 
         assert projects.get(connection, "toy") is not None
     queue_startup_jobs(project.services)
     assert [(job.kind, job.state) for job in project.work()] == [("score", "succeeded")]
+
+
+def test_the_default_projects_jobs_are_queued_first(make: Make) -> None:
+    project = make(automatic=True, name="later")
+    config = project.project.config
+    project.services.projects.configs.update({"a": config.model_copy(update={"name": "a"})})  # type: ignore[attr-defined]
+    queue_startup_jobs(project.services)
+    with project.services.database.read() as connection:
+        assert [job.project for job in jobs.page(connection, None, 10)] == ["a", "later"]  # the newest first
