@@ -82,8 +82,7 @@ class Vectors(Dataset[VectorsParameters]):
     def _file(self, path: str, root: Path | None) -> Path:
         file = Path(path).expanduser()
         if not file.is_absolute():
-            if root is None:
-                raise DatasetMissing(f"{file} is relative to the folder of data sets, but NEXTLABEL_DATA is not set")
+            assert root is not None
             file = root / file
         if not file.is_file():
             raise DatasetMissing(f"there is no file {file}; put it there or correct the path")
