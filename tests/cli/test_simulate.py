@@ -133,6 +133,25 @@ def test_the_report_of_the_last_round(shell, blobs, options):
     assert sum("Confusion matrix" in line for line in lines) == len(names)
 
 
+@pytest.mark.parametrize("goal", ["", "[stop]\naccuracy = 0.5\n"])
+def test_without_a_test_split_the_unlabelled_items_are_shown_and_named(shell, tmp_path, blobs, goal):
+    blobs(f"[labels]\ninitial = 6\nholdout = 0.0\n{goal}")
+    file = tmp_path / "projects" / "blobs.toml"
+    file.write_text(file.read_text().replace("tests = 9\n", ""))
+    shown = shell("simulate", "blobs", "--rounds", "2", "--out", str(tmp_path / "out")).stdout
+    assert "final unlabelled accuracy" in shown
+    note = (
+        "there is neither a hold-out nor a test split: this is measured on the items that nobody has labelled, "
+        "which a transductive learner uses unlabelled"
+    )
+    stops = ", and a run stops when it reaches the goal on them"
+    assert [line for line in shown.splitlines() if "hold-out" in line] == [note + (stops if goal else "")]
+    assert len((tmp_path / "out" / "curve.csv").read_text().splitlines()) == (2 if goal else 4)
+    assert "accuracy on the items without a label" in (tmp_path / "out" / "curve.svg").read_text()
+    (curve,) = shell.json("simulate", "blobs", "--rounds", "1")["curves"]
+    assert curve["metric"] == "unlabelled_accuracy"
+
+
 def test_train_shows_the_test_split(shell, blobs):
     blobs("[labels]\ninitial = 6\n")
     assert ", test_accuracy 100.0%, test_loss " in shell("train", "blobs").stdout

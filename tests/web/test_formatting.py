@@ -32,6 +32,11 @@ def test_test_value():
     assert [without_breaks(formatting.test_value(point)) for point in shown] == ["50.0 %", "0.1234", ""]
 
 
+def test_unlabelled_value():
+    shown = [replace(POINT, **metrics) for metrics in ({"unlabelled_accuracy": 0.5}, {"unlabelled_rmse": 0.12341}, {})]
+    assert [without_breaks(formatting.unlabelled_value(point)) for point in shown] == ["50.0 %", "0.1234", ""]
+
+
 def test_join_or():
     names = [[], ["a"], ["a", "b"], ["a", "b", "c"]]
     assert [formatting.join_or(names) for names in names] == ["", "a", "a or b", "a, b or c"]

@@ -70,6 +70,16 @@ def test_the_test_split_is_shown(client, settings):
     assert "test split: 81.2 %" in plain(table)
 
 
+def test_the_accuracy_on_items_without_a_label_is_shown_with_its_limits(client, settings):
+    assert "nobody had labelled" not in plain(shown(client))
+    change(settings, "UPDATE checkpoints SET metrics = json_set(metrics, '$.unlabelled_accuracy', 0.8125)")
+    text = shown(client)
+    assert "Accuracy on the items that nobody had labelled: 81.2 %. A transductive learner" in plain(text)
+    assert "uses these items unlabelled. No verdict, goal or query uses this number." in plain(text)
+    table = re.search(r"<table class=\"rows checkpoints\">.*?</table>", text, re.DOTALL).group()
+    assert "items without a label: 81.2 %" in plain(table)
+
+
 NO_HOLD_OUT = "There is no hold-out: each new checkpoint goes live without a comparison."
 
 

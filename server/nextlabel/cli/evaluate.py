@@ -24,8 +24,9 @@ def command(settings: Settings, name: str, project_file: Path | None, as_json: b
     """Measure PROJECT's live checkpoint on items it was not trained on.
 
     Prints precision, recall, F1 and support by class and the confusion matrix, or the errors of a regression.
-    Uses the data set's own test split if it has one, else the hold-out. Predicts as the server
-    does: with the ONNX form if there is one, else with the model's own class.
+    Uses the data set's own test split if it has one, else the hold-out, and without one the items that nobody
+    has labelled. Predicts as the server does: with the ONNX form if there is one, else with the model's own
+    class; for items without a label, with the scores that were stored after the training.
     """
     screen = Screen(as_json)
     with open_engine(settings, project_file) as engine:

@@ -20,7 +20,7 @@ from nextlabel.engine.project_files import ProjectConfig, Projects, load_project
 from nextlabel.engine.services import Services
 from nextlabel.engine.settings import Settings
 from nextlabel.engine.simulation.annotators import EXACT, KINDS, Annotator
-from nextlabel.engine.simulation.curves import TESTED, curves
+from nextlabel.engine.simulation.curves import TESTED, Curve, curves
 from nextlabel.engine.simulation.outcomes import PooledReport, pooled_reports
 from nextlabel.engine.simulation.report import document, write
 from nextlabel.engine.simulation.simulate import Plan, Point, Run, Watch, simulate
@@ -85,7 +85,8 @@ def command(
 
     Prints the loss of each epoch, if the learner reports it, and how good each round's checkpoint is.
     Uses the same engine as the server. Only the files of --out are stored. A run ends early when it
-    reaches the project's goal. Without a hold-out, the data set's own test split is used for that.
+    reaches the project's goal. Without a hold-out, the data set's own test split is used for that, and without
+    one the items that nobody has labelled.
     """
     registry = load(blocked=[name.strip() for name in settings.blocked_plugins.split(",") if name.strip()])
     registry.check()
@@ -135,9 +136,7 @@ def _answer(
     """Print the results, and write them to the folder `out`. Raises ProjectError if nothing was measured."""
     results = curves(points)
     if not results:
-        raise ProjectError(
-            f"project {plan.project.name!r} has no hold-out with known labels, and no test split, to measure on"
-        )
+        raise ProjectError(f"project {plan.project.name!r} has no items with known labels to measure on")
     tested = [] if results[0].on_test_split else curves(points, TESTED)
 
     def show(console: Console) -> None:
@@ -145,14 +144,26 @@ def _answer(
         show_reports(console, reports)
 
     screen.answer(document(plan, points, results, reports), show)
-    if results[0].on_test_split and not screen.as_json:
-        goal = plan.project.stop
-        stops = ", and a run stops when it reaches the goal on it" if goal.accuracy or goal.rmse else ""
-        click.echo(f"there is no hold-out: this is measured on the data set's own test split{stops}")
+    if not screen.as_json:
+        _show_measured_on(results[0], plan.project)
     if out is not None:
         names = write(out, plan, points, results, reports)
         if not screen.as_json:
             click.echo(f"{', '.join(names[:-1])} and {names[-1]} are in {out}")
+
+
+def _show_measured_on(curve: Curve, config: ProjectConfig) -> None:
+    """State what a curve was measured on if that is not the hold-out."""
+    stops = ", and a run stops when it reaches the goal on" if config.stop.accuracy or config.stop.rmse else ""
+    if curve.on_test_split:
+        stops = stops and f"{stops} it"
+        click.echo(f"there is no hold-out: this is measured on the data set's own test split{stops}")
+    elif curve.on_unlabelled:
+        stops = stops and f"{stops} them"
+        click.echo(
+            "there is neither a hold-out nor a test split: this is measured on the items that nobody has labelled, "
+            f"which a transductive learner uses unlabelled{stops}"
+        )
 
 
 def _names(text: str, separator: str = ",") -> list[str]:

@@ -41,7 +41,7 @@ def _run(strategy: str, annotator: str, seed: int, number: int) -> str:
 
 def progress_text(point: Point) -> str:
     """Return a short text for the progress bar."""
-    accuracy = point.metrics.get("accuracy", point.metrics.get("test_accuracy"))
+    accuracy = next((value for name, value in point.metrics.items() if name.endswith("accuracy")), None)
     result = f", {accuracy:.1%}" if accuracy is not None else ""
     annotator = f", {point.annotator}" if point.annotator != EXACT else ""
     return f"{point.strategy}{annotator}, seed {point.seed}: {point.labels} labels{result}"

@@ -156,6 +156,13 @@ def test_value(point: Point) -> str:
     return "" if point.test_rmse is None else short_number(point.test_rmse)
 
 
+def unlabelled_value(point: Point) -> str:
+    """Return a checkpoint's accuracy or error on the items that nobody had labelled; an empty string without it."""
+    if point.unlabelled_accuracy is not None:
+        return percent(point.unlabelled_accuracy)
+    return "" if point.unlabelled_rmse is None else short_number(point.unlabelled_rmse)
+
+
 def goal_text(live: Point | None, stop: Mapping[str, float]) -> str:
     """Return whether the live checkpoint reaches the target accuracy or error; an empty string without a target."""
     if (target := stop.get("accuracy")) is not None:

@@ -1,4 +1,7 @@
-"""Measures the live checkpoint as it serves: on the data set's own test split, else on the hold-out."""
+"""Measures the live checkpoint as it serves: on the data set's own test split, else on the hold-out.
+
+Without either, it is measured on the items that nobody has labelled.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from nextlabel.engine.live_models import OutputArrays, Served
 from nextlabel.engine.metrics import metrics
 from nextlabel.engine.scores import Arrays, is_informative, stored_scores
 from nextlabel.engine.services import Services
+from nextlabel.engine.training.unlabelled_items import measured_unlabelled
 from nextlabel.store import checkpoints
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.projects import ProjectRow
@@ -34,7 +38,7 @@ class Evaluation:
     project: str
     checkpoint: str
     split: Split
-    """The data set's own test items, or the pool's hold-out, which is never trained on."""
+    """The data set's own test items, or the pool's hold-out, which is never trained on, or its unlabelled items."""
     items: int
     metrics: Mapping[str, float]
     """`accuracy` and `loss`, or `rmse` and `loss`."""
@@ -70,6 +74,8 @@ class EvaluationSet:
 def evaluate(services: Services, project: str, progress: Callable[[float], None]) -> Evaluation:
     """Evaluate a project's live checkpoint.
 
+    Without a test split and a hold-out, a checkpoint that was trained here is measured on the items without a label.
+
     Raises NotReady if there is none or nothing to measure it on, Unprocessable if it may have been
     trained on the project's hold-out.
     """
@@ -79,6 +85,10 @@ def evaluate(services: Services, project: str, progress: Callable[[float], None]
     if live is None:
         raise NotReady(f"project {project!r} has no trained model yet; train it first")
     served = services.live.load(live.name, services.home.at(live.folder))
+    state = services.state(row)
+    if live.job is not None and measured_unlabelled(state):
+        unlabelled = state.unlabelled_truth(services.pool(project).truth)
+        return _evaluation(served, _measure_stored(services, row, live, "unlabelled", *unlabelled), "model")
     evaluation_set = find_evaluation_set(services, row) if served.card["input"] is not None else None
     if evaluation_set is not None and evaluation_set.split == "holdout" and served.card.get("fitted"):
         evaluation_set = None  # it knows held-out items better than from their content
@@ -89,7 +99,8 @@ def evaluate(services: Services, project: str, progress: Callable[[float], None]
             "have been trained on items of it; train here first"
         )
     if evaluation_set is None:
-        return _evaluation(served, _measure_stored(services, row, live), "model")
+        held_out = state.holdout_truth(services.pool(project).truth)
+        return _evaluation(served, _measure_stored(services, row, live, "holdout", *held_out), "model")
     measured = measure(served, evaluation_set, services.settings.cores, services.settings.max_pixels, progress)
     if measured is None:
         raise _nothing_to_measure(project)
@@ -147,25 +158,37 @@ def _measured(
     return Measured(values, outcome(split, arrays, positions, truth, classes)) if values else None
 
 
-def _measure_stored(services: Services, row: ProjectRow, live: CheckpointRow) -> Measured:
-    """Measure a model that was fitted with the hold-out, unlabelled, on it by its stored scores."""
+def _measure_stored(
+    services: Services,
+    row: ProjectRow,
+    live: CheckpointRow,
+    split: Split,
+    positions: IntArray,
+    truth: IntArray | FloatArray,
+) -> Measured:
+    """Measure a checkpoint on items of the pool, by the scores that were stored after its training.
+
+    The items are at `positions` (k,), ascending, with their `truth` (k,).
+    """
     with services.database.read() as connection:
         scoring = checkpoints.scoring(connection, row.name, live.name)
     arrays = stored_scores(services.home, scoring)
     if scoring is None or arrays is None:
         raise NotReady(f"checkpoint {live.name} of project {row.name!r} has not scored the pool yet")
-    positions, truth = services.state(row).holdout_truth(services.pool(row.name).truth)
     scored = positions < scoring.rows
     if "probabilities" in arrays:
         scored[scored] = is_informative(arrays["probabilities"], positions[scored])
-    measured = _measured("holdout", arrays, positions[scored], truth[scored], row.classes)
+    measured = _measured(split, arrays, positions[scored], truth[scored], row.classes)
     if measured is None:
         raise _nothing_to_measure(row.name)
     return measured
 
 
 def _nothing_to_measure(project: str) -> NotReady:
-    return NotReady(f"project {project!r} has no test split, and no held-out item has a full label yet")
+    return NotReady(
+        f"project {project!r} has no test split, and no held-out item has a full label yet; without a hold-out, "
+        "items without a label are used, but the data set knows none of theirs"
+    )
 
 
 def _evaluation(served: Served, measured: Measured, form: Form) -> Evaluation:

@@ -86,6 +86,18 @@ class PoolState:
             known[: len(own)] = np.where(np.isnan(own), known[: len(own)], own)
         return positions[~np.isnan(known)], known[~np.isnan(known)]
 
+    def unlabelled_truth(self, truth: IntArray | FloatArray | None) -> tuple[IntArray, IntArray | FloatArray]:
+        """Return the positions (k,) outside the hold-out that have no label, and their labels in `truth` (k,).
+
+        `truth` holds the data set's own labels; items without one are left out.
+        """
+        if truth is None:
+            return np.empty(0, np.int64), np.empty(0)
+        size = len(truth)
+        known = truth >= 0 if self.project.classes else ~np.isnan(truth)
+        positions = np.flatnonzero(known & ~self.labelled[:size] & ~self.holdout[:size])
+        return positions, truth[positions]
+
 
 class LabelStateCache:
     """The `PoolState` of one project, shared by the threads of a process."""

@@ -40,6 +40,8 @@ def _point(row: CheckpointRow, state: CurveState, has_files: bool) -> Point:
         rmse=metrics.get("rmse"),
         test_accuracy=metrics.get("test_accuracy"),
         test_rmse=metrics.get("test_rmse"),
+        unlabelled_accuracy=metrics.get("unlabelled_accuracy"),
+        unlabelled_rmse=metrics.get("unlabelled_rmse"),
         holdout=count or None,
         verdict=row.verdict,
         created=row.created,

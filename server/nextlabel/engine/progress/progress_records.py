@@ -49,6 +49,9 @@ class Point:
     test_accuracy: float | None = None
     """Accuracy on the data set's own test split, if it has one."""
     test_rmse: float | None = None
+    unlabelled_accuracy: float | None = None
+    """Accuracy on the items that nobody had labelled, if there is neither a hold-out nor a test split."""
+    unlabelled_rmse: float | None = None
 
 
 @dataclass(frozen=True)

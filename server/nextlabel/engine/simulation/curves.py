@@ -14,7 +14,9 @@ LEVELS = (0.90, 0.95, 0.98)
 
 TESTED = ("test_accuracy", "test_rmse")
 """Metrics on the data set's own test split."""
-METRICS = ("accuracy", "rmse", *TESTED)
+UNLABELLED = ("unlabelled_accuracy", "unlabelled_rmse")
+"""Metrics on the items that nobody has labelled, measured if there is neither a hold-out nor a test split."""
+METRICS = ("accuracy", "rmse", *TESTED, *UNLABELLED)
 """What a curve shows, the first that was measured; those on the test split only if there is no hold-out."""
 
 Run = Sequence[tuple[int, float]]
@@ -44,13 +46,18 @@ class Curve:
 
     @property
     def is_accuracy(self) -> bool:
-        """Whether the metric is an accuracy, on the hold-out or the test split."""
+        """Whether the metric is an accuracy, on the hold-out or other items."""
         return self.metric.endswith("accuracy")
 
     @property
     def on_test_split(self) -> bool:
         """Whether the metric was measured on the data set's own test split."""
         return self.metric.startswith("test_")
+
+    @property
+    def on_unlabelled(self) -> bool:
+        """Whether the metric was measured on the items that nobody has labelled."""
+        return self.metric in UNLABELLED
 
     @property
     def name(self) -> str:

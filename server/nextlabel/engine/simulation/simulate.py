@@ -39,6 +39,8 @@ from nextlabel.store.labels import Label
 ANNOTATOR = "simulated"
 COUNTED: tuple[LabelQuality, ...] = ("wrong", "partial", "blank")
 """Qualities of labels whose counts are added to the metrics."""
+_MEASURED_ON = ("", "test_", "unlabelled_")
+"""Prefixes of the metrics on the hold-out, the test split and the unlabelled items."""
 
 
 @dataclass(frozen=True)
@@ -203,9 +205,9 @@ def _epochs(losses: list[float], run: Run, round_: int, watch: Watch) -> Report:
 
 
 def _reached(goal: Stop, metrics: Mapping[str, float], labels: int) -> bool:
-    """Return whether a run reached its goal. Without a hold-out, the test split decides."""
-    accuracy = metrics.get("accuracy", metrics.get("test_accuracy", 0.0))
-    rmse = metrics.get("rmse", metrics.get("test_rmse", math.inf))
+    """Return whether a run reached its goal. Without a hold-out, the test split or the unlabelled items decide."""
+    accuracy = next((metrics[f"{on}accuracy"] for on in _MEASURED_ON if f"{on}accuracy" in metrics), 0.0)
+    rmse = next((metrics[f"{on}rmse"] for on in _MEASURED_ON if f"{on}rmse" in metrics), math.inf)
     return (
         (goal.accuracy is not None and accuracy >= goal.accuracy)
         or (goal.rmse is not None and rmse <= goal.rmse)

@@ -36,6 +36,7 @@ from nextlabel.engine.training.pool_items import PoolItems
 from nextlabel.engine.training.promotion import decide_promotion, holdout_rows, score_holdout
 from nextlabel.engine.training.resume import resume_folder
 from nextlabel.engine.training.scoring import StoredArrays, score_and_prepare
+from nextlabel.engine.training.unlabelled_items import measure_unlabelled
 from nextlabel.store import checkpoints, projects
 from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoints import CheckpointRow, ScoringRow
@@ -232,6 +233,8 @@ def _fit_one(services: Services, plan: _Plan, choice: PluginChoice, training: Tr
 def _score(services: Services, plan: _Plan, model: Model, began: float, report: Report) -> _Scored:
     """Score the pool with the new model and measure it on the hold-out, and on the data set's own test split.
 
+    With neither of them, it is measured on the items without a label.
+
     Raises PluginError if the model's classes are not the project's.
     """
     with new_folder(plan.scores) as partial:
@@ -243,7 +246,8 @@ def _score(services: Services, plan: _Plan, model: Model, began: float, report: 
     classes = arrays["probabilities"].shape[1] if "probabilities" in arrays else 0
     if classes != len(plan.row.classes):
         raise PluginError(f"the model predicts {classes} classes; the project has {len(plan.row.classes)}")
-    positions, truth = plan.state.holdout_truth(services.pool(plan.config.name).truth)
+    known = services.pool(plan.config.name).truth
+    positions, truth = plan.state.holdout_truth(known)
     # without files that can no longer be read: the live checkpoint's scores may date from when they could
     readable = ~np.isin(positions, unreadable_positions(plan.items))
     positions, truth = positions[readable], truth[readable]
@@ -253,6 +257,7 @@ def _score(services: Services, plan: _Plan, model: Model, began: float, report: 
         **measure_test_split(
             plan.pool, plan.features, model, lambda done: report(_SCORED + done * (_TESTED - _SCORED), {})
         ),
+        **measure_unlabelled(plan.state, known, arrays, plan.items),
         "seconds": round(time.time() - began, 3),
     }
     return _Scored(stored, positions, truth, holdout_rows(arrays, positions), measured)
