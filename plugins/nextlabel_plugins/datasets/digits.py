@@ -22,21 +22,32 @@ class DigitsParameters:
     """Parameters of `digits`."""
 
     limit: Annotated[int, Bounds(ge=0), "number of images to read, from the first; 0: all 1,797"] = 0
+    shuffle_seed: Annotated[
+        int, Bounds(ge=-1, lt=2**32), "seed of numpy's `RandomState`, which shuffles the images first; -1: not shuffled"
+    ] = -1
+    labelled: Annotated[
+        int, Bounds(ge=0), "number of images, from the first, that are labelled at the start; 0: as `[labels] initial`"
+    ] = 0
 
 
 class Digits(Dataset[DigitsParameters]):
     """8 x 8 greyscale images of the digits 0 to 9, all with known class."""
 
     def read(self, root: Path | None, seed: int) -> Contents:  # noqa: ARG002 - part of scikit-learn, nothing is random
-        """Read the first `limit` images; ids are "0" to "1796"."""
+        """Read the first `limit` images; their ids are their numbers in scikit-learn, "0" to "1796"."""
         from sklearn.datasets import load_digits  # noqa: PLC0415 - the import takes a second
 
+        options = self.parameters
         ink, truth = load_digits(return_X_y=True)
-        count = min(self.parameters.limit or len(ink), len(ink))
-        array = np.rint(ink[:count].reshape(-1, 8, 8) * (255 / MAX_INK)).astype(np.uint8)
+        numbers = np.arange(len(ink))
+        if options.shuffle_seed >= 0:
+            np.random.RandomState(options.shuffle_seed).shuffle(numbers)
+        numbers = numbers[: options.limit or len(ink)]
+        array = np.rint(ink[numbers].reshape(-1, 8, 8) * (255 / MAX_INK)).astype(np.uint8)
         return Contents(
-            ids=[str(number) for number in range(count)],
+            ids=[str(number) for number in numbers],
             content=Pixels(array),
             classes=tuple(str(digit) for digit in range(10)),
-            truth=truth[:count].astype(np.int64),
+            truth=truth[numbers].astype(np.int64),
+            initial=np.arange(min(options.labelled, len(numbers))) if options.labelled else None,
         )
