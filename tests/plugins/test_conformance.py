@@ -81,11 +81,17 @@ def test_proden(registry: Registry, one_thread: None, network: str) -> None:
     check_learner(registry.learner("proden"), quick, kinds=["images"], task="classification")
 
 
+@pytest.mark.parametrize("kernel", ["rbf", "knn"])
+def test_label_spreading(registry: Registry, kernel: str) -> None:
+    parameters = {"kernel": kernel, "gamma": 1.0}
+    check_learner(registry.learner("label-spreading"), parameters, kinds=["images", "vectors"], task="classification")
+
+
 @pytest.mark.slow
 def test_efficientnet_lite0(registry: Registry) -> None:
     check_backbone(registry.backbone("efficientnet-lite0"), {"probabilities": True})
 
 
-@pytest.mark.parametrize("name", ["digits"])
+@pytest.mark.parametrize("name", ["digits", "digits-spreading"])
 def test_project(registry: Registry, name: str) -> None:
     check_project(registry.projects[name].record, registry)

@@ -10,7 +10,6 @@ TINY = (
     "dbal",
     "clusters",
     "probcover",
-    "label_spreading",
     "gcn",
 )
 """The modules with plugins."""

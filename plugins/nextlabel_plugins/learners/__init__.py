@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from nextlabel.contracts import LearnerPlugin, hookimpl
 from nextlabel_plugins.learners.cnn import CNNParameters
 from nextlabel_plugins.learners.gp import GPParameters
+from nextlabel_plugins.learners.label_spreading import LabelSpreadingParameters
 from nextlabel_plugins.learners.linear import LinearParameters
 from nextlabel_plugins.learners.proden import ProdenParameters
 
@@ -39,4 +40,11 @@ def nextlabel_learners() -> Iterator[LearnerPlugin]:
         "Gaussian process regression of vectors: mean and standard deviation",
         f"{PACKAGE}.gp:GP",
         GPParameters,
+    )
+    yield LearnerPlugin(
+        "label-spreading",
+        "spreads labels to similar items, over a graph of all items or of each one's nearest",
+        f"{PACKAGE}.label_spreading:LabelSpreading",
+        LabelSpreadingParameters,
+        transductive=True,
     )

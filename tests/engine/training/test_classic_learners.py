@@ -15,7 +15,7 @@ Make = Callable[..., ToyProject]
 MOONS: Mapping[str, Any] = {
     "title": "Moons",
     "dataset": {"plugin": "tiny-moons"},
-    "learner": {"plugin": "tiny-label-spreading"},
+    "learner": {"plugin": "label-spreading"},
     "strategy": {"plugin": "margin"},
     "labels": {"initial": 6},
 }
@@ -33,7 +33,6 @@ RINGS: Mapping[str, Any] = {
     [
         (BLOBS, {"plugin": "linear"}),
         (MOONS, {}),
-        (MOONS, {"plugin": "tiny-inductive-label-spreading"}),
         (RINGS, {}),
     ],
 )
@@ -55,10 +54,10 @@ def test_a_process_predicts_values(make: Make) -> None:
     assert prediction.std > 0
 
 
-def test_only_inductive_label_spreading_predicts_new_content(make: Make) -> None:
+def test_label_spreading_predicts_new_content_and_a_transductive_model_does_not(make: Make) -> None:
     point = [[0.0, 1.0]]  # in the middle of the upper moon
-    both = make(MOONS, learner={"plugin": "tiny-inductive-label-spreading"}).import_dataset().train()
+    both = make(MOONS).import_dataset().train()
     assert both.project.models.predict_vectors(point).predictions[0].label == "upper"
-    transductive = make(MOONS).import_dataset().train()
+    transductive = make(MOONS, learner={"plugin": "tiny-spreading"}).import_dataset().train()
     with pytest.raises(Unprocessable):
         transductive.project.models.predict_vectors(point)

@@ -1,0 +1,1 @@
+"""Label spreading over a graph of similar items."""
