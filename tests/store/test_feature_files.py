@@ -76,7 +76,7 @@ def test_a_writer_that_commits_during_a_read_adds_no_item_without_its_row(
     assert stored.embeddings[stored.rows].tolist() == [[1, 1]]
 
 
-@pytest.mark.parametrize("name", ["embeddings.f16", "probabilities.f16", "contents.sha256"])
+@pytest.mark.parametrize("name", ["embeddings.f16", "probabilities.f32", "contents.sha256"])
 @pytest.mark.parametrize("torn", [b"\1", b"\1" * 11])
 def test_torn_rows_are_cut_off(files: FeatureFiles, name: str, torn: bytes) -> None:
     add(files, "a", ONE)
@@ -117,11 +117,36 @@ def test_a_row_without_its_hash_is_computed_again(files: FeatureFiles) -> None:
 
 def test_reading_does_not_see_torn_rows(files: FeatureFiles) -> None:
     add(files, "a", ONE)
-    for name in ("embeddings.f16", "probabilities.f16", "positions/a"):
+    for name in ("embeddings.f16", "probabilities.f32", "positions/a"):
         with (files.folder / name).open("ab") as file:
             file.write(b"\1")
     stored = files.read("a")
     assert stored.embeddings[stored.rows].tolist() == [[1, 1]]
+
+
+def test_probabilities_are_in_single_precision(files: FeatureFiles) -> None:
+    close = np.array([[0.50001, 0.49999, 0, 0], [0.50002, 0.49998, 0, 0]], np.float32)
+    with files.writer("a") as writer:
+        assert [writer.assign(number, digest) for number, digest in enumerate((ONE, TWO))] == [True, True]
+        writer.append(np.ones((2, 2), np.float32), close)
+    stored = files.read("a")
+    assert stored.probabilities is not None
+    assert stored.probabilities.dtype == np.float32
+    np.testing.assert_array_equal(stored.probabilities[stored.rows], close)
+
+
+def test_files_with_probabilities_in_half_precision_are_replaced(files: FeatureFiles) -> None:
+    add(files, "a", ONE, TWO)
+    before = files.read("a")
+    (files.folder / "probabilities.f32").rename(files.folder / "probabilities.f16")
+    with pytest.raises(Gone, match="are missing"):
+        files.read("a")
+    files.create()
+    assert files.count() == 0
+    assert len(files.read("a").rows) == 0
+    assert not (files.folder / "probabilities.f16").exists()
+    assert add(files, "a", TWO) == 1
+    assert before.embeddings[before.rows].tolist() == [[1, 1], [2, 2]]  # what a process has mapped does not change
 
 
 def test_creating_again_changes_nothing(files: FeatureFiles) -> None:

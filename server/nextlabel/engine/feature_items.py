@@ -34,7 +34,7 @@ class StoredRows:
     ndim = 2
     dtype = np.dtype(np.float32)
 
-    def __init__(self, array: NDArray[np.float16], rows: IntArray) -> None:
+    def __init__(self, array: NDArray[np.float16] | NDArray[np.float32], rows: IntArray) -> None:
         """`array` (m, D) has the n rows at `rows`."""
         self._array, self._rows = array, rows
         self.shape = (len(rows), array.shape[1])

@@ -1,10 +1,13 @@
 """The files of one source of features: one row per distinct content, shared by all projects.
 
     embeddings.f16       float16 (m, D), only ever appended to
-    probabilities.f16    float16 (m, B), if the source has classes of its own
+    probabilities.f32    float32 (m, B), if the source has classes of its own
     contents.sha256      32 bytes per row, written after the other two: it decides how many rows are complete
     positions/<pool>     int64 per item of a pool: its row
     model.onnx           the network, if it is a backbone
+
+Probabilities are in single precision: half precision has steps of 0.0005 just below 1, and a difference of two
+of them loses what strategies rank by. Files from before, with probabilities in half precision, are written again.
 
 Row 0 stands for an image that cannot be read: zeros, and equal probabilities. A process that dies
 leaves rows without a hash, which the next writer cuts off.
@@ -13,11 +16,13 @@ leaves rows without a hash, which the next writer cuts off.
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +38,15 @@ LOCK = "lock"
 UNREADABLE = 0
 """The row of an image that cannot be read."""
 _EMBEDDINGS, _PROBABILITIES, _CONTENTS, _POSITIONS = (
-    "embeddings.f16", "probabilities.f16", "contents.sha256", "positions",
+    "embeddings.f16", "probabilities.f32", "contents.sha256", "positions",
 )  # fmt: skip
+_HALF_PROBABILITIES = "probabilities.f16"
+"""A file from before: probabilities in half precision."""
 _HASH = 32
 """Bytes of a SHA-256."""
 _ROW = np.dtype(np.int64)
-_HALF = np.dtype(np.float16)
+_TYPES: Mapping[str, np.dtype[Any]] = {_EMBEDDINGS: np.dtype(np.float16), _PROBABILITIES: np.dtype(np.float32)}
+"""The type of the numbers in a file."""
 
 
 def network_path(folder: Path) -> Path:
@@ -58,7 +66,7 @@ class PoolFeatures:
 
     embeddings: NDArray[np.float16]
     """(m, D), one row per content, memory-mapped."""
-    probabilities: NDArray[np.float16] | None
+    probabilities: NDArray[np.float32] | None
     """(m, B), memory-mapped, or None if the source has no classes of its own."""
     rows: IntArray
     """(n,): each item's row in the two arrays; in memory, for a later writer may change the file."""
@@ -76,17 +84,28 @@ class FeatureFiles:
 
     def create(self) -> None:
         """Write the files, with row 0 only, unless they exist."""
-        if (self.folder / _CONTENTS).exists():
+        if self._exist():
             return
-        make_folder(self.folder / _POSITIONS)
+        make_folder(self.folder)
         with file_lock(self.folder / LOCK):
-            if not (self.folder / _CONTENTS).exists():
+            if not self._exist():
                 self._create()
 
+    def _exist(self) -> bool:
+        names = [_CONTENTS, _PROBABILITIES] if self.classes else [_CONTENTS]
+        return all((self.folder / name).exists() for name in names)
+
     def _create(self) -> None:
-        (self.folder / _EMBEDDINGS).write_bytes(np.zeros(self.dimensions, _HALF).tobytes())
+        # the hashes first, which decide; files are not emptied, for a process may have mapped them
+        for name in (_CONTENTS, _EMBEDDINGS, _PROBABILITIES, _HALF_PROBABILITIES):
+            (self.folder / name).unlink(missing_ok=True)
+        if (self.folder / _POSITIONS).exists():
+            shutil.rmtree(self.folder / _POSITIONS)
+        make_folder(self.folder / _POSITIONS)
+        (self.folder / _EMBEDDINGS).write_bytes(np.zeros(self.dimensions, _TYPES[_EMBEDDINGS]).tobytes())
         if self.classes:
-            (self.folder / _PROBABILITIES).write_bytes(np.full(self.classes, 1 / self.classes, _HALF).tobytes())
+            even = np.full(self.classes, 1 / self.classes, _TYPES[_PROBABILITIES])
+            (self.folder / _PROBABILITIES).write_bytes(even.tobytes())
         (self.folder / _CONTENTS).write_bytes(bytes(_HASH))
         for name in (_EMBEDDINGS, _PROBABILITIES, _CONTENTS):
             if (self.folder / name).exists():
@@ -111,10 +130,10 @@ class FeatureFiles:
         """Return a writer, which cuts off incomplete rows. Hold the lock of the folder while you use it."""
         return FeatureWriter(self, pool)
 
-    def _map(self, name: str, width: int) -> NDArray[np.float16]:
+    def _map(self, name: str, width: int) -> NDArray[Any]:
         """Return the complete rows (m, width) of a file, memory-mapped."""
-        path = self.folder / name
-        return np.memmap(path, _HALF, "r", shape=(path.stat().st_size // (width * _HALF.itemsize), width))
+        path, kind = self.folder / name, _TYPES[name]
+        return np.memmap(path, kind, "r", shape=(path.stat().st_size // (width * kind.itemsize), width))
 
     def _rows(self, pool: str) -> IntArray:
         path = self.folder / _POSITIONS / pool
@@ -126,9 +145,9 @@ class FeatureWriter:
 
     def __init__(self, files: FeatureFiles, pool: str) -> None:
         self._files = files
-        widths = {_EMBEDDINGS: files.dimensions * _HALF.itemsize, _CONTENTS: _HASH}
+        widths = {_EMBEDDINGS: files.dimensions * _TYPES[_EMBEDDINGS].itemsize, _CONTENTS: _HASH}
         if files.classes:
-            widths[_PROBABILITIES] = files.classes * _HALF.itemsize
+            widths[_PROBABILITIES] = files.classes * _TYPES[_PROBABILITIES].itemsize
         complete = min((files.folder / name).stat().st_size // width for name, width in widths.items())
         self._open: dict[str, IO[bytes]] = {}
         for name, width in widths.items():
@@ -176,10 +195,10 @@ class FeatureWriter:
 
     def append(self, embeddings: FloatArray, probabilities: FloatArray | None) -> None:
         """Append rows: embeddings (k, D), and probabilities (k, B) if the source has classes."""
-        self._open[_EMBEDDINGS].write(embeddings.astype(_HALF).tobytes())
+        self._open[_EMBEDDINGS].write(embeddings.astype(_TYPES[_EMBEDDINGS]).tobytes())
         self._appended += len(embeddings)
         if self._files.classes and probabilities is not None:
-            self._open[_PROBABILITIES].write(probabilities.astype(_HALF).tobytes())
+            self._open[_PROBABILITIES].write(probabilities.astype(_TYPES[_PROBABILITIES]).tobytes())
 
     def commit(self) -> None:
         """Put what was assigned and appended on disk, in an order that never leaves a hash without its row."""

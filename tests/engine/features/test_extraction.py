@@ -202,7 +202,7 @@ def test_the_backbones_own_probabilities_are_stored(opened: Opened, photos: File
     assert features.probabilities is not None
     rows = features.probabilities[features.rows].astype(np.float64)
     raised = np.exp(expected(photos.paths))
-    np.testing.assert_allclose(rows, raised / raised.sum(axis=1, keepdims=True), atol=1e-3)
+    np.testing.assert_allclose(rows, raised / raised.sum(axis=1, keepdims=True), atol=1e-6)
 
 
 @dataclass(frozen=True)

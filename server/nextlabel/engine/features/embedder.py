@@ -79,16 +79,17 @@ class Embedder(ABC):
     def embed(self, contents: Sequence[FloatArray | PixelArray]) -> Outputs:
         """Return float32 embeddings (n, D), and probabilities (n, B) if the network has classes of its own.
 
-        Raises PluginError if they are not finite in half precision.
+        Raises PluginError if they are not finite, or embeddings not in half precision.
         """
         arrays = {name: array for name, array in vars(self._embed(contents)).items() if array is not None}
-        for name, array in arrays.items():
-            # also False for NaN
-            if not (np.abs(array) <= MAX_HALF).all():
-                raise PluginError(
-                    f"{self.name} returned {name} that are not finite or beyond {MAX_HALF:,}, which half precision "
-                    "cannot hold; scale them down in its graph"
-                )
+        # also False for NaN
+        if not (np.abs(arrays["embeddings"]) <= MAX_HALF).all():
+            raise PluginError(
+                f"{self.name} returned embeddings that are not finite or beyond {MAX_HALF:,}, which half precision "
+                "cannot hold; scale them down in its graph"
+            )
+        if "probabilities" in arrays and not np.isfinite(arrays["probabilities"]).all():
+            raise PluginError(f"{self.name} returned probabilities that are not finite")
         # a model may return double precision, which a graph that takes embeddings refuses
         return Outputs(**{name: np.asarray(array, np.float32) for name, array in arrays.items()})
 
