@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +195,10 @@ def test_faults_are_reported(target: Any, message: str) -> None:
     with pytest.raises(AssertionError, match=message) as error:
         check_backbone(plugin(target))
     assert "odd" in str(error.value)
+
+
+def test_a_name_may_begin_with_a_library() -> None:
+    check_backbone(replace(plugin(Means), name="library:net_18.v2"))
+    for name in ("library:", ":net", "a:b:c", "checkpoint:digits", "Library:net"):
+        with pytest.raises(AssertionError, match="is not a valid name"):
+            check_backbone(replace(plugin(Means), name=name))

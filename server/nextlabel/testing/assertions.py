@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from nextlabel.engine.plugins.validate_records import reserved_name_error
 from nextlabel.engine.project_files import NAME
 
 R = TypeVar("R")
+_OF_LIBRARY = re.compile(r"(?!checkpoint:)[a-z0-9][a-z0-9-]*:[a-z0-9][a-z0-9_.-]{0,62}")
+"""A name such as torchvision:resnet18; "checkpoint:<project>" is a source of features that is no plugin."""
 
 
 def require(condition: object, message: str) -> None:
@@ -56,8 +59,9 @@ def check_record(record: Record[R], parameters: Mapping[str, Any] | None, role: 
     """Check the fields that all records have, and return a function that creates the plugin."""
     name = record.name
     require(
-        isinstance(name, str) and NAME.fullmatch(name),
-        f"{name!r} is not a valid name: use lower-case letters, digits and hyphens, at most 63",
+        isinstance(name, str) and (NAME.fullmatch(name) or _OF_LIBRARY.fullmatch(name)),
+        f"{name!r} is not a valid name: use lower-case letters, digits and hyphens, at most 63, "
+        "or for a library's own network library:name",
     )
     require(
         isinstance(record.summary, str) and record.summary.strip() and "\n" not in record.summary,

@@ -50,6 +50,20 @@ def test_the_key_depends_on_the_parameters_and_the_version(sources: Sources) -> 
     assert len(keys) == 3
 
 
+def test_any_name_of_a_backbone_gives_a_folder(sources: Sources) -> None:
+    registry = load(candidates(*MODULES))
+    offer = registry.backbones["toy-colour"]
+    keys = set()
+    for name in ("toy-colour", "toy:colour", "toy/colour", ".toy colour"):
+        registry.backbones[name] = Offer(replace(offer.record, name=name), offer.source)
+        card = replace(sources, registry=registry).current(choice(name))
+        assert (sources.home.root / "features" / card["key"] / "model.onnx").exists()
+        assert card["plugin"] == name
+        keys.add(card["key"])
+    assert len(keys) == 4
+    assert {key.rpartition("-")[0] for key in keys} == {"toy-colour", "toy_colour", "_toy_colour"}
+
+
 def test_the_graph_is_written_once(sources: Sources) -> None:
     written: list[Path] = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ from nextlabel.store.home import Home
 
 _CARD = "source.json"
 _IMAGE_RANK = 4
+_NOT_IN_FOLDERS = re.compile(r"[^A-Za-z0-9_.-]|^[.-]")
+"""Characters of a plugin's name that the name of its folder must not have."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,7 @@ class Sources:
     def _backbone(self, name: str, values: Mapping[str, Any]) -> FeatureCard:
         backbone: Backbone[object] = build(self.registry.backbone(name), values, "[features]")
         parameters = as_given(backbone.parameters)
-        identity = json.dumps([parameters, backbone.version], sort_keys=True)
-        key = f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+        key = backbone_key(name, parameters, backbone.version)
         if self._is_written(key):
             return read_card(self.home, key)
         folder = self.home.features(key)
@@ -141,6 +143,15 @@ class Sources:
 def checkpoint_key(checkpoint: CheckpointRow) -> str:
     """Return the key of a checkpoint as a source of features."""
     return f"checkpoint-{checkpoint.project}-{checkpoint.name}-{checkpoint.card['sha256'][WEIGHTS][:16]}"
+
+
+def backbone_key(name: str, parameters: Mapping[str, Any], version: str) -> str:
+    """Return the key of a backbone as a source of features. It is a folder's name, whatever the backbone is called."""
+    folder = _NOT_IN_FOLDERS.sub("_", name)
+    # the name is in the hash if the folder's name does not have it
+    identity = [parameters, version] if folder == name else [parameters, version, name]
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    return f"{folder}-{digest[:16]}"
 
 
 def read_card(home: Home, key: str) -> FeatureCard:
