@@ -27,6 +27,7 @@ ROW = QueryRow(
     excluded=(1, 5),
     leased=(1, 2, 5),
     chosen=(Chosen(4, 0.1 + 0.2, "strategy"), Chosen(0, -1e-300, "control")),
+    probabilities="efficientnet-lite0",
 )
 
 
@@ -36,6 +37,7 @@ def lease(position: int, annotator: str = "ann", query: str = "p-1", expires: fl
 
 def test_a_query_is_read_exactly_as_stored(database, project):
     bare = replace(ROW, id="p-8", number=8, annotator=None, checkpoint=None, scoring=None, excluded=(), chosen=())
+    bare = replace(bare, probabilities=None)
     with database.write() as c:
         queries.insert(c, ROW)
         queries.insert(c, bare)

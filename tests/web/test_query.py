@@ -18,9 +18,11 @@ def test_a_query_returns_items_and_their_origin(client):
     assert answer.headers["Cache-Control"] == "no-store"
     body = answer.get_json()
     assert list(body) == [
-        "project", "query", "strategy", "parameters", "checkpoint", "seed", "items", "remaining", "stale_labels",
+        "project", "query", "strategy", "parameters", "checkpoint", "probabilities", "seed", "items", "remaining",
+        "stale_labels",
     ]  # fmt: skip
     assert (body["project"], body["query"], body["strategy"]) == ("digits", "digits-1", "margin")
+    assert body["probabilities"] == "checkpoint"
     assert len(body["items"]) == 3
     for item in body["items"]:
         assert set(item) == {"id", "url", "score", "suggestion", "reason"}
@@ -53,7 +55,9 @@ def test_head_leases_nothing(client, stored):
 def test_a_stored_query_can_be_read_and_replayed(client):
     first = client.get("/query?size=3&strategy=entropy").get_json()
     assert first["strategy"] == "entropy"
-    assert ids(client.get(f"/queries/{first['query']}").get_json()) == ids(first)
+    stored = client.get(f"/queries/{first['query']}").get_json()
+    assert ids(stored) == ids(first)
+    assert stored["probabilities"] == "checkpoint"
     assert ids(client.get(f"/projects/digits/queries/{first['query']}/replay").get_json()) == ids(first)
 
 

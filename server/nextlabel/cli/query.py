@@ -13,7 +13,7 @@ from nextlabel.cli.options import as_json, imported_project, open_engine, projec
 from nextlabel.cli.output import Screen, table
 from nextlabel.contracts.errors import NotReady
 from nextlabel.engine.project import Project
-from nextlabel.engine.queries.current_scores import ToBeComputed
+from nextlabel.engine.queries.current_scores import CHECKPOINT, UNIFORM, ToBeComputed
 from nextlabel.engine.records import QueryAnswer
 from nextlabel.engine.settings import Settings
 from nextlabel.web.schemas.query_schemas import QueryReply
@@ -62,6 +62,8 @@ def _image_paths(project: Project) -> Callable[[str], str | None]:
 
 def _print_table(console: Console, answer: QueryAnswer) -> None:
     by = f"by {answer.checkpoint}" if answer.checkpoint else "before any training"
+    if answer.probabilities not in {None, CHECKPOINT, UNIFORM}:
+        by += f", by the own classes of {answer.probabilities}"
     rows = table(("item", "score", "reason", "suggestion"), f"{answer.query}: {answer.strategy}, {by}")
     for item in answer.items:
         suggestion = f"{item.suggestion.label} {item.suggestion.probability:.1%}" if item.suggestion else ""

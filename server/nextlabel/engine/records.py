@@ -67,6 +67,9 @@ class QueryAnswer:
     """Items that can still be chosen, those in this answer included."""
     stale_labels: int
     """Labels that the checkpoint was not trained on."""
+    probabilities: str | None
+    """Where the class probabilities came from that its strategies used: "checkpoint", "uniform", or the name of the
+    backbone whose own classes they are; None if they used none."""
     hint: str | None = None
     """How to fill the pool, if it is empty."""
 

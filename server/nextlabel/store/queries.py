@@ -56,6 +56,9 @@ class QueryRow:
     """Positions leased to any annotator at that time; strategies treat them as covered."""
     chosen: tuple[Chosen, ...]
     """Best first."""
+    probabilities: str | None = None
+    """Where the class probabilities came from that its strategies used, as `probabilities_source` returns it; None if
+    they used none, or the query is older than this column."""
 
 
 @dataclass(frozen=True, slots=True)

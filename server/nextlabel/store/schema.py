@@ -143,6 +143,7 @@ queries = Table(
     Column("excluded", JSONTuple, nullable=False),
     Column("leased", JSONTuple, nullable=False, server_default="[]"),
     Column("chosen", JSONTuple, nullable=False),
+    Column("probabilities", String),
     _project_exists(),
     Index("ix_queries_number", "project", "number", unique=True),
 )

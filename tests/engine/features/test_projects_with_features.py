@@ -179,6 +179,10 @@ def test_the_backbones_own_classes_come_before_the_first_model(coloured: Callabl
     names = [item.id for item in project.project.items.page().items]
     assert set(ids(query)) == {names[position] for position in np.argsort(gaps)[:4]}
     assert [item.suggestion for item in query.items] == [None] * 4
+    assert (query.checkpoint, query.probabilities) == (None, "toy-colour")
+    assert project.project.queries.get(query.query).probabilities == "toy-colour"
+    assert project.project.queries.replay(query.query).probabilities == "toy-colour"
+    assert project.project.queries.create(1, "random").probabilities is None
     # partial labels do not change probabilities that are of other classes
     project.project.labels.submit("ann", [full(ids(query)[0], "red", "green")])
     assert project.project.queries.create(1, annotator="bob").items[0].id == ids(query)[0]

@@ -16,18 +16,20 @@ def test_a_query_describes_its_origin(blobs: ToyProject) -> None:
     query = blobs.project.queries.create(4)
     assert query.query == "toy-1"
     assert (query.strategy, query.parameters, query.checkpoint) == ("margin", {}, None)
+    assert query.probabilities == "uniform"
+    assert blobs.project.queries.create(1, "random").probabilities is None
     assert len(set(ids(query))) == 4
     assert {item.reason for item in query.items} == {"strategy"}
     assert {item.suggestion for item in query.items} == {None}
     assert query.remaining == 60 - 12 - 6  # neither the hold-out nor what the data set labelled
     assert query.stale_labels == 0
-    assert blobs.project.queries.create(4).query == "toy-2"
+    assert blobs.project.queries.create(4).query == "toy-3"
 
 
 def test_after_training_it_names_the_checkpoint_and_suggests(blobs: ToyProject) -> None:
     blobs.train()
     query = blobs.project.queries.create(3)
-    assert query.checkpoint == "r1"
+    assert (query.checkpoint, query.probabilities) == ("r1", "checkpoint")
     for item in query.items:
         assert item.suggestion is not None
         assert item.suggestion.label in ("red", "green", "blue")

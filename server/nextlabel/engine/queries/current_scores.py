@@ -8,6 +8,7 @@ from typing import Any
 
 from nextlabel.contracts.data import Need
 from nextlabel.contracts.errors import NextlabelError, NotReady, Unprocessable
+from nextlabel.engine.feature_items import OwnClasses
 from nextlabel.engine.linked_features import read_link
 from nextlabel.engine.plugins.parameters import as_given, validate
 from nextlabel.engine.pool_arrays import check_available
@@ -28,6 +29,8 @@ _IMPOSSIBLE_NEEDS: Mapping[str, frozenset[Need]] = {
 }
 """Arrays that no model of the task provides."""
 _READ_ATTEMPTS = 3
+CHECKPOINT, UNIFORM = "checkpoint", "uniform"
+"""Sources of class probabilities that are no backbone."""
 _FEATURES = ("embeddings",)
 """What every source of features provides before the first model."""
 
@@ -80,6 +83,20 @@ def current_scores(services: Services, project: ProjectRow, strategies: Sequence
     if (missing or unprepared) and not _is_empty(services, project.name):
         raise _to_be_computed(services, project.name, strategies, live, missing, unprepared)
     return scores
+
+
+def probabilities_source(services: Services, scores: Scores, strategies: Sequence[ChosenStrategy]) -> str | None:
+    """Return where the class probabilities come from that these strategies use; None if they use none.
+
+    That is "checkpoint", "uniform" before the first model, or the name of the backbone whose own classes they are.
+    """
+    if not any("probabilities" in strategy.needs for strategy in strategies):
+        return None
+    if scores.row is None or "probabilities" not in (scores.arrays or {}):
+        return UNIFORM
+    if isinstance((scores.arrays or {})["probabilities"], OwnClasses):
+        return str(read_link(services.home.at(scores.row.folder))["plugin"])
+    return CHECKPOINT
 
 
 def recorded_scores(services: Services, record: QueryRow, strategies: Sequence[ChosenStrategy]) -> Scores:

@@ -22,7 +22,7 @@ from nextlabel.engine.queries.composition import (
     project_composition,
     recorded_composition,
 )
-from nextlabel.engine.queries.current_scores import Scores, current_scores, recorded_scores
+from nextlabel.engine.queries.current_scores import Scores, current_scores, probabilities_source, recorded_scores
 from nextlabel.engine.queries.empty_pool import how_to_fill, refuse_import
 from nextlabel.engine.queries.query_view import QueryView
 from nextlabel.engine.queries.selection import Askable, askable_items, askable_mask
@@ -185,6 +185,7 @@ class QueryService:
             checkpoint=scoring.checkpoint if scoring else None, scoring=scoring.id if scoring else None,
             rows=basis.rows, last_label=view.state.labels.last, size=size,
             excluded=tuple(view.excluded), leased=view.leased, chosen=tuple(chosen),
+            probabilities=probabilities_source(self._services, basis.scores, basis.composition.stages),
         )  # fmt: skip
 
     def _store(self, record: QueryRow, returned: Sequence[Chosen], basis: _Basis) -> bool:
@@ -294,6 +295,7 @@ def _answer(
         remaining=remaining,
         stale_labels=_stale_labels(connection, record),
         hint=None if len(state) else how_to_fill(connection, record.project),
+        probabilities=record.probabilities,
     )
 
 

@@ -55,6 +55,10 @@ class QueryReply(Reply):
     strategy: str
     parameters: Mapping[str, object]
     checkpoint: str | None
+    probabilities: str | None = Field(
+        description="where the class probabilities came from that the strategy used: `checkpoint`, the name of the "
+        "backbone whose own classes they are, or `uniform` if there was neither; null if it used none"
+    )
     seed: int
     items: list[QueryItemReply]
     remaining: int = Field(description="items that could still be queried, including these")
