@@ -36,6 +36,9 @@ def nextlabel_datasets() -> Iterator[DatasetPlugin]:
         VectorsParameters,
     )
     yield DatasetPlugin(
+        "pets", "Oxford-IIIT Pet: 3,680 photos of 37 breeds of cats and dogs, of any size", f"{PACKAGE}.pets:Pets"
+    )
+    yield DatasetPlugin(
         "cifar10",
         "CIFAR-10: 50,000 photos of animals and vehicles in 10 classes, 32 x 32",
         f"{PACKAGE}.cifar10:Cifar10",

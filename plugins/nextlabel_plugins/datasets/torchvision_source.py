@@ -50,10 +50,10 @@ def read(source: Any, title: str, folder: str, root: Path) -> tuple[Split, Split
     try:
         return _read(source, root)
     except OSError as error:
-        raise DatasetMissing(f"{title} cannot be read from {root / folder}: {_one_line(error)}") from error
+        raise DatasetMissing(f"{title} cannot be read from {root / folder}: {one_line(error)}") from error
     except READ_ERRORS as error:
         require_folder(title, folder, root)
-        reason = _one_line(error).partition(". ")[0]  # torchvision's next sentence explains its own arguments
+        reason = one_line(error).partition(". ")[0]  # torchvision's next sentence explains its own arguments
         raise _damaged(title, folder, root, f"is incomplete or damaged ({reason})") from error
 
 
@@ -82,7 +82,7 @@ def download(source: Any, title: str, folder: str, root: Path) -> None:
             _download(source, folder, root)
         except DOWNLOAD_ERRORS as error:
             raise DatasetMissing(
-                f"{title} cannot be downloaded to {root / folder}: {_one_line(error)}; connect to a network, "
+                f"{title} cannot be downloaded to {root / folder}: {one_line(error)}; connect to a network, "
                 f"or {_manual_download(source, root / folder)}"
             ) from error
 
@@ -116,7 +116,7 @@ def _download(source: Any, folder: str, root: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".download-", dir=root) as name:
         temporary = Path(name)
-        with _socket_timeout():
+        with socket_timeout():
             source(temporary, download=True)
         _read(source, temporary)
         for file in sorted(path for path in (temporary / folder).rglob("*") if path.is_file()):
@@ -126,7 +126,8 @@ def _download(source: Any, folder: str, root: Path) -> None:
 
 
 @contextmanager
-def _socket_timeout() -> Iterator[None]:
+def socket_timeout() -> Iterator[None]:
+    """Let connections that the block opens fail after `TIMEOUT` seconds without an answer."""
     previous = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT)
     try:
@@ -135,5 +136,6 @@ def _socket_timeout() -> Iterator[None]:
         socket.setdefaulttimeout(previous)
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """Return the message of an error on one line."""
     return " ".join(str(error).split()) or type(error).__name__
