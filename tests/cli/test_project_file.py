@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from nextlabel.cli.train import _check_known
+from nextlabel.cli.foreground_jobs import _check_known
 from nextlabel.engine.jobs.worker import worker_lock
 from nextlabel.engine.scheduling import queue_once
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from flask.testing import FlaskClient
+from PIL import Image
 
 from nextlabel.app import create_app
 from nextlabel.engine.settings import Settings
@@ -82,19 +81,69 @@ def test_a_strategy_of_the_worker_runs_in_the_command(shell, quick, distribute, 
     assert shell.json("query", "quick", "--replay", first["query"])["items"] == first["items"]
 
 
-def test_a_query_that_a_worker_must_prepare_names_the_commands(
-    shell, trained, distribute, quick_folder, tmp_path, monkeypatch
-):
+def test_what_a_query_needs_is_computed_first(shell, trained, distribute, tmp_path, monkeypatch):
     distribute(tmp_path, "late-plugin", late="late")
     (tmp_path / "late.py").write_text(LATE.replace("in_worker=True", 'needs=["embeddings"]'))
     monkeypatch.syspath_prepend(tmp_path)
-    message = shell.refused("query", "quick", "--strategy", "late")
-    assert re.search(r"\(job \d+\); a worker runs it: start `nextlabel worker` or `nextlabel serve`$", message)
-    path = tmp_path / "mine.toml"
-    path.write_text((quick_folder / "projects" / "quick.toml").read_text())
-    shell("train", str(path))
-    message = shell.refused("query", str(path), "--strategy", "late")
-    assert message.endswith(f"start `nextlabel worker` or `nextlabel serve` with --projects {tmp_path}")
+    printed = shell.json("query", "quick", "--strategy", "late", "--size", "2")
+    assert [item["score"] for item in printed["items"]] == [0.0, -1.0]
+    assert shell.json("query", "quick", "--strategy", "late", "--size", "2")["items"] == printed["items"]
+
+
+FAULT = """class Late(Strategy):
+    def prepare(self, pool, rng):
+        raise ValueError("no luck")
+"""
+
+
+def test_a_job_that_fails_is_the_error_of_the_query(shell, trained, distribute, tmp_path, monkeypatch):
+    distribute(tmp_path, "late-plugin", late="late")
+    source = LATE.replace("in_worker=True", 'needs=["embeddings"]')
+    (tmp_path / "late.py").write_text(source.replace("class Late(Strategy):\n", FAULT))
+    monkeypatch.syspath_prepend(tmp_path)
+    refused = shell("query", "quick", "--strategy", "late", "--out", str(tmp_path / "out"), status=1)
+    assert "no luck" in refused.stderr.splitlines()[-1]  # the job's log, with the traceback, is above
+    assert refused.stdout == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_images_of_a_query_are_copied(shell, trained, http, tmp_path):
+    out = tmp_path / "new" / "out"
+    printed = shell.json("query", "quick", "--size", "3", "--out", str(out))
+    written = printed.pop("out")
+    assert shape(printed) == shape(http.get("/query?size=3").json)
+    assert (written["folder"], written["contact_sheet"]) == (str(out), "contact-sheet.png")
+    assert written["images"] == [f"{rank:02}-{item['id']}.png" for rank, item in enumerate(printed["items"], 1)]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*written["images"], "contact-sheet.png"])
+    for name, item in zip(written["images"], printed["items"], strict=True):
+        assert (out / name).read_bytes() == http.get(item["url"]).data
+    with Image.open(out / "contact-sheet.png") as sheet:
+        assert sheet.format == "PNG"
+        assert min(sheet.size) > 160
+    again = shell.json("query", "quick", "--replay", printed["query"], "--out", str(tmp_path / "again"))
+    assert again["out"]["images"] == written["images"]
+    shown = shell("query", "quick", "--size", "1", "--out", str(tmp_path / "third")).stdout
+    assert f"1 images and contact-sheet.png are in {tmp_path / 'third'}" in shown
+
+
+def test_no_other_folder_is_replaced(shell, trained, tmp_path):
+    out = tmp_path / "out"
+    shell("query", "quick", "--size", "2", "--out", str(out))
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert "is not empty" in shell.refused("query", "quick", "--out", str(out))
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert shell.json("query", "quick")["query"] == "quick-2"  # the refused query was not created
+
+
+def test_a_query_that_cannot_be_written_leaves_nothing(shell, trained, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nextlabel.import_export.exporting.query_images.write_contact_sheet", full)
+    assert "No space left" in shell.refused("query", "quick", "--size", "2", "--out", str(tmp_path / "out"))
+    assert not list(tmp_path.glob("**/*contact*"))
+    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob(".partial-*"))
 
 
 def test_items_are_leased_to_an_annotator(shell, trained):

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
 
 import click
 from rich.console import Console
 
-from nextlabel.cli.options import as_json, imported_project, open_engine, project_name, with_settings
+from nextlabel.cli.foreground_jobs import wait_for_job
+from nextlabel.cli.options import FOLDER, as_json, imported_project, open_engine, project_name, with_settings
 from nextlabel.cli.output import Screen, table
-from nextlabel.contracts.errors import NotReady
+from nextlabel.contracts.errors import NextlabelError
+from nextlabel.engine.engine import Engine
 from nextlabel.engine.project import Project
 from nextlabel.engine.queries.current_scores import CHECKPOINT, UNIFORM, ToBeComputed
 from nextlabel.engine.records import QueryAnswer
 from nextlabel.engine.settings import Settings
+from nextlabel.import_export.exporting.query_images import query_folder, write_query_images
 from nextlabel.web.schemas.query_schemas import QueryReply
+
+_MOST_JOBS = 3
+"""Jobs that one query may wait for: its labels or its project file may change meanwhile."""
 
 
 @click.command("query")
@@ -25,6 +33,9 @@ from nextlabel.web.schemas.query_schemas import QueryReply
 @click.option("--strategy", help="Use another strategy than the project's own.")
 @click.option("--annotator", help="Name of the annotator to lease the items to for a while.")
 @click.option("--replay", metavar="ID", help="Choose again from the record of an earlier query.")
+@click.option(
+    "--out", type=FOLDER, help="Copy the chosen images to this new folder, with a contact sheet, contact-sheet.png."
+)
 @as_json
 @with_settings()
 def command(
@@ -35,22 +46,58 @@ def command(
     strategy: str | None,
     annotator: str | None,
     replay: str | None,
+    out: Path | None,
     as_json: bool,
 ) -> None:
-    """Choose the items of PROJECT to label next."""
+    """Choose the items of PROJECT to label next.
+
+    If scores or features must be computed first, this command computes them, or follows the worker of
+    a server that runs on the same home folder.
+    """
+    screen = Screen(as_json)
     with open_engine(settings, project_file) as engine:
         project = imported_project(engine, name)
-        if replay:
-            answer = project.queries.replay(replay, here=True)
-        else:
-            try:
-                answer = project.queries.create(size, strategy, annotator, here=True)
-            except ToBeComputed as error:
-                folder = f" with --projects {project_file.resolve().parent}" if project_file else ""
-                start = f"start `nextlabel worker` or `nextlabel serve`{folder}"
-                raise NotReady(f"{error}; a worker runs it: {start}") from error
+        written = None
+        with query_folder(project, out) if out else nullcontext() as folder:
+            if replay:
+                answer = project.queries.replay(replay, here=True)
+            else:
+                answer = _create(engine, project, screen, project_file, size, strategy, annotator)
+            if out is not None and folder is not None:
+                written = write_query_images(project, answer, folder, out, settings.max_pixels)
         reply = QueryReply.from_record(answer, _image_paths(project))
-    Screen(as_json).answer(reply, lambda console: _print_table(console, answer))
+    files = {} if written is None else {"out": asdict(written)}
+    document = {**reply.model_dump(mode="json", exclude_unset=True), **files} if files else reply
+    screen.answer(document, lambda console: _print_table(console, answer))
+    if written is not None and not as_json:
+        click.echo(f"{len(written.images)} images and {written.contact_sheet} are in {written.folder}")
+
+
+def _create(
+    engine: Engine,
+    project: Project,
+    screen: Screen,
+    project_file: Path | None,
+    size: int | None,
+    strategy: str | None,
+    annotator: str | None,
+) -> QueryAnswer:
+    """Return a new query, after running the jobs that compute what it needs. Raises NextlabelError if one fails."""
+    for _ in range(_MOST_JOBS):
+        try:
+            return project.queries.create(size, strategy, annotator, here=True)
+        except ToBeComputed as error:
+            number = error.job
+        _finish(engine, number, screen, project_file)
+    return project.queries.create(size, strategy, annotator, here=True)
+
+
+def _finish(engine: Engine, number: int, screen: Screen, project_file: Path | None) -> None:
+    """Wait for a scoring job. Raises NextlabelError if it does not succeed."""
+    with screen.progress(f"computing what the query needs (job {number})") as advance:
+        job = wait_for_job(engine, "score", lambda _worker_runs: number, advance, project_file)
+    if job.state != "succeeded":
+        raise NextlabelError(job.error or f"job {number}, which computes what the query needs, was {job.state}")
 
 
 def _image_paths(project: Project) -> Callable[[str], str | None]:

@@ -38,6 +38,11 @@ _FEATURES = ("embeddings",)
 class ToBeComputed(NotReady):
     """A worker must compute arrays first; the job is queued."""
 
+    def __init__(self, message: str, job: int) -> None:
+        super().__init__(message, 2)
+        self.job = job
+        """The number of the job."""
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -176,4 +181,4 @@ def _to_be_computed(
     number = queue_once(services.database, project, "score", parameters)
     needed = ", ".join([*missing, *(f"what {name!r} prepares" for name in unprepared)])
     first = "the model must score the pool" if checkpoint else "the features of the pool must be computed"
-    return ToBeComputed(f"{first} first: strategy {names} needs {needed} (job {number})", 2)
+    return ToBeComputed(f"{first} first: strategy {names} needs {needed} (job {number})", number)
