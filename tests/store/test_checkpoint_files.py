@@ -34,6 +34,19 @@ def test_tensors_are_read_unchanged(folder):
         np.testing.assert_array_equal(back[name], tensor)
 
 
+def test_the_training_state_has_a_file_of_its_own(folder):
+    assert files.read_training_state(folder) == {}
+    files.write_training_state(folder, {})
+    assert not (folder / files.TRAINING_STATE).exists()
+    files.write_training_state(folder, {"step": np.array(7.0, np.float32)})
+    assert files.TRAINING_STATE in files.write_card(folder, {})["sha256"]
+    assert files.read_training_state(folder) == {"step": 7}
+    assert files.read_weights(folder).keys() == TENSORS.keys()
+    (folder / files.TRAINING_STATE).unlink()
+    with pytest.raises(Gone, match=r"training_state\.safetensors is missing"):
+        files.read_training_state(folder)
+
+
 def test_the_card_is_plain_json_with_the_sums(folder):
     card = files.read_card(folder)
     assert card == json.loads((folder / "card.json").read_text())

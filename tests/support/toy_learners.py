@@ -87,6 +87,12 @@ class Linear(Model):
         return True
 
 
+def with_training_state(model: Model, state: Mapping[str, np.ndarray[Any, Any]]) -> Model:
+    """Return `model` with a training state."""
+    model.training_state = lambda: state  # type: ignore[method-assign]
+    return model
+
+
 @dataclass(frozen=True)
 class RidgeParameters:
     sharpness: Annotated[float, Bounds(gt=0), "of the softmax"] = 8.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -213,6 +213,14 @@ class Model(ABC):
     def description(self) -> Mapping[str, Any]:
         """Return everything else that `rebuild` needs, as plain JSON."""
 
+    def training_state(self) -> Mapping[str, np.ndarray[Any, Any]]:
+        """Return arrays that only a training that goes on from this model needs, such as an optimizer's state.
+
+        They are stored in a file of their own, and passed to that training as `Training.start_state`.
+        Bundled checkpoints do not have them, and `rebuild` does not receive them.
+        """
+        return {}
+
     def write_onnx(self, path: Path) -> bool:  # noqa: ARG002 - for subclasses that override it
         """Write the model as ONNX to `path` and return True, or return False if it has no ONNX form.
 
@@ -235,6 +243,8 @@ class Training:
     """Call this regularly with the finished share, 0..1, and metrics such as {"loss": 0.3}."""
     start: Model | None = None
     """Model to start from, either bundled or live. A learner may ignore it."""
+    start_state: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    """The `training_state()` of `start`; empty if it has none, or was bundled."""
     features: Callable[[], FloatArray] | None = None
     """Returns features (n, D) if `[learner] features` names a source, such as the embeddings of a
     checkpoint. If None, compute features from the items."""

@@ -1,7 +1,8 @@
 """The folder of a checkpoint: `weights.safetensors`, `card.json`, and `model.onnx` if it can be exported.
 
-The card holds the SHA-256 of the other two; a file with another sum is never read. With
-`"precision": "float16"` in the card, float32 weights are stored in half precision.
+A checkpoint that a training can go on from has a `training_state.safetensors` too. The card holds the
+SHA-256 of the other files; a file with another sum is never read. With `"precision": "float16"` in the
+card, float32 weights are stored in half precision.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from nextlabel.contracts.errors import Gone
 from nextlabel.store import json_utils
 
 WEIGHTS = "weights.safetensors"
+TRAINING_STATE = "training_state.safetensors"
 ONNX = "model.onnx"
 CARD = "card.json"
 HALF = "float16"
@@ -28,12 +30,22 @@ HALF = "float16"
 
 def write_weights(folder: Path, tensors: Mapping[str, np.ndarray[Any, Any]]) -> None:
     """Write the tensors of a model."""
-    save_file({name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}, folder / WEIGHTS)
+    _write_arrays(folder / WEIGHTS, tensors)
+
+
+def write_training_state(folder: Path, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Write the training state of a model, if it has any."""
+    if state:
+        _write_arrays(folder / TRAINING_STATE, state)
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, path)
 
 
 def write_card(folder: Path, card: Mapping[str, Any]) -> dict[str, Any]:
     """Write the card, which must be the last file, and return it: `card` with the `sha256` of the other files."""
-    sums = {name: _sum(folder / name) for name in (WEIGHTS, ONNX) if (folder / name).exists()}
+    sums = {name: _sum(folder / name) for name in (WEIGHTS, TRAINING_STATE, ONNX) if (folder / name).exists()}
     complete: dict[str, Any] = json_utils.plain({**card, "sha256": sums})
     (folder / CARD).write_text(json_utils.dumps(complete, indent=2) + "\n", encoding="utf-8")
     return complete
@@ -54,14 +66,23 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 def read_weights(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
     """Return the tensors in single precision. Raises Gone if the file is missing or is not the card's."""
-    path = verified_path(folder, WEIGHTS)
-    if path is None:
+    tensors = _read_arrays(folder, WEIGHTS)
+    if tensors is None:
         raise Gone(f"the checkpoint in {folder} has no {WEIGHTS}")
+    return single_precision(tensors) if read_card(folder).get("precision") == HALF else tensors
+
+
+def read_training_state(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the training state, empty if there is none. Raises Gone if the file is missing or is not the card's."""
+    return _read_arrays(folder, TRAINING_STATE) or {}
+
+
+def _read_arrays(folder: Path, name: str) -> dict[str, np.ndarray[Any, Any]] | None:
+    path = verified_path(folder, name)
     try:
-        tensors = load_file(path)
+        return None if path is None else load_file(path)
     except SafetensorError as error:
         raise Gone(f"the checkpoint in {folder} is damaged: {error}") from error
-    return single_precision(tensors) if read_card(folder).get("precision") == HALF else tensors
 
 
 def single_precision(tensors: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support.bundled import bundle
 from support.engine import BLOBS, MODULES, SQUARES, WAVE, ToyProject, candidates, full
-from support.toy_learners import Ridge, RidgeParameters
+from support.toy_learners import Ridge, RidgeParameters, with_training_state
 
 from nextlabel.contracts import Items, Model, Targets, Training, VectorItems
 from nextlabel.contracts.errors import NextlabelError
@@ -21,7 +21,7 @@ from nextlabel.engine.jobs.run_job import JobReport
 from nextlabel.engine.plugins.registry import Offer, Registry, load
 from nextlabel.engine.scores import open_scores
 from nextlabel.store import checkpoints
-from nextlabel.store.checkpoint_files import read_card, write_card
+from nextlabel.store.checkpoint_files import read_card, read_training_state, write_card
 
 Make = Callable[..., ToyProject]
 TWO = {"members": [{"plugin": "toy-ridge"}, {"plugin": "toy-ridge", "sharpness": 1.0}]}
@@ -81,6 +81,14 @@ class Noting(Ridge):
         return super().fit(items, targets, training)
 
 
+class NotingStateful(Noting):
+    """Its models have a training state: the seed."""
+
+    def fit(self, items: Items, targets: Targets, training: Training) -> Model:
+        model = super().fit(items, targets, training)
+        return with_training_state(model, {"seed": np.array(training.seed)})
+
+
 def test_each_member_has_a_seed_a_start_and_a_folder(make: Make, plugged: Callable[..., Registry]) -> None:
     Noting.seen.clear()
     project = make({**BLOBS, "learner": TWO}, plugins=plugged(Noting)).import_dataset().train()
@@ -93,6 +101,19 @@ def test_each_member_has_a_seed_a_start_and_a_folder(make: Make, plugged: Callab
     for training, member in zip(Noting.seen[2:], committee.members, strict=True):
         assert training.start is not None
         np.testing.assert_array_equal(training.start.tensors()["weights"], member.tensors()["weights"])
+        assert training.start_state == {}
+
+
+def test_each_member_gets_its_own_training_state(make: Make, plugged: Callable[..., Registry]) -> None:
+    Noting.seen.clear()
+    project = make({**BLOBS, "learner": TWO}, plugins=plugged(NotingStateful)).import_dataset().train().train()
+    assert [dict(training.start_state) for training in Noting.seen] == [
+        {},
+        {},
+        {"seed": Noting.seen[0].seed},
+        {"seed": Noting.seen[1].seed},
+    ]
+    assert read_training_state(project.services.home.checkpoint("toy", "r2")).keys() == {"0.seed", "1.seed"}
 
 
 def test_progress_is_shared(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

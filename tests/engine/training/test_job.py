@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.bundled import bundle
 from support.engine import SQUARES, ToyProject, folders, full
-from support.toy_learners import Linear, Ridge
+from support.toy_learners import Linear, Ridge, with_training_state
 
 from nextlabel.contracts import Items, Model, Targets, Training, VectorItems
 from nextlabel.engine.plugins.registry import Registry
-from nextlabel.store.checkpoint_files import read_weights
+from nextlabel.store.checkpoint_files import TRAINING_STATE, read_weights
 
 Make = Callable[..., ToyProject]
 
@@ -189,3 +190,35 @@ def test_a_model_that_breaks_its_contract_leaves_nothing(
     assert error in str(job.error)
     assert folders(project) == set()
     assert project.project.models.checkpoints() == []
+
+
+class Stateful(Spy):
+    """Its models have a training state: how many trainings there were."""
+
+    def fit(self, items: Items, targets: Targets, training: Training) -> Model:
+        model = super().fit(items, targets, training)
+        return with_training_state(model, {"trainings": np.array(len(self.seen))})
+
+
+def test_the_next_training_gets_the_state_of_the_live_model(
+    make: Make, plugged: Callable[..., Registry], tmp_path: Path
+) -> None:
+    seen: list[tuple[Items, Targets, Training]] = []
+    project = make(plugins=plugged(lambda parameters: Stateful(parameters, seen))).import_dataset().train().train()
+    assert [dict(training.start_state) for _, _, training in seen] == [{}, {"trainings": 1}]
+    project.project.start_training(from_scratch=True)
+    project.work()
+    assert seen[2][2].start_state == {}
+    # a bundled checkpoint has no training state
+    folder = bundle(project, tmp_path / "toy" / "toy-1")
+    assert not (folder / TRAINING_STATE).exists()
+
+
+def test_a_training_with_a_damaged_state_starts_from_scratch(
+    make: Make, plugged: Callable[..., Registry], capfd: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[tuple[Items, Targets, Training]] = []
+    project = make(plugins=plugged(lambda parameters: Stateful(parameters, seen))).import_dataset().train()
+    (project.services.home.checkpoint("toy", "r1") / TRAINING_STATE).write_bytes(b"damaged")
+    project.train()
+    assert (seen[1][2].start, seen[1][2].start_state) == (None, {})

@@ -18,7 +18,14 @@ from nextlabel.engine.fitted import fitted_items
 from nextlabel.engine.plugins.parameters import build, with_current_names
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.project_files import LearnerChoice, ProjectConfig
-from nextlabel.store.checkpoint_files import ONNX, read_card, read_weights, write_card, write_weights
+from nextlabel.store.checkpoint_files import (
+    ONNX,
+    read_card,
+    read_weights,
+    write_card,
+    write_training_state,
+    write_weights,
+)
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.projects import ProjectRow
 
@@ -52,7 +59,7 @@ def write_model(
     info: TrainingInfo,
     features: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write weights, ONNX (checked on some of `items`) and the card to `folder`, and return the card.
+    """Write weights, training state, ONNX (checked on some of `items`) and the card to `folder`, and return the card.
 
     `features` describes the source of `items`, if they are features (see `features/embedder.py`). The
     card's input is then what the source takes.
@@ -60,6 +67,7 @@ def write_model(
     Raises PluginError if the ONNX form and the model disagree.
     """
     write_weights(folder, {name: np.ascontiguousarray(array) for name, array in model.tensors().items()})
+    write_training_state(folder, model.training_state())
     onnx = model.inductive and model.write_onnx(folder / ONNX)
     if onnx:
         check_onnx(folder / ONNX, model, items)

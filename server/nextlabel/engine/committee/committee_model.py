@@ -53,11 +53,11 @@ class Committee(Model):
 
     def tensors(self) -> Arrays:
         """Return the members' tensors; the names are prefixed by the number of the member, as in `0.weights`."""
-        return {
-            f"{number}.{name}": array
-            for number, member in enumerate(self.members)
-            for name, array in member.tensors().items()
-        }
+        return _prefixed([member.tensors() for member in self.members])
+
+    def training_state(self) -> Arrays:
+        """Return the members' training states, with names prefixed as those of `tensors`."""
+        return _prefixed([member.training_state() for member in self.members])
 
     def description(self) -> Mapping[str, Any]:
         """Return the members' descriptions."""
@@ -86,8 +86,12 @@ class Committee(Model):
         return Outputs(mean=means.mean(axis=0), std=std, embeddings=embeddings)
 
 
+def _prefixed(members: Sequence[Arrays]) -> Arrays:
+    return {f"{number}.{name}": array for number, arrays in enumerate(members) for name, array in arrays.items()}
+
+
 def member_tensors(tensors: Arrays, number: int) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the tensors of one member, by the names that it gave them."""
+    """Return the tensors, or the training state, of one member, by the names that it gave them."""
     prefix = f"{number}."
     return {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
 

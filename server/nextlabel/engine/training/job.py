@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items
 from nextlabel.contracts.errors import NextlabelError, PluginError, ProjectError
 from nextlabel.contracts.interfaces import Learner, Model, Training
 from nextlabel.engine.checkpoints.serialization import TrainingInfo, read_model, trained_with_other_holdout, write_model
-from nextlabel.engine.committee.committee_model import Committee
+from nextlabel.engine.committee.committee_model import Committee, member_tensors
 from nextlabel.engine.datasets.import_dataset import import_dataset
 from nextlabel.engine.features.embedder import FeatureCard
 from nextlabel.engine.fitted import fitted_items
@@ -39,6 +40,7 @@ from nextlabel.engine.training.scoring import StoredArrays, score_and_prepare
 from nextlabel.engine.training.unlabelled_items import measure_unlabelled
 from nextlabel.store import checkpoints, projects
 from nextlabel.store.atomic import new_folder
+from nextlabel.store.checkpoint_files import read_training_state
 from nextlabel.store.checkpoints import CheckpointRow, ScoringRow
 from nextlabel.store.jobs import JobRow
 from nextlabel.store.projects import ProjectRow
@@ -71,6 +73,8 @@ class _Plan:
     name: str
     seed: int
     start: Model | None
+    start_state: Mapping[str, np.ndarray[Any, Any]]
+    """The training state of `start`."""
     start_name: str | None
     resume: Path
     """The folder that the learner resumes from if it was killed."""
@@ -127,7 +131,10 @@ def _prepare(services: Services, job: JobRow, report: Report) -> _Plan:
     from_scratch = bool(job.parameters.get("from_scratch"))
     pool = PoolItems(services, state, lambda done: report(done * _EMBEDDED, {}))
     features = pool.features_of(config)
-    start = None if from_scratch or live is None else _start_model(services, live, row, config, features)
+    start: Model | None = None
+    start_state: Mapping[str, np.ndarray[Any, Any]] = {}
+    if live is not None and not from_scratch:
+        start, start_state = _start_model(services, live, row, config, features)
     start_name = live.name if live and start else None
     # a bundled checkpoint can be trained again in any home folder, whatever is registered there
     seed = derive(config.seed, "train", 1 if from_scratch else number)
@@ -147,6 +154,7 @@ def _prepare(services: Services, job: JobRow, report: Report) -> _Plan:
         name=name,
         seed=seed,
         start=start,
+        start_state=start_state,
         start_name=start_name,
         resume=resume,
         scores=services.home.scores(config.name, f"{name}-{job.id}"),
@@ -156,19 +164,23 @@ def _prepare(services: Services, job: JobRow, report: Report) -> _Plan:
 
 def _start_model(
     services: Services, live: CheckpointRow, project: ProjectRow, config: ProjectConfig, features: FeatureCard | None
-) -> Model | None:
-    """Return the live model to start from; None if it is unreadable, or has another hold-out or other features."""
+) -> tuple[Model | None, Mapping[str, np.ndarray[Any, Any]]]:
+    """Return the live model to start from, with its training state.
+
+    It is None if it is unreadable, or has another hold-out or other features.
+    """
     if trained_with_other_holdout(live, project, config):
         print(f"training starts from scratch: {live.name} was trained with another hold-out", flush=True)  # noqa: T201 - the job's log
-        return None
+        return None, {}
     if (live.card.get("features") or {}).get("key") != (features or {}).get("key"):
         print(f"training starts from scratch: {live.name} was trained on other features", flush=True)  # noqa: T201 - the job's log
-        return None
+        return None, {}
+    folder = services.home.at(live.folder)
     try:
-        return read_model(services.home.at(live.folder), services.registry)[0]
+        return read_model(folder, services.registry)[0], read_training_state(folder)
     except NextlabelError as error:  # its learner is no longer installed, or its files are damaged
         print(f"training starts from scratch: the live checkpoint cannot be read: {error}", flush=True)  # noqa: T201 - the job's log
-        return None
+        return None, {}
 
 
 def _fit(services: Services, plan: _Plan, report: Report) -> Model:
@@ -177,7 +189,9 @@ def _fit(services: Services, plan: _Plan, report: Report) -> Model:
     Raises what `_fit_one` raises, and Unprocessable if the members take different inputs.
     """
     learner = plan.config.learner
-    training = Training(plan.seed, plan.row.classes, _part_of(report, 0, 1), plan.start, folder=plan.resume)
+    training = Training(
+        plan.seed, plan.row.classes, _part_of(report, 0, 1), plan.start, plan.start_state, folder=plan.resume
+    )
     if not learner.members:
         return _fit_one(services, plan, learner, training)
     before = plan.start.members if isinstance(plan.start, Committee) else ()
@@ -188,6 +202,7 @@ def _fit(services: Services, plan: _Plan, report: Report) -> Model:
             seed=derive(plan.seed, "member", number),
             progress=_part_of(report, number, len(learner.members)),
             start=before[number] if number < len(before) else None,
+            start_state=member_tensors(plan.start_state, number) if number < len(before) else {},
             folder=plan.resume / str(number),
         )
         models.append(_fit_one(services, plan, member, own))
