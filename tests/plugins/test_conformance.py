@@ -66,8 +66,11 @@ def test_vectors(registry: Registry, tmp_path: Path) -> None:
     check_dataset(registry.dataset("vectors"), tmp_path, {"path": "test.npz", "test": "test.npz", "task": "regression"})
 
 
-def test_cnn(registry: Registry, one_thread: None) -> None:
-    quick = {"min_steps": 8, "epochs": 1, "filters": 4, "image_size": 0}
+@pytest.mark.parametrize(
+    "more", [{}, {"network": "mnist-net", "warm_start": True, "schedule": "constant"}], ids=["convnet", "mnist-net"]
+)
+def test_cnn(registry: Registry, one_thread: None, more: dict[str, object]) -> None:
+    quick = {"min_steps": 8, "epochs": 1, "filters": 4, "image_size": 0, **more}
     check_learner(registry.learner("cnn"), quick, kinds=["images"], task="classification")
 
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
-from nextlabel.contracts import ImageInput, Targets, Training, VectorItems
+from nextlabel.contracts import ImageInput, Model, Targets, Training, VectorItems
 from nextlabel.contracts.errors import ProjectError, Unprocessable
 from nextlabel.engine.images.image_items import JoinedItems, PixelItems
 from nextlabel.engine.plugins.parameters import validate
+from nextlabel.store.checkpoint_files import (
+    read_training_state,
+    read_weights,
+    write_card,
+    write_training_state,
+    write_weights,
+)
 from nextlabel_plugins.datasets.digits import Digits, DigitsParameters
 from nextlabel_plugins.learners.cnn import CNN, CNNParameters
 
@@ -111,6 +122,59 @@ def test_images_of_different_sizes_are_resized_to_64(digits: tuple[PixelItems, n
     model = CNN(parameters).fit(joined, Targets(candidates=candidates), Training(0))
     assert model.input == ImageInput(64, 64, 3)
     assert model.predict(joined, NONE, np.random.default_rng(0)).probabilities.shape == (40, 10)
+
+
+WARM = CNNParameters(
+    network="mnist-net", epochs=1, min_steps=5, filters=4, schedule="constant", weight_averaging=0.0, warm_start=True
+)
+
+
+def equal(first: Model, second: Model) -> bool:
+    tensors = second.tensors()
+    return all(np.array_equal(tensor, tensors[name]) for name, tensor in first.tensors().items())
+
+
+def test_a_warm_start_goes_on_after_saving_and_loading(digits: tuple[PixelItems, np.ndarray], tmp_path: Path) -> None:
+    items, truth = digits
+    labels, more = (Targets(candidates=sets(truth, count)) for count in (40, 60))
+    first = CNN(WARM).fit(items, labels, Training(0))
+    write_weights(tmp_path, first.tensors())
+    write_training_state(tmp_path, first.training_state())
+    write_card(tmp_path, {})
+    loaded = CNN(WARM).rebuild(first.description(), read_weights(tmp_path))
+    state = read_training_state(tmp_path)
+    assert state["step"] == 5
+    second = CNN(WARM).fit(items, more, Training(1, start=first, start_state=first.training_state()))
+    assert second.training_state()["step"] == 10
+    assert equal(second, CNN(WARM).fit(items, more, Training(1, start=loaded, start_state=state)))
+    from_scratch = CNN(WARM).fit(items, more, Training(1))
+    assert not equal(second, from_scratch)
+    assert equal(from_scratch, CNN(replace(WARM, warm_start=False)).fit(items, more, Training(1, start=first)))
+
+
+@pytest.mark.parametrize("other", [{"network": "convnet"}, {"filters": 5}, {"warm_start": False}])
+def test_a_warm_start_needs_the_same_network_and_its_optimizer(
+    digits: tuple[PixelItems, np.ndarray], other: dict[str, Any]
+) -> None:
+    items, truth = digits
+    labels = Targets(candidates=sets(truth, 40))
+    start = CNN(replace(WARM, **other)).fit(items, labels, Training(0))
+    model = CNN(WARM).fit(items, labels, Training(1, start=start, start_state=start.training_state()))
+    assert equal(model, CNN(WARM).fit(items, labels, Training(1)))
+
+
+def test_mnist_net_learns_from_partial_labels(digits: tuple[PixelItems, np.ndarray]) -> None:
+    items, truth = digits
+    options = replace(WARM, min_steps=400, filters=16, weight_decay=0.0)
+    model = CNN(options).fit(items, Targets(candidates=sets(truth, 400, more=2)), Training(0))
+    assert accuracy(model, items, truth, slice(500, None)) > 0.85
+
+
+def test_images_too_small_for_mnist_net_are_refused(digits: tuple[PixelItems, np.ndarray]) -> None:
+    items, truth = digits
+    labels = Targets(candidates=sets(truth, 40))
+    with pytest.raises(Unprocessable, match="at least 6 x 6 pixels, and these have 5 x 5; set `image_size`"):
+        CNN(replace(WARM, image_size=5)).fit(items, labels, Training(0))
 
 
 def test_parameters_are_checked() -> None:

@@ -47,6 +47,8 @@ class ImageNetwork(nn.Module):
 
     mean: Tensor
     std: Tensor
+    sampled_dropout: int | None = None
+    """Index in `trunk` of a dropout of whole maps that Monte Carlo samples draw too, besides that of the embedding."""
 
     def __init__(self, shape: Shape, trunk: nn.Sequential, embedding: int, *, bias: bool = True) -> None:
         super().__init__()
@@ -58,15 +60,24 @@ class ImageNetwork(nn.Module):
         self.dropout = nn.Dropout(shape.dropout)
         self.head = nn.Linear(embedding, shape.classes, bias=bias)
 
+    def scale(self, images: Tensor) -> Tensor:
+        """Return the input of the trunk."""
+        return (images - self.mean) / self.std
+
     def embed(self, images: Tensor) -> Tensor:
         """Return embeddings (b, D)."""
-        embeddings: Tensor = self.trunk((images - self.mean) / self.std)
+        embeddings: Tensor = self.trunk(self.scale(images))
         return embeddings
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (b, classes)."""
         logits: Tensor = self.head(self.dropout(self.embed(images)))
         return logits
+
+    def scale_inputs_symmetrically(self) -> None:
+        """Scale inputs from 0..255 to -1..1."""
+        self.mean.fill_(127.5)
+        self.std.fill_(127.5)
 
     def fit_input_statistics(self, images: Tensor) -> None:
         """Set the mean and standard deviation that inputs are scaled by to those of `images` (n, c, h, w)."""

@@ -15,6 +15,7 @@ from nextlabel.contracts.errors import Unprocessable
 from nextlabel_plugins.networks.architectures.factory import build_network
 from nextlabel_plugins.networks.architectures.network import ImageNetwork, Shape
 from nextlabel_plugins.networks.inference.bn_folding import fold_network
+from nextlabel_plugins.networks.inference.mc_dropout import MonteCarloDropout
 from nextlabel_plugins.networks.inference.onnx_graph import write_onnx
 from nextlabel_plugins.networks.inference.tta import TTA, tta_views
 
@@ -23,17 +24,23 @@ MAX_BATCH_NUMBERS = 1 << 21
 
 
 class ImageModel(Model):
-    """Classifies images with a network; draws `mc_samples` posterior samples by dropout of the embedding.
+    """Classifies images with a network; draws `mc_samples` posterior samples by dropout.
 
     The dropout masks are drawn from `seed`, not from the generator that `predict` gets: the pool is
     predicted in chunks, and each sample must be one network for all items, so that strategies see
     how the predictions depend on each other. Embeddings are averaged over the views of `tta`, and
     logits with them because they are linear in the embedding. `trained_items` is the number of items
-    in the training.
+    in the training. `optimizer_state` is for a training that goes on from this model.
     """
 
     def __init__(
-        self, network: ImageNetwork, mc_samples: int, seed: int, tta: TTA = "none", trained_items: int = 0
+        self,
+        network: ImageNetwork,
+        mc_samples: int,
+        seed: int,
+        tta: TTA = "none",
+        trained_items: int = 0,
+        optimizer_state: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.network = network
         self.mc_samples = mc_samples
@@ -41,7 +48,9 @@ class ImageModel(Model):
         self.tta = tta
         self.trained_items = trained_items
         self.input = ImageInput(network.shape.height, network.shape.width, network.shape.channels)
+        self._optimizer_state = optimizer_state or {}
         self._folded = fold_network(network)
+        self._dropout = MonteCarloDropout(network, self._folded, mc_samples, seed)
 
     def predict(self, items: Items, needs: frozenset[Need], rng: np.random.Generator) -> Outputs:  # noqa: ARG002 - above
         """Return float32 probabilities, and embeddings and samples if `needs` names them.
@@ -56,7 +65,6 @@ class ImageModel(Model):
             outputs["embeddings"] = np.empty((count, self.network.embedding), np.float32)
         if "samples" in needs:
             outputs["samples"] = np.empty((self.mc_samples, count, shape.classes), np.float32)
-        masks = self._dropout_masks()
         with torch.inference_mode():
             for rows, images in self._batches(items):
                 embeddings = self._embed(images)
@@ -64,8 +72,9 @@ class ImageModel(Model):
                 if "embeddings" in outputs:
                     outputs["embeddings"][rows] = embeddings.numpy()
                 if "samples" in outputs:
-                    for sample, mask in enumerate(masks):
-                        outputs["samples"][sample, rows] = self._folded.head(embeddings * mask).softmax(dim=1).numpy()
+                    samples = self._dropout.probabilities(images, embeddings, tta_views(self.tta))
+                    for number, probabilities in enumerate(samples):
+                        outputs["samples"][number, rows] = probabilities.numpy()
         return Outputs(**outputs)
 
     def tensors(self) -> Mapping[str, np.ndarray[Any, Any]]:
@@ -75,6 +84,10 @@ class ImageModel(Model):
             for name, tensor in self.network.state_dict().items()
             if tensor.is_floating_point()
         }
+
+    def training_state(self) -> Mapping[str, np.ndarray[Any, Any]]:
+        """Return the state of the optimizer, if the learner stores it."""
+        return {name: tensor.numpy() for name, tensor in self._optimizer_state.items()}
 
     def description(self) -> Mapping[str, Any]:
         """Return what `rebuild` needs besides the weights.
@@ -123,9 +136,3 @@ class ImageModel(Model):
             batch = items.take(np.arange(rows.start, rows.stop))
             pixels = torch.from_numpy(batch.pixels((shape.height, shape.width), shape.channels))
             yield rows, pixels.permute(0, 3, 1, 2).float()
-
-    def _dropout_masks(self) -> Tensor:
-        """Return the factors (samples, D) that each sample multiplies the embedding with."""
-        remaining = 1 - self.network.shape.dropout
-        generator = torch.Generator().manual_seed(self.seed)
-        return (torch.rand(self.mc_samples, self.network.embedding, generator=generator) < remaining) / remaining

@@ -1,4 +1,4 @@
-"""The training loop of `cnn`: trains a network on candidate sets from scratch."""
+"""The training loop of `cnn`: trains a network on candidate sets, from scratch or from an earlier one."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from nextlabel_plugins.networks.architectures.convnet import ConvNet
-from nextlabel_plugins.networks.architectures.network import Shape
+from nextlabel_plugins.networks.architectures.factory import build_network
+from nextlabel_plugins.networks.architectures.network import ImageNetwork, Shape
 from nextlabel_plugins.networks.training.augment import RandomAffine
 from nextlabel_plugins.networks.training.batches import batches
 from nextlabel_plugins.networks.training.hardware import preserve_rng_state, training_device, training_precision
 from nextlabel_plugins.networks.training.loss_meter import LossMeter
 from nextlabel_plugins.networks.training.losses import candidate_loss
-
-REPORTS = 20
-"""Number of progress reports per training."""
+from nextlabel_plugins.networks.training.malloc import keep_freed_memory
+from nextlabel_plugins.networks.training.optimizer_state import OptimizerState, load_optimizer_state, optimizer_state
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,25 @@ class CNNConfig:
     """Minimum number of updates, even with little data."""
     batch_size: int
     learning_rate: float
-    """Peak learning rate, reached after a tenth of the updates; then it falls to zero along a cosine."""
+    """With `cosine`, the peak: it is reached after a tenth of the updates, then the rate falls to zero."""
     weight_decay: float
     label_smoothing: float
     weight_averaging: float
-    """Share of the updates, at the end, whose weights are averaged."""
+    """Share of the updates, at the end, whose weights are averaged; 0: only the last."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    input_scaling: Literal["standardise", "minus-one-to-one"] = "standardise"
 
     def updates(self, rows: int) -> int:
         """Return the number of updates for `rows` items."""
         return max(self.min_steps, self.epochs * math.ceil(rows / self.batch_size))
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A trained network, in evaluation mode on the CPU, and the state to go on from."""
+
+    network: ImageNetwork
+    optimizer: OptimizerState
 
 
 def train_cnn(
@@ -51,36 +61,49 @@ def train_cnn(
     config: CNNConfig,
     seed: int,
     progress: Callable[[float, Mapping[str, float]], None],
-) -> ConvNet:
-    """Train a new network on `images` (n, c, h, w) uint8 with `candidates` (n, C) bool.
+    start: TrainedNetwork | None = None,
+) -> TrainedNetwork:
+    """Train a new network, or a copy of `start`, on `images` (n, c, h, w) uint8 with `candidates` (n, C) bool.
 
-    Uses a GPU if there is one and returns the network on the CPU. On the CPU, the same seed and
-    number of threads give the same weights. The state of torch's generators does not change.
+    With a `start`, its inputs stay scaled as they were, and its optimizer goes on. Uses a GPU if
+    there is one and returns the network on the CPU. On the CPU, the same seed and number of threads
+    give the same weights. The state of torch's generators does not change.
     """
+    keep_freed_memory()
     device = training_device()
     with preserve_rng_state(device):
         torch.manual_seed(seed)
-        network = ConvNet(shape)
-        network.fit_input_statistics(images)
-        trained = _train(network.to(device), images.to(device), candidates.to(device), augment, config, progress)
-        return trained.cpu()
+        if start is not None:
+            network = copy.deepcopy(start.network)
+        else:
+            network = build_network(shape)
+            if config.input_scaling == "standardise":
+                network.fit_input_statistics(images)
+            else:
+                network.scale_inputs_symmetrically()
+        network = network.to(device).to(memory_format=torch.channels_last).train()
+        optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        if start is not None:
+            load_optimizer_state(optimizer, network, start.optimizer)
+        trained = _train(network, optimizer, images.to(device), candidates.to(device), augment, config, progress)
+        return TrainedNetwork(trained.cpu(), optimizer_state(optimizer, network))
 
 
 def _train(
-    network: ConvNet,
+    network: ImageNetwork,
+    optimizer: torch.optim.Optimizer,
     images: Tensor,
     candidates: Tensor,
     augment: RandomAffine,
     config: CNNConfig,
     progress: Callable[[float, Mapping[str, float]], None],
-) -> ConvNet:
+) -> ImageNetwork:
     updates = config.updates(len(images))
-    network = network.to(memory_format=torch.channels_last).train()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate_factor(step / updates))
+    factor = _constant if config.schedule == "constant" else _rate_factor
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step / updates))
     average = WeightAverage(network)
     last_not_averaged = updates - max(1, int(config.weight_averaging * updates))
-    meter = LossMeter(progress, updates, REPORTS)
+    meter = LossMeter(progress, updates, config.epochs)
     for step, rows in enumerate(batches(len(images), config.batch_size, updates), start=1):
         batch = augment(images[rows].float()).contiguous(memory_format=torch.channels_last)
         with training_precision(batch.device):
@@ -99,7 +122,7 @@ def _train(
 class WeightAverage:
     """The running mean of a network's weights and batch-norm statistics."""
 
-    def __init__(self, network: ConvNet) -> None:
+    def __init__(self, network: ImageNetwork) -> None:
         self.network = copy.deepcopy(network)
         self.count = 0
 
@@ -112,6 +135,10 @@ class WeightAverage:
                 mean.lerp_(new, 1 / self.count)
             else:
                 mean.copy_(new)
+
+
+def _constant(_done: float) -> float:
+    return 1.0
 
 
 def _rate_factor(done: float) -> float:

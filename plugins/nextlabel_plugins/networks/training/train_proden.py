@@ -20,8 +20,6 @@ from nextlabel_plugins.networks.training.malloc import keep_freed_memory
 from nextlabel_plugins.networks.training.optimizers import make_optimizer
 from nextlabel_plugins.networks.training.soft_targets import SoftTargets, softmax_over_candidates
 
-REPORTS = 50
-"""Number of progress reports per training."""
 MIN_RESIZED_SIDE = 16
 """Smallest side that is resized progressively: three quarters of less may be too small for the network."""
 PREDICTION_BATCH = 1000
@@ -112,7 +110,7 @@ def _train(
         targets.weights = _predicted_targets(network, data)  # better than uniform targets before the first visit
     whitening_share = min(1.0, WHITENING_EPOCHS * rows / size / updates)
     optimizer = make_optimizer(network, config.learning_rate, config.weight_decay, size * view_count, whitening_share)
-    meter = LossMeter(progress, updates, REPORTS)
+    meter = LossMeter(progress, updates, config.epochs)
     for step, chosen in enumerate(batches(rows, size, updates)):
         done = step / updates
         view_size = _view_size(network.shape, done) if config.progressive_resize else None

@@ -10,6 +10,7 @@ from nextlabel.contracts import VectorItems
 from nextlabel.contracts.errors import Unprocessable
 from nextlabel.engine.images.image_items import PixelItems
 from nextlabel_plugins.networks.architectures.convnet import ConvNet
+from nextlabel_plugins.networks.architectures.mnist_net import MnistNet
 from nextlabel_plugins.networks.architectures.network import Shape
 from nextlabel_plugins.networks.inference import image_model
 from nextlabel_plugins.networks.inference.image_model import ImageModel
@@ -34,6 +35,25 @@ def test_samples_do_not_depend_on_the_chunk_of_the_pool(items: PixelItems) -> No
     assert whole.shape == (6, 50, 3)
     np.testing.assert_allclose(chunk, whole[:, 20:30], atol=1e-6)
     assert np.ptp(whole, axis=0).max() > 0.01
+
+
+def test_samples_drop_the_maps_of_the_trunk_too(items: PixelItems) -> None:
+    torch.manual_seed(0)
+    network = MnistNet(Shape(8, 8, 1, 3, 4, 0.0, "mnist-net")).eval()
+    network.scale_inputs_symmetrically()
+    few = items.take(np.arange(4))
+    images = torch.from_numpy(items.array[:4])[:, None].float()
+    outputs = ImageModel(network, 3000, seed=5).predict(few, EVERYTHING, np.random.default_rng(0))
+    with torch.no_grad():
+        expected = network(images).softmax(dim=1)
+        network.trunk[5].train()
+        dropped = network(images.repeat_interleave(3000, dim=0)).softmax(dim=1).view(4, 3000, 3)
+    np.testing.assert_allclose(outputs.probabilities, expected, atol=1e-5)  # without dropout
+    np.testing.assert_allclose(outputs.samples.mean(axis=0), dropped.mean(dim=1), atol=0.0015)
+    np.testing.assert_allclose(outputs.samples.std(axis=0), dropped.std(dim=1), atol=0.001)
+    assert dropped.std(dim=1).min() > 0.003
+    one = ImageModel(network, 3000, seed=5).predict(items.take(np.arange(2, 3)), EVERYTHING, np.random.default_rng(1))
+    np.testing.assert_allclose(one.samples, outputs.samples[:, 2:3], atol=1e-6)
 
 
 def test_without_dropout_all_samples_are_equal(items: PixelItems) -> None:
