@@ -1,8 +1,8 @@
 """The project `mnist`: its time beside that of an ordinary torch program, and its curve with dropout off and on.
 
 python benchmarks/mnist_entropy.py            one run of each on two threads, in turn; prints the ratio of their times
-python benchmarks/mnist_entropy.py --curves   5 seeds of `nextlabel simulate mnist`, as it is, then with dropout switched
-                                              on while the pool is scored and tested
+python benchmarks/mnist_entropy.py --curves   5 seeds of `nextlabel simulate mnist`, as it is, then with dropout
+                                              switched on while it scores and tests
 python benchmarks/mnist_entropy.py --check    a few random images: checks that both run, stores nothing
 python benchmarks/mnist_entropy.py --show     prints the tables of docs/mnist.md from the stored results
 
