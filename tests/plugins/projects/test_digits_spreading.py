@@ -13,7 +13,7 @@ from sklearn.semi_supervised import LabelSpreading
 
 from nextlabel.app import build_services, prepare
 from nextlabel.engine.plugins.registry import Registry
-from nextlabel.engine.project_files import ProjectConfig, Projects, load_projects
+from nextlabel.engine.project_files import ProjectConfig, Projects, load_projects, read_project
 from nextlabel.engine.services import Services
 from nextlabel.engine.settings import Settings
 from nextlabel.engine.simulation.simulate import Plan, Point, simulate
@@ -70,3 +70,10 @@ def test_each_round_has_the_accuracy_of_scikit_learn_to_the_item(
         counts.append((int(labelled.sum()), correct))
     assert [labels for labels, _ in counts] == [10, 15, 20, 25, 30]
     assert counts[0] == (10, 200)  # of 320: the original's first round
+
+
+def test_the_example_on_mnist_is_a_valid_project(registry: Registry) -> None:
+    file = Path(__file__).parents[3] / "docs" / "examples" / "mnist-spreading.toml"
+    project = read_project("mnist-spreading", file, registry)
+    assert (project.dataset.plugin, project.learner.plugin) == ("mnist", "label-spreading")
+    assert project.learner.parameters == {"kernel": "knn"}
