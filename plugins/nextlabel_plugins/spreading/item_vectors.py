@@ -39,7 +39,7 @@ class ItemVectors:
         if part.dtype != np.uint8:
             return np.asarray(part, dtype)
         scaled = part.reshape(len(part), self.dimensions) * dtype(self.pixel_max / _WHITE)
-        return np.rint(scaled) if self.pixel_max > 1 else scaled
+        return np.rint(scaled, out=scaled) if self.pixel_max > 1 else scaled
 
     def all_rows(self, dtype: type[np.floating[Any]]) -> FloatArray:
         """Return all vectors (n, d)."""
