@@ -2,7 +2,8 @@
 
 python benchmarks/mnist_entropy.py            one run of each on two threads, in turn; prints the ratio of their times
 python benchmarks/mnist_entropy.py --curves   5 seeds of `nextlabel simulate mnist`, as it is, then with dropout
-                                              switched on while it scores and tests
+                                              switched on while it scores and tests; --keep FOLDER also copies the
+                                              pictures there, as mnist.svg and mnist-with-dropout.svg
 python benchmarks/mnist_entropy.py --check    a few random images: checks that both run, stores nothing
 python benchmarks/mnist_entropy.py --show     prints the tables of docs/mnist.md from the stored results
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -31,6 +33,7 @@ ORIGINAL = (95.22, 96.36, 97.26, 97.46, 97.53, 97.85)
 START, SIZE = 12_000, 1000
 PROJECTS = {"mnist": "mnist, dropout off", "with-dropout": "mnist, dropout on"}
 """The project, and the same with dropout switched on while it scores and tests."""
+PICTURES = {"mnist": "mnist", "with-dropout": "mnist-with-dropout"}
 QUICK = ("--start", "100", "--size", "20", "--rounds", "1")
 
 
@@ -58,7 +61,7 @@ def simulate(
     """Return the test accuracy of each round of each seed from `nextlabel simulate`, and its seconds."""
     command = [sys.executable, "-m", "nextlabel", "simulate", project, "--seeds", str(seeds), "--out", str(folder)]
     began = time.perf_counter()
-    subprocess.run([*command, *options], check=True, env=environment, stdout=subprocess.DEVNULL)
+    subprocess.run([*command, *options], check=True, env=environment, stdout=sys.stderr)
     seconds = time.perf_counter() - began
     runs: dict[int, list[float]] = {}
     for point in json.loads((folder / "curve.json").read_text())["points"]:
@@ -147,6 +150,7 @@ def main() -> None:
     for name in ("--check", "--curves", "--show"):
         parser.add_argument(name, action="store_true")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--keep", type=Path)
     arguments = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     with TemporaryDirectory() as folder:
@@ -155,7 +159,10 @@ def main() -> None:
         elif arguments.curves:
             environment, curves = prepare(Path(folder)), results.setdefault("curves", {})
             for project in PROJECTS:
-                curves[project], _ = simulate(Path(folder, project), environment, project, arguments.seeds)
+                out = Path(folder, project)
+                curves[project], _ = simulate(out, environment, project, arguments.seeds)
+                if arguments.keep:
+                    shutil.copyfile(out / "curve.svg", arguments.keep / f"{PICTURES[project]}.svg")
                 RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         elif not arguments.show:
             results["times"] = compare(Path(folder))
