@@ -36,14 +36,13 @@ from nextlabel.engine.settings import Settings
 from nextlabel.store import jobs
 from nextlabel.store.labels import Label
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))  # k-means is there
-
 FOLDER = "photos_ants_bees"
 GOAL = 0.92
 LABELS = 20
 TRAININGS = 2
 MODULES = (
-    "nextlabel_plugins.datasets", "nextlabel_plugins.backbones", "nextlabel_plugins.learners", "tiny_plugins.clusters",
+    "nextlabel_plugins.strategies", "nextlabel_plugins.datasets", "nextlabel_plugins.backbones",
+    "nextlabel_plugins.learners",
 )  # fmt: skip
 
 
@@ -70,7 +69,7 @@ def services_for(home: Path, data: Path, seeds: Sequence[int]) -> Services:
                 "dataset": {"plugin": "folder", "path": FOLDER},
                 "features": {"plugin": "efficientnet-lite0"},
                 "learner": {"plugin": "linear"},
-                "strategy": {"plugin": "tiny-k-means"},
+                "strategy": {"plugin": "k-means"},
                 "labels": {"holdout": 0.0},
             }
         )

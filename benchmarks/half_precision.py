@@ -149,12 +149,11 @@ def embed(items: Any) -> Floats:
 
 
 def plain(module: str, name: str) -> Callable[[Data], Any]:
-    return lambda _: getattr(import_module(f"tiny_plugins.{module}"), name)(NoParameters())
+    return lambda _: getattr(import_module(module), name)(NoParameters())
 
 
-def dbal(_: Data) -> Any:
-    module = import_module("tiny_plugins.dbal")
-    return module.Dbal(module.DbalParameters())
+def core_set(_: Data) -> Any:
+    return build(load().strategy("core-set"), {}, "core-set")
 
 
 def typiclust(data: Data) -> Any:
@@ -170,11 +169,11 @@ def probcover(data: Data) -> Any:
 
 
 STRATEGIES: Mapping[str, Callable[[Data], Any]] = {
-    "core-set": plain("core_set", "CoreSet"),
-    "badge": plain("badge", "Badge"),
+    "core-set": core_set,
+    "badge": plain("tiny_plugins.badge", "Badge"),
     "typiclust": typiclust,
-    "dbal": dbal,
-    "k-means": plain("clusters", "KMeans"),
+    "dbal": plain("half_precision_strategies", "Dbal"),
+    "k-means": plain("half_precision_strategies", "KMeans"),
     "probcover": probcover,
 }
 ONCE = ("badge", "probcover")

@@ -25,16 +25,17 @@ import psutil
 from million_plugins import CLASSES, FILES
 from serving import Client, Response, Server, serving, until
 
-STRATEGIES = ("bald", "dbal", "badge", "core_set")
+STRATEGIES = ("core-set", "dbal", "tiny-badge", "tiny-bald")
+MODULES = ("badge", "bald")
 """Modules of `tests/tiny_plugins` with a strategy."""
 BEFORE = {
     "import job": "15.3 / 80",
     "first query of a process, margin 10": "5.7 / 21",
     "margin 10": "0.21 / 1.9",
     "tiny-bald 10": "3.7 / 24",
-    "tiny-dbal 10": "4.3 / 19",
+    "dbal 10": "4.3 / 19",
     "tiny-badge 10": "5.7 / 25",
-    "tiny-core-set 10": "8.6 / 27",
+    "core-set 10": "8.6 / 27",
     "POST /labels, 1": "0.03 / 0.28",
     "POST /labels, 100": "0.33 / 2.9",
     "GET /items": "0.04 / 0.34",
@@ -43,7 +44,7 @@ BEFORE = {
     "training job": "37.3 / 211",
     "scoring job": "36.4 / 214",
 }
-MEMORY_BEFORE = {"import job": 410, "training job": 1678, "scoring job": 362, "tiny-core-set 10": 1977}
+MEMORY_BEFORE = {"import job": 410, "training job": 1678, "scoring job": 362, "core-set 10": 1977}
 """Anonymous memory at commit 2780a28, in MB."""
 LONGEST_WRITE = 100
 """Milliseconds: no write transaction may take longer."""
@@ -189,7 +190,7 @@ def pool_server(folder: Path) -> Iterator[tuple[Server, Meter]]:
         about.mkdir(parents=True)
         projects.mkdir()
         (about / "METADATA").write_text("Metadata-Version: 2.1\nName: million\nVersion: 1.0\n")
-        entries = ["million = million_plugins", *(f"tiny_{name} = tiny_plugins.{name}" for name in strategies())]
+        entries = ["million = million_plugins", *(f"tiny_{name} = tiny_plugins.{name}" for name in MODULES)]
         (about / "entry_points.txt").write_text("\n".join(["[nextlabel]", *entries, ""]))
         (folder / "plugins" / "sitecustomize.py").write_text(SITE)
         (projects / "million.toml").write_text(PROJECT)
@@ -211,12 +212,6 @@ def pool_server(folder: Path) -> Iterator[tuple[Server, Meter]]:
         finally:
             meter.ended = True
             watcher.join()
-
-
-def strategies() -> list[str]:
-    """Return the modules of test plugins that exist."""
-    tests = Path(__file__).parents[1] / "tests" / "tiny_plugins"
-    return [name for name in STRATEGIES if (tests / f"{name}.py").exists()]
 
 
 class Bench:
@@ -294,7 +289,6 @@ def run(folder: Path, *, brief: bool) -> None:
     report = Report(folder / "writes.log")
     report.header()
     passes(folder)
-    names = [f"tiny-{name.replace('_', '-')}" for name in strategies()]
     with pool_server(folder) as (server, meter):
         bench = Bench(server, meter, report)
         until(lambda: bench.client("GET", "/readyz").status == 200)
@@ -306,7 +300,7 @@ def run(folder: Path, *, brief: bool) -> None:
         meter.reset()
         number = bench.client("POST", "/projects/million/train").json()["job"]
         bench.job("training job", number)
-        for name in names:
+        for name in STRATEGIES:
             bench.scored(name)
     with pool_server(folder) as (server, meter):
         bench = Bench(server, meter, report)
@@ -314,11 +308,11 @@ def run(folder: Path, *, brief: bool) -> None:
         report.write_transactions("start")
         bench.timed("first query of a process, margin 10", lambda: bench.query("margin", 10), 1.0)
         repeat = 2 if brief else 5
-        for name in ("margin", *names):
+        for name in ("margin", *STRATEGIES):
             goal = 0.15 if name == "margin" else 0.5
             bench.query(name, 1)
             bench.timed(f"{name} 10", lambda name=name: bench.query(name, 10), goal, repeat)
-            hundred = 1.0 if name == "tiny-core-set" else goal
+            hundred = 1.0 if name == "core-set" else goal
             bench.timed(f"{name} 100", lambda name=name: bench.query(name, 100), hundred, repeat)
         report.write_transactions("queries")
         bench.timed("POST /labels, 1", lambda: bench.label(["17"]), 0.05, repeat)

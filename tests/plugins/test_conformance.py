@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from nextlabel.contracts import Need
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.testing import check_backbone, check_dataset, check_learner, check_light, check_project, check_strategy
 from nextlabel_plugins.strategies import nextlabel_strategies
 
+SMALL = {"probabilities", "std"}
+"""Arrays of which a million rows are made in a moment."""
 ROLES = ("strategies", "learners", "backbones", "datasets", "projects")
 STRATEGIES = {record.name: record for record in nextlabel_strategies()}
+FEW_ROWS: dict[str, list[Need]] = {"core-set": ["embeddings"], "dbal": ["embeddings"]}
+"""Arrays of which a strategy reads only some rows in a query."""
+MEGABYTES = {"k-means": 200}
+"""Memory of a strategy on a million items, if it is more than 80 MB; `k-means` runs in the worker."""
+LARGE = {name for name, record in STRATEGIES.items() if {*record.needs, *record.summary_needs} - SMALL}
+"""The strategies whose arrays take gigabytes, or many seconds to make."""
+ROWS = 1_000_000 if os.environ.get("CI") else 100_000
+"""Items of a large pool for these."""
 
 
 def test_the_built_in_plugins_are_registered(registry: Registry) -> None:
     assert registry.faults == ()
     assert {"random", "least-confidence", "margin", "entropy"} <= set(registry.strategies)
+    assert {"k-means", "core-set", "dbal", "query-by-committee", "largest-std"} <= set(registry.strategies)
     assert "cnn" in registry.learners
     assert "efficientnet-lite0" in registry.backbones
     assert {"digits", "folder"} <= set(registry.datasets)
@@ -35,9 +48,24 @@ def test_strategy(name: str) -> None:
     check_strategy(STRATEGIES[name])
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+def test_the_divergence_from_the_consensus() -> None:
+    check_strategy(STRATEGIES["query-by-committee"], {"measure": "consensus-kl"})
+
+
+def test_dbal_without_weights() -> None:
+    check_strategy(STRATEGIES["dbal"], {"weighted": False})
+
+
+@pytest.mark.parametrize("name", sorted(STRATEGIES.keys() - LARGE))
 def test_strategy_on_a_million_items(name: str) -> None:
     check_strategy(STRATEGIES[name], rows=1_000_000, memory=80 << 20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(LARGE))
+def test_strategy_on_many_large_items(name: str) -> None:
+    memory = MEGABYTES.get(name, 80) << 20
+    check_strategy(STRATEGIES[name], rows=ROWS, memory=memory, few_rows=FEW_ROWS.get(name, ()))
 
 
 def test_digits(registry: Registry) -> None:

@@ -10,7 +10,7 @@ import pytest
 from nextlabel.contracts import GraphItems, NoParameters, Targets, Training, VectorItems
 from nextlabel.engine.plugins.parameters import build
 from nextlabel.engine.plugins.registry import Registry
-from nextlabel.testing import check_dataset, check_learner, check_light, check_project, check_strategy
+from nextlabel.testing import check_dataset, check_learner, check_light, check_project
 
 
 @pytest.mark.parametrize("name", ["regression", "graph", "spreading"])
@@ -21,10 +21,6 @@ def test_hooks_import_nothing_heavy(name: str) -> None:
 @pytest.mark.parametrize("name", ["tiny-wave", "tiny-rings", "tiny-moons"])
 def test_dataset(registry: Registry, name: str) -> None:
     check_dataset(registry.dataset(name))
-
-
-def test_strategy(registry: Registry) -> None:
-    check_strategy(registry.strategy("tiny-largest-std"), rows=100_000)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ WAVE: Mapping[str, Any] = {
     "title": "Wave",
     "dataset": {"plugin": "tiny-wave"},
     "learner": {"plugin": "tiny-process"},
-    "strategy": {"plugin": "tiny-largest-std"},
+    "strategy": {"plugin": "largest-std"},
     "labels": {"initial": 3},
 }
 SQUARES: Mapping[str, Any] = {**BLOBS, "title": "Squares", "dataset": {"plugin": "toy-squares"}}

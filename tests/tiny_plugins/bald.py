@@ -1,4 +1,4 @@
-"""BALD and query by committee: disagreement of posterior samples, which are summarized and never stored."""
+"""BALD: the information that an item's label has about the model, by posterior samples that are never stored."""
 
 from __future__ import annotations
 
@@ -22,20 +22,6 @@ class Bald(Strategy[NoParameters]):
         return pool.prepared.get("information", np.zeros(pool.size, np.float32))
 
 
-class Committee(Strategy[NoParameters]):
-    """Entropy of the members' votes (Dagan and Engelson, ICML 1995)."""
-
-    def summarize(self, pool: Pool) -> Mapping[str, NumberArray]:
-        """Return the vote entropy of each item; a sample is a member."""
-        votes = pool.samples.argmax(axis=2)
-        shares = [(votes == number).mean(axis=0) for number in range(pool.samples.shape[2])]
-        return {"disagreement": _entropy(np.stack(shares, axis=1).astype(np.float32))}
-
-    def score(self, pool: Pool, rng: np.random.Generator) -> FloatArray:
-        """Return the vote entropy; before any model it is 0 for all items."""
-        return pool.prepared.get("disagreement", np.zeros(pool.size, np.float32))
-
-
 def _entropy(probabilities: FloatArray) -> FloatArray:
     logarithms = np.log(probabilities, out=np.zeros_like(probabilities), where=probabilities > 0)
     return -(probabilities * logarithms).sum(axis=-1)
@@ -44,4 +30,3 @@ def _entropy(probabilities: FloatArray) -> FloatArray:
 @hookimpl
 def nextlabel_strategies() -> Iterator[StrategyPlugin]:
     yield StrategyPlugin("tiny-bald", "mutual information", Bald, summary_needs=["samples"])
-    yield StrategyPlugin("tiny-query-by-committee", "vote entropy", Committee, summary_needs=["samples"])

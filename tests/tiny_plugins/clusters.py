@@ -1,4 +1,4 @@
-"""k-means and TypiClust: one item of each cluster."""
+"""TypiClust: a typical item of each cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from nextlabel.contracts import (
     Bounds,
     FloatArray,
     IntArray,
-    NoParameters,
     NumberArray,
     Pool,
     Selection,
@@ -21,33 +20,6 @@ from nextlabel.contracts import (
     hookimpl,
 )
 from tiny_plugins.vectors import batches, pool_centres, squared_distances
-
-
-class KMeans(Strategy[NoParameters]):
-    """The items nearest to the centres of as many clusters as items are chosen; covered items are centres too.
-
-    It reads all embeddings in each query, and therefore runs in the worker.
-    """
-
-    def score(self, pool: Pool, rng: np.random.Generator) -> FloatArray:
-        """Return zeros: an item's score depends on the number of clusters."""
-        return np.zeros(pool.size)
-
-    def choose(self, pool: Pool, scores: FloatArray, size: int, rng: np.random.Generator) -> Selection:
-        """Return the nearest item to each centre, scored by minus the distance."""
-        centres = pool_centres(pool, size, rng, fixed=pool.covered_embeddings)
-        chosen: dict[int, float] = {}
-        if len(centres):
-            distances = np.empty((pool.size, len(centres)), np.float32)
-            for place, rows in batches(pool):
-                distances[place] = np.sqrt(squared_distances(rows, centres))
-            for column in distances.T:
-                column[list(chosen)] = np.inf
-                chosen[int(column.argmin())] = -float(column.min())
-        # copies of the centres, if there are fewer distinct items
-        for position in rng.permutation(np.setdiff1d(np.arange(pool.size), list(chosen)))[: size - len(chosen)]:
-            chosen[int(position)] = -np.finfo(np.float32).max
-        return Selection(np.array(list(chosen)), np.array(list(chosen.values())))
 
 
 @dataclass(frozen=True)
@@ -123,5 +95,4 @@ class TypiClust(Strategy[TypiClustParameters]):
 @hookimpl
 def nextlabel_strategies() -> Iterator[StrategyPlugin]:
     needs = ("embeddings", "covered_embeddings")
-    yield StrategyPlugin("tiny-k-means", "nearest to the centres of clusters", KMeans, needs=needs, in_worker=True)
     yield StrategyPlugin("tiny-typiclust", "typical for a cluster", TypiClust, TypiClustParameters, needs=needs)

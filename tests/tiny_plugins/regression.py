@@ -1,4 +1,4 @@
-"""Regression on vectors: a Gaussian process, and a strategy that queries where it is least certain."""
+"""Regression on vectors: a Gaussian process."""
 
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ from nextlabel.contracts import (
     Need,
     NoParameters,
     Outputs,
-    Pool,
     ProjectPlugin,
-    Strategy,
-    StrategyPlugin,
     Targets,
     Training,
     VectorInput,
@@ -45,14 +42,6 @@ class Wave(Dataset[NoParameters]):
         truth = np.sin(points[:, 0]) + rng.normal(0, 0.1, 60)
         ids = [f"x{number}" for number in range(60)]
         return Contents(ids=ids, content=VectorItems(points.astype(np.float32)), truth=truth)
-
-
-class LargestStd(Strategy[NoParameters]):
-    """Prefers items with the largest predicted standard deviation."""
-
-    def score(self, pool: Pool, rng: np.random.Generator) -> FloatArray:
-        """Return the standard deviations."""
-        return pool.std.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -114,11 +103,6 @@ class ProcessLearner(Learner[ProcessParameters]):
 @hookimpl
 def nextlabel_datasets() -> Iterator[DatasetPlugin]:
     yield DatasetPlugin("tiny-wave", "sin(x) with noise", Wave)
-
-
-@hookimpl
-def nextlabel_strategies() -> Iterator[StrategyPlugin]:
-    yield StrategyPlugin("tiny-largest-std", "items with the largest standard deviation", LargestStd, needs=["std"])
 
 
 @hookimpl

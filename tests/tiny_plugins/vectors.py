@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nextlabel.contracts import FloatArray, IntArray, Pool
+from nextlabel.contracts import FloatArray, Pool
 
 BATCH = 16_384
 
@@ -78,13 +78,3 @@ def pool_centres(
     """Return k-means centres of a pool, from at most `sample` of its items."""
     drawn = np.sort(rng.permutation(pool.size)[:sample])
     return kmeans(pool.rows("embeddings", drawn), count, rng, fixed=fixed)
-
-
-def nearest_distinct(squares: FloatArray) -> IntArray:
-    """Return (m,) for each column of squared distances (n, m) the nearest row that no column before it has."""
-    squares = squares.copy()
-    rows = np.empty(squares.shape[1], np.int64)
-    for number in range(len(rows)):
-        rows[number] = squares[:, number].argmin()
-        squares[rows[number]] = np.inf
-    return rows

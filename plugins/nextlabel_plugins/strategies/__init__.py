@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nextlabel.contracts import StrategyPlugin, hookimpl
+from nextlabel_plugins.strategies.dbal import DbalParameters
+from nextlabel_plugins.strategies.query_by_committee import QueryByCommitteeParameters
 
 PACKAGE = "nextlabel_plugins.strategies"
 
@@ -30,4 +32,37 @@ def nextlabel_strategies() -> Iterator[StrategyPlugin]:
         "items with the highest entropy of the probabilities",
         f"{PACKAGE}.entropy:Entropy",
         needs=("probabilities",),
+    )
+    yield StrategyPlugin(
+        "k-means",
+        "the item nearest to the centre of each cluster, whatever is labelled",
+        f"{PACKAGE}.k_means:KMeans",
+        needs=("embeddings",),
+        in_worker=True,
+    )
+    yield StrategyPlugin(
+        "core-set",
+        "items far from all labelled and chosen ones",
+        f"{PACKAGE}.core_set:CoreSet",
+        needs=("embeddings", "covered_embeddings"),
+    )
+    yield StrategyPlugin(
+        "dbal",
+        "one item from each cluster of the most uncertain items",
+        f"{PACKAGE}.dbal:Dbal",
+        DbalParameters,
+        needs=("probabilities", "embeddings"),
+    )
+    yield StrategyPlugin(
+        "query-by-committee",
+        "items that posterior samples, or the members of a committee, disagree about",
+        f"{PACKAGE}.query_by_committee:QueryByCommittee",
+        QueryByCommitteeParameters,
+        summary_needs=("samples",),
+    )
+    yield StrategyPlugin(
+        "largest-std",
+        "for regression: items with the largest standard deviation",
+        f"{PACKAGE}.largest_std:LargestStd",
+        needs=("std",),
     )

@@ -1,6 +1,6 @@
 """Margin sampling: query items whose two most probable classes are closest.
 
-    score(x) = p(second | x) - p(first | x)
+    score(x) = M(x) = 1 - (p(first | x) - p(second | x))
 
 Scheffer, Decomain and Wrobel, "Active hidden Markov models for information extraction", IDA 2001.
 """
@@ -17,12 +17,17 @@ class Margin(Strategy[NoParameters]):
     """Prefers items with a small gap between the two most probable classes."""
 
     def score(self, pool: Pool, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002 - nothing is random
-        """Return (n,) scores from -1 (certain) to 0 (a tie)."""
-        if pool.probabilities.shape[1] == 1:
-            return np.full(pool.size, -1.0)
-        return score_in_chunks(_margin, pool.probabilities)
+        """Return (n,) scores from 0 (certain) to 1 (a tie)."""
+        return one_minus_margin(pool.probabilities)
 
 
-def _margin(rows: FloatArray) -> FloatArray:
+def one_minus_margin(probabilities: FloatArray) -> FloatArray:
+    """Return (n,) M = 1 - (p(first) - p(second)) of probabilities (n, C), as float64; 0 if there is one class."""
+    if probabilities.shape[1] == 1:
+        return np.zeros(len(probabilities))
+    return score_in_chunks(_one_minus_gap, probabilities)
+
+
+def _one_minus_gap(rows: FloatArray) -> FloatArray:
     best = np.partition(rows, rows.shape[1] - 2, axis=1)[:, -2:].astype(np.float64)
-    return best[:, 0] - best[:, 1]
+    return 1.0 - (best[:, 1] - best[:, 0])

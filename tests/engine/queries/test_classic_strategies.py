@@ -1,4 +1,4 @@
-"""The classic strategies through the engine: trained, prepared, queried by two annotators, labelled, replayed."""
+"""The strategies through the engine: trained, prepared, queried by two annotators, labelled, replayed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from nextlabel.store import checkpoints
 
 Make = Callable[..., ToyProject]
 STRATEGIES = (
-    "tiny-core-set",
+    "k-means",
+    "core-set",
+    "dbal",
+    "query-by-committee",
     "tiny-badge",
     "tiny-typiclust",
-    "tiny-dbal",
     "tiny-bald",
-    "tiny-query-by-committee",
-    "tiny-k-means",
     "tiny-probcover",
 )
 
@@ -68,7 +68,7 @@ def test_the_core_set_of_two_annotators_covers_all_blobs(make: Make) -> None:
             BLOBS,
             dataset={"size": 90, "spread": 0.01},
             labels={"initial": 1},
-            strategy={"plugin": "tiny-core-set"},
+            strategy={"plugin": "core-set"},
         )
         .import_dataset()
         .train()
@@ -88,7 +88,7 @@ def test_the_largest_deviation_is_queried_in_a_regression(make: Make) -> None:
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    [("tiny-core-set", {}), ("tiny-typiclust", {"batch": 3}), ("tiny-k-means", {}), ("tiny-probcover", {})],
+    [("core-set", {}), ("tiny-typiclust", {"batch": 3}), ("k-means", {}), ("tiny-probcover", {})],
 )
 def test_the_first_query_is_diverse_before_any_label(make: Make, name: str, parameters: dict[str, int]) -> None:
     project = make(SCALED, dataset={"size": 90, "spread": 0.1}, strategy={"plugin": name, **parameters})
@@ -101,7 +101,7 @@ def test_the_first_query_is_diverse_before_any_label(make: Make, name: str, para
     assert replay(project, answer.query) == project.project.queries.get(answer.query)
 
 
-@pytest.mark.parametrize("name", ["tiny-bald", "tiny-query-by-committee"])
+@pytest.mark.parametrize("name", ["tiny-bald", "query-by-committee"])
 def test_a_strategy_that_needs_samples_prepares_nothing_before_the_first_model(make: Make, name: str) -> None:
     project = make(SCALED, strategy={"plugin": name}, learner={"plugin": "toy-ridge"})
     with pytest.raises(NotReady):
@@ -131,7 +131,7 @@ def test_a_committee_of_different_learners_disagrees_between_the_blobs(make: Mak
             {**base, "learner": members},
             dataset={"size": 300, "spread": 1.0},
             labels={"initial": 9},
-            strategy={"plugin": "tiny-query-by-committee"},
+            strategy={"plugin": "query-by-committee"},
         )
         .import_dataset()
         .train()
@@ -144,7 +144,7 @@ def test_one_strategy_starts_and_two_together_go_on(make: Make) -> None:
     strategy = {
         "plugin": "margin",
         "keep": 5,
-        "then": {"plugin": "tiny-core-set"},
+        "then": {"plugin": "core-set"},
         "until": [{"plugin": "tiny-typiclust", "labels": 10}],
     }
     project = make(dataset={"size": 90}, strategy=strategy).import_dataset().train()

@@ -206,7 +206,7 @@ def test_scores_of_partial_labels_are_renormalised(blobs: ToyProject) -> None:
     blobs.project.labels.submit("ann", [full(item.id, second, third)])
     again = next(other for other in blobs.project.queries.create(42, "margin").items if other.id == item.id)
     total = prediction.probabilities[second] + prediction.probabilities[third]
-    expected = (prediction.probabilities[third] - prediction.probabilities[second]) / total
+    expected = 1 - (prediction.probabilities[second] - prediction.probabilities[third]) / total
     assert again.score == pytest.approx(expected, abs=1e-5)
     assert again.suggestion is not None
     assert again.suggestion.label == second != best

@@ -241,7 +241,7 @@ def test_a_run_ends_when_the_pool_is_labelled(play: Callable[..., list[Point]]) 
 
 @pytest.mark.slow
 def test_regression(play: Callable[..., list[Point]]) -> None:
-    points = play(["tiny-largest-std"], WAVE, name="wave", rounds=3)
+    points = play(["largest-std"], WAVE, name="wave", rounds=3)
     assert points[-1].metrics["rmse"] < points[0].metrics["rmse"]
 
 
@@ -342,4 +342,4 @@ def test_invalid_look_alikes_are_reported_before_the_first_run(
 
 def test_regression_projects_cannot_be_confused(play: Callable[..., list[Point]]) -> None:
     with pytest.raises(ProjectError, match="no classes to confuse"):
-        play(["tiny-largest-std"], WAVE, name="wave", annotators=["forced"])
+        play(["largest-std"], WAVE, name="wave", annotators=["forced"])
