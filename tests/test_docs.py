@@ -9,12 +9,13 @@ import sys
 from importlib.metadata import version
 from typing import get_args
 
+import numpy as np
 import pytest
 from support.docs import PAGES, ROOT, as_module, blocks, code, page, signatures
 
 from nextlabel import app
 from nextlabel.cli.main_group import cli
-from nextlabel.contracts import Need, hookspecs, interfaces, plugin_records
+from nextlabel.contracts import Need, NoParameters, Pool, hookspecs, interfaces, plugin_records
 from nextlabel.contracts.data import Contents
 from nextlabel.engine.project_files import Labels, ProjectConfig, Stop, StrategyChoice, Train
 from nextlabel.engine.settings import PREFIX, Settings
@@ -72,6 +73,23 @@ def test_the_example_of_each_hook_works(name, tmp_path, monkeypatch):
 def test_python_in_the_docs_runs(path, tmp_path, monkeypatch):
     for number, source in enumerate(blocks(path.read_text("utf-8"), "python")):
         as_module(source, tmp_path, f"block_{number}", monkeypatch)
+
+
+def test_a_function_of_modal_becomes_a_strategy(tmp_path, monkeypatch):
+    (source,) = [block for block in blocks(page("plugins.md"), "python") if "class ModalStrategy" in block]
+    module = as_module(source, tmp_path, "modal_strategy", monkeypatch)
+    check_plugin(module)
+    probabilities = np.array([[0.9, 0.1], [0.45, 0.55], [0.2, 0.8], [0.5, 0.5], [0.3, 0.7]])
+    pool = Pool(5, {"probabilities": probabilities, "embeddings": np.eye(5)})
+    strategy = module.ModalStrategy(NoParameters())
+    assert strategy.select(pool, 3, np.random.default_rng(0)).positions.tolist() == [3, 1, 4]
+
+    def several_with_rows(classifier, rows):  # as modAL's own functions with n_instances = 2
+        indices = np.argsort(classifier.predict_proba(rows).max(axis=1))[:2]
+        return indices, rows[indices]
+
+    strategy.query = several_with_rows
+    assert strategy.select(pool, 3, np.random.default_rng(0)).positions.tolist() == [3, 1, 4]
 
 
 def default_cell(default: object) -> str:
