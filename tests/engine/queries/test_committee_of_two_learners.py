@@ -38,11 +38,12 @@ def disagreement() -> np.ndarray:
     """Return the mean divergence from the consensus of each digit that has no label."""
     ink, truth = load_digits(return_X_y=True)
     ink, truth = ink[:330], truth[:330]
-    scaler = StandardScaler().fit(ink[:LABELLED])
-    linear = LogisticRegression(tol=1e-10, max_iter=10_000).fit(scaler.transform(ink[:LABELLED]), truth[:LABELLED])
+    pixels = np.rint(ink * (255 / 16))  # as images have them
+    scaler = StandardScaler().fit(pixels[:LABELLED])
+    linear = LogisticRegression(tol=1e-10, max_iter=10_000).fit(scaler.transform(pixels[:LABELLED]), truth[:LABELLED])
     partly = np.where(np.arange(330) < LABELLED, truth, -1)
     spreading = LabelSpreading(gamma=0.25, alpha=0.2, max_iter=5, tol=0).fit(ink, partly)
-    members = [linear.predict_proba(scaler.transform(ink)), spreading.label_distributions_]
+    members = [linear.predict_proba(scaler.transform(pixels)), spreading.label_distributions_]
     consensus = np.mean(members, axis=0)
     kl = entropy(consensus) - np.mean([entropy(member) for member in members], axis=0)
     return np.asarray(kl[LABELLED:])
