@@ -13,7 +13,7 @@ from serving import finished, serving, until
 
 @pytest.mark.timeout(900)
 def test_photographs_are_queried_labelled_and_trained_on(tmp_path: Path) -> None:
-    with serving(tmp_path / "fresh", NEXTLABEL_DATA="", NEXTLABEL_TRAIN_THREADS="2") as server:
+    with serving(tmp_path / "fresh", NEXTLABEL_DATA="", NEXTLABEL_DEFAULT_PROJECT="") as server:
         client = server.client()
         waiting = client("GET", "/query")
         if waiting.status != 200:  # the sample is still to be read and scored

@@ -151,10 +151,19 @@ def test_a_pool_with_uploads_gets_no_sample(
     assert made.project.status().items == 1
 
 
-def test_a_project_of_another_data_set_gets_no_sample(make: Make, held_out: list[str], tmp_path: Path) -> None:
-    made = make(
-        {**BUNDLED, "dataset": {"plugin": "folder", "path": "none"}}, settings={"trained": tmp_path / "trained"}
-    )
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"dataset": {"plugin": "folder", "path": "none"}},
+        {"seed": 5},
+        {"labels": {"initial": 6, "holdout": 0.5}},
+    ],
+)
+def test_a_project_with_another_hold_out_gets_no_sample(
+    make: Make, held_out: list[str], data: OptionalData, tmp_path: Path, other: dict[str, Any]
+) -> None:
+    """Its trainings start from the bundled checkpoint, which may know what they must hold out later."""
+    made = make({**BUNDLED, **other}, plugins=data.registry(), settings={"trained": tmp_path / "trained"})
     register(made.services)
     start(made)
     assert made.project.status().items == 0
@@ -254,6 +263,25 @@ def test_an_item_that_could_be_trained_on_is_never_held_out(
     assert third.metrics["labels"] == len(labelled) >= 6
     card = read_card(project.services.home.checkpoint("toy", "r3"))
     assert (card["sampled"], card["start"]) == (True, "r2")
+
+
+def test_a_hold_out_that_changes_before_the_data_set_arrives(
+    project: ToyProject, data: OptionalData, held_out: list[str], make: Make
+) -> None:
+    project.project.labels.submit("ann", [full(name, "left") for name in held_out[:3]])
+    project.train()
+    project.project.models.promote("r2")
+    home = project.services.home
+    settings = {"trained": home.trained, "home": home.root}
+    changed = make({**BUNDLED, "seed": 5}, plugins=data.registry(), settings=settings)
+    arrive(changed, data)
+    changed.train()
+    third = changed.project.models.checkpoints()[-1]
+    assert "there is no common hold-out" in third.verdict
+    assert read_card(home.checkpoint("toy", "r3"))["start"] is None
+    changed.project.models.promote("r3")
+    changed.train()
+    assert "held-out items" in changed.project.models.checkpoints()[-1].verdict
 
 
 def test_elsewhere_a_checkpoint_trained_on_a_sample_is_not_compared(

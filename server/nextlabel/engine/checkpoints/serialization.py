@@ -104,14 +104,16 @@ def holdout_settings(config: ProjectConfig) -> dict[str, Any]:
 
 
 def trained_with_other_holdout(checkpoint: CheckpointRow, project: ProjectRow, config: ProjectConfig) -> bool:
-    """Return whether a bundled checkpoint may have been trained on items that the project holds out.
+    """Return whether a checkpoint may have been trained on items that the project holds out.
 
     That is so if its card names other hold-out settings than the project file, or if it was trained
-    on a sample.
+    on a sample elsewhere. One that was trained here since the data set was imported was not.
     """
-    if checkpoint.job is not None or not project.imported:
+    trained_here = checkpoint.job is not None
+    if not project.imported or (trained_here and checkpoint.created >= project.imported):
         return False
-    return bool(checkpoint.card.get("sampled")) or any(
+    sampled_elsewhere = bool(checkpoint.card.get("sampled")) and not trained_here
+    return sampled_elsewhere or any(
         checkpoint.card.get(name) != value for name, value in holdout_settings(config).items()
     )
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection
 
 from nextlabel.contracts.data import BoolArray, Contents, Files, IntArray, Pixels
 from nextlabel.contracts.errors import ProjectError
+from nextlabel.engine.checkpoints.serialization import holdout_settings
 from nextlabel.engine.datasets.sample_file import SAMPLE, Sample, read_sample
 from nextlabel.engine.datasets.select_items import select
 from nextlabel.engine.images.decoding import encode_png
@@ -51,11 +51,13 @@ class Placement:
 def fill_with_sample(config: ProjectConfig, database: Database, home: Home) -> bool:
     """Fill a project's empty pool with a bundled checkpoint's sample of its data set; return False if there is none.
 
-    Raises Gone, with nothing stored, if the sample is damaged.
+    The checkpoint must hold out the same items as the project: trainings start from it, and the data set
+    may arrive later. Raises Gone, with nothing stored, if the sample is damaged.
     """
     with database.read() as connection:
         rows = checkpoints.all(connection, config.name)
-    bundled = [row for row in rows if row.job is None and _dataset(row.card) == config.dataset.plugin]
+    same = holdout_settings(config).items()
+    bundled = [row for row in rows if row.job is None and all(row.card.get(name) == value for name, value in same)]
     files = [file for row in reversed(bundled) if (file := home.at(row.folder) / SAMPLE).exists()]
     if not files:
         return False
@@ -101,11 +103,6 @@ def place(connection: Connection, home: Home, project: str, contents: Contents) 
     new = positions < 0
     positions[new] = first + np.arange(int(new.sum()))
     return contents, Placement(first, positions, held)
-
-
-def _dataset(card: Mapping[str, Any]) -> object:
-    dataset = card.get("dataset")
-    return dataset["plugin"] if isinstance(dataset, dict) else None
 
 
 def _rows(sample: Sample, home: Home, project: str) -> Sequence[NewItem]:
