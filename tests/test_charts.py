@@ -95,3 +95,17 @@ def test_ticks_are_round_numbers(low, high, most, expected):
 )
 def test_ticks_can_cover_every_value(low, high, expected):
     assert round_ticks(low, high, 8, cover=True) == expected
+
+
+def test_a_series_of_points_has_its_marker_in_the_legend():
+    root = chart(
+        Series("a", [[DataPoint(1, 2)]], label="line"),
+        Series("b", [[DataPoint(1, 2)]], joined=False, shape="square", radius=3, label="points"),
+    )
+    keys = {part[1].text: part[0].tag.rpartition("}")[2] for part in root.iter() if len(part) == 2 and part[1].text}
+    assert keys == {"line": "polyline", "points": "polygon"}
+
+
+def test_the_radius_of_markers():
+    root = chart(Series("a", [[DataPoint(1, 2)]], shape="circle", radius=2.5))
+    assert [marker.get("r") for marker in markers(root, "a")] == ["2.5"]

@@ -39,6 +39,8 @@ class Series:
     """Whether to draw the lines that connect points."""
     shape: Shape | None = None
     """Shape of the marker on each point; no markers if None."""
+    radius: float = 5
+    """Radius of a marker in pixels."""
     band: Sequence[tuple[float, float, float]] = ()
     """Shaded area as (x, low, high), in the order of x."""
     label: str = ""
@@ -151,7 +153,8 @@ class _Plot:
             lines = [self._points((point.x, point.y) for point in line) for line in series.lines]
             parts += [f'<polyline points="{points}"/>' for points in lines]
         if series.shape is not None:
-            parts += [self._marker(point, series.shape) for line in series.lines for point in line]
+            points = [(self._x(point.x), self._y(point.y), point.title) for line in series.lines for point in line]
+            parts += [_marker(series.shape, x, y, series.radius, title) for x, y, title in points]
         return [*parts, "</g>"]
 
     def legend(self, series: Sequence[Series], position: Literal["top", "bottom"]) -> list[str]:
@@ -161,21 +164,10 @@ class _Plot:
         if position == "bottom":
             top = frame.height - frame.bottom - 14 - line_height * (len(series) - 1)
         return [
-            f'<g class="series {escape(entry.css_class)}"><polyline points="{left},{y - 4} {left + 24},{y - 4}"/>'
+            f'<g class="series {escape(entry.css_class)}">{_key(entry, left, y - 4)}'
             f"{_text(entry.label, left + 32, y)}</g>"
             for y, entry in zip(count(top, line_height), series, strict=False)
         ]
-
-    def _marker(self, point: DataPoint, shape: Shape) -> str:
-        x, y, r = self._x(point.x), self._y(point.y), 5
-        title = f"<title>{escape(point.title)}</title>" if point.title else ""
-        if shape == "circle":
-            return f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{r}">{title}</circle>'
-        if shape == "square":
-            corners = [(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)]
-        else:
-            corners = [(x - 1.2 * r, y - r), (x + 1.2 * r, y - r), (x, y + 1.2 * r)]
-        return f'<polygon class="dot" points="{_pairs(corners)}">{title}</polygon>'
 
     def _points(self, points: Iterable[tuple[float, float]]) -> str:
         return _pairs((self._x(x), self._y(y)) for x, y in points)
@@ -187,6 +179,24 @@ class _Plot:
     def _y(self, value: float) -> float:
         share = (value - self.y.low) / (self.y.high - self.y.low)
         return self.frame.top + (1 - share) * (self.frame.height - self.frame.top - self.frame.bottom)
+
+
+def _key(series: Series, left: float, y: float) -> str:
+    """Return the line of a series in the legend, or its marker if its points are not connected."""
+    if series.shape is not None and not series.joined:
+        return _marker(series.shape, left + 12, y, series.radius)
+    return f'<polyline points="{left},{y} {left + 24},{y}"/>'
+
+
+def _marker(shape: Shape, x: float, y: float, r: float, tooltip: str = "") -> str:
+    title = f"<title>{escape(tooltip)}</title>" if tooltip else ""
+    if shape == "circle":
+        return f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{r:g}">{title}</circle>'
+    if shape == "square":
+        corners = [(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)]
+    else:
+        corners = [(x - 1.2 * r, y - r), (x + 1.2 * r, y - r), (x, y + 1.2 * r)]
+    return f'<polygon class="dot" points="{_pairs(corners)}">{title}</polygon>'
 
 
 def _text(text: str, x: float, y: float, anchor: str = "start", attributes: str = "") -> str:
