@@ -20,6 +20,7 @@ from nextlabel.engine.project_files import ProjectConfig, Projects, load_project
 from nextlabel.engine.services import Services
 from nextlabel.engine.settings import Settings
 from nextlabel.engine.simulation.annotators import EXACT, KINDS, Annotator
+from nextlabel.engine.simulation.comparison import comparisons
 from nextlabel.engine.simulation.curves import TESTED, Curve, curves
 from nextlabel.engine.simulation.outcomes import PooledReport, pooled_reports
 from nextlabel.engine.simulation.report import document, write
@@ -61,7 +62,9 @@ from nextlabel.store.home import check_writable
     help="Show precision, recall, F1 and support by class and the confusion matrix of the last round.",
 )
 @click.option(
-    "--out", type=FOLDER, help="Write the curves (curve.csv, .json, .svg) and the items asked (asked.json, .svg) here."
+    "--out",
+    type=FOLDER,
+    help="Write the curves (curve.csv, .json, .svg), the items asked (asked.json, .svg) and the fits (fit.svg) here.",
 )
 @as_json
 @with_settings()
@@ -139,8 +142,10 @@ def _answer(
         raise ProjectError(f"project {plan.project.name!r} has no items with known labels to measure on")
     tested = [] if results[0].on_test_split else curves(points, TESTED)
 
+    compared = comparisons(points, results, plan.project.seed)
+
     def show(console: Console) -> None:
-        show_curves(console, results, tested)
+        show_curves(console, results, tested, compared)
         show_reports(console, reports)
 
     screen.answer(document(plan, points, results, reports), show)

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from nextlabel.cli.report_text import SPLITS, show_report
 from nextlabel.engine.simulation.annotators import EXACT
+from nextlabel.engine.simulation.comparison import BASELINE, Comparison
 from nextlabel.engine.simulation.curves import LEVELS, Curve
 from nextlabel.engine.simulation.outcomes import PooledReport
 from nextlabel.engine.simulation.simulate import Epoch, Point
@@ -47,15 +48,45 @@ def progress_text(point: Point) -> str:
     return f"{point.strategy}{annotator}, seed {point.seed}: {point.labels} labels{result}"
 
 
-def show_curves(console: Console, results: Sequence[Curve], tested: Sequence[Curve]) -> None:
-    """Print a row per curve. `tested` are the same curves on the test split, if there is one beside the hold-out."""
+def show_curves(
+    console: Console, results: Sequence[Curve], tested: Sequence[Curve], compared: Sequence[Comparison] = ()
+) -> None:
+    """Print a row per curve, and what the column of comparisons is, if there are any.
+
+    `tested` are the same curves on the test split, if there is one beside the hold-out.
+    """
     levels = LEVELS if results[0].is_accuracy else ()
     finals = [f"final {shown[0].metric.replace('_', ' ')}" for shown in (results, tested) if shown]
     table = Table("strategy", *(f"labels to {level:.0%}" for level in levels), *finals)
+    against = {(entry.strategy, entry.annotator): comparison_text(entry) for entry in compared}
+    if compared:
+        table.add_column(f"against {BASELINE}")
     for row, curve in enumerate(results):
         values = [_final(shown[row]) for shown in (results, tested) if shown]
-        table.add_row(curve.name, *(_needed(curve, level) for level in levels), *values)
+        comparison = [against.get((curve.strategy, curve.annotator), "")] if compared else []
+        table.add_row(curve.name, *(_needed(curve, level) for level in levels), *values, *comparison)
     console.print(table)
+    if compared:
+        console.print(comparison_note(compared), soft_wrap=True)
+
+
+def comparison_text(entry: Comparison) -> str:
+    """Return a strategy's result against random choice, with its 95 % interval."""
+    if entry.measure == "ratio":
+        return f"{entry.value:.3f} ({entry.low:.3f} to {entry.high:.3f})"
+    return f"{entry.value:+.2f} points ({entry.low:+.2f} to {entry.high:+.2f})"
+
+
+def comparison_note(compared: Sequence[Comparison]) -> str:
+    """Return what the comparisons with random choice compare."""
+    is_ratio = compared[0].measure == "ratio"
+    measure = "mean divided by that of" if is_ratio else "percentage points above"
+    note = f"against {BASELINE}: final {compared[0].metric.replace('_', ' ')}, {measure} {BASELINE}"
+    seeds = max(entry.seeds for entry in compared)
+    note += f", with its 95 % interval (bootstrap of {seeds} pairs of runs with the same seed)"
+    if any(entry.ended_early for entry in compared):
+        note += "; a run that ended early counts with its last value, so the runs have different numbers of labels"
+    return note
 
 
 def show_reports(console: Console, reports: Sequence[PooledReport]) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 from pydantic_core import to_json
 
 from nextlabel.engine.simulation.annotators import EXACT
+from nextlabel.engine.simulation.comparison import comparisons
 from nextlabel.engine.simulation.curve_chart import draw_curves
 from nextlabel.engine.simulation.curves import LEVELS, Curve
+from nextlabel.engine.simulation.fit_chart import draw_fits
 from nextlabel.engine.simulation.outcomes import PooledReport
 from nextlabel.engine.simulation.queried_chart import draw_queried
 from nextlabel.engine.simulation.simulate import Plan, Point
@@ -23,7 +25,8 @@ def write(
 ) -> list[str]:
     """Write curve.csv, curve.json, curve.svg, asked.json and asked.svg to `folder`, and return these names.
 
-    With several strategies there is a picture of the items asked for each, as in asked-margin.svg.
+    With several strategies there is a picture of the items asked for each, as in asked-margin.svg. If fits were
+    recorded, fit.svg shows them.
     """
     contents = {
         "curve.csv": table(points).encode(),
@@ -34,6 +37,8 @@ def write(
     for strategy in plan.strategies:
         name = "asked.svg" if len(plan.strategies) == 1 else f"asked-{strategy}.svg"
         contents[name] = draw_queried(plan.project.title, first_run(plan, points, strategy)).encode()
+    if fits := [point.fit for point in points if point.fit is not None]:
+        contents["fit.svg"] = draw_fits(plan.project.title, fits).encode()
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
@@ -80,8 +85,9 @@ def table(points: Sequence[Point]) -> str:
 def document(
     plan: Plan, points: Sequence[Point], curves: Sequence[Curve], reports: Sequence[PooledReport] = ()
 ) -> dict[str, Any]:
-    """Return the plan, every point, the curves, and the reports on the last rounds as a JSON object."""
+    """Return the plan, every point, the curves, comparisons and the reports on the last rounds as a JSON object."""
     name_annotators = _name_annotators(points)
+    compared = comparisons(points, curves, plan.project.seed)
     return {
         "project": plan.project.name,
         "size": plan.size,
@@ -98,6 +104,7 @@ def document(
             for point in points
         ],
         "curves": [_curve(curve) for curve in curves],
+        **({"comparisons": [comparison.document() for comparison in compared]} if compared else {}),
         **({"reports": [report.document() for report in reports]} if reports else {}),
     }
 

@@ -31,6 +31,7 @@ from nextlabel.engine.simulation.annotators import (
     nearest_pairs,
     validate_groups,
 )
+from nextlabel.engine.simulation.fit import Fit, current_fit
 from nextlabel.engine.simulation.queried import QueriedItem, queried_items
 from nextlabel.engine.training.commit import Report
 from nextlabel.store import items, jobs
@@ -64,7 +65,7 @@ class Plan:
     look_alikes: Sequence[Sequence[str]] | None = None
     """Groups of classes; None for pairs with the nearest means, over the items outside the hold-out."""
     contents: bool = False
-    """Whether to record the images or vectors of items asked, in the first run of each strategy."""
+    """Whether to record what is drawn: images or vectors of items asked in the first run of each strategy, and fits."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,8 @@ class Point:
     """The loss of each epoch of the training, as the learner reports it."""
     queried: tuple[QueriedItem, ...] = ()
     """The items queried in this round, before the training."""
+    fit: Fit | None = None
+    """The fit of a regression on single numbers, in the first of all runs, if contents are recorded."""
 
 
 def simulate(
@@ -187,8 +190,9 @@ def _points(plan: Plan, services: Services, run: Run, watch: Watch) -> Iterator[
         if confused:
             metrics |= {quality: float(counts[quality]) for quality in COUNTED}
         yield Point(
-            run.strategy, seed, number, labels, metrics, kind, annotator.groups, epochs=tuple(losses), queried=queried
-        )
+            run.strategy, seed, number, labels, metrics, kind, annotator.groups,
+            epochs=tuple(losses), queried=queried, fit=_fit(plan, services, run),
+        )  # fmt: skip
         if _reached(plan.project.stop, metrics, labels):
             return
 
@@ -202,6 +206,13 @@ def _epochs(losses: list[float], run: Run, round_: int, watch: Watch) -> Report:
             watch.epoch(Epoch(run, round_, int(reported["epoch"]), reported["loss"]))
 
     return listen
+
+
+def _fit(plan: Plan, services: Services, run: Run) -> Fit | None:
+    """Return the newest checkpoint's fit if it will be drawn: in the first of all runs."""
+    if not plan.contents or run != Run(plan.strategies[0], plan.annotators[0], plan.project.seed):
+        return None
+    return current_fit(services, plan.project.name, _truth(services, plan.project))
 
 
 def _reached(goal: Stop, metrics: Mapping[str, float], labels: int) -> bool:
