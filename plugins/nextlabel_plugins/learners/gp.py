@@ -122,6 +122,8 @@ class GP(Learner[GPParameters]):
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         """Learn values of vectors. Raises Unprocessable for anything else, or without a label."""
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415 - it lists every library that is loaded
+
         if not isinstance(items, VectorItems) or targets.values is None:
             raise Unprocessable("the learner `gp` learns values of vectors, nothing else")
         labelled = np.flatnonzero(targets.labelled)
@@ -130,7 +132,8 @@ class GP(Learner[GPParameters]):
         points, values = items.take(labelled).vectors.astype(np.float64), targets.values[labelled]
         offset, scale = (values.mean(), values.std() or 1.0) if self.parameters.normalize else (0.0, 1.0)
         process = self._process(training)
-        with warnings.catch_warnings():
+        # numpy and scipy have a thread pool each, whose waiting threads take the cores from each other
+        with warnings.catch_warnings(), threadpool_limits(1, "blas"):
             warnings.simplefilter("ignore", _convergence_warning())  # for a value at its bound: logged below
             process.fit(points, (values - offset) / scale)
         kernel = process.kernel_
