@@ -115,5 +115,6 @@ def test_the_goal_is_an_error(engine: Callable[[float], Engine]) -> None:
         assert f"error of at most {goal:.4g}: {'reached' if reached else 'not reached'}." in progress
         assert progress.count('<g class="series goal">') == 2  # in the wide and in the narrow chart
         assert '<path class="key goal"' in progress
+        assert "Error by labels" in plain(client, "/projects/waves/progress")
         home = plain(client, "/")
         assert ("goal reached" in home, f"goal: {goal:g}" in home) == (reached, not reached)
