@@ -123,6 +123,6 @@ def test_efficientnet_lite0(registry: Registry) -> None:
     check_backbone(registry.backbone("efficientnet-lite0"), {"probabilities": True})
 
 
-@pytest.mark.parametrize("name", ["digits", "digits-spreading"])
+@pytest.mark.parametrize("name", ["digits", "digits-spreading", "sine"])
 def test_project(registry: Registry, name: str) -> None:
     check_project(registry.projects[name].record, registry)
