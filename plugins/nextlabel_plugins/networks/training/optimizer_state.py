@@ -38,6 +38,8 @@ def fits(state: OptimizerState, network: nn.Module) -> bool:
 
 def load_optimizer_state(optimizer: torch.optim.Optimizer, network: nn.Module, state: OptimizerState) -> None:
     """Let a new `optimizer` of `network` go on with `state`, which `fits` it."""
+    fused = optimizer.defaults["fused"]  # a fused one counts on the device of the weights
     for name, weight in network.named_parameters():
         means = {mean: torch.empty_like(weight).copy_(state[f"{mean}.{name}"]) for mean in _MEANS}
-        optimizer.state[weight] = {"step": state["step"].clone(), **means}
+        step = state["step"].to(weight.device if fused else "cpu", copy=True)
+        optimizer.state[weight] = {"step": step, **means}
