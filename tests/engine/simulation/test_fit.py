@@ -65,7 +65,7 @@ def test_the_data_the_fits_and_the_labelled_points() -> None:
     assert {"Sine: mean and 2 standard deviations", "first fit, 5 labels", "last fit, 12 labels"} <= shown
     assert len(group(root, "data")) == 50
     assert len(group(root, "start")) == 5
-    assert len(group(root, "asked")) == 7
+    assert len(group(root, "later")) == 7
     for name in ("first", "last"):
         band, line = group(root, name)
         assert len(band.get("points").split()) == 100
@@ -101,7 +101,7 @@ def test_one_fit_and_no_data() -> None:
     root = drawn(lonely)
     classes = {part.get("class") for part in root.iter(f"{SVG}g")}
     assert "series data" not in classes
-    assert "series asked" not in classes
+    assert "series later" not in classes
     assert "last fit, 1 label" in {text.text for text in root.iter(f"{SVG}text")}
     with pytest.raises(ValueError, match="no fit"):
         draw_fits("Sine", [])

@@ -24,13 +24,13 @@ def draw_fits(title: str, fits: Sequence[Fit]) -> str:
     if not fits:
         raise ValueError("there is no fit to draw")
     first, last = fits[0], fits[-1]
-    asked = last.labelled[~(last.labelled[:, None] == first.labelled[None]).all(axis=2).any(axis=1)]
+    later = last.labelled[~(last.labelled[:, None] == first.labelled[None]).all(axis=2).any(axis=1)]
     series = [
         _points("data", last.data, "data", radius=2),
         _curve("first", first, f"first fit, {_count(first)}"),
         _curve("last", last, f"last fit, {_count(last)}"),
         _points("start", first.labelled, "labelled at the start", radius=5, shape="square"),
-        _points("asked", asked, "labelled later", radius=5),
+        _points("later", later, "labelled later", radius=5),
     ]
     series = [entry for entry in series if any(entry.lines)]
     values = [value for entry in series for line in entry.lines for value in (point.y for point in line)]
@@ -71,9 +71,9 @@ _STYLE = (
     ".axis text{font-size:12px}.background{fill:#fff}.grid{stroke:#e2e5e9}.axis-line{stroke:#6b7480;fill:none}"
     ".series polyline{stroke:currentColor;stroke-width:2;fill:none}.band{fill:currentColor;opacity:.16}"
     ".dot{fill:currentColor;stroke:none}.first polyline{stroke-dasharray:7 4}"
-    ".data{color:#98a1ac}.first{color:#c8501e}.last{color:#1f6fb4}.start{color:#c8501e}.asked{color:#1f6fb4}"
-    ".start .dot,.asked .dot{stroke:#fff;stroke-width:1}"
+    ".data{color:#98a1ac}.first{color:#c8501e}.last{color:#1f6fb4}.start{color:#c8501e}.later{color:#1f6fb4}"
+    ".start .dot,.later .dot{stroke:#fff;stroke-width:1}"
     "@media(prefers-color-scheme:dark){text{fill:#e6e9ed}.background{fill:#14171b}.grid{stroke:#2b3138}"
-    ".axis-line{stroke:#8b95a1}.data{color:#6b7480}.first,.start{color:#f59a6b}.last,.asked{color:#6cb2f0}"
-    ".start .dot,.asked .dot{stroke:#14171b}}"
+    ".axis-line{stroke:#8b95a1}.data{color:#6b7480}.first,.start{color:#f59a6b}.last,.later{color:#6cb2f0}"
+    ".start .dot,.later .dot{stroke:#14171b}}"
 )
