@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from nextlabel.contracts.data import FloatArray, IntArray
@@ -9,6 +11,18 @@ from nextlabel.engine.scores import Arrays
 
 _TINY = 1e-12
 """Smallest probability and deviation, so that the loss stays finite."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions for items, and which of them are measured."""
+
+    arrays: Arrays
+    """By name, one row per item."""
+    positions: IntArray
+    """(k,): rows of the items that are measured; those that cannot be read are not."""
+    truth: IntArray | FloatArray
+    """(k,): their class numbers, or values."""
 
 
 def metrics(arrays: Arrays, positions: IntArray, truth: IntArray | FloatArray) -> dict[str, float]:

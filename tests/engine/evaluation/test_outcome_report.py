@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nextlabel.engine.evaluation.outcome_report import ClassReport, ErrorReport, Outcome, outcome, report
+from nextlabel.engine.metrics import Predictions
 
 NAMES = ("cat", "dog", "eel", "fox")
 
@@ -85,6 +86,8 @@ def test_an_outcome_has_the_most_probable_classes_or_the_means() -> None:
     positions = np.array([0, 2])
     probabilities = np.array([[0.1, 0.9], [0.5, 0.5], [0.7, 0.3]], np.float32)
     truth = np.array([1, 1])
-    assert outcome("test", {"probabilities": probabilities}, positions, truth, ("a", "b")).predicted.tolist() == [1, 0]
+    made = outcome("test", Predictions({"probabilities": probabilities}, positions, truth), ("a", "b"))
+    assert (made.predicted.tolist(), made.truth.tolist()) == ([1, 0], [1, 1])
     mean = np.array([0.5, 1.5, 2.5])
-    assert outcome("test", {"mean": mean, "std": mean}, positions, np.ones(2), ()).predicted.tolist() == [0.5, 2.5]
+    values = Predictions({"mean": mean, "std": mean}, positions, np.ones(2))
+    assert outcome("test", values, ()).predicted.tolist() == [0.5, 2.5]

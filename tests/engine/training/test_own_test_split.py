@@ -12,6 +12,7 @@ from support.engine import SQUARES, ToyProject, ids
 
 from nextlabel.engine.checkpoints.serialization import read_model
 from nextlabel.engine.evaluation.evaluate import evaluate
+from nextlabel.engine.evaluation.last_outcome import last_outcome
 from nextlabel.engine.jobs.run_job import JobReport
 
 Make = Callable[..., ToyProject]
@@ -112,6 +113,9 @@ def test_unreadable_test_images_are_left_out(
     for path in (tmp_path / "things" / "test").glob("*/*"):
         path.unlink()
     assert "test_loss" not in metrics(things.train())
+    outcome = last_outcome(things.services, "toy")
+    assert outcome is not None
+    assert outcome.split == "holdout"
 
 
 def test_the_progress_goes_on_while_it_is_measured(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

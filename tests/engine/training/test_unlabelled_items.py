@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.engine import SQUARES, WAVE, ToyProject
+from support.engine import BLOBS, SQUARES, WAVE, ToyProject
 
 from nextlabel.contracts.errors import NotReady
 from nextlabel.engine.evaluation.evaluate import evaluate
+from nextlabel.engine.evaluation.last_outcome import last_outcome
 from nextlabel.engine.scores import open_scores
 from nextlabel.store import checkpoints
 
@@ -42,6 +43,27 @@ def test_accuracy_and_loss_are_those_of_the_items_without_a_label(make: Make) ->
     evaluation = evaluate(project.services, "toy", lambda _: None)
     assert (evaluation.split, evaluation.items, evaluation.form) == ("unlabelled", (~labelled).sum(), "model")
     assert evaluation.metrics == {name: measured[f"unlabelled_{name}"] for name in ("accuracy", "loss")}
+
+
+@pytest.mark.parametrize("holdout", [0.0, 0.5])
+def test_items_that_no_label_reached_count_as_predicted(make: Make, holdout: float) -> None:
+    learner = {"plugin": "label-spreading", "neighbours": 1}
+    labels = {"initial": 6, "holdout": holdout}
+    project = make({**BLOBS, "learner": learner}, labels=labels).import_dataset().train()
+    measured, prefix = metrics(project), "" if holdout else "unlabelled_"
+    state = project.services.state(project.services.row("toy"))
+    others = np.flatnonzero(state.holdout if holdout else ~state.labelled)
+    assert np.ptp(scores(project)["probabilities"][others], axis=1).max() == 0
+    evaluation = evaluate(project.services, "toy", lambda _: None)
+    assert evaluation.items == len(others)
+    assert evaluation.metrics == {name: measured[f"{prefix}{name}"] for name in ("accuracy", "loss")}
+    outcome = last_outcome(project.services, "toy")
+    assert outcome is not None
+    assert (outcome.truth == outcome.predicted).mean() == measured[f"{prefix}accuracy"]
+
+
+def test_without_a_checkpoint_there_is_no_outcome(make: Make) -> None:
+    assert last_outcome(make(labels=WITHOUT).import_dataset().services, "toy") is None
 
 
 def test_items_that_were_labelled_since_are_left_out(make: Make) -> None:
@@ -97,4 +119,7 @@ def test_files_that_cannot_be_read_are_left_out(make: Make, tmp_path: Path, imag
     (tmp_path / "things" / lost).unlink()
     project.train()
     assert evaluate(project.services, "toy", lambda _: None).items == 7
+    outcome = last_outcome(project.services, "toy")
+    assert outcome is not None
+    assert len(outcome.truth) == 7
     assert (~state.labelled).sum() == 8

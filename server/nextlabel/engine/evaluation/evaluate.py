@@ -1,6 +1,8 @@
 """Measures the live checkpoint as it serves: on the data set's own test split, else on the hold-out.
 
-Without either, it is measured on the items that nobody has labelled.
+Without either, it is measured on the items that have no label now, by the scores that were stored after its
+training; so is one that predicts only its pool, or knows its pool better than from its content. An item whose label
+was retracted since the training counts as unlabelled, although the model learnt from it.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items
 from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.engine.checkpoints.serialization import trained_with_other_holdout
 from nextlabel.engine.evaluation.outcome_report import Outcome, Report, Split, outcome, report
+from nextlabel.engine.evaluation.stored_predictions import pool_split, stored_predictions
 from nextlabel.engine.images.image_items import unreadable_positions
+from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.live_models import OutputArrays, Served
-from nextlabel.engine.metrics import metrics
-from nextlabel.engine.scores import Arrays, is_informative, stored_scores
+from nextlabel.engine.metrics import Predictions, metrics
 from nextlabel.engine.services import Services
-from nextlabel.engine.training.unlabelled_items import measured_unlabelled
+from nextlabel.engine.training.unlabelled_items import uses_unlabelled_items
 from nextlabel.store import checkpoints
 from nextlabel.store.checkpoints import CheckpointRow
 from nextlabel.store.projects import ProjectRow
@@ -86,9 +89,8 @@ def evaluate(services: Services, project: str, progress: Callable[[float], None]
         raise NotReady(f"project {project!r} has no trained model yet; train it first")
     served = services.live.load(live.name, services.home.at(live.folder))
     state = services.state(row)
-    if live.job is not None and measured_unlabelled(state):
-        unlabelled = state.unlabelled_truth(services.pool(project).truth)
-        return _evaluation(served, _measure_stored(services, row, live, "unlabelled", *unlabelled), "model")
+    if live.job is not None and uses_unlabelled_items(state):
+        return _evaluation(served, _measure_stored(services, state, live), "model")
     evaluation_set = find_evaluation_set(services, row) if served.card["input"] is not None else None
     if evaluation_set is not None and evaluation_set.split == "holdout" and served.card.get("fitted"):
         evaluation_set = None  # it knows held-out items better than from their content
@@ -99,8 +101,7 @@ def evaluate(services: Services, project: str, progress: Callable[[float], None]
             "have been trained on items of it; train here first"
         )
     if evaluation_set is None:
-        held_out = state.holdout_truth(services.pool(project).truth)
-        return _evaluation(served, _measure_stored(services, row, live, "holdout", *held_out), "model")
+        return _evaluation(served, _measure_stored(services, state, live), "model")
     measured = measure(served, evaluation_set, services.settings.cores, services.settings.max_pixels, progress)
     if measured is None:
         raise _nothing_to_measure(project)
@@ -148,39 +149,23 @@ def measure(
             progress(len(parts) / len(chunks))
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     readable = np.setdiff1d(np.arange(len(items)), unreadable_positions(items))  # others were white
-    return _measured(evaluation_set.split, arrays, readable, truth[readable], served.card["classes"])
+    return _measured(evaluation_set.split, Predictions(arrays, readable, truth[readable]), served.card["classes"])
 
 
-def _measured(
-    split: Split, arrays: Arrays, positions: IntArray, truth: IntArray | FloatArray, classes: Sequence[str]
-) -> Measured | None:
-    values = metrics(arrays, positions, truth)
-    return Measured(values, outcome(split, arrays, positions, truth, classes)) if values else None
+def _measured(split: Split, predictions: Predictions, classes: Sequence[str]) -> Measured | None:
+    values = metrics(predictions.arrays, predictions.positions, predictions.truth)
+    return Measured(values, outcome(split, predictions, classes)) if values else None
 
 
-def _measure_stored(
-    services: Services,
-    row: ProjectRow,
-    live: CheckpointRow,
-    split: Split,
-    positions: IntArray,
-    truth: IntArray | FloatArray,
-) -> Measured:
-    """Measure a checkpoint on items of the pool, by the scores that were stored after its training.
-
-    The items are at `positions` (k,), ascending, with their `truth` (k,).
-    """
-    with services.database.read() as connection:
-        scoring = checkpoints.scoring(connection, row.name, live.name)
-    arrays = stored_scores(services.home, scoring)
-    if scoring is None or arrays is None:
-        raise NotReady(f"checkpoint {live.name} of project {row.name!r} has not scored the pool yet")
-    scored = positions < scoring.rows
-    if "probabilities" in arrays:
-        scored[scored] = is_informative(arrays["probabilities"], positions[scored])
-    measured = _measured(split, arrays, positions[scored], truth[scored], row.classes)
+def _measure_stored(services: Services, state: PoolState, live: CheckpointRow) -> Measured:
+    """Measure a checkpoint on items of the pool, by the scores that were stored after its training."""
+    project = state.project
+    predictions = stored_predictions(services, state, live.name)
+    if predictions is None:
+        raise NotReady(f"checkpoint {live.name} of project {project.name!r} has not scored the pool yet")
+    measured = _measured(pool_split(state), predictions, project.classes)
     if measured is None:
-        raise _nothing_to_measure(row.name)
+        raise _nothing_to_measure(project.name)
     return measured
 
 

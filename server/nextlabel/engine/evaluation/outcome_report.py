@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from nextlabel.contracts.data import FloatArray, IntArray
+from nextlabel.engine.metrics import Predictions
 from nextlabel.engine.progress.confusion import predicted, table
-from nextlabel.engine.scores import Arrays
 
 Split = Literal["test", "holdout", "unlabelled"]
 """The data set's own test items, the hold-out, or the items of the pool that nobody has labelled."""
@@ -29,13 +29,12 @@ class Outcome:
     """Empty for regression."""
 
 
-def outcome(
-    split: Split, arrays: Arrays, positions: IntArray, truth: IntArray | FloatArray, classes: Sequence[str]
-) -> Outcome:
-    """Return the outcome of predictions by name, one row per item, at `positions` (k,) with their `truth` (k,)."""
+def outcome(split: Split, predictions: Predictions, classes: Sequence[str]) -> Outcome:
+    """Return the outcome of predictions for the items of a split."""
+    arrays, positions = predictions.arrays, predictions.positions
     if classes:
-        return Outcome(split, truth, predicted(arrays["probabilities"], positions), tuple(classes))
-    return Outcome(split, truth, np.asarray(arrays["mean"][positions]))
+        return Outcome(split, predictions.truth, predicted(arrays["probabilities"], positions), tuple(classes))
+    return Outcome(split, predictions.truth, np.asarray(arrays["mean"][positions]))
 
 
 @dataclass(frozen=True)

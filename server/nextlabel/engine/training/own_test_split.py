@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nextlabel.contracts.data import FloatArray, GraphItems, IntArray
+from nextlabel.contracts.data import GraphItems
 from nextlabel.contracts.interfaces import Model
 from nextlabel.engine.features.embedder import FeatureCard
 from nextlabel.engine.images.image_items import unreadable_positions
-from nextlabel.engine.metrics import metrics
-from nextlabel.engine.scores import Arrays, predict_items
+from nextlabel.engine.metrics import Predictions, metrics
+from nextlabel.engine.scores import predict_items
 from nextlabel.engine.training.pool_items import PoolItems
 
 
@@ -24,17 +24,16 @@ def measure_test_split(
     the model predicts only its pool.
     """
     predicted = predict_test_split(pool, features, model, progress)
-    measured = {} if predicted is None else metrics(*predicted)
+    measured = {} if predicted is None else metrics(predicted.arrays, predicted.positions, predicted.truth)
     return {f"test_{name}": value for name, value in measured.items() if name != "holdout"}
 
 
 def predict_test_split(
     pool: PoolItems, features: FeatureCard | None, model: Model, progress: Callable[[float], None]
-) -> tuple[Arrays, IntArray, IntArray | FloatArray] | None:
-    """Return what a model of these `features` predicts for the test split: the arrays by name, one row per item.
+) -> Predictions | None:
+    """Return what a model of these `features` predicts for the test split.
 
-    The positions (k,) of the items that can be read follow, and their truth (k,). Returns None if the data
-    set has no test split, or if the model predicts only its pool.
+    Returns None if the data set has no test split, or if the model predicts only its pool.
     """
     test = pool.test_split(features) if model.inductive else None
     if test is None:
@@ -44,4 +43,4 @@ def predict_test_split(
         return None
     arrays = predict_items(model, items, progress)
     readable = np.setdiff1d(np.arange(len(items)), unreadable_positions(items))
-    return arrays, readable, truth[readable]
+    return Predictions(arrays, readable, truth[readable])

@@ -11,7 +11,7 @@ from nextlabel.engine.metrics import metrics
 from nextlabel.engine.scores import Arrays
 
 
-def measured_unlabelled(state: PoolState) -> bool:
+def uses_unlabelled_items(state: PoolState) -> bool:
     """Return whether models are measured on the unlabelled items: there is neither a hold-out nor a test split.
 
     These are better measures, as a transductive learner uses the unlabelled items too.
@@ -27,7 +27,7 @@ def measure_unlabelled(
     `arrays` are the predictions for all `items` of the pool, and `truth` has the labels that the data set knows.
     Returns an empty dictionary if the project is measured elsewhere, or no unlabelled item has a known label.
     """
-    if not measured_unlabelled(state):
+    if not uses_unlabelled_items(state):
         return {}
     positions, known = state.unlabelled_truth(truth)
     readable = ~np.isin(positions, unreadable_positions(items))
