@@ -240,11 +240,12 @@ class Training:
     classes: tuple[str, ...] = ()
     """C names; empty for regression."""
     progress: Callable[[float, Mapping[str, float]], None] = lambda _share, _metrics: None
-    """Call this regularly with the finished share, 0..1, and metrics such as {"loss": 0.3}."""
+    """Call this regularly with the finished share, 0..1, and metrics such as {"loss": 0.3}.
+
+    At the end of each epoch, add the epoch's number, from 1: {"loss": 0.3, "epoch": 2}. `nextlabel simulate` prints
+    and stores the losses of such calls only."""
     start: Model | None = None
     """Model to start from, either bundled or live. A learner may ignore it."""
-    start_state: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
-    """The `training_state()` of `start`; empty if it has none, or was bundled."""
     features: Callable[[], FloatArray] | None = None
     """Returns features (n, D) if `[learner] features` names a source, such as the embeddings of a
     checkpoint. If None, compute features from the items."""
@@ -254,6 +255,8 @@ class Training:
     A training of the same learner, parameters, seed, items, labels and start finds there what the last
     one wrote. It is empty at first, and deleted when the training has succeeded. Write each file under
     another name and rename it: the process may be killed while it writes."""
+    start_state: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    """The `training_state()` of `start`; empty if it has none, or was bundled."""
 
 
 class Learner(Plugin[P], ABC):

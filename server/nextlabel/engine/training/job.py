@@ -190,7 +190,12 @@ def _fit(services: Services, plan: _Plan, report: Report) -> Model:
     """
     learner = plan.config.learner
     training = Training(
-        plan.seed, plan.row.classes, _part_of(report, 0, 1), plan.start, plan.start_state, folder=plan.resume
+        plan.seed,
+        plan.row.classes,
+        _part_of(report, 0, 1),
+        plan.start,
+        folder=plan.resume,
+        start_state=plan.start_state,
     )
     if not learner.members:
         return _fit_one(services, plan, learner, training)
