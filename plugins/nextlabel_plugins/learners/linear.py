@@ -213,8 +213,10 @@ def _minimise(
         result = minimize(
             objective, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", callback=report, options=options
         )
+    if result.nit >= MAX_ITERATIONS:
+        print(f"linear: the fit ended at its limit of {MAX_ITERATIONS:,} iterations", flush=True)  # noqa: T201 - the job's log
     matrix = result.x.reshape(shape)
-    progress(1.0, {"loss": float(result.fun) - penalty(matrix), "epoch": float(result.nit)})
+    progress(1.0, {"loss": float(result.fun) - penalty(matrix)})
     return matrix[:-1], matrix[-1]
 
 

@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from nextlabel.contracts import GraphItems, ImageInput, Targets, Training, VectorItems
 from nextlabel.contracts.errors import Unprocessable
 from nextlabel.engine.images.image_items import FileItems, JoinedItems, PixelItems
+from nextlabel_plugins.learners import linear
 from nextlabel_plugins.learners.linear import Linear, LinearModel, LinearParameters
 
 
@@ -150,7 +151,16 @@ def test_the_loss_of_each_iteration_is_reported():
     # without the penalty, so that it is the loss of other learners
     assert losses[-1] == pytest.approx(-np.log(predict(model, vectors)[np.arange(300), truth]).mean(), abs=1e-5)
     assert reports[-1][0] == 1
-    assert reports[-1][1]["epoch"] == len(reports) - 1
+    assert all(metrics.keys() == {"loss"} for _, metrics in reports)  # L-BFGS has no epochs
+
+
+@pytest.mark.parametrize("limit", [5, 1000])
+def test_a_fit_that_ends_at_its_limit_is_logged(limit, monkeypatch, capsys):
+    monkeypatch.setattr(linear, "MAX_ITERATIONS", limit)
+    vectors, truth = blobs(4.0)
+    fit(vectors, one_hot(truth))
+    logged = "linear: the fit ended at its limit of 5 iterations\n"
+    assert capsys.readouterr().out == (logged if limit == 5 else "")
 
 
 def test_unusable_items_and_targets_are_refused():
