@@ -95,7 +95,9 @@ def test_vectors(registry: Registry, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{}, {"network": "mnist-net", "warm_start": True, "schedule": "constant"}], ids=["convnet", "mnist-net"]
+    "more",
+    [{}, {"network": "mnist-net", "warm_start": True, "weight_averaging": 0.0, "schedule": "constant"}],
+    ids=["convnet", "mnist-net"],
 )
 def test_cnn(registry: Registry, one_thread: None, more: dict[str, object]) -> None:
     quick = {"min_steps": 8, "epochs": 1, "filters": 4, "image_size": 0, **more}

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CNNParameters:
-    """Parameters of `cnn`. The defaults were chosen for few labels, on a validation part of `digits`."""
+    """Parameters of `cnn`. The defaults were chosen for few labels, on a validation part of `digits`.
+
+    Raises ValueError for a warm start with averaged weights, which the optimizer's state does not belong to.
+    """
 
     network: Annotated[
         Literal["convnet", "mnist-net"],
@@ -76,6 +79,13 @@ class CNNParameters:
         "turn": "rotation",
         "draws": "mc_samples",
     }
+
+    def __post_init__(self) -> None:
+        if self.warm_start and self.weight_averaging:
+            raise ValueError(
+                f"warm_start needs weight_averaging = 0, not {self.weight_averaging:g}: the optimizer goes on with the "
+                "last weights, not with an average"
+            )
 
 
 class CNN(ImageLearner[CNNParameters]):
@@ -139,13 +149,23 @@ class CNN(ImageLearner[CNNParameters]):
         )
 
     def _start(self, shape: Shape, training: Training) -> TrainedNetwork | None:
-        """Return the network to go on from: that of a start model of the same shape whose optimizer is known."""
+        """Return the network to go on from: that of a start model of the same shape whose optimizer is known.
+
+        Print why there is none, if there is a start model.
+        """
         from nextlabel_plugins.networks.inference.image_model import ImageModel  # noqa: PLC0415 - it loads torch
         from nextlabel_plugins.networks.training.optimizer_state import fits, from_arrays  # noqa: PLC0415 - as above
         from nextlabel_plugins.networks.training.train_cnn import TrainedNetwork  # noqa: PLC0415
 
         start = training.start
-        if not self.parameters.warm_start or not isinstance(start, ImageModel) or start.network.shape != shape:
+        if not self.parameters.warm_start or start is None:
             return None
         state = from_arrays(training.start_state)
-        return TrainedNetwork(start.network, state) if fits(state, start.network) else None
+        if not isinstance(start, ImageModel) or start.network.shape != shape:
+            reason = "the live checkpoint has another network, image size or number of classes"
+        elif not fits(state, start.network):
+            reason = "the live checkpoint has no optimizer state: it was bundled, or trained without `warm_start`"
+        else:
+            return TrainedNetwork(start.network, state)
+        print(f"training starts from scratch: {reason}", flush=True)  # noqa: T201 - the job's log
+        return None

@@ -152,15 +152,24 @@ def test_a_warm_start_goes_on_after_saving_and_loading(digits: tuple[PixelItems,
     assert equal(from_scratch, CNN(replace(WARM, warm_start=False)).fit(items, more, Training(1, start=first)))
 
 
-@pytest.mark.parametrize("other", [{"network": "convnet"}, {"filters": 5}, {"warm_start": False}])
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"network": "convnet"}, "has another network, image size or number of classes"),
+        ({"filters": 5}, "has another network, image size or number of classes"),
+        ({"warm_start": False}, "has no optimizer state: it was bundled, or trained without `warm_start`"),
+    ],
+)
 def test_a_warm_start_needs_the_same_network_and_its_optimizer(
-    digits: tuple[PixelItems, np.ndarray], other: dict[str, Any]
+    digits: tuple[PixelItems, np.ndarray], other: dict[str, Any], reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     items, truth = digits
     labels = Targets(candidates=sets(truth, 40))
     start = CNN(replace(WARM, **other)).fit(items, labels, Training(0))
     model = CNN(WARM).fit(items, labels, Training(1, start=start, start_state=start.training_state()))
+    assert capsys.readouterr().out == f"training starts from scratch: the live checkpoint {reason}\n"
     assert equal(model, CNN(WARM).fit(items, labels, Training(1)))
+    assert not capsys.readouterr().out
 
 
 def test_mnist_net_learns_from_partial_labels(digits: tuple[PixelItems, np.ndarray]) -> None:
@@ -183,3 +192,5 @@ def test_parameters_are_checked() -> None:
         validate(CNNParameters, {"epochs": 0, "dropout": 1.0, "fliip": True}, "[learner]")
     for part in ("epochs", "dropout", "did you mean 'flip'"):
         assert part in str(error.value)
+    with pytest.raises(ProjectError, match=r"warm_start needs weight_averaging = 0, not 0\.2"):
+        validate(CNNParameters, {"warm_start": True}, "[learner]")
