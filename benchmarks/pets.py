@@ -161,7 +161,7 @@ def report(answer: Mapping[str, Any], stored: Stored, seconds: float, copied: in
     uncertainty = 1 - (ordered[:, -1] - ordered[:, -2])
     chosen = np.array([int(item["id"].partition(".")[0]) for item in answer["items"]])
     largest = np.sort(np.argsort(-uncertainty, kind="stable")[: SIZE * BETA])
-    kept, again = chosen_again(stored, answer["seed"])
+    candidates, again = chosen_again(stored, answer["seed"])
     points = stored.embeddings[largest]
     ours = mean_distance(points, stored.embeddings[chosen])
     rng = np.random.default_rng(0)
@@ -172,7 +172,7 @@ def report(answer: Mapping[str, Any], stored: Stored, seconds: float, copied: in
         f"probabilities by {answer['probabilities']}, before any model": (
             answer["probabilities"] == "efficientnet-lite0" and answer["checkpoint"] is None
         ),
-        f"the {len(kept)} kept are those of largest M": np.array_equal(kept, largest),
+        f"the {len(candidates)} kept are those of largest M": np.array_equal(candidates, largest),
         "the query's record gives the same choice again": np.array_equal(again, chosen),
         "the reported scores are M": bool(np.allclose(scores, uncertainty[chosen], atol=1e-6)),
         f"{SIZE} images and a contact sheet are copied": copied == SIZE + 1,

@@ -50,13 +50,13 @@ def test_it_is_queried_trained_and_evaluated(tmp_path: Path, monkeypatch: pytest
     with torch.random.fork_rng():
         torch.manual_seed(0)
         torch.save(models.resnet18().state_dict(), cache / "resnet18-f37072fd.pth")
-    asked = run_command("query", "pets", "--out", str(tmp_path / "out"))
-    assert (asked["checkpoint"], asked["probabilities"]) == (None, "torchvision:resnet18")
-    assert len(asked["items"]) == 20
-    for name, item in zip(asked["out"]["images"], asked["items"], strict=True):
+    answer = run_command("query", "pets", "--out", str(tmp_path / "out"))
+    assert (answer["checkpoint"], answer["probabilities"]) == (None, "torchvision:resnet18")
+    assert len(answer["items"]) == 20
+    for name, item in zip(answer["out"]["images"], answer["items"], strict=True):
         original = tmp_path / "data" / "oxford-iiit-pet" / "images" / f"{item['id']}.jpg"
         assert (tmp_path / "out" / name).read_bytes() == original.read_bytes()
-    breeds = {item["id"]: item["id"].rpartition("_")[0].replace("_", " ").title() for item in asked["items"]}
+    breeds = {item["id"]: item["id"].rpartition("_")[0].replace("_", " ").title() for item in answer["items"]}
     rows = "".join(f"{name},{breed}\n" for name, breed in breeds.items())
     (tmp_path / "labels.csv").write_text(f"id,label\n{rows}")
     run_command("import", "pets", str(tmp_path / "labels.csv"), "--annotator", "ann")
