@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -52,7 +53,7 @@ def test_the_comparison_and_the_fits(shell, wave, tmp_path):
     assert (entry["strategy"], entry["against"], entry["measure"]) == ("largest-std", "random", "ratio")
     assert (entry["metric"], entry["seeds"], entry["ended_early"]) == ("test_rmse", 3, False)
     assert entry["value"] == pytest.approx(means["largest-std"] / means["random"])
-    assert entry["low"] <= entry["value"] <= entry["high"]
+    assert (entry["low"], entry["high"]) == (None, None)
     text = (out / "fit.svg").read_text()
     assert ET.fromstring(text).tag.endswith("svg")
     assert "first fit, 5 labels" in text
@@ -81,10 +82,20 @@ def test_the_text_of_a_comparison():
         "against random: final test rmse, mean divided by that of random, with its 95 % interval "
         "(bootstrap of 50 pairs of runs with the same seed)"
     )
-    difference = Comparison("margin", "", "accuracy", "difference", 2.5, -0.25, 5, 9, ended_early=True)
+    difference = Comparison("margin", "", "accuracy", "difference", 2.5, -0.25, 5, 20, ended_early=True)
     assert comparison_text(difference) == "+2.50 points (-0.25 to +5.00)"
     note = comparison_note([difference])
     assert note.startswith("against random: final accuracy, percentage points above random")
     assert note.endswith(
+        "(bootstrap of 20 pairs of runs with the same seed); "
         "a run that ended early counts with its last value, so the runs have different numbers of labels"
     )
+
+
+def test_few_seeds_have_no_interval():
+    ratio = Comparison("largest-std", "", "rmse", "ratio", 0.7124, None, None, 19, ended_early=False)
+    assert comparison_text(ratio) == "0.712"
+    assert comparison_note([ratio]) == (
+        "against random: final rmse, mean divided by that of random (--seeds 20 or more gives an interval)"
+    )
+    assert comparison_text(replace(ratio, measure="difference", value=2.5)) == "+2.50 points"

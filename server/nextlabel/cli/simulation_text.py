@@ -9,7 +9,7 @@ from rich.table import Table
 
 from nextlabel.cli.report_text import SPLITS, show_report
 from nextlabel.engine.simulation.annotators import EXACT
-from nextlabel.engine.simulation.comparison import BASELINE, Comparison
+from nextlabel.engine.simulation.comparison import BASELINE, MIN_SEEDS, Comparison
 from nextlabel.engine.simulation.curves import LEVELS, Curve
 from nextlabel.engine.simulation.outcomes import PooledReport
 from nextlabel.engine.simulation.simulate import Epoch, Point
@@ -71,10 +71,10 @@ def show_curves(
 
 
 def comparison_text(entry: Comparison) -> str:
-    """Return a strategy's result against random choice, with its 95 % interval."""
-    if entry.measure == "ratio":
-        return f"{entry.value:.3f} ({entry.low:.3f} to {entry.high:.3f})"
-    return f"{entry.value:+.2f} points ({entry.low:+.2f} to {entry.high:+.2f})"
+    """Return a strategy's result against random choice, with its 95 % interval if it has one."""
+    spec, unit = (".3f", "") if entry.measure == "ratio" else ("+.2f", " points")
+    interval = "" if entry.low is None else f" ({entry.low:{spec}} to {entry.high:{spec}})"
+    return f"{entry.value:{spec}}{unit}{interval}"
 
 
 def comparison_note(compared: Sequence[Comparison]) -> str:
@@ -83,7 +83,10 @@ def comparison_note(compared: Sequence[Comparison]) -> str:
     measure = "mean divided by that of" if is_ratio else "percentage points above"
     note = f"against {BASELINE}: final {compared[0].metric.replace('_', ' ')}, {measure} {BASELINE}"
     seeds = max(entry.seeds for entry in compared)
-    note += f", with its 95 % interval (bootstrap of {seeds} pairs of runs with the same seed)"
+    if seeds >= MIN_SEEDS:
+        note += f", with its 95 % interval (bootstrap of {seeds} pairs of runs with the same seed)"
+    else:
+        note += f" (--seeds {MIN_SEEDS} or more gives an interval)"
     if any(entry.ended_early for entry in compared):
         note += "; a run that ended early counts with its last value, so the runs have different numbers of labels"
     return note

@@ -2,7 +2,8 @@
 
 A run ends with its last value, even if it reached its goal early and so has fewer labels than others.
 The interval is that of the percentile bootstrap over seeds (Efron, 1979): the runs of both strategies with one
-seed start from the same pool and the same labels, so they are drawn together.
+seed start from the same pool and the same labels, so they are drawn together. With few seeds such an interval is too
+narrow, so there is none.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from nextlabel.engine.simulation.curves import Curve
 from nextlabel.engine.simulation.simulate import Point
 
 BASELINE = "random"
+MIN_SEEDS = 20
+"""Fewest seeds for an interval: with 5, a percentile bootstrap covers the true difference of normal pairs in about 85 %
+of the cases only, with 20 in 93 %."""
 RESAMPLES = 10_000
 _ENDS = (2.5, 97.5)
 """Percentiles that bound the 95 % interval."""
@@ -34,9 +38,9 @@ class Comparison:
     measure: Literal["ratio", "difference"]
     """Errors: mean of the strategy divided by that of random. Accuracies: percentage points above random."""
     value: float
-    low: float
-    """Lower end of the 95 % interval."""
-    high: float
+    low: float | None
+    """Lower end of the 95 % interval; None with fewer than 20 seeds."""
+    high: float | None
     seeds: int
     """Number of seeds, that is of pairs of runs."""
     ended_early: bool
@@ -65,13 +69,16 @@ def _compare(points: Sequence[Point], curve: Curve, seed: int) -> Comparison | N
     values, baseline = (np.array([runs[number][1] for number in seeds]) for runs in (own, other))
     if len(seeds) < 2 or (not curve.is_accuracy and not baseline.all()):  # noqa: PLR2004 - one pair has no spread
         return None
-    drawn = generator(seed, "comparison", curve.name).integers(0, len(seeds), (RESAMPLES, len(seeds)))
     measured = _measure(values[None], baseline[None], is_accuracy=curve.is_accuracy)
-    low, high = np.percentile(_measure(values[drawn], baseline[drawn], is_accuracy=curve.is_accuracy), _ENDS)
+    low, high = None, None
+    if len(seeds) >= MIN_SEEDS:
+        drawn = generator(seed, "comparison", curve.name).integers(0, len(seeds), (RESAMPLES, len(seeds)))
+        samples = _measure(values[drawn], baseline[drawn], is_accuracy=curve.is_accuracy)
+        low, high = np.percentile(samples, _ENDS).tolist()
     labels = {runs[number][0] for runs in (own, other) for number in seeds}
     return Comparison(
         curve.strategy, curve.annotator, curve.metric, "difference" if curve.is_accuracy else "ratio",
-        float(measured[0]), float(low), float(high), len(seeds), ended_early=len(labels) > 1,
+        float(measured[0]), low, high, len(seeds), ended_early=len(labels) > 1,
     )  # fmt: skip
 
 
