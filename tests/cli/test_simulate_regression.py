@@ -8,8 +8,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from nextlabel.cli.simulation_text import comparison_note, comparison_text
+from nextlabel.cli.simulation_text import comparison_note, comparison_text, progress_text
 from nextlabel.engine.simulation.comparison import Comparison
+from nextlabel.engine.simulation.simulate import Point
 
 PROJECT = """[dataset]
 plugin = "sine"
@@ -99,3 +100,10 @@ def test_few_seeds_have_no_interval():
         "against random: final rmse, mean divided by that of random (--seeds 20 or more gives an interval)"
     )
     assert comparison_text(replace(ratio, measure="difference", value=2.5)) == "+2.50 points"
+
+
+def test_the_progress_bar_shows_the_error():
+    point = Point("random", 3, 1, 8, {"labels": 8.0, "test_loss": 0.5, "test_rmse": 0.123456})
+    assert progress_text(point) == "random, seed 3: 8 labels, rmse 0.1235"
+    assert progress_text(replace(point, metrics={"accuracy": 0.5})) == "random, seed 3: 8 labels, 50.0%"
+    assert progress_text(replace(point, metrics={})) == "random, seed 3: 8 labels"

@@ -42,8 +42,10 @@ def _run(strategy: str, annotator: str, seed: int, number: int) -> str:
 
 def progress_text(point: Point) -> str:
     """Return a short text for the progress bar."""
-    accuracy = next((value for name, value in point.metrics.items() if name.endswith("accuracy")), None)
-    result = f", {accuracy:.1%}" if accuracy is not None else ""
+    shown = ((name, value) for name, value in point.metrics.items() if name.endswith(_MEASURES))
+    result = next(
+        (f", {value:.1%}" if name.endswith("accuracy") else f", rmse {value:.4g}" for name, value in shown), ""
+    )
     annotator = f", {point.annotator}" if point.annotator != EXACT else ""
     return f"{point.strategy}{annotator}, seed {point.seed}: {point.labels} labels{result}"
 
