@@ -13,7 +13,7 @@ from nextlabel.engine.simulation.simulate import Run
 
 @dataclass(frozen=True)
 class PooledReport:
-    """The report on the last round of one strategy with one annotator, over all seeds together."""
+    """The report on the last round of one strategy with one annotator, over all seeds measured on one split."""
 
     strategy: str
     annotator: str
@@ -35,18 +35,21 @@ class PooledReport:
 
 
 def pooled_reports(outcomes: Mapping[Run, Outcome]) -> list[PooledReport]:
-    """Return a report per strategy and annotator, in the order they were simulated."""
+    """Return a report per strategy, annotator and split, in the order they were simulated.
+
+    Seeds have different splits if the seed decides whether any item is held out.
+    """
     name_annotators = any(run.annotator != EXACT for run in outcomes)
-    groups: dict[tuple[str, str], dict[int, Outcome]] = {}
+    groups: dict[tuple[str, str, Split], dict[int, Outcome]] = {}
     for run, outcome in outcomes.items():
-        groups.setdefault((run.strategy, run.annotator), {})[run.seed] = outcome
+        groups.setdefault((run.strategy, run.annotator, outcome.split), {})[run.seed] = outcome
     return [
         PooledReport(
             strategy=strategy,
             annotator=annotator if name_annotators else "",
             seeds=tuple(by_seed),
-            split=next(iter(by_seed.values())).split,
+            split=split,
             report=report(list(by_seed.values())),
         )
-        for (strategy, annotator), by_seed in groups.items()
+        for (strategy, annotator, split), by_seed in groups.items()
     ]
