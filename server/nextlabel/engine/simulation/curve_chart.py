@@ -17,6 +17,9 @@ _COLOURS = (
 _DASHES = ("none", "7 4", "2 3")
 """Dash patterns, to distinguish curves if there are more of them than colours."""
 
+_MEASURED_ON = {"": "hold-out", "test": "test split", "unlabelled": "items without a label"}
+"""Items by the prefix of a metric."""
+
 
 def draw_curves(title: str, curves: Sequence[Curve]) -> str:
     """Return the SVG document. Raises ValueError if there is nothing to draw."""
@@ -27,9 +30,8 @@ def draw_curves(title: str, curves: Sequence[Curve]) -> str:
         raise ValueError("no curve has a point")
     labels = [x for entry in series for x, _, _ in entry.band]
     x = _axis(labels, "{:g}".format, "labels")
-    measured_on = "test split" if curves[0].on_test_split else "hold-out"
-    measured_on = "items without a label" if curves[0].on_unlabelled else measured_on
-    title_y = f"{curves[0].metric.rpartition('_')[2]} on the {measured_on}"
+    prefix, _, metric = curves[0].metric.rpartition("_")
+    title_y = f"{metric} on the {_MEASURED_ON[prefix]}"
     y = _axis(edges, _percent if is_accuracy else "{:.4g}".format, title_y)
     # accuracy curves leave the lower right empty, error curves the upper right
     return draw(series, x, y, FRAME, title, heading=title, legend="bottom" if is_accuracy else "top", style=_style())
