@@ -19,6 +19,7 @@ from nextlabel.contracts import (
     VectorInput,
     VectorItems,
 )
+from nextlabel.contracts.errors import Unprocessable
 from nextlabel_plugins.spreading.graph_matrix import BATCH, nearest_search, squared_distances
 from nextlabel_plugins.spreading.item_vectors import ItemVectors
 
@@ -55,7 +56,7 @@ class SpreadingModel(Model):
         return Outputs(probabilities=_normalised(self.distributions), embeddings=embeddings)
 
     def predict(self, items: Items, needs: frozenset[Need], rng: np.random.Generator) -> Outputs:  # noqa: ARG002 - not random
-        """Return the outputs for new items."""
+        """Return the outputs for new items. Raises Unprocessable for items of another kind than the pool's."""
         vectors = self._vectors(items)
         weigh = self._from_all if self.kernel == "rbf" else self._from_nearest
         probabilities = np.empty((len(vectors), self.distributions.shape[1]), np.float32)
@@ -92,10 +93,12 @@ class SpreadingModel(Model):
 
     def _vectors(self, items: Items) -> ItemVectors:
         if isinstance(self.input, ImageInput):
-            assert isinstance(items, ImageItems)
+            if not isinstance(items, ImageItems):
+                raise Unprocessable("this model predicts images only")
             size = self.input.height, self.input.width
             return ItemVectors(items.pixels(size, self.input.channels), self.pool.pixel_max)
-        assert isinstance(items, VectorItems)
+        if not isinstance(items, VectorItems):
+            raise Unprocessable("this model predicts vectors only")
         return ItemVectors(items.vectors)
 
     def _from_nearest(self, vectors: ItemVectors, start: int, stop: int) -> FloatArray:

@@ -216,6 +216,9 @@ def test_bad_input_is_refused(digits: tuple[np.ndarray, np.ndarray]) -> None:
         fit(images(ink), Targets(values=truth.astype(np.float64)))
     with pytest.raises(Unprocessable, match="classes of images or vectors"):
         fit(GraphItems(ink, np.zeros((2, 0), np.int64)), full(truth, 9))
+    for pool, other, kind in ((images(ink), VectorItems(ink), "images"), (VectorItems(ink), images(ink), "vectors")):
+        with pytest.raises(Unprocessable, match=f"predicts {kind} only"):
+            fit(pool, full(truth, 9)).predict(other, frozenset(), RNG)
 
 
 @pytest.mark.parametrize(
