@@ -141,6 +141,22 @@ def test_the_losses_of_epochs_are_passed_on(play: Callable[..., list[Point]]) ->
     assert epochs == [Epoch(run, number, epoch, 1 / epoch) for number in range(2) for epoch in (1, 2)]
 
 
+def test_a_data_set_that_decides_the_first_labels_refuses_another_number(play: Callable[..., list[Point]]) -> None:
+    tables: dict[str, Any] = {
+        "dataset": {"plugin": "digits", "limit": 60, "labelled": 10},
+        "learner": {"plugin": "label-spreading"},
+        "labels": {"initial": 0, "holdout": 0.0},
+        "rounds": 0,
+    }
+    for start in (None, 10):
+        assert [point.labels for point in play(["random"], start=start, **tables)] == [10]
+    for start in (0, 20):
+        with pytest.raises(
+            ProjectError, match=rf"cannot start with {start} labels: its data set itself .* these are 10"
+        ):
+            play(["random"], start=start, **tables)
+
+
 def test_members_of_a_committee_each_have_epochs(play: Callable[..., list[Point]]) -> None:
     members = [{"plugin": "toy-ridge"}, {"plugin": "toy-ridge", "sharpness": 4.0}]
     points = play(["random"], rounds=0, learner={"plugin": "committee", "members": members})

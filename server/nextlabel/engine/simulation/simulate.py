@@ -158,6 +158,7 @@ def _points(plan: Plan, services: Services, run: Run, watch: Watch) -> Iterator[
     # validated in every run, even if its annotator is exact, so that an error comes before the first of many runs
     groups = _look_alikes(plan, services, project.config) if confused else ()
     annotator = Annotator(kind) if kind == EXACT else Annotator(kind, seed, plan.confusion, groups)
+    _check_start(plan, services, project.config)
     start, has_sets, counts = 0, False, Counter[LabelQuality]()
     for number in range(plan.rounds + 1):
         queried: tuple[QueriedItem, ...] = ()
@@ -254,6 +255,20 @@ def _variant(plan: Plan, strategy: str, seed: int) -> ProjectConfig:
     # each round starts its own training, which would conflict with one queued by the labels
     changed = {"seed": seed, "labels": labels, "strategy": own, "train": Train(every=0)}
     return plan.project.model_copy(update=changed)
+
+
+def _check_start(plan: Plan, services: Services, config: ProjectConfig) -> None:
+    """Raise ProjectError if the data set decides which items are labelled at the start, and it is another number."""
+    if plan.start is None:
+        return
+    import_dataset(config, services.registry, services.settings, services.database, services.home)
+    state = services.state(services.row(config.name))
+    labelled = int((state.labelled & ~state.holdout).sum())
+    if labelled != plan.start and not _has_sets(services, config):
+        raise ProjectError(
+            f"project {config.name!r} cannot start with {plan.start:,} labels: its data set itself decides which items "
+            f"are labelled at the start, and these are {labelled:,}; leave out --start and [simulate] start"
+        )
 
 
 def _has_sets(services: Services, config: ProjectConfig) -> bool:
