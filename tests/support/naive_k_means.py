@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.cluster import kmeans_plusplus
+
+from nextlabel_plugins.strategies.clustering import start_positions
 
 
-def naive_centres(points: np.ndarray, count: int, seed: int, weights: np.ndarray) -> np.ndarray:
-    """Return the centres (count, D) that Lloyd's iterations reach from scikit-learn's seeding."""
-    middle = points.mean(axis=0)
-    centres, _ = kmeans_plusplus(points - middle, count, sample_weight=weights, random_state=seed)
-    centres += middle
+def naive_centres(points: np.ndarray, count: int, rng: np.random.Generator, weights: np.ndarray) -> np.ndarray:
+    """Return the centres (count, D) that Lloyd's iterations reach from the start that `rng` draws."""
+    centres = points[start_positions(points, count, rng, weights)]
     while True:
         clusters = naive_clusters(points, centres)
         moved = np.array(

@@ -14,6 +14,7 @@ import numpy as np
 from nextlabel.contracts import FloatArray
 from nextlabel.contracts.errors import Unprocessable
 from nextlabel_plugins.spreading.item_vectors import ItemVectors
+from nextlabel_plugins.squared_distances import squared_distances
 
 BATCH = 1024
 """Rows that are computed at a time."""
@@ -89,16 +90,6 @@ def nearest_search(vectors: ItemVectors, neighbours: int) -> Any:
     from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415 - the import takes a second
 
     return NearestNeighbors(n_neighbors=neighbours).fit(vectors.all_rows(np.float32))
-
-
-def squared_distances(points: FloatArray, others: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """Return the squared Euclidean distances (n, m) of `points` (n, d) to `others` (m, d), of the same precision."""
-    squares: FloatArray = np.matmul(points, others.T, out=out)
-    squares *= -2
-    squares += np.einsum("ij,ij->i", points, points)[:, None]
-    squares += np.einsum("ij,ij->i", others, others)
-    np.maximum(squares, 0, out=squares)
-    return squares
 
 
 def _inverse_roots(degrees: FloatArray) -> FloatArray:

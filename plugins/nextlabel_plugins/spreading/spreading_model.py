@@ -20,8 +20,9 @@ from nextlabel.contracts import (
     VectorItems,
 )
 from nextlabel.contracts.errors import Unprocessable
-from nextlabel_plugins.spreading.graph_matrix import BATCH, nearest_search, squared_distances
+from nextlabel_plugins.spreading.graph_matrix import BATCH, nearest_search
 from nextlabel_plugins.spreading.item_vectors import ItemVectors
+from nextlabel_plugins.squared_distances import squared_distances
 
 Kernel = Literal["rbf", "knn"]
 _POOL_BATCH = 4096

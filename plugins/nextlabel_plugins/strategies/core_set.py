@@ -17,19 +17,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from nextlabel.contracts import FloatArray, IntArray, NoParameters, NumberArray, Pool, Selection, Strategy
-from nextlabel_plugins.strategies.distances import (
-    distances_to_nearest,
-    embedding_batches,
-    squared_distances,
-    squared_lengths,
-)
+from nextlabel_plugins.squared_distances import squared_distances, squared_lengths
+from nextlabel_plugins.strategies.distances import distances_to_nearest, embedding_batches
 
 ACTIVE_NUMBERS = 1 << 21
 """Numbers of embeddings in memory while items are chosen: 8 MB of float32."""
 
 
 class CoreSet(Strategy[NoParameters]):
-    """Queries items that no labelled, leased or chosen item is near. The choice is exact."""
+    """Queries items that no labelled, leased or chosen item is near. The choice is exact up to rounding."""
 
     def prepare(self, pool: Pool, rng: np.random.Generator) -> Mapping[str, NumberArray]:  # noqa: ARG002 - nothing is random
         """Return the distance (n,) of each item to the nearest covered one; nothing if none is covered."""
@@ -75,7 +71,8 @@ def _farthest(
             bounds[active] = exact
             active = np.argpartition(-bounds, count - 1)[:count]
             points = pool.rows("embeddings", active)
-            lengths = squared_lengths(points)
+            centred = points - points.mean(axis=0)
+            lengths = squared_lengths(centred)
             exact = np.minimum(bounds[active], distances_to_nearest(points, np.concatenate(near)))
             bounds[active] = -np.inf
             outside = bounds.max()
@@ -84,7 +81,7 @@ def _farthest(
         picks.append(int(active[best]))
         reached.append(float(exact[best]))
         near.append(points[best : best + 1])
-        exact = np.minimum(exact, np.sqrt(squared_distances(points, near[-1], lengths)[:, 0]))
+        exact = np.minimum(exact, np.sqrt(squared_distances(centred, centred[best : best + 1], lengths)[:, 0]))
         exact[best] = -np.inf
     return Selection(np.array(picks, np.int64), np.array(reached))
 

@@ -1,4 +1,7 @@
-"""Euclidean distances between embeddings, of large pools batch by batch."""
+"""The nearest of some embeddings to each of many, batch by batch.
+
+Single precision is enough: a common centre is subtracted before distances are computed (see `squared_distances`).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nextlabel.contracts import FloatArray, Pool
+from nextlabel.contracts import FloatArray, IntArray, Pool
+from nextlabel_plugins.squared_distances import squared_distances, squared_lengths
 
 CHUNK_NUMBERS = 1 << 22
 """Numbers of embeddings per batch, and of distances at a time: 16 MB of float32."""
@@ -20,28 +24,28 @@ def embedding_batches(pool: Pool) -> Iterator[tuple[slice, FloatArray]]:
         yield slice(start, start + len(rows)), pool.rows("embeddings", rows)
 
 
-def squared_lengths(points: FloatArray) -> FloatArray:
-    """Return the squared length (n,) of each of points (n, D)."""
-    lengths: FloatArray = np.einsum("nd,nd->n", points, points)
-    return lengths
-
-
-def squared_distances(points: FloatArray, others: FloatArray, lengths: FloatArray | None = None) -> FloatArray:
-    """Return (n, m) squared distances between points (n, D) and others (m, D), in their precision.
-
-    `lengths` (n,) are the squared lengths of the points, if they are known.
-    """
-    squares = points @ (-2 * others.T)
-    squares += (squared_lengths(points) if lengths is None else lengths)[:, None]
-    squares += squared_lengths(others)
-    return np.maximum(squares, 0, out=squares)
+def nearest_centres(points: FloatArray, centres: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Return for each of points (n, D) the number of the nearest of centres (k, D), and its squared distance, (n,)."""
+    origin = centres.mean(axis=0)
+    points, centres = points - origin, centres - origin
+    numbers, squares = np.empty(len(points), np.int64), np.empty(len(points), points.dtype)
+    step = max(1, CHUNK_NUMBERS // len(centres))
+    for start in range(0, len(points), step):
+        part = squared_distances(points[start : start + step], centres)
+        numbers[start : start + step] = nearest = part.argmin(axis=1)
+        squares[start : start + step] = part[np.arange(len(part)), nearest]
+    return numbers, squares
 
 
 def distances_to_nearest(points: FloatArray, others: FloatArray) -> FloatArray:
     """Return (n,) distances of points (n, D) to the nearest of others (m, D); infinite if there are none."""
-    nearest, lengths = np.full(len(points), np.inf, points.dtype), squared_lengths(points)
-    step = max(1, CHUNK_NUMBERS // max(1, len(points)))
-    for start in range(0, len(others), step):
-        squares = squared_distances(points, others[start : start + step], lengths)
-        np.minimum(nearest, squares.min(axis=1), out=nearest)
+    nearest = np.full(len(points), np.inf, points.dtype)
+    if len(others):
+        origin = others.mean(axis=0)
+        points, others = points - origin, others - origin
+        lengths = squared_lengths(points)
+        step = max(1, CHUNK_NUMBERS // max(1, len(points)))
+        for start in range(0, len(others), step):
+            squares = squared_distances(points, others[start : start + step], lengths)
+            np.minimum(nearest, squares.min(axis=1), out=nearest)
     return np.sqrt(nearest)

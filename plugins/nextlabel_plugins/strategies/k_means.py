@@ -13,7 +13,7 @@ import numpy as np
 
 from nextlabel.contracts import FloatArray, IntArray, NoParameters, Pool, Selection, Strategy
 from nextlabel_plugins.strategies.clustering import kmeans_centres
-from nextlabel_plugins.strategies.distances import embedding_batches, squared_distances
+from nextlabel_plugins.strategies.distances import embedding_batches, nearest_centres
 
 CLUSTERED = 20_000
 """Items that the centres are computed from. Of a larger pool as many are drawn at random."""
@@ -39,8 +39,7 @@ class KMeans(Strategy[NoParameters]):
         centres = kmeans_centres(_drawn_embeddings(pool, size, rng), size, rng)
         clusters, squares = np.empty(pool.size, np.int64), np.empty(pool.size, centres.dtype)
         for place, rows in embedding_batches(pool):
-            to_centres = squared_distances(rows, centres)
-            clusters[place], squares[place] = to_centres.argmin(axis=1), to_centres.min(axis=1)
+            clusters[place], squares[place] = nearest_centres(rows, centres)
         chosen = _nearest_members(clusters, squares)
         if len(chosen) < size:
             # some clusters are empty, as there are copies of items: the items farthest from their centres fill up

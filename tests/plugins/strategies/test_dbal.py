@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -29,7 +31,7 @@ def test_it_chooses_what_plain_loops_choose(seed: int, *, weighted: bool) -> Non
     drawn = np.random.default_rng(seed)
     drawn.random(120)  # breaks ties
     weights = np.array([uncertainty[i] for i in largest]) if weighted else np.ones(20)
-    centres = naive_centres(points[largest], 4, int(drawn.integers(1 << 32)), weights)
+    centres = naive_centres(points[largest], 4, drawn, weights)
     expected: list[int] = []
     for centre in centres:
         rest = {i: round(np.linalg.norm(points[i] - centre), 9) for i in largest if i not in expected}
@@ -91,3 +93,19 @@ def test_equal_probabilities_cluster_items_drawn_at_random() -> None:
     chosen = [choose(probabilities, points, 5, seed) for seed in range(3)]
     assert len({frozenset(selection.positions) for selection in chosen}) == 3
     assert all((selection.scores == 1).all() for selection in chosen)
+
+
+def test_choosing_imports_neither_scikit_learn_nor_scipy() -> None:
+    """A web process chooses: its memory and its first answer would pay for them."""
+    code = """
+import sys
+import numpy as np
+from nextlabel.contracts import Pool
+from nextlabel_plugins.strategies.dbal import Dbal, DbalParameters
+rng = np.random.default_rng(0)
+pool = Pool(300, {"probabilities": rng.dirichlet(np.ones(3), 300), "embeddings": rng.standard_normal((300, 8))})
+assert len(Dbal(DbalParameters()).select(pool, 5, rng).positions) == 5
+print([name for name in ("sklearn", "scipy", "threadpoolctl") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"

@@ -26,7 +26,7 @@ def blobs(rng: np.random.Generator, each: int) -> np.ndarray:
 def test_it_chooses_what_plain_loops_choose(seed: int) -> None:
     points = np.random.default_rng([1, seed]).standard_normal((60, 4))
     chosen = choose(points, 5, seed)
-    centres = naive_centres(points, 5, int(np.random.default_rng(seed).integers(1 << 32)), np.ones(60))
+    centres = naive_centres(points, 5, np.random.default_rng(seed), np.ones(60))
     clusters = naive_clusters(points, centres)
     nearest = {}
     for number, centre in enumerate(centres):
