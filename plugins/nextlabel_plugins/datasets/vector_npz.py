@@ -39,9 +39,7 @@ class NpzReader:
             raise ProjectError(f"{self.file} is no .npz file of plain arrays: {error}") from error
 
     def _read(self, arrays: NpzFile) -> VectorTable:
-        vectors = self._array(arrays, self.vectors, self.vectors)
-        if vectors is None:
-            raise ProjectError(f"{self.file} has no array {self.vectors!r}; {suggest(self.vectors, arrays.files)}")
+        vectors = self._named(arrays, self.vectors)
         if vectors.ndim != 2 or vectors.dtype.kind not in NUMBERS or not vectors.shape[1]:  # noqa: PLR2004
             raise ProjectError(
                 f"{self.file}: the array {self.vectors!r} must hold real numbers (n, d), not {_kind(vectors)}"
@@ -64,10 +62,14 @@ class NpzReader:
 
     def _array(self, arrays: NpzFile, name: str, default: str) -> np.ndarray[Any, Any] | None:
         """Return an array; None if none was named and there is none of the default name."""
-        if name and name not in arrays.files:
+        if name:
+            return self._named(arrays, name)
+        return np.asarray(arrays[default]) if default in arrays.files else None
+
+    def _named(self, arrays: NpzFile, name: str) -> np.ndarray[Any, Any]:
+        if name not in arrays.files:
             raise ProjectError(f"{self.file} has no array {name!r}; {suggest(name, arrays.files)}")
-        wanted = name or default
-        return np.asarray(arrays[wanted]) if wanted in arrays.files else None
+        return np.asarray(arrays[name])
 
     def _values(self, labels: np.ndarray[Any, Any], name: str, size: int) -> FloatArray:
         if labels.shape != (size,) or labels.dtype.kind not in NUMBERS or np.isinf(labels).any():
