@@ -18,6 +18,8 @@ from nextlabel_plugins.squared_distances import squared_distances
 
 BATCH = 1024
 """Rows that are computed at a time."""
+DENSE_LIMIT = 20_000
+"""Most items of a dense graph: its matrix has 3.2 GB."""
 
 
 class Graph(ABC):
@@ -35,15 +37,14 @@ class DenseGraph(Graph):
     """
 
     def __init__(self, vectors: ItemVectors, gamma: float, progress: Callable[[float], None]) -> None:
-        """Compute W. Raises Unprocessable if it does not fit into memory."""
+        """Compute W. Raises Unprocessable for more than DENSE_LIMIT items."""
         size = len(vectors)
-        try:
-            self._weights = np.empty((size, size))
-        except MemoryError:
+        if size > DENSE_LIMIT:
             raise Unprocessable(
-                f"the kernel `rbf` needs {size**2 * 8 / 2**30:.1f} GiB of memory for the similarities of "
-                f'{size:,} items, more than there is; use kernel = "knn"'
-            ) from None
+                f"the kernel `rbf` holds the similarities of all pairs in memory and takes at most {DENSE_LIMIT:,} "
+                f'items, and these are {size:,}; set kernel = "knn"'
+            )
+        self._weights = np.empty((size, size))
         points = vectors.all_rows(np.float64)
         for start in range(0, size, BATCH):
             stop = min(start + BATCH, size)

@@ -27,23 +27,20 @@ def spread_labels(
 
     `candidates` (n, C) are the items' sets. A set of one class is a full label, which may be revised; an item
     with a set of several classes starts with an equal share of each, and gets nothing outside its set; one with
-    all classes is unlabelled. `progress` receives the finished share, and the cost that the paper's equation
-    (4) minimises, divided by twice the number of labelled items, as `loss`.
+    all classes is unlabelled. `progress` receives after each `iteration`, from 1, the finished share, and the
+    summed absolute `change` of F.
     """
     sizes = candidates.sum(axis=1, keepdims=True)
     labelled = sizes < candidates.shape[1]
     partial = np.flatnonzero((labelled & (sizes > 1)).ravel())
     labels = np.where(labelled, candidates / sizes, 0.0)
-    beliefs, previous = labels, np.zeros_like(labels)
-    for number in range(max_iter):
-        if np.abs(beliefs - previous).sum() < TOLERANCE:
-            break
-        previous = beliefs
-        received = graph @ previous
-        cost = (previous * (previous - received)).sum() + (1 - alpha) / alpha * ((previous - labels) ** 2).sum()
-        beliefs = alpha * received + (1 - alpha) * labels
+    beliefs = labels
+    for iteration in range(1, max_iter + 1):
+        previous, beliefs = beliefs, alpha * (graph @ beliefs) + (1 - alpha) * labels
         beliefs[partial] *= candidates[partial]
-        loss = float(cost / (2 * labelled.sum()))
-        progress((number + 1) / max_iter, {"loss": loss, "epoch": number + 1})
+        change = float(np.abs(beliefs - previous).sum())
+        progress(iteration / max_iter, {"change": change, "iteration": iteration})
+        if change < TOLERANCE:
+            break
     sums = beliefs.sum(axis=1, keepdims=True)
     return beliefs / np.where(sums == 0, 1, sums)
