@@ -10,6 +10,7 @@ import numpy as np
 from nextlabel.contracts import ImageItems, Items, Learner, Model, Targets
 from nextlabel.contracts.data import BoolArray
 from nextlabel.contracts.errors import Unprocessable
+from nextlabel_plugins.learners import learner_inputs
 
 P = TypeVar("P")
 
@@ -36,7 +37,7 @@ class ImageLearner(Learner[P]):
 
     def input_size(self, items: ImageItems, side: int) -> tuple[int, int]:
         """Return the (height, width) of the network's input: `side`, or for 0 the size of the images."""
-        return (side, side) if side else items.size or (self.default_size, self.default_size)
+        return learner_inputs.input_size(items, side, self.default_size)
 
     def rebuild(self, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray[Any, Any]]) -> Model:
         """Return the model with this description and these tensors."""

@@ -30,6 +30,7 @@ from nextlabel.contracts import (
     VectorItems,
 )
 from nextlabel.contracts.errors import Unprocessable
+from nextlabel_plugins.learners.learner_inputs import refuse_features
 
 _BATCH = 1024
 """Vectors that are predicted at a time: memory grows with their number times that of the labels."""
@@ -121,11 +122,15 @@ class GP(Learner[GPParameters]):
     """Fits length scale and noise to the labels with scikit-learn, in time cubic in their number."""
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
-        """Learn values of vectors. Raises Unprocessable for anything else, or without a label."""
+        """Learn values of vectors.
+
+        Raises Unprocessable for anything else, without a label, and for features from `[learner] features`.
+        """
         from threadpoolctl import threadpool_limits  # noqa: PLC0415 - it lists every library that is loaded
 
         if not isinstance(items, VectorItems) or targets.values is None:
             raise Unprocessable("the learner `gp` learns values of vectors, nothing else")
+        refuse_features("gp", training)
         labelled = np.flatnonzero(targets.labelled)
         if not len(labelled):
             raise Unprocessable("there is no label to learn from yet")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count as count_from
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +32,7 @@ from nextlabel.contracts import (
     VectorItems,
 )
 from nextlabel.contracts.errors import Unprocessable
+from nextlabel_plugins.learners.learner_inputs import input_size, read_pixels, refuse_features
 
 DEFAULT_SIDE = 32
 """Side in pixels that images of different sizes are resized to by default."""
@@ -39,6 +41,10 @@ INTERCEPT_DECAY = 1e-9
 """Weight of the squared intercepts: too weak to matter, but it keeps that of a class without a label finite."""
 TOLERANCE = 1e-7
 """The training ends when no entry of the gradient is larger."""
+_READ = 0.5
+"""Share of the progress at which the images are read."""
+_PATIENCE = 50
+"""Evaluations of the loss after which half of the rest is reported; their number is not known before."""
 BINARY = 2
 PIXEL_MAX = 255
 
@@ -130,16 +136,12 @@ class Linear(Learner[LinearParameters]):
         """
         if not isinstance(items, (VectorItems, ImageItems)) or targets.candidates is None:
             raise Unprocessable("the learner `linear` learns classes of vectors or images, nothing else")
-        if training.features is not None:
-            raise Unprocessable(
-                "the learner `linear` takes the features of a checkpoint from a table [features] with "
-                'plugin = "checkpoint:<project>", not from [learner] features'
-            )
+        refuse_features("linear", training)
         rows = np.flatnonzero(targets.labelled)
         if not len(rows):
             raise Unprocessable("there is no label to learn from yet")
         image = self._image_input(items) if isinstance(items, ImageItems) else None
-        inputs = _inputs(items.take(rows), image).astype(np.float64)
+        inputs = _inputs(items.take(rows), image, lambda share: training.progress(share * _READ, {})).astype(np.float64)
         centre, scale = _standard(inputs)
         inputs -= centre
         inputs /= scale
@@ -152,12 +154,12 @@ class Linear(Learner[LinearParameters]):
         return LinearModel(tensors["centre"], tensors["weights"], tensors["bias"], image)
 
     def _image_input(self, images: ImageItems) -> ImageInput:
-        side = self.parameters.image_size
-        height, width = (side, side) if side else images.size or (DEFAULT_SIDE, DEFAULT_SIDE)
-        return ImageInput(height, width, images.channels)
+        return ImageInput(*input_size(images, self.parameters.image_size, DEFAULT_SIDE), images.channels)
 
 
-def _inputs(items: Items, image: ImageInput | None) -> FloatArray:
+def _inputs(
+    items: Items, image: ImageInput | None, progress: Callable[[float], None] = lambda _share: None
+) -> FloatArray:
     """Return the vectors (n, d), or for images the pixels (n, height * width * channels), from 0 to 1.
 
     Raises Unprocessable for items of another kind.
@@ -168,7 +170,7 @@ def _inputs(items: Items, image: ImageInput | None) -> FloatArray:
         return items.vectors
     if not isinstance(items, ImageItems):
         raise Unprocessable("this model predicts images only")
-    pixels = items.pixels((image.height, image.width), image.channels)
+    pixels = read_pixels(items, (image.height, image.width), image.channels, progress)
     return pixels.reshape(len(pixels), image.height * image.width * image.channels) / np.float32(PIXEL_MAX)
 
 
@@ -183,14 +185,14 @@ def _minimise(
     inputs: FloatArray, sets: BoolArray, strength: float, progress: Callable[[float, Mapping[str, float]], None]
 ) -> tuple[FloatArray, FloatArray]:
     """Return the weights (d, C) and the intercepts (C,) for standardised inputs (n, d) and candidate sets (n, C)."""
-    from scipy.optimize import OptimizeResult, minimize  # noqa: PLC0415 - loaded for training, not for listing plugins
+    from scipy.optimize import minimize  # noqa: PLC0415 - loaded for training, not for listing plugins
     from threadpoolctl import threadpool_limits  # noqa: PLC0415 - as above
 
     count, classes = sets.shape
     shape = (inputs.shape[1] + 1, classes)
     decay = np.full((shape[0], 1), (2 if classes == BINARY else 1) / (strength * count))
     decay[-1] = INTERCEPT_DECAY
-    losses: list[float] = []
+    evaluations = count_from(1)
 
     def penalty(matrix: FloatArray) -> float:
         return float((decay * matrix**2).sum() / 2)
@@ -201,18 +203,15 @@ def _minimise(
         inside = np.maximum((probabilities * sets).sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
         residuals = (probabilities - probabilities * sets / inside) / count
         gradient = np.concatenate([inputs.T @ residuals, residuals.sum(axis=0, keepdims=True)]) + decay * matrix
-        return float(-np.log(inside).mean() + penalty(matrix)), gradient.ravel()
-
-    def report(intermediate_result: OptimizeResult) -> None:
-        losses.append(intermediate_result.fun - penalty(intermediate_result.x.reshape(shape)))
-        progress(min(len(losses) / MAX_ITERATIONS, 1.0), {"loss": losses[-1]})
+        loss, number = float(-np.log(inside).mean()), next(evaluations)
+        # not in a callback: minimize calls that once per iteration, which may evaluate the loss several times
+        progress(_READ + (1 - _READ) * number / (number + _PATIENCE), {"loss": loss})
+        return loss + penalty(matrix), gradient.ravel()
 
     options = {"maxiter": MAX_ITERATIONS, "gtol": TOLERANCE, "ftol": 0.0}
     # numpy and scipy have a thread pool each; their waiting threads take the cores from each other, ten times slower
     with threadpool_limits(1, "blas"):
-        result = minimize(
-            objective, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", callback=report, options=options
-        )
+        result = minimize(objective, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options=options)
     if result.nit >= MAX_ITERATIONS:
         print(f"linear: the fit ended at its limit of {MAX_ITERATIONS:,} iterations", flush=True)  # noqa: T201 - the job's log
     matrix = result.x.reshape(shape)

@@ -1,0 +1,119 @@
+"""A training ends at once when `progress` raises, at every stage, and reports often enough for that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nextlabel.contracts import Items, Learner, Targets, Training, VectorItems
+from nextlabel.contracts.data import IntArray, PixelArray
+from nextlabel_plugins.learners import learner_inputs
+from nextlabel_plugins.learners.gp import GP, GPParameters
+from nextlabel_plugins.learners.label_spreading import LabelSpreading, LabelSpreadingParameters
+from nextlabel_plugins.learners.linear import Linear, LinearParameters
+
+SIZE, BATCH = 300, 32
+
+
+class CancelledError(Exception):
+    """What the engine raises to cancel a training."""
+
+
+@dataclass(frozen=True)
+class CountedImages:
+    """Grey images of 4 x 4 pixels that count how many of them are read, and how many at a time."""
+
+    array: PixelArray
+    reads: list[int] = field(default_factory=list)
+    size: tuple[int, int] | None = (4, 4)
+    channels: int = 1
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def take(self, positions: IntArray) -> CountedImages:
+        return CountedImages(self.array[positions], self.reads)
+
+    def pixels(self, size: tuple[int, int], channels: int) -> PixelArray:
+        assert (size, channels) == (self.size, self.channels)
+        self.reads.append(len(self))
+        return self.array
+
+
+def images() -> CountedImages:
+    return CountedImages(np.random.default_rng(0).integers(0, 256, (SIZE, 4, 4, 1), np.uint8))
+
+
+def vectors() -> VectorItems:
+    return VectorItems(np.random.default_rng(0).standard_normal((SIZE, 3)).astype(np.float32))
+
+
+CLASSES = Targets(candidates=np.eye(4, dtype=np.bool_)[np.arange(SIZE) % 4])
+VALUES = Targets(values=np.random.default_rng(1).standard_normal(SIZE))
+CASES: dict[str, tuple[Learner[Any], Any, Targets]] = {
+    "linear on images": (Linear(LinearParameters()), images, CLASSES),
+    "linear on vectors": (Linear(LinearParameters()), vectors, CLASSES),
+    "knn on images": (LabelSpreading(LabelSpreadingParameters()), images, CLASSES),
+    "knn on vectors": (LabelSpreading(LabelSpreadingParameters()), vectors, CLASSES),
+    "rbf on images": (LabelSpreading(LabelSpreadingParameters(kernel="rbf")), images, CLASSES),
+    "rbf on vectors": (LabelSpreading(LabelSpreadingParameters(kernel="rbf")), vectors, CLASSES),
+    "gp": (GP(GPParameters()), vectors, VALUES),
+}
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learner_inputs, "BATCH", BATCH)
+    monkeypatch.setattr("nextlabel_plugins.spreading.graph_matrix.BATCH", BATCH)
+
+
+def shares(learner: Learner[Any], items: Items, targets: Targets, cancel_at: int | None = None) -> list[float]:
+    """Return the shares that a training reports; the report of number `cancel_at` cancels it."""
+    reported: list[float] = []
+
+    def progress(share: float, _metrics: Mapping[str, float]) -> None:
+        reported.append(share)
+        if len(reported) == cancel_at:
+            raise CancelledError
+
+    training = Training(0, progress=progress)
+    if cancel_at is None:
+        learner.fit(items, targets, training)
+    else:
+        with pytest.raises(CancelledError):
+            learner.fit(items, targets, training)
+    return reported
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_training_can_be_cancelled_at_every_stage(name: str) -> None:
+    learner, make, targets = CASES[name]
+    complete = shares(learner, make(), targets)
+    assert complete == sorted(complete)
+    assert complete[-1] == 1
+    assert len(complete) > 5
+    for number in {1, 2, len(complete) // 2, len(complete)}:
+        assert shares(learner, make(), targets, number) == complete[:number]
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if "images" in name])
+def test_images_are_read_a_part_at_a_time(name: str) -> None:
+    learner, make, targets = CASES[name]
+    items = make()
+    shares(learner, items, targets, 3)
+    assert items.reads == [BATCH] * 3
+    items = make()
+    shares(learner, items, targets)
+    assert sum(items.reads) == SIZE
+
+
+def test_a_fit_that_evaluates_its_loss_reports_each_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluations: list[int] = []
+    softmax = "nextlabel_plugins.learners.linear._softmax"
+    monkeypatch.setattr(softmax, lambda logits: evaluations.append(1) or np.full_like(logits, 0.25))
+    reported = shares(Linear(LinearParameters()), vectors(), CLASSES)
+    assert len(reported) == len(evaluations) + 1
