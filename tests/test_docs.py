@@ -90,6 +90,9 @@ def test_a_function_of_modal_becomes_a_strategy(tmp_path, monkeypatch):
 
     strategy.query = several_with_rows
     assert strategy.select(pool, 3, np.random.default_rng(0)).positions.tolist() == [3, 1, 4]
+    strategy.query = lambda _classifier, _rows: np.array([], np.int64)
+    with pytest.raises(ValueError, match="returned no index"):
+        strategy.select(pool, 3, np.random.default_rng(0))
 
 
 def default_cell(default: object) -> str:
