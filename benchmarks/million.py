@@ -33,9 +33,7 @@ BEFORE = {
     "first query of a process, margin 10": "5.7 / 21",
     "margin 10": "0.21 / 1.9",
     "tiny-bald 10": "3.7 / 24",
-    "dbal 10": "4.3 / 19",
     "tiny-badge 10": "5.7 / 25",
-    "core-set 10": "8.6 / 27",
     "POST /labels, 1": "0.03 / 0.28",
     "POST /labels, 100": "0.33 / 2.9",
     "GET /items": "0.04 / 0.34",
@@ -44,7 +42,7 @@ BEFORE = {
     "training job": "37.3 / 211",
     "scoring job": "36.4 / 214",
 }
-MEMORY_BEFORE = {"import job": 410, "training job": 1678, "scoring job": 362, "core-set 10": 1977}
+MEMORY_BEFORE = {"import job": 410, "training job": 1678, "scoring job": 362}
 """Anonymous memory at commit 2780a28, in MB."""
 LONGEST_WRITE = 100
 """Milliseconds: no write transaction may take longer."""

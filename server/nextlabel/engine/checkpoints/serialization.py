@@ -47,7 +47,7 @@ class TrainingInfo:
     start: str | None = None
     """The checkpoint passed to the learner as a start; the learner may have ignored it."""
     sampled: bool = False
-    """Whether the pool starts with a sample. Its items are outside the hold-out that the settings alone give."""
+    """Whether the pool starts with a sample, most of whose items the settings alone would hold out."""
 
 
 def write_model(

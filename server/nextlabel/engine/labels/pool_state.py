@@ -93,6 +93,7 @@ class PoolState:
         """
         if truth is None:
             return np.empty(0, np.int64), np.empty(0)
+        truth = truth[: len(self)]  # the rest of a data set may have arrived since this state was read
         size = len(truth)
         known = truth >= 0 if self.project.classes else ~np.isnan(truth)
         positions = np.flatnonzero(known & ~self.labelled[:size] & ~self.holdout[:size])
