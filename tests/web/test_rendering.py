@@ -66,7 +66,7 @@ class FakeProject:
 
     def create(self, size, strategy, annotator):
         items = (QueryItem("a b/ü", math.inf, None, "control"),)
-        return QueryAnswer("sine", "sine-1", "largest-std", {}, None, 7, items, 1, 0)
+        return QueryAnswer("sine", "sine-1", "largest-std", {}, None, 7, items, 1, 0, None)
 
     def get(self, item_id):
         return ItemDetail(ITEM, {"ann": Label(value=1.5)}, (ROW,), None)

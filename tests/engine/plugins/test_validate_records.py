@@ -35,7 +35,7 @@ def test_reserved_names_are_the_other_keys_of_the_tables() -> None:
     ],
 )
 def test_a_parameter_with_a_reserved_name_is_reported(kind: type[Record[Any]], name: str) -> None:
-    message = reserved_name_error(kind("x", "x", "x:X", make_dataclass("Parameters", ["size", name], frozen=True)))
+    message = reserved_name_error(kind("x", "x", "x:X", make_dataclass("Parameters", ["beta", name], frozen=True)))
     assert message is not None
     assert message.startswith(f"parameter '{name}' can never be set: '{name}' is reserved")
     assert message.endswith("choose another name")

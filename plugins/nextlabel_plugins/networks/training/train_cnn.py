@@ -93,7 +93,8 @@ def train_cnn(
         if start is not None:
             load_optimizer_state(optimizer, network, start.optimizer)
         trained = _train(network, optimizer, images.to(device), candidates.to(device), augment, config, progress)
-        return TrainedNetwork(trained.cpu(), optimizer_state(optimizer, network))
+        state = optimizer_state(optimizer, network)
+        return TrainedNetwork(trained.cpu(), state)
 
 
 def _train(

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
-from nextlabel_plugins.networks.architectures.convnet import ConvNet
 from nextlabel_plugins.networks.architectures.factory import build_network
 from nextlabel_plugins.networks.architectures.network import Shape
 from nextlabel_plugins.networks.training import train_cnn, train_proden
@@ -96,10 +95,9 @@ def loss_devices(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         monkeypatch.setattr(module, "preserve_rng_state", lambda _: nullcontext())
         monkeypatch.setattr(module, "training_precision", lambda _: nullcontext())
         monkeypatch.setattr(module, "LossMeter", DeviceRecorder)
+        monkeypatch.setattr(module, "build_network", recording(build_network))
     monkeypatch.setattr(DeviceRecorder, "devices", [], raising=False)
     monkeypatch.setattr(train_cnn, "WeightAverage", LastWeights)
-    monkeypatch.setattr(train_cnn, "ConvNet", recording(ConvNet))
-    monkeypatch.setattr(train_proden, "build_network", recording(build_network))
     monkeypatch.setattr(nn.Module, "_apply", move_module)
     monkeypatch.setattr(Tensor, "backward", set_zero_gradients)
     with FakeTensorMode(shape_env=ShapeEnv()):
@@ -141,7 +139,7 @@ def test_cnn_mixes_no_devices(loss_devices: list[str]) -> None:
     )
     augment = RandomAffine(0.1, 10, 0.1, 0.1, flip=True)
     arguments: Any = (images.permute(0, 3, 1, 2), candidates, augment, config, 0, lambda *_: None)
-    network = train_cnn.train_cnn(Shape(32, 32, 3, 10, 16, 0.1), *arguments)
+    network = train_cnn.train_cnn(Shape(32, 32, 3, 10, 16, 0.1), *arguments).network
     assert loss_devices == ["cuda"] * 3
     assert {tensor.device.type for tensor in network.state_dict().values()} == {"cpu"}
 
