@@ -284,6 +284,19 @@ def test_a_hold_out_that_changes_before_the_data_set_arrives(
     assert "held-out items" in changed.project.models.checkpoints()[-1].verdict
 
 
+def test_a_hold_out_that_changes_while_the_sample_is_the_pool(
+    project: ToyProject, held_out: list[str], data: OptionalData, make: Make
+) -> None:
+    home = project.services.home
+    settings = {"trained": home.trained, "home": home.root}
+    changed = make({**BUNDLED, "seed": 5}, plugins=data.registry(), settings=settings)
+    changed.project.labels.submit("ann", [full(name, "left") for name in held_out[:3]])
+    changed.train()
+    # the bundled checkpoint was trained on items that the new seed holds out
+    (name,) = [c.checkpoint for c in changed.project.models.checkpoints() if c.job is not None]
+    assert read_card(home.checkpoint("toy", name))["start"] is None
+
+
 def test_elsewhere_a_checkpoint_trained_on_a_sample_is_not_compared(
     project: ToyProject, held_out: list[str], make: Make, tmp_path: Path
 ) -> None:

@@ -103,14 +103,17 @@ def holdout_settings(config: ProjectConfig) -> dict[str, Any]:
     }
 
 
-def trained_with_other_holdout(checkpoint: CheckpointRow, project: ProjectRow, config: ProjectConfig) -> bool:
+def trained_with_other_holdout(
+    checkpoint: CheckpointRow, project: ProjectRow, config: ProjectConfig, *, sampled: bool
+) -> bool:
     """Return whether a checkpoint may have been trained on items that the project holds out.
 
     That is so if its card names other hold-out settings than the project file, or if it was trained
-    on a sample elsewhere. One that was trained here since the data set was imported was not.
+    on a sample elsewhere. One that was trained here since the data set was imported was not, and
+    none has seen a pool of uploads alone. `sampled`: whether the pool starts with a sample.
     """
     trained_here = checkpoint.job is not None
-    if not project.imported or (trained_here and checkpoint.created >= project.imported):
+    if not (project.imported or sampled) or (trained_here and checkpoint.created >= project.imported):
         return False
     sampled_elsewhere = bool(checkpoint.card.get("sampled")) and not trained_here
     return sampled_elsewhere or any(

@@ -95,7 +95,8 @@ def evaluate(services: Services, project: str, progress: Callable[[float], None]
     if evaluation_set is not None and evaluation_set.split == "holdout" and served.card.get("fitted"):
         evaluation_set = None  # it knows held-out items better than from their content
     on_holdout = evaluation_set is None or evaluation_set.split == "holdout"
-    if on_holdout and trained_with_other_holdout(live, row, services.projects.get(project)):
+    sampled = services.pool(project).sampled
+    if on_holdout and trained_with_other_holdout(live, row, services.projects.get(project), sampled=sampled):
         raise Unprocessable(
             f"checkpoint {live.name} was trained with another hold-out than that of project {project!r}, and may "
             "have been trained on items of it; train here first"

@@ -169,7 +169,7 @@ def _start_model(
 
     It is None if it is unreadable, or has another hold-out or other features.
     """
-    if trained_with_other_holdout(live, project, config):
+    if trained_with_other_holdout(live, project, config, sampled=services.pool(config.name).sampled):
         print(f"training starts from scratch: {live.name} was trained with another hold-out", flush=True)  # noqa: T201 - the job's log
         return None, {}
     if (live.card.get("features") or {}).get("key") != (features or {}).get("key"):

@@ -63,7 +63,7 @@ def score_holdout(
     nothing = LiveHoldout(row.live, np.empty(0, np.int64), {}, bundled=live is not None and live.job is None)
     if live is None or not services.home.at(live.folder).is_dir():
         return LiveHoldout(row.live, nothing.common, {}, files_missing=True)
-    other_holdout = trained_with_other_holdout(live, row, config)
+    other_holdout = trained_with_other_holdout(live, row, config, sampled=services.pool(config.name).sampled)
     if other_holdout or not len(positions):
         return replace(nothing, other_holdout=other_holdout)
     predicted = _predict(services, live, pool, positions)
