@@ -82,8 +82,8 @@ def test_a_strategy_of_the_worker_runs_in_the_command(shell, quick, distribute, 
 
 
 def test_what_a_query_needs_is_computed_first(shell, trained, distribute, tmp_path, monkeypatch):
-    distribute(tmp_path, "late-plugin", late="late")
-    (tmp_path / "late.py").write_text(LATE.replace("in_worker=True", 'needs=["embeddings"]'))
+    distribute(tmp_path, "late-plugin", late="late_embedded")
+    (tmp_path / "late_embedded.py").write_text(LATE.replace("in_worker=True", 'needs=["embeddings"]'))
     monkeypatch.syspath_prepend(tmp_path)
     printed = shell.json("query", "quick", "--strategy", "late", "--size", "2")
     assert [item["score"] for item in printed["items"]] == [0.0, -1.0]
@@ -97,9 +97,9 @@ FAULT = """class Late(Strategy):
 
 
 def test_a_job_that_fails_is_the_error_of_the_query(shell, trained, distribute, tmp_path, monkeypatch):
-    distribute(tmp_path, "late-plugin", late="late")
+    distribute(tmp_path, "late-plugin", late="late_faulty")
     source = LATE.replace("in_worker=True", 'needs=["embeddings"]')
-    (tmp_path / "late.py").write_text(source.replace("class Late(Strategy):\n", FAULT))
+    (tmp_path / "late_faulty.py").write_text(source.replace("class Late(Strategy):\n", FAULT))
     monkeypatch.syspath_prepend(tmp_path)
     refused = shell("query", "quick", "--strategy", "late", "--out", str(tmp_path / "out"), status=1)
     assert "no luck" in refused.stderr.splitlines()[-1]  # the job's log, with the traceback, is above
