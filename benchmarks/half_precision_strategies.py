@@ -1,6 +1,6 @@
 """The `k-means` and `dbal` of `half_precision.py`, whose stored results were measured with them.
 
-The built-in strategies use scikit-learn's k-means, with greedy seeding and more iterations. The `k-means` here gives no
+The built-in strategies use k-means with greedy seeding and more iterations. The `k-means` here gives no
 cluster to items that are nearer to a covered one.
 """
 
