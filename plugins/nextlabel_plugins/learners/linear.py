@@ -1,8 +1,8 @@
 """Multinomial logistic regression on vectors or small images, learnt from candidate sets.
 
-Inputs are standardised with the mean and the standard deviation of each column over the labelled items. The loss of
-an item is -log of the probability summed over its candidate set (Jin and Ghahramani, "Learning with multiple labels",
-NIPS 2002), which for a full label is the loss of ordinary logistic regression.
+Inputs are standardised over the labelled items. The loss of an item is -log of the probability summed over its
+candidate set (Jin and Ghahramani, "Learning with multiple labels", NIPS 2002), which for a full label is the loss of
+ordinary logistic regression.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count as count_from
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
@@ -56,6 +56,10 @@ class LinearParameters:
     C: Annotated[
         float, Bounds(gt=0), "inverse strength of the L2 regularisation, as in scikit-learn: smaller is stronger"
     ] = 1.0
+    scale: Annotated[
+        Literal["common", "column"],
+        "divide all columns of the inputs by one standard deviation, or, if their units differ, each by its own",
+    ] = "common"
     image_size: Annotated[
         int, Bounds(ge=0), "side that images without [features] are resized to; 0: their own size, or 32 if they differ"
     ] = 0
@@ -142,7 +146,7 @@ class Linear(Learner[LinearParameters]):
             raise Unprocessable("there is no label to learn from yet")
         image = self._image_input(items) if isinstance(items, ImageItems) else None
         inputs = _inputs(items.take(rows), image, lambda share: training.progress(share * _READ, {})).astype(np.float64)
-        centre, scale = _standard(inputs)
+        centre, scale = _standard(inputs, self.parameters.scale == "common")
         inputs -= centre
         inputs /= scale
         weights, bias = _minimise(inputs, targets.candidates[rows], self.parameters.C, training.progress)
@@ -174,11 +178,19 @@ def _inputs(
     return pixels.reshape(len(pixels), image.height * image.width * image.channels) / np.float32(PIXEL_MAX)
 
 
-def _standard(inputs: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the mean and the standard deviation of each column (d,); 1 for columns that vary by rounding only."""
+def _standard(inputs: FloatArray, common: bool) -> tuple[FloatArray, FloatArray]:
+    """Return the mean and the scale of each column, (d,) each.
+
+    The scale is the column's standard deviation, or with `common` the root mean square of all of them. It is 1 where
+    the inputs vary by rounding only.
+    """
     centre, scale = inputs.mean(axis=0), inputs.std(axis=0)
-    constant = scale <= np.finfo(np.float32).eps * np.abs(centre)
-    return centre, np.where(constant, 1.0, scale)
+    scale[scale <= np.finfo(np.float32).eps * np.abs(centre)] = 0
+    if common:
+        # a few labels do not show how much each embedding varies: dividing by a deviation that is small by chance
+        # makes noise as large as what separates the classes
+        scale[:] = np.sqrt((scale**2).mean())
+    return centre, np.where(scale > 0, scale, 1.0)
 
 
 def _minimise(

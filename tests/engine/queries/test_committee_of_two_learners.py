@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import LabelSpreading
 from support.engine import ToyProject
 
@@ -39,11 +38,12 @@ def disagreement() -> np.ndarray:
     ink, truth = load_digits(return_X_y=True)
     ink, truth = ink[:330], truth[:330]
     pixels = np.rint(ink * (255 / 16))  # as images have them
-    scaler = StandardScaler().fit(pixels[:LABELLED])
-    linear = LogisticRegression(tol=1e-10, max_iter=10_000).fit(scaler.transform(pixels[:LABELLED]), truth[:LABELLED])
+    pixels -= pixels[:LABELLED].mean(axis=0)
+    pixels /= np.sqrt((pixels[:LABELLED] ** 2).mean())
+    linear = LogisticRegression(tol=1e-10, max_iter=10_000).fit(pixels[:LABELLED], truth[:LABELLED])
     partly = np.where(np.arange(330) < LABELLED, truth, -1)
     spreading = LabelSpreading(gamma=0.25, alpha=0.2, max_iter=5, tol=0).fit(ink, partly)
-    members = [linear.predict_proba(scaler.transform(pixels)), spreading.label_distributions_]
+    members = [linear.predict_proba(pixels), spreading.label_distributions_]
     consensus = np.mean(members, axis=0)
     kl = entropy(consensus) - np.mean([entropy(member) for member in members], axis=0)
     return np.asarray(kl[LABELLED:])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnxruntime
 import pytest
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -16,7 +18,7 @@ from nextlabel_plugins.learners import linear
 from nextlabel_plugins.learners.linear import Linear, LinearModel, LinearParameters
 
 
-def fit(vectors: np.ndarray, sets: np.ndarray, **parameters: float) -> LinearModel:
+def fit(vectors: np.ndarray, sets: np.ndarray, **parameters: Any) -> LinearModel:
     learner = Linear(LinearParameters(**parameters))
     model = learner.fit(VectorItems(vectors.astype(np.float32)), Targets(candidates=sets), Training(0))
     assert isinstance(model, LinearModel)
@@ -40,17 +42,56 @@ def blobs(spread: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     return np.eye(3)[truth] * 6 + rng.normal(0, spread, (300, 3)), truth
 
 
+@pytest.mark.parametrize("scale", ["common", "column"])
 @pytest.mark.parametrize("strength", [0.01, 1.0, 10.0])
-@pytest.mark.parametrize("load", [load_iris, load_breast_cancer, load_digits])
-def test_full_labels_give_what_scikit_learn_gives(load, strength):
+@pytest.mark.parametrize("load", [load_iris, load_digits])
+def test_full_labels_give_what_scikit_learn_gives(load, strength, scale):
     vectors, truth = load(return_X_y=True)
     vectors = vectors.astype(np.float32)[::3]
     truth = truth[::3]
-    classes = int(truth.max()) + 1
-    model = fit(vectors, one_hot(truth, classes), C=strength)
+    model = fit(vectors, one_hot(truth, int(truth.max()) + 1), C=strength, scale=scale)
+    inputs = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    inputs /= np.sqrt((inputs**2).mean()) if scale == "common" else np.maximum(inputs.std(axis=0), 1e-9)
+    theirs = LogisticRegression(C=strength, tol=1e-10, max_iter=10_000).fit(inputs, truth)
+    np.testing.assert_allclose(predict(model, vectors), theirs.predict_proba(inputs), atol=1e-4)
+
+
+@pytest.mark.parametrize("strength", [0.01, 1.0, 10.0])
+def test_two_classes_give_what_scikit_learn_gives(strength):
+    vectors, truth = load_breast_cancer(return_X_y=True)
+    vectors = vectors.astype(np.float32)[::3]
+    truth = truth[::3]
+    model = fit(vectors, one_hot(truth, 2), C=strength, scale="column")
     standardised = StandardScaler().fit_transform(vectors.astype(np.float64))
     theirs = LogisticRegression(C=strength, tol=1e-10, max_iter=10_000).fit(standardised, truth)
     np.testing.assert_allclose(predict(model, vectors), theirs.predict_proba(standardised), atol=1e-4)
+
+
+def test_few_labels_of_many_columns_are_not_drowned_in_noise():
+    # as embeddings are: a few columns that separate the classes, and many that are nearly always zero
+    rng = np.random.default_rng(0)
+    truth = np.arange(1000) % 2
+    vectors = np.where(rng.random((1000, 1000)) < 0.05, rng.random((1000, 1000)), 0.0)
+    vectors[:, :20] = rng.normal(0.9 * truth[:, None], 1.0, (1000, 20))
+    correct = {
+        scale: (predict(fit(vectors[:20], one_hot(truth[:20], 2), scale=scale), vectors).argmax(axis=1) == truth).mean()
+        for scale in ("common", "column")
+    }
+    assert correct["column"] < 0.8
+    assert correct["common"] > 0.9
+
+
+def test_columns_in_different_units_can_have_a_scale_each():
+    vectors, truth = load_wine(return_X_y=True)
+    labelled = slice(None, None, 6)
+    correct = {
+        scale: (
+            predict(fit(vectors[labelled], one_hot(truth[labelled]), scale=scale), vectors).argmax(axis=1) == truth
+        ).mean()
+        for scale in ("common", "column")
+    }
+    assert correct["common"] < 0.8
+    assert correct["column"] > 0.9
 
 
 def test_the_default_strength_is_scikit_learns():
