@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,6 +49,14 @@ class LossMeter:
             self._first, self._total = self._done, torch.zeros_like(self._total)
         elif self._clock() - self._reported >= REPORT_EVERY:
             self._report(share, {"loss": self._mean()})
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the losses so far of the current epoch, for `ResumeFile`."""
+        return {"done": self._done, "first": self._first, "total": self._total}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on within an epoch."""
+        self._done, self._first, self._total = state["done"], state["first"], state["total"]
 
     def _mean(self) -> float:
         return float(self._total) / (self._done - self._first)

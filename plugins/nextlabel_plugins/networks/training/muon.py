@@ -32,6 +32,15 @@ class Muon:
             weight.mul_(len(weight) ** 0.5 / weight.norm())
             weight.add_(orthogonalised(ahead.flatten(1)).view_as(weight), alpha=-self.rate)
 
+    def state_dict(self) -> dict[str, list[Tensor]]:
+        """Return the momentum of each weight."""
+        return {"sums": self._sums}
+
+    def load_state_dict(self, state: dict[str, list[Tensor]]) -> None:
+        """Restore the momentum of each weight."""
+        for total, saved in zip(self._sums, state["sums"], strict=True):
+            total.copy_(saved)
+
 
 def orthogonalised(matrix: Tensor) -> Tensor:
     """Return approximately U V^T of the singular value decomposition U S V^T of `matrix` (m, n).

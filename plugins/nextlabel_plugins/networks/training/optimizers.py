@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -11,9 +11,10 @@ from torch import nn
 from nextlabel_plugins.networks.architectures.airbench import Airbench
 from nextlabel_plugins.networks.architectures.network import ImageNetwork
 from nextlabel_plugins.networks.training.muon import Muon
+from nextlabel_plugins.networks.training.resume import Stateful
 
 
-class Optimizer(Protocol):
+class Optimizer(Stateful, Protocol):
     """Updates a network by its gradients."""
 
     def step(self, done: float) -> None:
@@ -34,6 +35,14 @@ class CosineSGD:
         """Update the weights."""
         self._sgd.param_groups[0]["lr"] = self._learning_rate * (0.5 + 0.5 * math.cos(math.pi * done))
         self._sgd.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the momentum of each weight."""
+        return self._sgd.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore the momentum of each weight."""
+        self._sgd.load_state_dict(state)
 
 
 class AirbenchOptimizer:
@@ -85,6 +94,15 @@ class AirbenchOptimizer:
         self._whitening.requires_grad_(whitening_remaining > 0)
         self._muon.rate = self._muon_rate * remaining
         self._muon.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the momentum of each weight."""
+        return {"sgd": self._sgd.state_dict(), "muon": self._muon.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore the momentum of each weight."""
+        self._sgd.load_state_dict(state["sgd"])
+        self._muon.load_state_dict(state["muon"])
 
 
 def make_optimizer(
