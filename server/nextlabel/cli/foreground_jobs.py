@@ -22,6 +22,7 @@ from nextlabel.engine.jobs.run_job import run_job
 from nextlabel.engine.jobs.worker import worker_lock
 from nextlabel.engine.records import Job
 from nextlabel.engine.settings import Settings
+from nextlabel.engine.training.commit import Report
 from nextlabel.store import jobs
 from nextlabel.store.jobs import Kind
 
@@ -35,11 +36,12 @@ def wait_for_job(
     queue: Callable[[bool], int],
     advance: Advance,
     project_file: Path | None = None,
+    listen: Report | None = None,
 ) -> Job:
     """Wait until a job has ended, and return it. `queue` returns its number; it receives whether a worker runs.
 
-    Raises Conflict if a worker runs that cannot know `project_file`, from which the project comes. A
-    KeyboardInterrupt cancels the job first.
+    `listen` receives all that the job reports, if it runs in this process. Raises Conflict if a worker runs that
+    cannot know `project_file`, from which the project comes. A KeyboardInterrupt cancels the job first.
     """
     with ExitStack() as locks:
         try:
@@ -47,7 +49,7 @@ def wait_for_job(
         except Conflict:  # a worker runs
             _check_known(engine.settings, project_file)
             return _follow(engine, queue(True), advance)
-        return _run_here(engine, kind, lambda: queue(False), advance)
+        return _run_here(engine, kind, lambda: queue(False), advance, listen)
 
 
 def _check_known(settings: Settings, project_file: Path | None) -> None:
@@ -62,7 +64,9 @@ def _check_known(settings: Settings, project_file: Path | None) -> None:
         )
 
 
-def _run_here(engine: Engine, kind: Kind, queue: Callable[[], int], advance: Advance) -> Job:
+def _run_here(
+    engine: Engine, kind: Kind, queue: Callable[[], int], advance: Advance, listen: Report | None = None
+) -> Job:
     """Run the queued jobs of a kind in order until the one that `queue` returns has run."""
     services = engine.services
     owner = f"{kind}-{os.getpid()}-{uuid4().hex[:8]}"
@@ -77,7 +81,7 @@ def _run_here(engine: Engine, kind: Kind, queue: Callable[[], int], advance: Adv
             break
         try:
             with _interrupt_event() as stop, _show_progress(engine, job.id, advance):
-                run_job(services, job, stop)
+                run_job(services, job, stop, listen)
         except KeyboardInterrupt:
             with services.database.write() as connection:
                 jobs.finish(connection, job.id, owner, "cancelled", time.time())

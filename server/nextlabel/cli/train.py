@@ -6,6 +6,8 @@ A worker that runs on the home folder does the training. Without one, this proce
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import metadata
 from pathlib import Path
 
@@ -14,13 +16,20 @@ import click
 from nextlabel.cli.foreground_jobs import wait_for_job
 from nextlabel.cli.options import FOLDER, as_json, open_engine, project_name, with_settings
 from nextlabel.cli.output import Advance, Screen, metrics_line
+from nextlabel.cli.seed_runs import SeedRuns
 from nextlabel.contracts.errors import NextlabelError
 from nextlabel.engine.engine import Engine
 from nextlabel.engine.evaluation.bundle import BuildInfo, check_target, write_bundle
+from nextlabel.engine.evaluation.seed_results import SeedResult, spreads
+from nextlabel.engine.plugins.registry import load
+from nextlabel.engine.project_files import load_projects
 from nextlabel.engine.records import Checkpoint
 from nextlabel.engine.scheduling import queue_once
 from nextlabel.engine.settings import Settings
 from nextlabel.web.schemas.checkpoint_schemas import CheckpointReply
+
+_COUNTS = ("labels", "holdout")
+"""Metrics that state how many items there are, not how good a model is."""
 
 
 @click.command("train")
@@ -30,6 +39,16 @@ from nextlabel.web.schemas.checkpoint_schemas import CheckpointReply
 )
 @click.option("--from-scratch", is_flag=True, help="Do not start from the live checkpoint; --out never starts from it.")
 @click.option("--licence", help="SPDX name of the licence of what --out writes; nextlabel's own by default.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    help="Train from nothing with this many seeds, from the project's own on; nothing becomes a checkpoint.",
+)
+@click.option(
+    "--results",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Add each seed's result to this file as a line of JSON; seeds that it has are not trained again.",
+)
 @as_json
 @with_settings()
 def command(
@@ -39,15 +58,28 @@ def command(
     out: Path | None,
     from_scratch: bool,
     licence: str | None,
+    seeds: int | None,
+    results: Path | None,
     as_json: bool,
 ) -> None:
     """Train PROJECT on the current labels, and make the result live unless it is worse.
 
     If a server runs on the same home folder, its worker trains and this command shows the progress.
+    With --seeds, train with the labels of its data set alone, and print the metrics of each seed, their mean and
+    standard deviation.
     """
     if licence is not None and out is None:
         raise click.UsageError("--licence only applies to --out")
+    if results is not None and seeds is None:
+        raise click.UsageError("--results only applies to --seeds")
+    if seeds is not None and (out is not None or from_scratch):
+        raise click.UsageError(
+            "--seeds trains from scratch and stores no checkpoint; leave out --out and --from-scratch"
+        )
     screen = Screen(as_json)
+    if seeds is not None:
+        _train_seeds(settings, name, project_file, seeds, results, screen)
+        return
     scratch = from_scratch or out is not None
     if out is not None:
         check_target(out)  # before an hour of work
@@ -61,6 +93,37 @@ def command(
     state = "is live" if checkpoint.live else "waits"
     title = f"{name}/{checkpoint.checkpoint} {state}: {checkpoint.verdict}"
     screen.answer(CheckpointReply.model_validate(checkpoint), f"{title}\n{metrics_line(checkpoint.metrics)}{packed}")
+
+
+def _train_seeds(
+    settings: Settings, name: str, project_file: Path | None, seeds: int, results: Path | None, screen: Screen
+) -> None:
+    """Train with several seeds, and print each one's metrics, and their mean and standard deviation."""
+    registry = load(blocked=settings.blocked)
+    registry.check()
+    config = load_projects(registry, settings.projects, project_file).get(name)
+    runs = SeedRuns(settings, registry, config, seeds, results)
+    with screen.progress(f"training {name}") as progress:
+        found = runs.train(progress, lambda result: progress.print(_result_line(result)))
+    spread = spreads(found)
+    shown = {name: f"{_number(name, of['mean'])} ± {_number(name, of['sd'])}" for name, of in spread.items()}
+    title = f"{name}, mean ± standard deviation of {len(found)} seeds"
+    reply = {"project": name, "results": [asdict(result) for result in found], "spread": spread}
+    screen.answer(reply, f"{title}: {_metrics(shown)}")
+
+
+def _result_line(result: SeedResult) -> str:
+    values = {name: _number(name, value) for name, value in result.metrics.items() if value is not None}
+    return f"{result.project}, seed {result.seed}, {result.seconds:,.0f} s: {_metrics(values)}"
+
+
+def _metrics(shown: Mapping[str, str]) -> str:
+    """Return metrics, already as text, in one line."""
+    return ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in shown.items() if name not in _COUNTS)
+
+
+def _number(metric: str, value: float) -> str:
+    return f"{value:.2%}" if metric.endswith("accuracy") else f"{value:.4g}"
 
 
 def train(

@@ -243,7 +243,8 @@ class Training:
     """Call this regularly with the finished share, 0..1, and metrics such as {"loss": 0.3}.
 
     At the end of each epoch, add the epoch's number, from 1: {"loss": 0.3, "epoch": 2}. `nextlabel simulate` prints
-    and stores the losses of such calls only."""
+    and stores the losses of such calls only. "step", the number of updates, and "bits", the precision of the forward
+    passes, are stored by `nextlabel train --seeds`."""
     start: Model | None = None
     """Model to start from, either bundled or live. A learner may ignore it."""
     features: Callable[[], FloatArray] | None = None

@@ -21,8 +21,16 @@ def native_bfloat16() -> bool:
 
 def training_precision(device: torch.device) -> AbstractContextManager[None]:
     """Return a context for the forward passes of a training: bfloat16 if the device supports it natively."""
-    native = native_bfloat16() if device.type == "cpu" else torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.autocast(device.type, torch.bfloat16, enabled=native)
+    return torch.autocast(device.type, torch.bfloat16, enabled=_uses_bfloat16(device))
+
+
+def reported_precision(device: torch.device) -> dict[str, float]:
+    """Return what a training reports as its precision: the `bits` of a number in its forward passes."""
+    return {"bits": 16.0 if _uses_bfloat16(device) else 32.0}
+
+
+def _uses_bfloat16(device: torch.device) -> bool:
+    return native_bfloat16() if device.type == "cpu" else torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def preserve_rng_state(device: torch.device) -> AbstractContextManager[None]:

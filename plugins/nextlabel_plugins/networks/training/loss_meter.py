@@ -18,7 +18,7 @@ class LossMeter:
 
     An epoch is one of `epochs` equal parts of the `updates`: a pass over the items, or several if
     there are few. The report at its end has the number of the epoch, from 1. If there are fewer
-    updates than epochs, each update is an epoch.
+    updates than epochs, each update is an epoch. Each report has the number of updates, `step`.
     """
 
     def __init__(
@@ -45,10 +45,10 @@ class LossMeter:
         ended = epoch > (self._done - 1) * self._epochs // self._updates
         # reading a number from a GPU waits for it, so do that only for a report
         if ended:
-            self._report(share, {"loss": self._mean(), "epoch": epoch})
+            self._report(share, {"loss": self._mean(), "step": self._done, "epoch": epoch})
             self._first, self._total = self._done, torch.zeros_like(self._total)
         elif self._clock() - self._reported >= REPORT_EVERY:
-            self._report(share, {"loss": self._mean()})
+            self._report(share, {"loss": self._mean(), "step": self._done})
 
     def state_dict(self) -> dict[str, Any]:
         """Return the losses so far of the current epoch, for `ResumeFile`."""

@@ -26,9 +26,9 @@ def reports(losses: list[float], epochs: int, seconds: float = 0.0) -> Reports:
 
 def test_each_epoch_ends_with_its_own_mean_and_its_number() -> None:
     assert reports([1.0, 3.0, 5.0, 6.0, 10.0, 20.0], epochs=3) == [
-        (pytest.approx(1 / 3), {"loss": 2.0, "epoch": 1}),
-        (pytest.approx(2 / 3), {"loss": 5.5, "epoch": 2}),
-        (1.0, {"loss": 15.0, "epoch": 3}),
+        (pytest.approx(1 / 3), {"loss": 2.0, "step": 2, "epoch": 1}),
+        (pytest.approx(2 / 3), {"loss": 5.5, "step": 4, "epoch": 2}),
+        (1.0, {"loss": 15.0, "step": 6, "epoch": 3}),
     ]
 
 
@@ -42,4 +42,8 @@ def test_an_update_is_an_epoch_if_there_are_fewer_updates_than_epochs() -> None:
 
 def test_a_long_epoch_reports_its_mean_so_far() -> None:
     found = reports([2.0, 4.0, 6.0, 8.0, 10.0], epochs=1, seconds=0.3)
-    assert found == [(0.4, {"loss": 3.0}), (0.8, {"loss": 5.0}), (1.0, {"loss": 6.0, "epoch": 1})]
+    assert found == [
+        (0.4, {"loss": 3.0, "step": 2}),
+        (0.8, {"loss": 5.0, "step": 4}),
+        (1.0, {"loss": 6.0, "step": 5, "epoch": 1}),
+    ]

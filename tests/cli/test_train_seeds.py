@@ -1,0 +1,178 @@
+"""nextlabel train --seeds: trainings from nothing, apart from the project, that can be spread over days."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from statistics import fmean, stdev
+
+import pytest
+
+from nextlabel.contracts.errors import Unprocessable
+from nextlabel.engine.evaluation.seed_results import read_results
+from nextlabel.store.file_lock import file_lock
+
+PATIENT = '''
+"""A learner that waits until it is killed, and goes on the next time."""
+import time
+from nextlabel.contracts import LearnerPlugin, hookimpl
+from nextlabel_nearest.learner import NearestLearner, Parameters
+
+class Patient(NearestLearner):
+    def fit(self, items, targets, training):
+        begun = training.folder / "begun"
+        if begun.exists():
+            training.progress(1.0, {"loss": 0.5, "step": 7, "epoch": 2, "bits": 16})
+            return super().fit(items, targets, training)
+        training.progress(0.5, {"loss": 1.0, "step": 3, "epoch": 1, "bits": 16})
+        begun.touch()
+        for _ in range(600):
+            training.progress(0.5, {})
+            time.sleep(0.1)
+
+@hookimpl
+def nextlabel_learners():
+    yield LearnerPlugin("patient", "waits until it is killed", Patient, Parameters)
+'''
+PROJECT = """
+[dataset]
+plugin = "digits"
+limit = 200
+[learner]
+plugin = "patient"
+[labels]
+initial = 20
+"""
+
+
+@pytest.fixture
+def fits(quick, monkeypatch):
+    """The seeds of the learner's trainings in this process, as they begin; the one with the number `fails` fails."""
+    from nextlabel_nearest.learner import NearestLearner
+
+    fit, seeds = NearestLearner.fit, []
+
+    def counted(self, items, targets, training):
+        seeds.append(training.seed)
+        if len(seeds) == counted.fails:
+            raise Unprocessable("it failed")
+        return fit(self, items, targets, training)
+
+    counted.fails = 0
+    monkeypatch.setattr(NearestLearner, "fit", counted)
+    return seeds, counted
+
+
+def test_each_seed_is_trained_from_nothing_and_stores_no_checkpoint(shell, trained, tmp_path, fits):
+    before = shell.json("projects")
+    found = shell.json("train", "quick", "--seeds", "3")
+    assert shell.json("projects") == before
+    assert [result["seed"] for result in found["results"]] == [0, 1, 2]
+    assert len(set(fits[0])) == 3
+    accuracies = [result["metrics"]["accuracy"] for result in found["results"]]
+    assert found["spread"]["accuracy"] == {
+        "mean": pytest.approx(fmean(accuracies)),
+        "sd": pytest.approx(stdev(accuracies)),
+    }
+    first = found["results"][0]
+    assert (first["project"], first["metrics"]["labels"], first["threads"] > 0) == ("quick", 20, True)
+    assert first["parameters"]["dataset"] == {"plugin": "digits", "limit": 300}
+    assert (first["steps"], first["epochs"], first["precision"]) == (None, None, None)
+    assert not (trained.home / "seeds" / "quick").exists()
+
+
+def test_as_text(shell, quick):
+    lines = shell("train", "quick", "--seeds", "2").stdout.splitlines()
+    assert [line.partition(" s: accuracy ")[0].rpartition(",")[0] for line in lines[:2]] == [
+        "quick, seed 0",
+        "quick, seed 1",
+    ]
+    assert lines[2].startswith("quick, mean ± standard deviation of 2 seeds: accuracy ")
+    assert "%" in lines[2]
+
+
+def test_stored_seeds_are_counted_and_not_trained_again(shell, quick, tmp_path, fits):
+    file = tmp_path / "new" / "seeds.jsonl"
+    first = shell.json("train", "quick", "--seeds", "2", "--results", str(file))
+    assert len(fits[0]) == 2
+    both = shell.json("train", "quick", "--seeds", "3", "--results", str(file))
+    assert len(fits[0]) == 3
+    assert both["results"][:2] == first["results"]
+    assert [result.seed for result in read_results(file)] == [0, 1, 2]
+    changed = json.loads(file.read_text().splitlines()[0])
+    changed["parameters"]["dataset"]["limit"] = 299
+    file.write_text(json.dumps(changed) + "\n")
+    shell.json("train", "quick", "--seeds", "1", "--results", str(file))
+    assert len(fits[0]) == 4
+
+
+@pytest.mark.parametrize("options", [(), ("--results", "seeds.jsonl")])
+def test_a_failed_seed_loses_no_finished_one(shell, quick, tmp_path, monkeypatch, fits, options):
+    monkeypatch.chdir(tmp_path)
+    seeds, counted = fits
+    counted.fails = 2
+    result = shell("train", "quick", "--seeds", "2", *options, status=1)
+    assert "seed 1: it failed; the seeds before it are stored in " in result.stderr
+    assert "seed 0" in result.stdout
+    assert len(shell.json("train", "quick", "--seeds", "2", *options)["results"]) == 2
+    assert len(seeds) == 3  # the first seed was not trained again
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_where_it_was(shell, start, quick, quick_folder, tmp_path, monkeypatch):
+    (quick_folder / "patient.py").write_text(PATIENT)
+    (tmp_path / "patient.toml").write_text(PROJECT)
+    about = quick_folder / "quick_plugins-1.0.dist-info" / "entry_points.txt"
+    before = about.read_text()
+    about.write_text(f"{before}patient = patient\n")
+    try:
+        arguments = ("train", str(tmp_path / "patient.toml"), "--seeds", "1", "--json")
+        first = start(*arguments)
+        deadline = time.monotonic() + 30
+        while not list(quick.home.glob("seeds/patient/*/resume/patient/*/begun")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        first.kill()
+        first.wait()
+        second = start(*arguments)
+        out, err = second.communicate(timeout=60)
+    finally:
+        about.write_text(before)
+    assert (second.returncode, err) == (0, "")
+    (result,) = json.loads(out)["results"]
+    assert (result["steps"], result["epochs"], result["precision"]) == (7, 2, "bfloat16")
+
+
+def test_a_line_that_is_no_result_is_refused(shell, quick, tmp_path, fits):
+    file = tmp_path / "seeds.jsonl"
+    file.write_text('{"project": "quick"\n')
+    assert f"{file}, line 1 is not" in shell.refused("train", "quick", "--seeds", "1", "--results", str(file))
+    assert fits[0] == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--seeds", "2", "--out", "x"), ("--seeds", "2", "--from-scratch"), ("--results", "x"), ("--seeds", "0")],
+)
+def test_options_that_do_not_go_together(shell, quick, options):
+    assert "--" in shell.refused("train", "quick", *options, status=2)
+
+
+def test_two_processes_do_not_train_the_same_seeds(shell, quick):
+    with file_lock(quick.home / "seeds" / "quick.lock"):
+        assert "another process trains" in shell.refused("train", "quick", "--seeds", "1")
+
+
+def test_features_of_a_checkpoint_are_refused(shell, quick, quick_folder, tmp_path):
+    text = (quick_folder / "projects" / "quick.toml").read_text()
+    file = tmp_path / "second.toml"
+    file.write_text(text.replace('"nearest"', '"nearest"\nfeatures = "checkpoint:quick"'))
+    assert "starts without checkpoints" in shell.refused("train", str(file), "--seeds", "1")
+
+
+def test_the_commit_of_the_checkout_is_stored(shell, quick):
+    (result,) = shell.json("train", "quick", "--seeds", "1")["results"]
+    root = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    if root.returncode == 0:
+        assert result["commit"].removesuffix("-dirty") == root.stdout.strip()
