@@ -114,6 +114,17 @@ def test_proden(registry: Registry, one_thread: None, network: str) -> None:
     check_learner(registry.learner("proden"), quick, kinds=["images"], task="classification")
 
 
+@pytest.mark.parametrize("network", ["simple", "mnist-net", "convnet"])
+def test_pseudo_label(registry: Registry, one_thread: None, network: str) -> None:
+    quick = {"network": network, "min_steps": 8, "epochs": 2, "filters": 4, "threshold": 0.3}
+    check_learner(registry.learner("pseudo-label"), quick, kinds=["images"], task="classification")
+
+
+def test_autoencoder(registry: Registry, one_thread: None) -> None:
+    quick = {"min_steps": 8, "epochs": 1, "pretrain_epochs": 2, "codes": 4}
+    check_learner(registry.learner("autoencoder"), quick, kinds=["images"], task="classification")
+
+
 @pytest.mark.parametrize("kernel", ["rbf", "knn"])
 def test_label_spreading(registry: Registry, kernel: str) -> None:
     parameters = {"kernel": kernel, "gamma": 1.0}

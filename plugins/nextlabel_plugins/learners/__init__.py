@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nextlabel.contracts import LearnerPlugin, hookimpl
+from nextlabel_plugins.learners.autoencoder import AutoencoderParameters
 from nextlabel_plugins.learners.cnn import CNNParameters
 from nextlabel_plugins.learners.gp import GPParameters
 from nextlabel_plugins.learners.label_spreading import LabelSpreadingParameters
 from nextlabel_plugins.learners.linear import LinearParameters
 from nextlabel_plugins.learners.proden import ProdenParameters
+from nextlabel_plugins.learners.pseudo_label import PseudoLabelParameters
 
 PACKAGE = "nextlabel_plugins.learners"
 
@@ -47,4 +49,16 @@ def nextlabel_learners() -> Iterator[LearnerPlugin]:
         f"{PACKAGE}.label_spreading:LabelSpreading",
         LabelSpreadingParameters,
         transductive=True,
+    )
+    yield LearnerPlugin(
+        "pseudo-label",
+        "a convolutional network that learns from labels and from its own confident predictions",
+        f"{PACKAGE}.pseudo_label:PseudoLabel",
+        PseudoLabelParameters,
+    )
+    yield LearnerPlugin(
+        "autoencoder",
+        "a classifier on the codes of an autoencoder, which is trained on images without labels first",
+        f"{PACKAGE}.autoencoder:Autoencoder",
+        AutoencoderParameters,
     )

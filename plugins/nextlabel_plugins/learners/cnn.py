@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import numpy as np
 
 from nextlabel.contracts import Bounds, Items, Model, Targets, Training
-from nextlabel.contracts.errors import Unprocessable
 from nextlabel_plugins.learners.base import ImageLearner
+from nextlabel_plugins.learners.learner_inputs import check_network_size
 
 if TYPE_CHECKING:
     from nextlabel_plugins.networks.architectures.network import Shape
@@ -102,19 +102,14 @@ class CNN(ImageLearner[CNNParameters]):
         rows = np.flatnonzero(targets.labelled)
         import torch  # noqa: PLC0415 - loaded for training, not for listing plugins
 
-        from nextlabel_plugins.networks.architectures.mnist_net import MIN_SIDE  # noqa: PLC0415 - as above
-        from nextlabel_plugins.networks.architectures.network import Shape  # noqa: PLC0415
+        from nextlabel_plugins.networks.architectures.network import Shape  # noqa: PLC0415 - as above
         from nextlabel_plugins.networks.inference.image_model import ImageModel  # noqa: PLC0415
         from nextlabel_plugins.networks.training.augment import RandomAffine  # noqa: PLC0415
         from nextlabel_plugins.networks.training.train_cnn import CNNConfig, train_cnn  # noqa: PLC0415
 
         options = self.parameters
         height, width = self.input_size(images, options.image_size)
-        if options.network == "mnist-net" and min(height, width) < MIN_SIDE:
-            raise Unprocessable(
-                f"the network `mnist-net` needs images of at least {MIN_SIDE} x {MIN_SIDE} pixels, and these have "
-                f"{height} x {width}; set `image_size` to {MIN_SIDE} or more, or choose the network `convnet`"
-            )
+        check_network_size(options.network, height, width)
         shape = Shape(
             height, width, images.channels, candidates.shape[1], options.filters, options.dropout, kind=options.network
         )

@@ -28,6 +28,17 @@ def input_size(images: ImageItems, side: int, default: int) -> tuple[int, int]:
     return (side, side) if side else images.size or (default, default)
 
 
+def check_network_size(network: str, height: int, width: int) -> None:
+    """Raise Unprocessable if images of this size are too small for the network."""
+    from nextlabel_plugins.networks.architectures.mnist_net import MIN_SIDE  # noqa: PLC0415 - it loads torch
+
+    if network == "mnist-net" and min(height, width) < MIN_SIDE:
+        raise Unprocessable(
+            f"the network `mnist-net` needs images of at least {MIN_SIDE} x {MIN_SIDE} pixels, and these have "
+            f"{height} x {width}; set `image_size` to {MIN_SIDE} or more, or choose another network"
+        )
+
+
 def read_pixels(
     images: ImageItems, size: tuple[int, int], channels: int, progress: Callable[[float], None]
 ) -> PixelArray:

@@ -12,9 +12,11 @@ import pytest
 from nextlabel.contracts import Items, Learner, Targets, Training, VectorItems
 from nextlabel.contracts.data import IntArray, PixelArray
 from nextlabel_plugins.learners import learner_inputs
+from nextlabel_plugins.learners.autoencoder import Autoencoder, AutoencoderParameters
 from nextlabel_plugins.learners.gp import GP, GPParameters
 from nextlabel_plugins.learners.label_spreading import LabelSpreading, LabelSpreadingParameters
 from nextlabel_plugins.learners.linear import Linear, LinearParameters
+from nextlabel_plugins.learners.pseudo_label import PseudoLabel, PseudoLabelParameters
 
 SIZE, BATCH = 300, 32
 
@@ -61,6 +63,16 @@ CASES: dict[str, tuple[Learner[Any], Any, Targets]] = {
     "knn on vectors": (LabelSpreading(LabelSpreadingParameters()), vectors, CLASSES),
     "rbf on images": (LabelSpreading(LabelSpreadingParameters(kernel="rbf")), images, CLASSES),
     "rbf on vectors": (LabelSpreading(LabelSpreadingParameters(kernel="rbf")), vectors, CLASSES),
+    "autoencoder on images": (
+        Autoencoder(AutoencoderParameters(pretrain_epochs=2, epochs=2, min_steps=1)),
+        images,
+        CLASSES,
+    ),
+    "pseudo-label on images": (
+        PseudoLabel(PseudoLabelParameters(filters=4, epochs=3, min_steps=1, threshold=0.1)),
+        images,
+        CLASSES,
+    ),
     "gp": (GP(GPParameters()), vectors, VALUES),
 }
 

@@ -113,7 +113,7 @@ def _train(
     progress: Callable[[float, Mapping[str, float]], None],
 ) -> ImageNetwork:
     updates = config.updates(len(images))
-    factor = _constant if config.schedule == "constant" else _rate_factor
+    factor = constant if config.schedule == "constant" else cosine
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step / updates))
     average = WeightAverage(network)
     last_not_averaged = updates - max(1, int(config.weight_averaging * updates))
@@ -151,11 +151,12 @@ class WeightAverage:
                 mean.copy_(new)
 
 
-def _constant(_done: float) -> float:
+def constant(_done: float) -> float:
+    """Return the factor on a learning rate that stays as it is."""
     return 1.0
 
 
-def _rate_factor(done: float) -> float:
+def cosine(done: float) -> float:
     """Return the factor on the peak learning rate after the share `done` of the updates."""
     warmup = 0.1
     if done < warmup:

@@ -16,7 +16,7 @@ from nextlabel_plugins.networks.inference.bn_folding import fold_network
 from nextlabel_plugins.networks.inference.onnx_graph import write_onnx
 from nextlabel_plugins.networks.inference.tta import tta_views
 
-KINDS = ("convnet", "mlp", "convnet12", "resnet18", "fast")
+KINDS = ("convnet", "mlp", "convnet12", "resnet18", "fast", "simple", "encoder")
 
 
 def trained_network(kind: str, size: tuple[int, int], channels: int = 3) -> ImageNetwork:

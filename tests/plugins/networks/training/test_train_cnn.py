@@ -60,7 +60,7 @@ def test_batches_take_every_row_equally_often(rows: int) -> None:
 
 
 def test_the_learning_rate_rises_then_falls_to_zero() -> None:
-    factors = [train_cnn_module._rate_factor(step / 100) for step in range(101)]
+    factors = [train_cnn_module.cosine(step / 100) for step in range(101)]
     assert 0 < factors[0] < factors[5] < factors[10] == max(factors) <= 1
     assert factors[10:] == sorted(factors[10:], reverse=True)
     assert factors[-1] == pytest.approx(0)
