@@ -1,0 +1,81 @@
+"""The project `mnist-autoencoder` beside the same classifier without pre-training, at 100 to 10,000 labels.
+
+python benchmarks/mnist_autoencoder.py           5 seeds of `nextlabel simulate` at each number of labels; only runs
+                                                 that are not stored yet; --only PROJECT: those of one project
+python benchmarks/mnist_autoencoder.py --draw    draws docs/mnist-autoencoder.svg from the stored results, and
+                                                 docs/mnist-autoencoder.png: ten test images above their reconstructions
+python benchmarks/mnist_autoencoder.py --check   a few random images: checks that all of them run, stores nothing
+python benchmarks/mnist_autoencoder.py --show    prints the table of docs/mnist-autoencoder.md
+
+NEXTLABEL_DATA must name the folder with MNIST. Results are stored in benchmarks/results/mnist_autoencoder.jsonl, one
+line per run. `nextlabel simulate FILE --start LABELS --rounds 0 --seeds 5` makes the same runs.
+"""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser
+from pathlib import Path
+
+import numpy as np
+from mnist_entropy import write_random_mnist
+from simulated_runs import ROOT, Cell, chart, check, load, measure, png, table
+
+RESULTS = Path(__file__).parent / "results" / "mnist_autoencoder.jsonl"
+LABELS = (100, 300, 1000, 3000, 10_000)
+TITLES = {
+    "mnist-autoencoder": "`mnist-autoencoder`",
+    "mnist-autoencoder-pool": "`mnist-autoencoder-pool`",
+    "mnist-autoencoder-without": "without pre-training",
+}
+
+
+def reconstructions(path: Path, epochs: int = 50) -> None:
+    """Draw the first ten test images above what the autoencoder of `mnist-autoencoder` makes of them."""
+    import torch  # noqa: PLC0415 - for this picture only
+
+    from nextlabel.engine.plugins.parameters import build  # noqa: PLC0415 - as above
+    from nextlabel_plugins.datasets import nextlabel_datasets  # noqa: PLC0415
+    from nextlabel_plugins.networks.architectures.factory import build_network  # noqa: PLC0415
+    from nextlabel_plugins.networks.architectures.network import Shape  # noqa: PLC0415
+    from nextlabel_plugins.networks.training.train_autoencoder import AutoencoderConfig, pretrain  # noqa: PLC0415
+
+    record = next(record for record in nextlabel_datasets() if record.name == "mnist")
+    contents = build(record, {}, "[dataset]").read(Path(os.environ["NEXTLABEL_DATA"]), 0)
+    pool, test = (
+        torch.from_numpy(array.copy())[:, None]
+        for array in (contents.content.array[:10_000], contents.test.content.array[:10])
+    )
+    torch.manual_seed(0)
+    network = build_network(Shape(28, 28, 1, 10, 32, 0.0, "encoder"))
+    config = AutoencoderConfig(epochs, 256, 20, 300, 32, 0.001)
+    decoder = pretrain(network, pool, config, lambda _share, _metrics: None)
+    with torch.no_grad():
+        drawn = 255 * decoder(network.embed(test.float())).sigmoid()
+    png([test[:, 0].numpy(), np.rint(drawn.view(-1, 28, 28).numpy())], path)
+
+
+def main() -> None:
+    """Run what the arguments name."""
+    parser = ArgumentParser(description=__doc__)
+    for name in ("--check", "--draw", "--show"):
+        parser.add_argument(name, action="store_true")
+    parser.add_argument("--only", choices=TITLES)
+    parser.add_argument("--seeds", type=int, default=5)
+    arguments = parser.parse_args()
+    if arguments.check:
+        check(TITLES, write_random_mnist)
+        return
+    if arguments.draw:
+        (ROOT / "docs" / "mnist-autoencoder.svg").write_text(
+            chart(load(RESULTS), TITLES, LABELS, "A classifier of 32 codes on MNIST")
+        )
+        reconstructions(ROOT / "docs" / "mnist-autoencoder.png")
+    elif not arguments.show:
+        projects = [arguments.only] if arguments.only else list(TITLES)
+        measure(RESULTS, [Cell(project, count) for project in projects for count in LABELS], arguments.seeds)
+    print(table(load(RESULTS), TITLES, LABELS))
+
+
+if __name__ == "__main__":
+    main()
