@@ -1,6 +1,7 @@
 """The linear head of `half_precision.py`: logistic regression on inputs with a common scale, with a fixed weight decay.
 
-The stored results of that benchmark were measured with it. The learner `linear` weighs the sum of the losses, not their mean.
+The stored results of that benchmark were measured with it. The learner `linear` weighs the sum of the
+losses, not their mean.
 """
 
 from __future__ import annotations
