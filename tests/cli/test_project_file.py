@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
-from nextlabel.cli.foreground_jobs import _check_known
 from nextlabel.engine.jobs.worker import worker_lock
 from nextlabel.engine.scheduling import queue_once
+from nextlabel.store import jobs
 
 QUERY = ("--size", "1", "--annotator", "ann")
 
@@ -74,16 +77,56 @@ def test_invalid_files(shell, quick, tmp_path, name, text, message):
         assert message in shell.refused(command, str(tmp_path / name))
 
 
-def test_a_worker_that_does_not_read_the_file_is_named(shell, mine, quick, monkeypatch):
-    with worker_lock(quick.home):
+def test_a_worker_that_has_not_read_the_file_is_named(shell, mine, quick, engine):
+    files = {"quick": str(mine.with_name("quick.toml")), "mine": str(mine.with_name("other") / "mine.toml")}
+    with worker_lock(quick.home, files):
         message = shell.refused("train", str(mine))
-        assert f"does not read {mine}; start it with --projects {mine.parent}, stop it, or choose another" in message
+        assert f"has not read {mine}; start it with --projects {mine.parent}, stop it, or choose another" in message
         assert shell.json("query", str(mine), *QUERY, "--strategy", "random")["project"] == "mine"
     assert shell.json("train", str(mine))["checkpoint"] == "r1"  # no training was queued before
+    assert [job.state for job in engine.jobs()] == ["succeeded"]
 
 
-def test_a_worker_trains_a_file_of_its_projects_folder(quick, engine, quick_folder):
-    _check_known(engine.settings, quick_folder / "projects" / "quick.toml")
+def test_a_worker_that_does_not_know_the_project_is_named(shell, mine, quick, quick_folder):
+    with worker_lock(quick.home, {"mine": str(mine)}):
+        message = shell.refused("train", "quick")
+    assert f"start it with --projects {quick_folder / 'projects'}" in message
+
+
+def test_a_worker_runs_the_job_of_a_file_that_it_has_read(shell, mine, quick, engine):
+    held, database = Event(), engine.services.database
+
+    def work():
+        with worker_lock(quick.home, {"mine": str(mine)}):
+            held.set()
+            while not jobs.unfinished(database):
+                time.sleep(0.01)
+            with database.write() as connection:
+                job = jobs.claim(connection, "worker", ["train"], time.time(), ["mine"])
+                jobs.finish(connection, job.id, "worker", "failed", time.time(), error="the worker had no luck")
+
+    with ThreadPoolExecutor() as pool:
+        worker = pool.submit(work)
+        held.wait()
+        assert shell.refused("train", str(mine)).endswith("the worker had no luck")
+        worker.result()
+
+
+def test_a_command_waits_for_another(shell, mine, quick, engine):
+    held = Event()
+
+    def other_command():
+        with worker_lock(quick.home):
+            held.set()
+            time.sleep(1)
+            return time.time()
+
+    with ThreadPoolExecutor() as pool:
+        other = pool.submit(other_command)
+        held.wait()
+        number = shell.json("train", str(mine))["job"]
+        with engine.services.database.read() as connection:
+            assert jobs.get(connection, number).created > other.result()
 
 
 def test_a_training_of_another_project_file_stays_queued(shell, mine, engine):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event, Thread
@@ -19,12 +19,10 @@ from nextlabel.cli.output import Advance, metrics_line
 from nextlabel.contracts.errors import Conflict
 from nextlabel.engine.engine import Engine
 from nextlabel.engine.jobs.run_job import run_job
-from nextlabel.engine.jobs.worker import worker_lock
+from nextlabel.engine.jobs.worker import worker_lock, worker_projects
 from nextlabel.engine.records import Job
-from nextlabel.engine.settings import Settings
 from nextlabel.engine.training.commit import Report
 from nextlabel.store import jobs
-from nextlabel.store.jobs import Kind
 
 _POLL_EVERY = 0.2
 _ENDED = ("succeeded", "failed", "cancelled", "interrupted")
@@ -32,64 +30,64 @@ _ENDED = ("succeeded", "failed", "cancelled", "interrupted")
 
 def wait_for_job(
     engine: Engine,
-    kind: Kind,
+    project: str,
     queue: Callable[[bool], int],
     advance: Advance,
     project_file: Path | None = None,
     listen: Report | None = None,
 ) -> Job:
-    """Wait until a job has ended, and return it. `queue` returns its number; it receives whether a worker runs.
+    """Wait until a job of a project has ended, and return it.
 
-    `listen` receives all that the job reports, if it runs in this process. Raises Conflict if a worker runs that
-    cannot know `project_file`, from which the project comes. A KeyboardInterrupt cancels the job first.
+    `queue` returns the job's number; it receives whether a worker runs. While another command runs a job, this one
+    waits. `listen` receives all that the job reports, if it runs in this process. Raises Conflict if a worker runs that
+    has not read the project's file, which is `project_file` if that is not None. A KeyboardInterrupt cancels the job
+    first.
     """
-    with ExitStack() as locks:
-        try:
-            locks.enter_context(worker_lock(engine.services.home.root))
-        except Conflict:  # a worker runs
-            _check_known(engine.settings, project_file)
-            return _follow(engine, queue(True), advance)
-        return _run_here(engine, kind, lambda: queue(False), advance, listen)
+    while True:
+        with ExitStack() as locks:
+            try:
+                locks.enter_context(worker_lock(engine.services.home.root))
+            except Conflict:
+                files = worker_projects(engine.services.home.root)
+                if files:
+                    _check_known(engine, project, project_file, files)
+                    return _follow(engine, queue(True), advance)
+                advance(0.0, "waiting for another command")
+            else:
+                return _run_here(engine, lambda: queue(False), advance, listen)
+        time.sleep(_POLL_EVERY)
 
 
-def _check_known(settings: Settings, project_file: Path | None) -> None:
-    """Raise Conflict for a project file that a running worker does not read: it is outside the projects folder."""
-    if project_file is None:
-        return
-    folder = project_file.resolve().parent
-    if settings.projects is None or settings.projects.resolve() != folder:
+def _check_known(engine: Engine, project: str, project_file: Path | None, files: Mapping[str, str]) -> None:
+    """Raise Conflict if the running worker, which has read `files`, has not read the file of a project."""
+    known = files.get(project)
+    if known is None or (project_file is not None and known != str(project_file.resolve())):
+        file = engine.services.projects.files[project]
         raise Conflict(
-            f"a worker runs on {settings.home} and runs its jobs, but it does not read {project_file}; "
-            f"start it with --projects {folder}, stop it, or choose another home folder with --home"
+            f"a worker runs on {engine.settings.home} and runs its jobs, but it has not read {file}; "
+            f"start it with --projects {file.resolve().parent}, stop it, or choose another home folder with --home"
         )
 
 
-def _run_here(
-    engine: Engine, kind: Kind, queue: Callable[[], int], advance: Advance, listen: Report | None = None
-) -> Job:
-    """Run the queued jobs of a kind in order until the one that `queue` returns has run."""
+def _run_here(engine: Engine, queue: Callable[[], int], advance: Advance, listen: Report | None) -> Job:
+    """Run the queued job that `queue` returns."""
     services = engine.services
-    owner = f"{kind}-{os.getpid()}-{uuid4().hex[:8]}"
+    owner = f"command-{os.getpid()}-{uuid4().hex[:8]}"
     with services.database.write() as connection:
         # we hold the worker's lock, so every job that the table calls running died with its worker
         jobs.interrupt_orphans(connection, owner, time.time())
-    wanted = queue()
-    while True:
-        with services.database.write() as connection:
-            job = jobs.claim(connection, owner, (kind,), time.time(), services.projects.names)
-        if job is None:
-            break
+    number = queue()
+    with services.database.write() as connection:
+        job = jobs.claim_queued(connection, number, owner, time.time())
+    if job is not None:
         try:
-            with _interrupt_event() as stop, _show_progress(engine, job.id, advance):
+            with _interrupt_event() as stop, _show_progress(engine, number, advance):
                 run_job(services, job, stop, listen)
         except KeyboardInterrupt:
             with services.database.write() as connection:
-                jobs.finish(connection, job.id, owner, "cancelled", time.time())
-            engine.cancel(wanted)  # if the interrupted job was queued before it
+                jobs.finish(connection, number, owner, "cancelled", time.time())
             raise
-        if job.id == wanted:
-            break
-    return engine.job(wanted)
+    return engine.job(number)
 
 
 @contextmanager

@@ -88,14 +88,14 @@ def _create(
             return project.queries.create(size, strategy, annotator, here=True)
         except ToBeComputed as error:
             number = error.job
-        _finish(engine, number, screen, project_file)
+        _finish(engine, project.config.name, number, screen, project_file)
     return project.queries.create(size, strategy, annotator, here=True)
 
 
-def _finish(engine: Engine, number: int, screen: Screen, project_file: Path | None) -> None:
+def _finish(engine: Engine, project: str, number: int, screen: Screen, project_file: Path | None) -> None:
     """Wait for a scoring job. Raises NextlabelError if it does not succeed."""
     with screen.progress(f"computing what the query needs (job {number})") as advance:
-        job = wait_for_job(engine, "score", lambda _worker_runs: number, advance, project_file)
+        job = wait_for_job(engine, project, lambda _worker_runs: number, advance, project_file)
     if job.state != "succeeded":
         raise NextlabelError(job.error or f"job {number}, which computes what the query needs, was {job.state}")
 

@@ -164,9 +164,7 @@ def _train_once(services: Services, name: str, advance: Advance, notes: _Notes) 
     engine = Engine(services)
     models = engine.project(name).models
     if not models.checkpoints():
-        job = wait_for_job(
-            engine, "train", lambda _: queue_once(services.database, name, "train"), advance, listen=notes
-        )
+        job = wait_for_job(engine, name, lambda _: queue_once(services.database, name, "train"), advance, listen=notes)
         if job.state != "succeeded":
             raise NextlabelError(job.error or f"the training was {job.state}")
     (checkpoint,) = models.checkpoints()

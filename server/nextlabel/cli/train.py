@@ -132,8 +132,8 @@ def train(
     """Train and return the checkpoint. Raises NextlabelError if the training did not succeed.
 
     Raises Conflict if another training of the project runs, or if one is queued and the worker
-    will run it, or it does not start from scratch and this one should, or if a worker runs that cannot know
-    `project_file`, from which the project comes. A KeyboardInterrupt cancels the training first.
+    will run it, or it does not start from scratch and this one should, or if a worker runs that has not read the
+    project's file, which is `project_file` if that is not None. A KeyboardInterrupt cancels the training first.
     """
     project = engine.project(name)
 
@@ -142,7 +142,7 @@ def train(
             return project.start_training(from_scratch=from_scratch)
         return queue_once(engine.services.database, name, "train")
 
-    job = wait_for_job(engine, "train", queue, advance, project_file)
+    job = wait_for_job(engine, name, queue, advance, project_file)
     if job.state != "succeeded":
         raise NextlabelError(job.error or f"training {job.job} was {job.state}")
     return next(checkpoint for checkpoint in project.models.checkpoints() if checkpoint.job == job.job)

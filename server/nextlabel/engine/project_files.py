@@ -6,7 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +188,8 @@ class Projects:
 
     configs: Mapping[str, ProjectConfig]
     faults: Mapping[str, str]
+    files: Mapping[str, Path] = field(default_factory=dict)
+    """The file of each name, if they were read from files."""
 
     def get(self, name: str) -> ProjectConfig:
         """Return the project; raises ProjectError for an invalid file and NotFound for an unknown name."""
@@ -225,7 +227,7 @@ def load_projects(registry: Registry, folder: Path | None, file: Path | None = N
         if circle := _circle(configs, name):
             where = f"project {name!r} ({files[name].name})"
             faults[name] = f"{where}: its features come from itself: {' -> '.join(circle)}; name another project"
-    return Projects({name: config for name, config in configs.items() if name not in faults}, faults)
+    return Projects({name: config for name, config in configs.items() if name not in faults}, faults, files)
 
 
 def _circle(configs: Mapping[str, ProjectConfig], start: str) -> list[str]:

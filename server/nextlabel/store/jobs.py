@@ -126,6 +126,13 @@ def unfinished(database: Database) -> list[UnfinishedJob]:
     return [UnfinishedJob(*row) for row in database.poll(_UNFINISHED)]
 
 
+def claim_queued(c: Connection, id_: int, owner: str, now: float) -> JobRow | None:
+    """Mark this job as running for `owner` and return it; None if it is not queued."""
+    statement = update(jobs).where(jobs.c.id == id_, jobs.c.state == "queued")
+    row = c.execute(statement.values(state="running", owner=owner, started=now).returning(jobs)).one_or_none()
+    return None if row is None else JobRow(*row)
+
+
 def claim(
     c: Connection, owner: str, kinds: Sequence[Kind], now: float, projects: Collection[str] | None = None
 ) -> JobRow | None:
@@ -137,11 +144,7 @@ def claim(
     if projects is not None:
         queued = queued.where(jobs.c.project.in_(projects))
     id_ = c.execute(queued.limit(1)).scalar()
-    if id_ is None:
-        return None
-    statement = update(jobs).where(jobs.c.id == id_, jobs.c.state == "queued")
-    row = c.execute(statement.values(state="running", owner=owner, started=now).returning(jobs)).one_or_none()
-    return None if row is None else JobRow(*row)
+    return None if id_ is None else claim_queued(c, id_, owner, now)
 
 
 def report(c: Connection, id_: int, owner: str, progress: float, metrics: Mapping[str, Any]) -> bool:

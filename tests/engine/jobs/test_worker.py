@@ -17,7 +17,7 @@ from support.engine import ToyProject
 
 from nextlabel.contracts.errors import Conflict, NotReady
 from nextlabel.engine.jobs import worker as worker_module
-from nextlabel.engine.jobs.worker import Worker, worker_lock
+from nextlabel.engine.jobs.worker import Worker, worker_lock, worker_projects
 from nextlabel.engine.records import Job
 from nextlabel.engine.training.cleanup import sweep
 from nextlabel.store import jobs
@@ -180,7 +180,9 @@ def test_a_stopping_worker_interrupts_its_jobs(
     assert (ended.state, ended.error) == ("interrupted", None)
 
 
-def test_jobs_of_unknown_projects_stay_queued(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
+def test_jobs_of_unknown_projects_stay_queued(
+    blobs: ToyProject, steps: Callable[..., Steps], capsys: pytest.CaptureFixture[str]
+) -> None:
     """Another process that reads their project file runs them; they do not delay the jobs of known projects."""
     with blobs.services.database.write() as connection:
         unknown = jobs.queue(connection, "elsewhere", "train", {}, time.time())
@@ -189,6 +191,25 @@ def test_jobs_of_unknown_projects_stay_queued(blobs: ToyProject, steps: Callable
     worker.until(lambda: job(blobs, number).state == "succeeded" and not worker._children)
     worker._advance()
     assert (job(blobs, unknown).state, worker._children) == ("queued", {})
+    logged = f"job {unknown} (train) stays queued: this worker has read no project file of 'elsewhere'\n"
+    assert capsys.readouterr().out == logged  # once
+
+
+def test_the_worker_records_its_project_files(
+    blobs: ToyProject, steps: Callable[..., Steps], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs.train()
+    root, file = blobs.services.home.root, blobs.services.home.root / "toy.toml"
+    monkeypatch.setitem(blobs.services.projects.files, "toy", file)
+    worker = steps(FINISH)
+    thread = run_in_a_thread(worker, monkeypatch)
+    try:
+        until(lambda: dict(worker_projects(root)) == {"toy": str(file)})
+    finally:
+        worker._stopping = True
+        thread.join()
+    with worker_lock(root):
+        assert worker_projects(root) == {}  # no worker runs
 
 
 def test_images_are_scored_during_a_training(blobs: ToyProject, steps: Callable[..., Steps]) -> None:

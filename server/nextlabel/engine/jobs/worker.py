@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -23,6 +24,7 @@ from nextlabel.store.jobs import JobRow, Kind, State, UnfinishedJob
 
 POLL_EVERY = 0.25
 """Seconds between two looks at the queue. Each is one cheap query: together 0.1 % of a core."""
+_PROJECTS = "worker.json"
 GRACE = 5.0
 """Seconds that a job has to end after it was asked to, before it is killed."""
 
@@ -50,13 +52,16 @@ class Worker:
         self._command = command
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
         self._children: dict[tuple[Kind, ...], Child] = {}
+        self._left_alone: set[int] = set()
         self._stopping = False
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; jobs that run then are interrupted."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
-        with worker_lock(self._services.home.root):
+        projects = self._services.projects
+        files = {name: str(projects.files.get(name, Path()).resolve()) for name in projects.names}
+        with worker_lock(self._services.home.root, files):
             self._recover()
             while not self._stopping:
                 with suppress(NotReady):  # the database is busy: try again later, the jobs go on meanwhile
@@ -74,6 +79,7 @@ class Worker:
     def _advance(self) -> None:
         """Start what is queued, record what has ended, and stop what was cancelled."""
         unfinished = jobs.unfinished(self._services.database)
+        self._log_jobs_left_alone(unfinished)
         for slot in SLOTS:
             child = self._children.get(slot)
             if child is not None and child.process.poll() is not None:
@@ -87,6 +93,17 @@ class Worker:
     def _is_ours(self, job: UnfinishedJob) -> bool:
         """Return whether this worker should run a job: another project's waits for those who have its file."""
         return job.owner == self._owner or (job.state == "queued" and job.project in self._services.projects.names)
+
+    def _log_jobs_left_alone(self, unfinished: Sequence[UnfinishedJob]) -> None:
+        """Log each queued job that this worker does not run, once."""
+        left = [job for job in unfinished if job.state == "queued" and not self._is_ours(job)]
+        for job in left:
+            if job.id not in self._left_alone:
+                print(  # noqa: T201 - standard output is the worker's log
+                    f"job {job.id} ({job.kind}) stays queued: this worker has read no project file of {job.project!r}",
+                    flush=True,
+                )
+        self._left_alone = {job.id for job in left}
 
     def _claim(self, slot: tuple[Kind, ...], unfinished: Sequence[UnfinishedJob]) -> None:
         with self._services.database.write() as connection:
@@ -150,9 +167,27 @@ class Worker:
         self._stopping = True
 
 
-def worker_lock(root: Path, wait: float = 0.0) -> AbstractContextManager[None]:
-    """Hold the worker's lock of a home folder. Raises Conflict if another process holds it after `wait` seconds."""
-    return file_lock(root / "worker.lock", f"another worker runs on {root}; one is enough", wait=wait)
+@contextmanager
+def worker_lock(root: Path, projects: Mapping[str, str] | None = None, wait: float = 0.0) -> Iterator[None]:
+    """Hold the worker's lock of a home folder.
+
+    `projects` are the projects whose jobs this process runs, with the paths of their files: None for a process that
+    runs no others' jobs. Raises Conflict if another process holds the lock after `wait` seconds.
+    """
+    with file_lock(root / "worker.lock", f"another worker runs on {root}; one is enough", wait=wait):
+        part = root / f"{_PROJECTS}.part"
+        part.write_text(json.dumps(projects or {}), "utf-8")
+        part.replace(root / _PROJECTS)
+        yield
+
+
+def worker_projects(root: Path) -> Mapping[str, str]:
+    """Return the projects whose jobs the holder of the worker's lock runs, with the paths of their files."""
+    try:
+        files: Mapping[str, str] = json.loads((root / _PROJECTS).read_text("utf-8"))
+    except FileNotFoundError:  # it has just taken the first lock
+        return {}
+    return files
 
 
 def describe_exit(code: int) -> str:
