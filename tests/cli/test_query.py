@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from nextlabel.app import create_app
+from nextlabel.app import build_engine, create_app
+from nextlabel.engine.jobs.worker import worker_lock
 from nextlabel.engine.settings import Settings
+from nextlabel.store import jobs, queries
 
 pytestmark = pytest.mark.slow
 
@@ -90,6 +94,53 @@ def test_what_a_query_needs_is_computed_first(shell, trained, distribute, tmp_pa
     assert shell.json("query", "quick", "--strategy", "late", "--size", "2")["items"] == printed["items"]
 
 
+@pytest.fixture
+def embedded(trained, distribute, tmp_path, monkeypatch):
+    """Install the strategy `late`, which needs embeddings, so that a query waits for a scoring."""
+    distribute(tmp_path, "late-plugin", late="late_waiting")
+    (tmp_path / "late_waiting.py").write_text(LATE.replace("in_worker=True", 'needs=["embeddings"]'))
+    monkeypatch.syspath_prepend(tmp_path)
+    return trained
+
+
+def queued_scoring(settings, strategy="late"):
+    """Queue the scoring that a query needs, as a server does, and return its number and the database."""
+    database = build_engine(settings).services.database
+    app = create_app(settings)
+    assert app.test_client().get(f"/query?strategy={strategy}").status_code == 503
+    app.extensions["nextlabel"].services.database.dispose()
+    (job,) = jobs.unfinished(database)
+    return job.id, database
+
+
+def test_a_scoring_whose_server_was_killed_is_queued_again(shell, embedded):
+    number, database = queued_scoring(embedded)
+    with database.write() as connection:
+        jobs.claim_queued(connection, number, "a killed worker", time.time())
+    assert len(shell.json("query", "quick", "--strategy", "late", "--size", "2")["items"]) == 2
+    with database.read() as connection:
+        states = [job.state for job in jobs.page(connection, "quick", 2)]
+    assert states == ["succeeded", "interrupted"]
+    database.dispose()
+
+
+def test_other_scorings_stay_queued(shell, embedded):
+    _, database = queued_scoring(embedded)
+    with database.write() as connection:
+        other = jobs.queue(connection, "sleepy", "score", {}, 0.0)
+    shell.json("query", "quick", "--strategy", "late", "--size", "2")
+    assert [job.id for job in jobs.unfinished(database)] == [other]
+    database.dispose()
+
+
+def test_no_scoring_is_left_for_a_worker_that_does_not_know_the_project(shell, embedded):
+    with worker_lock(embedded.home, {"other": "/other.toml"}):
+        assert "has not read" in shell.refused("query", "quick", "--strategy", "late")
+    database = build_engine(embedded).services.database
+    assert jobs.unfinished(database) == []
+    database.dispose()
+
+
 FAULT = """class Late(Strategy):
     def prepare(self, pool, rng):
         raise ValueError("no luck")
@@ -140,7 +191,13 @@ def test_a_query_that_cannot_be_written_leaves_nothing(shell, trained, tmp_path,
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("nextlabel.import_export.exporting.query_images.write_contact_sheet", full)
-    assert "No space left" in shell.refused("query", "quick", "--size", "2", "--out", str(tmp_path / "out"))
+    arguments = ("query", "quick", "--size", "2", "--annotator", "ann", "--out", str(tmp_path / "out"))
+    assert "No space left" in shell.refused(*arguments)
+    database = build_engine(trained).services.database
+    with database.read() as connection:
+        assert queries.leases(connection, "quick", time.time()) == []
+        assert queries.get(connection, "quick-1") is None
+    database.dispose()
     assert not list(tmp_path.glob("**/*contact*"))
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".partial-*"))

@@ -14,13 +14,13 @@ from rich.console import Console
 from nextlabel.cli.foreground_jobs import wait_for_job
 from nextlabel.cli.options import FOLDER, as_json, imported_project, open_engine, project_name, with_settings
 from nextlabel.cli.output import Screen, table
-from nextlabel.contracts.errors import NextlabelError
+from nextlabel.contracts.errors import Conflict, NextlabelError
 from nextlabel.engine.engine import Engine
 from nextlabel.engine.project import Project
 from nextlabel.engine.queries.current_scores import CHECKPOINT, UNIFORM, ToBeComputed
 from nextlabel.engine.records import QueryAnswer
 from nextlabel.engine.settings import Settings
-from nextlabel.import_export.exporting.query_images import query_folder, write_query_images
+from nextlabel.import_export.exporting.query_images import QueryImages, query_folder, write_query_images
 from nextlabel.web.schemas.query_schemas import QueryReply
 
 _MOST_JOBS = 3
@@ -57,14 +57,19 @@ def command(
     screen = Screen(as_json)
     with open_engine(settings, project_file) as engine:
         project = imported_project(engine, name)
-        written = None
+        written: QueryImages | None = None
         with query_folder(project, out) if out else nullcontext() as folder:
+
+            def write_images(answer: QueryAnswer) -> None:
+                nonlocal written
+                if out is not None and folder is not None:
+                    written = write_query_images(project, answer, folder, out, settings.max_pixels)
+
             if replay:
                 answer = project.queries.replay(replay, here=True)
+                write_images(answer)
             else:
-                answer = _create(engine, project, screen, project_file, size, strategy, annotator)
-            if out is not None and folder is not None:
-                written = write_query_images(project, answer, folder, out, settings.max_pixels)
+                answer = _create(engine, project, screen, project_file, size, strategy, annotator, write_images)
         reply = QueryReply.from_record(answer, _image_paths(project))
     files = {} if written is None else {"out": asdict(written)}
     document = {**reply.model_dump(mode="json", exclude_unset=True), **files} if files else reply
@@ -81,22 +86,33 @@ def _create(
     size: int | None,
     strategy: str | None,
     annotator: str | None,
+    before: Callable[[QueryAnswer], None],
 ) -> QueryAnswer:
-    """Return a new query, after running the jobs that compute what it needs. Raises NextlabelError if one fails."""
+    """Return a new query, after running the jobs that compute what it needs. Raises NextlabelError if one fails.
+
+    `before` receives the query before it is stored.
+    """
     for _ in range(_MOST_JOBS):
         try:
-            return project.queries.create(size, strategy, annotator, here=True)
+            return project.queries.create(size, strategy, annotator, here=True, before_storing=before)
         except ToBeComputed as error:
             number = error.job
         _finish(engine, project.config.name, number, screen, project_file)
-    return project.queries.create(size, strategy, annotator, here=True)
+    return project.queries.create(size, strategy, annotator, here=True, before_storing=before)
 
 
 def _finish(engine: Engine, project: str, number: int, screen: Screen, project_file: Path | None) -> None:
-    """Wait for a scoring job. Raises NextlabelError if it does not succeed."""
+    """Wait until a scoring job has succeeded, or was interrupted: then the query queues another.
+
+    Raises NextlabelError if it ends otherwise, and Conflict if a worker runs that would never run it.
+    """
     with screen.progress(f"computing what the query needs (job {number})") as advance:
-        job = wait_for_job(engine, project, lambda _worker_runs: number, advance, project_file)
-    if job.state != "succeeded":
+        try:
+            job = wait_for_job(engine, project, lambda _worker_runs: number, advance, project_file)
+        except Conflict:
+            engine.cancel(number)
+            raise
+    if job.state not in {"succeeded", "interrupted"}:
         raise NextlabelError(job.error or f"job {number}, which computes what the query needs, was {job.state}")
 
 

@@ -66,7 +66,13 @@ class QueryService:
         self._row = row
 
     def create(
-        self, size: int | None = None, strategy: str | None = None, annotator: str | None = None, *, here: bool = False
+        self,
+        size: int | None = None,
+        strategy: str | None = None,
+        annotator: str | None = None,
+        *,
+        here: bool = False,
+        before_storing: Callable[[QueryAnswer], None] = lambda _answer: None,
     ) -> QueryAnswer:
         """Choose up to `size` items to label next; with an annotator, lease the items to them.
 
@@ -78,6 +84,9 @@ class QueryService:
 
         Unless `here`, a strategy that must run in the worker does so: NotReady is raised until it has
         chosen, but an annotator with live leases gets those alone.
+
+        `before_storing` receives what this returns before it is stored and leased, again if it chooses again. If it
+        raises, nothing is stored.
         """
         services = self._services
         size = self._config.strategy.size if size is None else size
@@ -99,8 +108,10 @@ class QueryService:
             number = number or self._next_number()
             record = self._choose(number, new_size, basis)
             returned = [*(Chosen(lease.position, lease.score, lease.reason) for lease in own), *record.chosen]
+            answer = self._answer(record, returned, basis)
+            before_storing(answer)
             if self._store(record, returned, basis):
-                return self._answer(record, returned, basis)
+                return answer
             if attempt >= _ATTEMPTS and time.monotonic() - began > _RETRY_FOR:
                 break
         raise NotReady("other annotators took or labelled the items that the strategy chose; try again", 1)

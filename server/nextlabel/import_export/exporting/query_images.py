@@ -49,8 +49,10 @@ def write_query_images(
 ) -> QueryImages:
     """Write the images of a query and their contact sheet to `folder`, which will be `path`; return their names.
 
-    Raises Gone if the file of an item is missing.
+    Files of an earlier choice are removed from it. Raises Gone if the file of an item is missing.
     """
+    for earlier in folder.iterdir():
+        earlier.unlink()
     names, images, cells = FileNames(), [], []
     digits = max(2, len(str(len(answer.items))))
     for rank, item in enumerate(answer.items, 1):
