@@ -242,6 +242,20 @@ def is_informative(probabilities: FloatArray, positions: IntArray) -> BoolArray:
     return np.concatenate(parts)
 
 
+def unreadable_items(items: Items, probabilities: FloatArray, positions: IntArray) -> IntArray:
+    """Return those of the scored `positions` (k,) whose images cannot be read.
+
+    A model may know nothing about an item, but the `probabilities` (n, C) of an unreadable image are always equal, so
+    no other file is read.
+    """
+    positions = positions[~is_informative(probabilities, positions)]
+    if isinstance(items, GraphItems | VectorItems) or not len(positions):
+        return positions[:0]
+    images = items.take(positions)
+    images.pixels((1, 1), images.channels)
+    return positions[unreadable_positions(images)]
+
+
 def _part(items: Items, start: int, stop: int) -> Items:
     if isinstance(items, GraphItems) or stop - start == len(items):
         return items

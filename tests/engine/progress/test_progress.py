@@ -39,6 +39,26 @@ def test_the_error_names_what_is_missing(make, blobs):
             read()
 
 
+def overwrite_scores(project, checkpoint, change):
+    with project.services.database.read() as connection:
+        folder = project.services.home.at(checkpoints.scoring(connection, project.name, checkpoint).folder)
+    probabilities = np.load(folder / "probabilities.npy")
+    change(probabilities)
+    np.save(folder / "probabilities.npy", probabilities)
+
+
+def test_items_that_the_model_knows_nothing_about_count(trained):
+    query = trained.project.queries.create(20, annotator="ann")
+    trained.answer(query, "ann")
+    before, arms = trained.project.progress.confusion(), trained.project.progress.control().arms
+    overwrite_scores(trained, "r1", lambda probabilities: probabilities.fill(1 / probabilities.shape[1]))
+    matrix = trained.project.progress.confusion()
+    assert (matrix.items, matrix.unscored) == (before.items, 0)
+    assert matrix.counts[:, 0].sum() == before.items  # of equal ones, the first is the prediction
+    for name, arm in trained.project.progress.control().arms.items():
+        assert arm.items == arms[name].items
+
+
 def test_missing_scores_are_reported(trained):
     with trained.services.database.read() as connection:
         folder = checkpoints.scoring(connection, trained.name, "r1").folder

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextlabel.contracts.data import GraphItems, IntArray, Items, VectorItems
 from nextlabel.engine.evaluation.outcome_report import Split
-from nextlabel.engine.images.image_items import unreadable_positions
 from nextlabel.engine.labels.pool_state import PoolState
 from nextlabel.engine.metrics import Predictions
-from nextlabel.engine.scores import is_informative, stored_scores
+from nextlabel.engine.scores import stored_scores, unreadable_items
 from nextlabel.engine.services import Services
 from nextlabel.engine.training.unlabelled_items import uses_unlabelled_items
 from nextlabel.store import checkpoints
@@ -36,16 +34,7 @@ def stored_predictions(services: Services, state: PoolState, checkpoint: str) ->
     find_truth = state.unlabelled_truth if pool_split(state) == "unlabelled" else state.holdout_truth
     positions, truth = find_truth(known)
     measured = positions < scoring.rows
-    if "probabilities" in arrays:  # those of an unreadable image are equal, so no other file is read
-        equal = positions[measured][~is_informative(arrays["probabilities"], positions[measured])]
-        measured &= ~np.isin(positions, _unreadable(services.items(state), equal))
+    if "probabilities" in arrays:
+        unreadable = unreadable_items(services.items(state), arrays["probabilities"], positions[measured])
+        measured &= ~np.isin(positions, unreadable)
     return Predictions(arrays, positions[measured], truth[measured])
-
-
-def _unreadable(items: Items, positions: IntArray) -> IntArray:
-    """Return those of the `positions` (k,) whose images cannot be read."""
-    if isinstance(items, GraphItems | VectorItems) or not len(positions):
-        return positions[:0]
-    images = items.take(positions)
-    images.pixels((1, 1), images.channels)
-    return positions[unreadable_positions(images)]

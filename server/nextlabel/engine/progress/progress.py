@@ -25,7 +25,7 @@ from nextlabel.engine.progress.progress_records import (
 )
 from nextlabel.engine.progress.progress_view import ProgressView, read_view
 from nextlabel.engine.records import Suggestion
-from nextlabel.engine.scores import is_informative
+from nextlabel.engine.scores import is_informative, unreadable_items
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, items, labels, projects, statistics
 from nextlabel.store.checkpoint_files import CARD
@@ -113,7 +113,7 @@ class Progress:
         with self._services.database.read() as connection:
             why = reasons(statistics.chosen_under(connection, self._project, view.live.name))
             queried = np.isin(view.full, np.fromiter(why, np.int64, len(why))) & (view.full < len(view.probabilities))
-            queried[queried] = is_informative(view.probabilities, view.full[queried])
+            queried &= ~np.isin(view.full, self._unreadable(view, view.full[queried]))
             positions = view.full[queried]
             known = statistics.labelled_positions(connection, self._project, positions, view.live.card["last_label"])
         right = confusion_matrix.predicted(view.probabilities, positions) == view.labels[queried]
@@ -146,9 +146,17 @@ class Progress:
         if not len(view.holdout):
             raise NotReady("no held-out item has a known class yet", 5)
         scored = view.holdout < len(view.probabilities)
-        scored[scored] = is_informative(view.probabilities, view.holdout[scored])
+        scored &= ~np.isin(view.holdout, self._unreadable(view, view.holdout[scored]))
         held = view.holdout[scored]
         return view, held, view.truth[scored], confusion_matrix.predicted(view.probabilities, held)
+
+    def _unreadable(self, view: ProgressView, positions: IntArray) -> IntArray:
+        """Return those of the scored `positions` (k,) whose images cannot be read."""
+        assert view.probabilities is not None
+        if is_informative(view.probabilities, positions).all():
+            return positions[:0]
+        items_ = self._services.items(self._services.state(view.row))
+        return unreadable_items(items_, view.probabilities, positions)
 
     def _classes(self) -> tuple[ClassTally, ...]:
         view = self._view
