@@ -190,8 +190,8 @@ def test_an_empty_pool_fills_automatically(browser, labels):
             "training": None, "checkpoint": None, "metrics": {}, "stop": {}, "reached": False,
         }))  # fmt: skip
         ann.page.reload()
-        text = ann.wait_text("#empty-state", "There is nothing to label yet. Add images in the pool")
-        assert text.endswith("The pool is empty: download it.")
+        text = ann.wait_text("#empty-state", "There is nothing to label yet: the pool is empty: download it")
+        assert text.endswith("New images appear here automatically. Pool")
         ann.page.unroute("**/query?*")
         ann.page.evaluate("window.dispatchEvent(new Event('online'))")
         ann.shown_item()

@@ -285,19 +285,22 @@ def test_a_rejected_label_prints_one_line(shell, trained):
     assert "there is no item 'zzz'" in shell.refused("label", "quick", "zzz", "3", "--annotator", "ann")
 
 
-def test_a_query_of_an_empty_pool_names_the_ways_to_fill_it(shell, quick, tmp_path, monkeypatch):
+@pytest.mark.parametrize("dataset", ['{plugin = "folder", path = "none"}', '{plugin = "mnist"}'])
+def test_a_query_of_an_empty_pool_names_the_ways_to_fill_it(shell, quick, tmp_path, monkeypatch, dataset):
     """A bundled checkpoint without its data set and without a sample."""
     shell("train", "quick", "--out", str(tmp_path / "trained" / "quick" / "tiny"))
     (tmp_path / "projects").mkdir()
     (tmp_path / "projects" / "quick.toml").write_text(
-        'dataset = {plugin = "folder", path = "none"}\nlearner = {plugin = "nearest"}\nstrategy = {plugin = "margin"}\n'
+        f'dataset = {dataset}\nlearner = {{plugin = "nearest"}}\nstrategy = {{plugin = "margin"}}\n'
     )
     monkeypatch.setenv("NEXTLABEL_PROJECTS", str(tmp_path / "projects"))
     monkeypatch.setenv("NEXTLABEL_TRAINED", str(tmp_path / "trained"))
     monkeypatch.setenv("NEXTLABEL_HOME", str(tmp_path / "other"))
+    monkeypatch.setenv("NEXTLABEL_DATA", str(tmp_path / "data"))
     printed = shell("query", "quick").stdout
-    for way in ("the pool page", "POST /items", "`nextlabel download quick`", "NEXTLABEL_DATA"):
+    for way in ("the pool page", "POST /items", "NEXTLABEL_DATA"):
         assert way in printed
+    assert ("`nextlabel download quick`" in printed) == ("mnist" in dataset)
     hint = shell.json("query", "quick")["hint"]
     assert hint in printed
     app = create_app(Settings.from_environment())

@@ -19,7 +19,12 @@ test("offline, with and without waiting labels", () => {
 test("an empty pool links to the upload", () => {
   const parts = emptyStateParts({ status: 200 }, { items: 0, open: 0 }, context);
   assert.deepEqual(parts.filter((part) => part.href), [{ text: "pool", href: "/projects/digits/pool" }]);
-  assert.match(text({ status: 200, detail: "the pool is empty" }, { items: 0 }), /automatically\. The pool is empty\.$/);
+  const hinted = { status: 200, detail: "the pool is empty: add images" };
+  assert.equal(
+    text(hinted, { items: 0 }),
+    "There is nothing to label yet: the pool is empty: add images. New images appear here automatically. Pool",
+  );
+  assert.deepEqual(emptyStateParts(hinted, { items: 0 }, context).at(-1), { text: "Pool", href: "/projects/digits/pool" });
 });
 
 test("everything is labelled, or only leased to others", () => {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nextlabel.contracts.interfaces import Backbone, Dataset
 from nextlabel.engine.plugins.parameters import build
-from nextlabel.engine.plugins.registry import Registry
+from nextlabel.engine.plugins.registry import Registry, resolve
 from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.settings import Settings
 
@@ -25,6 +25,11 @@ class Downloaded:
     """The backbone; None if the project has none, or its plugin offers no download."""
 
 
+def offers_download(registry: Registry, config: ProjectConfig) -> bool:
+    """Return whether the project's data set can be downloaded."""
+    return resolve(registry.dataset(config.dataset.plugin).target).download is not Dataset.download
+
+
 def download(config: ProjectConfig, registry: Registry, settings: Settings) -> Downloaded:
     """Download what is missing of the project's data set and of its backbone's weights.
 
@@ -34,7 +39,6 @@ def download(config: ProjectConfig, registry: Registry, settings: Settings) -> D
     record = registry.dataset(config.dataset.plugin)
     dataset: Dataset[object] = build(record, config.dataset.parameters, "[dataset]")
     dataset.download(folder)
-    offers_dataset = type(dataset).download is not Dataset.download
     offers_backbone = False
     if config.features is not None and config.features.project() is None:
         backbone: Backbone[object] = build(
@@ -44,7 +48,7 @@ def download(config: ProjectConfig, registry: Registry, settings: Settings) -> D
         offers_backbone = type(backbone).download is not Backbone.download
     return Downloaded(
         project=config.name,
-        dataset=config.dataset.plugin if offers_dataset else None,
+        dataset=config.dataset.plugin if offers_download(registry, config) else None,
         folder=folder,
         backbone=config.features.plugin if config.features is not None and offers_backbone else None,
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from nextlabel.contracts.errors import NotReady
+from nextlabel.engine.datasets.download import offers_download
+from nextlabel.engine.plugins.registry import Registry
+from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.store import jobs
 
 
@@ -14,12 +17,15 @@ def refuse_import(connection: Connection, project: str) -> None:
         raise NotReady(f"the data set of project {project!r} is being read", 2)
 
 
-def how_to_fill(connection: Connection, project: str) -> str:
+def how_to_fill(connection: Connection, registry: Registry, config: ProjectConfig) -> str:
     """Return how to fill the empty pool of a project, and why its data set could not be read if that failed."""
+    project = config.name
+    folder = "set NEXTLABEL_DATA to the folder that holds the data set"
+    download = f"download the data set with `nextlabel download {project}` (or {folder})"
+    way = download if offers_download(registry, config) else folder
     advice = (
-        f"the pool of project {project!r} is empty: add images on the pool page or with POST /items, or download the "
-        f"data set with `nextlabel download {project}` (or set NEXTLABEL_DATA to the folder that holds it) and start "
-        "the server again"
+        f"the pool of project {project!r} is empty: add images on the pool page or with POST /items, or {way} and "
+        "start the server again"
     )
     last = next(iter(jobs.latest(connection, project, "import", 1)), None)
     return f"{advice}; {last.error}" if last is not None and last.error else advice

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
@@ -254,7 +254,8 @@ class QueryService:
     def _answer(self, record: QueryRow, returned: Sequence[Chosen], basis: _Basis) -> QueryAnswer:
         remaining = len(basis.askable) + len(basis.own)
         with self._services.database.read() as connection:
-            return _answer(connection, record, returned, basis.view.state, basis.scores.arrays, remaining)
+            answer = _answer(connection, record, returned, basis.view.state, basis.scores.arrays, remaining)
+            return self._with_hint(connection, answer, basis.view.state)
 
     def _record(self, query: str) -> QueryRow:
         with self._services.database.read() as connection:
@@ -278,7 +279,14 @@ class QueryService:
         self, record: QueryRow, state: PoolState, askable: Askable, scores: Arrays | None
     ) -> QueryAnswer:
         with self._services.database.read() as connection:
-            return _answer(connection, record, record.chosen, state, scores, len(askable))
+            answer = _answer(connection, record, record.chosen, state, scores, len(askable))
+            return self._with_hint(connection, answer, state)
+
+    def _with_hint(self, connection: Connection, answer: QueryAnswer, state: PoolState) -> QueryAnswer:
+        """Add how to fill the pool to the answer of an empty one."""
+        if len(state):
+            return answer
+        return replace(answer, hint=how_to_fill(connection, self._services.registry, self._config))
 
 
 def _answer(
@@ -305,7 +313,6 @@ def _answer(
         ),
         remaining=remaining,
         stale_labels=_stale_labels(connection, record),
-        hint=None if len(state) else how_to_fill(connection, record.project),
         probabilities=record.probabilities,
     )
 

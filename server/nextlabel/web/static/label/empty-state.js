@@ -26,8 +26,8 @@ export function emptyStateParts(problem, projectStatus, { waiting, login, pool }
 // `hint` is from the server: how to fill an empty pool.
 function nothingToLabel(projectStatus, pool, hint) {
   if (projectStatus?.items === 0) {
-    const more = hint ? ` ${capitalized(hint)}.` : "";
-    return ["There is nothing to label yet. Add images in the ", { text: "pool", href: pool }, `; they appear here automatically.${more}`];
+    if (hint) return [`There is nothing to label yet: ${hint}. New images appear here automatically. `, { text: "Pool", href: pool }];
+    return ["There is nothing to label yet. Add images in the ", { text: "pool", href: pool }, "; they appear here automatically."];
   }
   if (projectStatus?.open === 0) return ["Everything is labelled. Thank you! New images appear here automatically."];
   return [
