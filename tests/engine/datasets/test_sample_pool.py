@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,17 @@ from support.bundled import BUNDLED, OptionalData, bundle
 from support.engine import ToyProject, full, ids
 from support.toy_plugins import SquareParameters, Squares
 
-from nextlabel.contracts.errors import NotReady
+from nextlabel.contracts.errors import NotReady, ProjectError
 from nextlabel.engine.bundled_checkpoints import register
+from nextlabel.engine.datasets import import_dataset, sample_pool
+from nextlabel.engine.datasets.drop_unreadable import DroppedFiles
 from nextlabel.engine.datasets.sample_file import SAMPLE, Sample, write_sample
 from nextlabel.engine.evaluation.evaluate import evaluate
 from nextlabel.engine.jobs.startup import queue_startup_jobs
 from nextlabel.store import items, labels
 from nextlabel.store.checkpoint_files import read_card
 from nextlabel.store.items import NewItem
+from nextlabel.store.projects import ProjectRow
 
 Make = Callable[..., ToyProject]
 SQUARES = Squares(SquareParameters()).read(None, 0)
@@ -202,7 +206,93 @@ def test_a_sample_whose_import_was_killed_is_placed_at_the_next_start(
     assert len(made.project.queries.create(5).items) == 5
 
 
+def test_a_left_over_sample_is_not_that_of_a_pool_of_uploads(
+    make: Make,
+    held_out: list[str],
+    data: OptionalData,
+    tmp_path: Path,
+    image: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = make(BUNDLED, plugins=data.registry(), settings={"trained": tmp_path / "trained"})
+    register(made.services)
+    with monkeypatch.context() as patch:
+        patch.setattr(items, "insert", lambda *_: (_ for _ in ()).throw(OSError("killed")))
+        start(made)
+    made.add_images([image(1)])
+    assert ("import", "succeeded") in start(made)
+    assert not made.services.pool("toy").sampled
+    assert not made.services.home.sample_pool("toy").exists()
+
+
+def test_images_that_come_before_the_sample_is_stored_leave_none_of_it(
+    make: Make,
+    held_out: list[str],
+    data: OptionalData,
+    tmp_path: Path,
+    image: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = make(BUNDLED, plugins=data.registry(), settings={"trained": tmp_path / "trained"})
+    register(made.services)
+    write = sample_pool.write_sample_pool
+    upload = NewItem("mine", "upload", "uploads/mine", "image/png", False)
+
+    def slow(*arguments: Any, **named: Any) -> None:
+        write(*arguments, **named)
+        with made.services.database.write() as connection:
+            items.insert(connection, "toy", 0, [upload], 0.0)
+
+    monkeypatch.setattr(sample_pool, "write_sample_pool", slow)
+    start(made)
+    assert made.project.status().items == 1
+    assert not made.services.home.sample_pool("toy").exists()
+
+
 # ------------------------------------------------------------------- the data set arrives
+
+
+def test_a_data_set_that_cannot_join_stops_no_training(
+    project: ToyProject, data: OptionalData, held_out: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.project.labels.submit("ann", [full(held_out[0], "left"), full(held_out[1], "right")])
+    data.available = True
+
+    def damaged() -> None:
+        raise ProjectError("toy-missing is damaged")
+
+    data.meanwhile = damaged
+    project.train()
+    assert project.project.models.checkpoints()[-1].checkpoint == "r2"
+    assert "toy-missing is damaged; the pool of project 'toy' stays as it is" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_images_wait_for_the_rest_of_a_killed_import(
+    project: ToyProject, data: OptionalData, image: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data.available = True
+    with monkeypatch.context() as patch:
+        patch.setattr("nextlabel.store.projects.set_dataset", lambda *_: (_ for _ in ()).throw(OSError("killed")))
+        patch.setattr("nextlabel.engine.datasets.import_dataset._delete_unfinished", lambda *_: None)
+        assert start(project)[0] == ("import", "failed")
+    project.work()
+    with pytest.raises(NotReady, match="is being imported"):
+        project.add_images([image(1)])
+    assert next(job.kind for job in project.work()) == "import"
+    project.add_images([image(1)])
+
+
+def test_unknown_values_of_a_sample_stay_unknown(tmp_path: Path) -> None:
+    contents = replace(SQUARES, classes=(), truth=np.linspace(0, 1, len(SQUARES.ids)), candidates=None)
+    positions = np.arange(len(SQUARES.ids)) + 2
+    placement = sample_pool.Placement(2, positions, np.zeros(len(positions), np.bool_))
+    row = ProjectRow("toy", "regression", (), True, False, 1.0)
+    plan = import_dataset._Plan(row, contents, placement, placement.holdout, positions[:0])
+    import_dataset._write_folder(tmp_path / "pool", plan, DroppedFiles({}, 0))
+    truth = np.load(tmp_path / "pool" / "truth.npy")
+    assert np.isnan(truth[:2]).all()
+    np.testing.assert_array_equal(truth[2:], contents.truth)
 
 
 @pytest.mark.usefixtures("small_parts")

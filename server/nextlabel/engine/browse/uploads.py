@@ -10,11 +10,13 @@ from nextlabel.contracts.errors import NotReady, Unprocessable
 from nextlabel.engine.datasets.import_dataset import held_out
 from nextlabel.engine.images.decoding import inspect, map_images
 from nextlabel.engine.project_files import ProjectConfig
-from nextlabel.engine.scheduling import queue_scoring
+from nextlabel.engine.scheduling import queue_once, queue_scoring
 from nextlabel.engine.services import Services
 from nextlabel.store import items, jobs
 from nextlabel.store.items import NewItem
 from nextlabel.store.projects import ProjectRow
+
+_IMPORTING = "the data set of project {!r} is being imported; add images when that is done"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,10 @@ def upload_images(
     if services.pool(name).kind != "image":
         raise Unprocessable(f"project {name!r} holds {services.pool(name).kind}s, not images")
     if not row.imported and _may_import(services, name):
-        raise NotReady(f"the data set of project {name!r} is being imported; add images when that is done", 2)
+        raise NotReady(_IMPORTING.format(name), 2)
+    if not row.imported and _is_unfinished(services, name):
+        queue_once(services.database, name, "import")  # it may have been killed
+        raise NotReady(_IMPORTING.format(name), 2)
     kinds = map_images(blobs, lambda blob: inspect(blob, services.settings.max_pixels))
     ids = [services.home.save_upload(blob) for blob in blobs]
     rows = [
@@ -52,6 +57,12 @@ def upload_images(
             next_position += results[-1].new
         queue_scoring(connection, name, features=config.features is not None)
     return results
+
+
+def _is_unfinished(services: Services, project: str) -> bool:
+    """Return whether the pool has hidden items: of an import that runs, or was killed."""
+    with services.database.read() as connection:
+        return items.stored(connection, project) > items.count(connection, project)
 
 
 def _may_import(services: Services, project: str) -> bool:

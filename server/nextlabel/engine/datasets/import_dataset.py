@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from sqlalchemy import Connection
 
-from nextlabel.contracts.data import BoolArray, Contents, Files, IntArray
+from nextlabel.contracts.data import BoolArray, Contents, Files, FloatArray, IntArray
 from nextlabel.contracts.errors import DatasetMissing, ProjectError
 from nextlabel.contracts.interfaces import Dataset
 from nextlabel.engine.datasets.drop_unreadable import DroppedFiles, drop_unreadable
@@ -70,6 +70,8 @@ def import_dataset(
         if row is not None and row.imported:
             return None
         if filled and not sampled:
+            # left by a process that was killed before users added images
+            shutil.rmtree(home.sample_pool(config.name), ignore_errors=True)
             return _pool_of_uploads(config)
         _delete_unfinished(config.name, database)
         try:
@@ -160,9 +162,11 @@ def _write_folder(folder: Path, plan: _Plan, dropped: DroppedFiles) -> None:
         shutil.rmtree(folder)
     contents, placement = plan.contents, plan.placement
     if placement.first:
-        truth = None
+        truth: IntArray | FloatArray | None = None
         if contents.truth is not None:
-            truth = np.full(placement.first + int(placement.is_new.sum()), -1, np.int64)
+            unknown = -1 if contents.classes else np.nan
+            size = placement.first + int(placement.is_new.sum())
+            truth = np.full(size, unknown, np.int64 if contents.classes else np.float64)
             truth[placement.positions] = contents.truth
         contents = replace(select(contents, placement.is_new), truth=truth)
     with new_folder(folder) as partial:

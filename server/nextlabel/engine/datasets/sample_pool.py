@@ -71,6 +71,7 @@ def fill_with_sample(config: ProjectConfig, database: Database, home: Home) -> b
             (partial / f"{number}.png").write_bytes(encode_png(pixels))
     with database.write() as connection:
         if items.stored(connection, config.name):  # users added images meanwhile
+            shutil.rmtree(folder)
             return False
         items.insert(connection, config.name, 0, _rows(sample, home, config.name), time.time())
         queue_scoring(connection, config.name, features=config.features is not None)

@@ -38,7 +38,7 @@ from nextlabel.engine.training.promotion import decide_promotion, holdout_rows, 
 from nextlabel.engine.training.resume import resume_folder
 from nextlabel.engine.training.scoring import StoredArrays, score_and_prepare
 from nextlabel.engine.training.unlabelled_items import measure_unlabelled
-from nextlabel.store import checkpoints, projects
+from nextlabel.store import checkpoints, items, projects
 from nextlabel.store.atomic import new_folder
 from nextlabel.store.checkpoint_files import read_training_state
 from nextlabel.store.checkpoints import CheckpointRow, ScoringRow
@@ -116,10 +116,25 @@ def train(services: Services, job: JobRow, report: Report) -> None:
     drop_old_scores(services, plan.config.name)
 
 
+def _import(services: Services, config: ProjectConfig) -> str | None:
+    """Import the data set if needed, and return a line that explains what the pool is without it.
+
+    An error of a data set that was to join a sample does not stop the training, which goes on with what is there.
+    """
+    try:
+        return import_dataset(config, services.registry, services.settings, services.database, services.home)
+    except NextlabelError as error:
+        with services.database.read() as connection:
+            filled = projects.get(connection, config.name) is not None and items.count(connection, config.name) > 0
+        if not filled:
+            raise
+        return f"{error}; the pool of project {config.name!r} stays as it is"
+
+
 def _prepare(services: Services, job: JobRow, report: Report) -> _Plan:
     """Import the data set if needed, read labels and live model, compute missing features, clear the folder."""
     config = services.projects.get(job.project)
-    message = import_dataset(config, services.registry, services.settings, services.database, services.home)
+    message = _import(services, config)
     if message is not None:
         print(message, flush=True)  # noqa: T201 - the job's log
     row = services.row(config.name)
