@@ -18,8 +18,8 @@ def refuse_features(learner: str, training: Training) -> None:
     """Raise Unprocessable if the project has `[learner] features`, for a learner that does not use them."""
     if training.features is not None:
         raise Unprocessable(
-            f"the learner `{learner}` takes the features of a checkpoint from a table [features] with "
-            'plugin = "checkpoint:<project>", not from [learner] features'
+            f"the learner `{learner}` does not use [learner] features; with a table [features] and "
+            'plugin = "checkpoint:<project>", the items of a learner of vectors are a checkpoint\'s embeddings'
         )
 
 

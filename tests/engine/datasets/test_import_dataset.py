@@ -112,6 +112,21 @@ def test_a_data_set_may_fix_hold_out_and_initial_labels(imported: Callable[..., 
     assert {name: sets for name, (_, sets) in result.items() if sets} == {"p0": ("a",), "p5": ("c",)}
 
 
+def test_another_number_of_initial_labels_than_the_data_set_fixes(
+    make: Make, registry_of: Callable[[Contents], Registry], imported: Callable[..., ToyProject]
+) -> None:
+    contents = replace(GOOD, initial=np.array([0, 5, 9]), holdout=np.array([1, 9]))
+    assert imported(contents, initial=2).project.status().labelled == 2
+    project = make(
+        name="other", dataset={"plugin": "toy-missing"}, labels={"initial": 3}, plugins=registry_of(contents)
+    )
+    project.project.start_training()
+    (job,) = project.work()
+    assert "cannot start with 3 labels: its data set itself decides" in str(job.error)
+    assert "these are 2; leave out [labels] initial" in str(job.error)
+    assert project.project.status().task is None
+
+
 @pytest.mark.slow
 def test_candidate_sets_are_imported_as_labels(imported: Callable[..., ToyProject]) -> None:
     sets = np.ones((10, 3), np.bool_)

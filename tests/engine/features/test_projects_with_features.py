@@ -247,10 +247,10 @@ def test_the_model_takes_features_and_the_second_training_computes_none(
 ) -> None:
     project = trained(coloured())
     assert counted == [30]
-    assert "features of 30 items by toy-colour: 30 had to be computed" in capsys.readouterr().out
+    assert "features of 30 items by toy-colour: 30 had to be computed" in capsys.readouterr().err
     project.train()
     assert counted == [30]
-    assert "features of 30 items by toy-colour: all computed before" in capsys.readouterr().out
+    assert "features of 30 items by toy-colour: all computed before" in capsys.readouterr().err
     with project.services.database.read() as connection:
         row = checkpoints.get(connection, "toy", "r2")
     assert row is not None
@@ -343,6 +343,7 @@ def test_a_graph_has_no_features(make: Make) -> None:
     project = make(
         {**BLOBS, "dataset": {"plugin": "tiny-rings"}, "learner": {"plugin": "tiny-propagation"}},
         features={"plugin": "toy-scaled"},
+        labels={"initial": 0},
     )
     project.project.start_training()
     (job,) = (job for job in project.work() if job.kind == "train")

@@ -89,6 +89,13 @@ def test_training_without_a_label_is_refused(digits: tuple[PixelItems, np.ndarra
         CNN(QUICK).fit(items, Targets(candidates=sets(truth, 0)), Training(0))
 
 
+def test_features_of_another_checkpoint_are_refused(digits: tuple[PixelItems, np.ndarray]) -> None:
+    items, truth = digits
+    training = Training(0, features=lambda: np.zeros((len(items), 2)))
+    with pytest.raises(Unprocessable, match=r"`cnn` does not use \[learner\] features"):
+        CNN(QUICK).fit(items, Targets(candidates=sets(truth, 30)), training)
+
+
 def test_values_and_vectors_are_refused(digits: tuple[PixelItems, np.ndarray]) -> None:
     items, truth = digits
     with pytest.raises(Unprocessable, match="classes of images"):

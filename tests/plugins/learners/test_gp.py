@@ -172,7 +172,7 @@ def test_what_it_refuses() -> None:
         learner.fit(items, Targets(candidates=np.eye(4, dtype=np.bool_)), Training(0))
     with pytest.raises(Unprocessable, match="no label to learn from"):
         learner.fit(items, Targets(values=np.full(4, np.nan)), Training(0))
-    with pytest.raises(Unprocessable, match=r"`gp` takes .* a table \[features\]"):
+    with pytest.raises(Unprocessable, match=r"`gp` does not use .* a table \[features\]"):
         learner.fit(items, Targets(values=values), Training(0, features=lambda: points))
     with pytest.raises(Unprocessable, match="predicts vectors only"):
         fit(points, values).predict(object(), frozenset(), RNG)  # type: ignore[arg-type]

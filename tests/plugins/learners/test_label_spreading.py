@@ -218,7 +218,7 @@ def test_bad_input_is_refused(digits: tuple[np.ndarray, np.ndarray]) -> None:
         fit(images(ink), Targets(values=truth.astype(np.float64)))
     with pytest.raises(Unprocessable, match="classes of images or vectors"):
         fit(GraphItems(ink, np.zeros((2, 0), np.int64)), full(truth, 9))
-    with pytest.raises(Unprocessable, match=r"`label-spreading` takes .* a table \[features\]"):
+    with pytest.raises(Unprocessable, match=r"`label-spreading` does not use .* a table \[features\]"):
         fit(images(ink), full(truth, 9), Training(0, features=lambda: ink))
     for pool, other, kind in ((images(ink), VectorItems(ink), "images"), (VectorItems(ink), images(ink), "vectors")):
         with pytest.raises(Unprocessable, match=f"predicts {kind} only"):

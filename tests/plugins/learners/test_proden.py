@@ -86,6 +86,8 @@ def test_invalid_inputs_are_refused(digits: tuple[PixelItems, np.ndarray]) -> No
         Proden(QUICK).fit(items, Targets(values=truth.astype(np.float64)), Training(0))
     with pytest.raises(Unprocessable, match="classes of images"):
         Proden(QUICK).fit(VectorItems(np.zeros((1000, 2), np.float32)), targets(truth, 9), Training(0))
+    with pytest.raises(Unprocessable, match=r"`proden` does not use \[learner\] features"):
+        Proden(QUICK).fit(items, targets(truth, 9), Training(0, features=lambda: np.zeros((1000, 2))))
     with pytest.raises(Unprocessable, match="`progressive_resize` needs"):
         Proden(replace(QUICK, network="mlp", progressive_resize=True)).fit(items, targets(truth, 9), Training(0))
 

@@ -286,13 +286,24 @@ def _initial_positions(contents: Contents, config: ProjectConfig, holdout: BoolA
     """Return the positions that are labelled from the start by their known truth."""
     known = np.flatnonzero(known_truth(contents) & ~holdout)
     if contents.initial is not None:
-        return np.setdiff1d(np.asarray(contents.initial, np.int64), np.flatnonzero(holdout))
+        fixed = np.setdiff1d(np.asarray(contents.initial, np.int64), np.flatnonzero(holdout))
+        if config.labels.initial not in {0, len(fixed)}:
+            raise ProjectError(fixed_start(config.name, config.labels.initial, len(fixed)))
+        return fixed
     if config.labels.initial > len(known):
         raise ProjectError(
             f"project {config.name!r}: [labels] initial = {config.labels.initial}, "
             f"but the data set knows only {len(known)} labels outside the hold-out"
         )
     return generator(config.seed, "initial").permutation(known)[: config.labels.initial]
+
+
+def fixed_start(project: str, wanted: int, labelled: int) -> str:
+    """Return why a project cannot start with `wanted` labels, if its data set labels other items at the start."""
+    return (
+        f"project {project!r} cannot start with {wanted:,} labels: its data set itself decides which items are "
+        f"labelled at the start, and these are {labelled:,}; leave out [labels] initial, [simulate] start and --start"
+    )
 
 
 def _first_labels(contents: Contents, holdout: BoolArray, initial: IntArray) -> Iterator[list[tuple[int, Label]]]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from nextlabel.contracts.data import FloatArray, IntArray
 from nextlabel.contracts.errors import NextlabelError, ProjectError
-from nextlabel.engine.datasets.import_dataset import import_dataset
+from nextlabel.engine.datasets.import_dataset import fixed_start, import_dataset
 from nextlabel.engine.evaluation.last_outcome import last_outcome
 from nextlabel.engine.evaluation.outcome_report import Outcome
 from nextlabel.engine.jobs.run_job import run_job
@@ -265,10 +265,7 @@ def _check_start(plan: Plan, services: Services, config: ProjectConfig) -> None:
     state = services.state(services.row(config.name))
     labelled = int((state.labelled & ~state.holdout).sum())
     if labelled != plan.start and not _has_sets(services, config):
-        raise ProjectError(
-            f"project {config.name!r} cannot start with {plan.start:,} labels: its data set itself decides which items "
-            f"are labelled at the start, and these are {labelled:,}; leave out --start and [simulate] start"
-        )
+        raise ProjectError(fixed_start(config.name, plan.start, labelled))
 
 
 def _has_sets(services: Services, config: ProjectConfig) -> bool:

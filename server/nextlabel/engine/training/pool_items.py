@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import cached_property
 
@@ -72,7 +73,8 @@ class PoolItems:
             )  # fmt: skip
             stored = files.read(pool)
         computed = f"{count:,} had to be computed" if count else "all computed before"
-        print(f"features of {size:,} items by {card['plugin']}: {computed}", flush=True)  # noqa: T201 - the job's log
+        line = f"features of {size:,} items by {card['plugin']}: {computed}"
+        print(line, file=sys.stderr, flush=True)  # noqa: T201 - the job's log, or the terminal
         return FeatureItems(stored.embeddings, stored.rows[:size], UNREADABLE)
 
 
