@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from nextlabel.contracts.data import BoolArray, Contents, Files, FloatArray, IntArray
+from nextlabel.contracts.data import BoolArray, Contents, Files, IntArray
 from nextlabel.contracts.errors import DatasetMissing, ProjectError
 from nextlabel.contracts.interfaces import Dataset
 from nextlabel.engine.datasets.drop_unreadable import DroppedFiles, drop_unreadable
@@ -162,11 +163,10 @@ def _write_folder(folder: Path, plan: _Plan, dropped: DroppedFiles) -> None:
         shutil.rmtree(folder)
     contents, placement = plan.contents, plan.placement
     if placement.first:
-        truth: IntArray | FloatArray | None = None
+        truth: NDArray[Any] | None = None
         if contents.truth is not None:
-            unknown = -1 if contents.classes else np.nan
             size = placement.first + int(placement.is_new.sum())
-            truth = np.full(size, unknown, np.int64 if contents.classes else np.float64)
+            truth = np.full(size, -1, np.int64) if contents.classes else np.full(size, np.nan)
             truth[placement.positions] = contents.truth
         contents = replace(select(contents, placement.is_new), truth=truth)
     with new_folder(folder) as partial:
