@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from nextlabel.contracts import Backbone, Preprocessing
 from nextlabel.contracts.errors import DatasetMissing
+from nextlabel_plugins.datasets.torchvision_source import socket_timeout
 
 if TYPE_CHECKING:
     from nextlabel_plugins.networks.inference.backbone_graph import Weights
@@ -68,11 +69,14 @@ class TorchvisionBackbone(Backbone[TorchvisionParameters]):
 
         weights = self._read()
         graph = Graph()
-        self.add_network(graph, weights)
         outputs = {"embeddings": self.dimensions}
-        if self.parameters.probabilities:
-            add_classes(graph, weights, self.classifier)
-            outputs["probabilities"] = len(weights[f"{self.classifier}.bias"])
+        try:
+            self.add_network(graph, weights)
+            if self.parameters.probabilities:
+                add_classes(graph, weights, self.classifier)
+                outputs["probabilities"] = len(weights[f"{self.classifier}.bias"])
+        except KeyError as error:  # the weights of another network
+            raise self._unreadable(f"it has no {error}") from error
         save_graph(graph, self.network, ["height", "width"], outputs, path)
 
     def download(self) -> None:
@@ -81,7 +85,8 @@ class TorchvisionBackbone(Backbone[TorchvisionParameters]):
         if path.exists():
             return
         try:
-            self._published().get_state_dict(progress=True, check_hash=True, weights_only=True)
+            with socket_timeout():
+                self._published().get_state_dict(progress=True, check_hash=True, weights_only=True)
         except (*_READ_ERRORS, HTTPException) as error:
             raise DatasetMissing(
                 f"the weights of torchvision:{self.network} cannot be downloaded to {path}: {_one_line(error)}"
@@ -112,10 +117,13 @@ class TorchvisionBackbone(Backbone[TorchvisionParameters]):
             tensors = torch.load(path, map_location="cpu", weights_only=True)
             return {name: tensor.numpy() for name, tensor in tensors.items()}
         except (*_READ_ERRORS, AttributeError) as error:
-            raise DatasetMissing(
-                f"the weights of torchvision:{self.network} cannot be read from {path}: {_one_line(error)}; "
-                "delete the file, and `nextlabel download PROJECT` downloads it again"
-            ) from error
+            raise self._unreadable(_one_line(error)) from error
+
+    def _unreadable(self, reason: str) -> DatasetMissing:
+        return DatasetMissing(
+            f"the weights of torchvision:{self.network} cannot be read from {self.path()}: {reason}; "
+            "delete the file, and `nextlabel download PROJECT` downloads it again"
+        )
 
 
 def _one_line(error: BaseException) -> str:

@@ -63,6 +63,10 @@ class Pets(Dataset[NoParameters]):
         except _Damaged:
             try:
                 self._download(root)
+            except _Damaged as error:  # its message names the temporary folder
+                raise DatasetMissing(
+                    f"{_TITLE} cannot be downloaded to {root / FOLDER}: what arrived is incomplete or damaged"
+                ) from error
             except DOWNLOAD_ERRORS as error:
                 raise DatasetMissing(f"{_TITLE} cannot be downloaded to {root / FOLDER}: {one_line(error)}") from error
 

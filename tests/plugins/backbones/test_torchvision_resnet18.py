@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,21 @@ def test_damaged_weights_are_named(cache: Path, tmp_path: Path, content: bytes) 
         backbone().write_onnx(tmp_path / "model.onnx")
     assert str(cache / FILE) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_weights_of_another_network_are_named(cache: Path, tmp_path: Path) -> None:
+    torch.save({"features.0.weight": torch.zeros(3)}, cache / FILE)
+    with pytest.raises(DatasetMissing, match=rf"cannot be read from {cache / FILE}: it has no 'conv1.weight'; delete"):
+        backbone().write_onnx(tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_a_download_has_a_timeout(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    timeouts = []
+    record = models.ResNet18_Weights.IMAGENET1K_V1
+    monkeypatch.setattr(type(record), "get_state_dict", lambda *_, **__: timeouts.append(socket.getdefaulttimeout()))
+    backbone().download()
+    assert timeouts == [30.0]
 
 
 def test_weights_that_are_code_are_not_run(cache: Path, tmp_path: Path) -> None:

@@ -116,6 +116,19 @@ def test_it_is_downloaded_once(read: Read, published: Path, tmp_path: Path) -> N
     Pets(NoParameters()).download(root)
 
 
+def test_a_download_that_lacks_images_leaves_no_files(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nextlabel_plugins.datasets.pets._COLUMNS", 5)  # as if another file had arrived
+    with pytest.raises(DatasetMissing) as error:
+        Pets(NoParameters()).download(tmp_path / "data")
+    folder = tmp_path / "data" / "oxford-iiit-pet"
+    assert str(error.value) == (
+        f"Oxford-IIIT Pet cannot be downloaded to {folder}: what arrived is incomplete or damaged"
+    )
+    assert not list((tmp_path / "data").iterdir())
+
+
 @pytest.mark.parametrize("damage", ["missing", "other"])
 def test_a_failed_download_leaves_no_files(published: Path, tmp_path: Path, damage: str) -> None:
     archive = published / "annotations.tar.gz"
