@@ -148,11 +148,12 @@ def _answer(
         show_curves(console, results, tested, compared)
         show_reports(console, reports)
 
-    screen.answer(document(plan, points, results, reports), show)
+    result = document(plan, points, results, compared, reports)
+    screen.answer(result, show)
     if not screen.as_json:
         _show_measured_on(results[0], plan.project)
     if out is not None:
-        names = write(out, plan, points, results, reports)
+        names = write(out, plan, points, results, result)
         if not screen.as_json:
             click.echo(f"{', '.join(names[:-1])} and {names[-1]} are in {out}")
 

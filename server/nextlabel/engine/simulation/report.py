@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from nextlabel.engine.simulation.annotators import EXACT
-from nextlabel.engine.simulation.comparison import comparisons
+from nextlabel.engine.simulation.comparison import Comparison
 from nextlabel.engine.simulation.curve_chart import draw_curves
 from nextlabel.engine.simulation.curves import LEVELS, Curve
 from nextlabel.engine.simulation.fit_chart import draw_fits
@@ -21,16 +21,16 @@ from nextlabel.engine.simulation.simulate import Plan, Point
 
 
 def write(
-    folder: Path, plan: Plan, points: Sequence[Point], curves: Sequence[Curve], reports: Sequence[PooledReport] = ()
+    folder: Path, plan: Plan, points: Sequence[Point], curves: Sequence[Curve], result: Mapping[str, Any]
 ) -> list[str]:
     """Write curve.csv, curve.json, curve.svg, asked.json and asked.svg to `folder`, and return these names.
 
-    With several strategies there is a picture of the items asked for each, as in asked-margin.svg. If fits were
-    recorded, fit.svg shows them.
+    curve.json is `result`, the `document`. With several strategies there is a picture of the items asked for each, as
+    in asked-margin.svg. If fits were recorded, fit.svg shows them.
     """
     contents = {
         "curve.csv": table(points).encode(),
-        "curve.json": to_json(document(plan, points, curves, reports), indent=2, inf_nan_mode="null") + b"\n",
+        "curve.json": to_json(result, indent=2, inf_nan_mode="null") + b"\n",
         "curve.svg": draw_curves(plan.project.title, curves).encode(),
         "asked.json": queried_table(points).encode(),
     }
@@ -83,11 +83,14 @@ def table(points: Sequence[Point]) -> str:
 
 
 def document(
-    plan: Plan, points: Sequence[Point], curves: Sequence[Curve], reports: Sequence[PooledReport] = ()
+    plan: Plan,
+    points: Sequence[Point],
+    curves: Sequence[Curve],
+    compared: Sequence[Comparison],
+    reports: Sequence[PooledReport] = (),
 ) -> dict[str, Any]:
     """Return the plan, every point, the curves, comparisons and the reports on the last rounds as a JSON object."""
     name_annotators = _name_annotators(points)
-    compared = comparisons(points, curves, plan.project.seed)
     return {
         "project": plan.project.name,
         "size": plan.size,
