@@ -15,7 +15,7 @@ def test_the_settings_of_mnist(registry: Registry) -> None:
     assert mnist.dataset.plugin == "mnist"
     assert (mnist.strategy.plugin, mnist.strategy.size) == ("entropy", 1000)
     assert (mnist.labels.initial, mnist.labels.holdout) == (12_000, 0)
-    assert mnist.simulate == Simulate(start=12_000, size=1000, rounds=5)
+    assert mnist.simulate == Simulate(rounds=5)
     assert mnist.learner.plugin == "cnn"
     assert validate(CNNParameters, mnist.learner.parameters, "[learner]") == CNNParameters(
         network="mnist-net",
