@@ -9,7 +9,7 @@ sample are held out where the sample is the pool. Both are drawn by one seed. No
 from __future__ import annotations
 
 import os
-import sys
+from argparse import ArgumentParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -55,7 +55,11 @@ def draw(data: Path) -> Sample:
 
 
 def main() -> None:
-    target = Path(sys.argv[1])
+    parser = ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("target", type=Path, help="the PNG file to write")
+    target = parser.parse_args().target
+    if target.suffix != ".png":
+        parser.error(f"{target} does not end in .png")
     sample = draw(Path(os.environ["NEXTLABEL_DATA"]))
     write_sample(target, sample)
     print(f"{target}: {len(sample.ids)} images, {target.stat().st_size:,} bytes")
