@@ -11,12 +11,15 @@ from nextlabel_plugins.networks.architectures.mnist_net import MnistNet
 from nextlabel_plugins.networks.architectures.network import ImageNetwork, Shape
 from nextlabel_plugins.networks.architectures.resnet18 import ResNet18
 from nextlabel_plugins.networks.architectures.simple import Simple
+from nextlabel_plugins.networks.architectures.wideresnet import WideResNet
 
 
 def build_network(shape: Shape) -> ImageNetwork:
     """Return a new network of the kind `shape.kind`. Raises ValueError if the kind is unknown."""
     # these names are stored in checkpoints and project files
-    networks: dict[str, type[ConvNet | MLP | ConvNet12 | ResNet18 | Airbench | MnistNet | Simple | Encoder]] = {
+    networks: dict[
+        str, type[ConvNet | MLP | ConvNet12 | ResNet18 | Airbench | MnistNet | Simple | Encoder | WideResNet]
+    ] = {
         "convnet": ConvNet,
         "mlp": MLP,
         "convnet12": ConvNet12,
@@ -25,6 +28,7 @@ def build_network(shape: Shape) -> ImageNetwork:
         "mnist-net": MnistNet,
         "simple": Simple,
         "encoder": Encoder,
+        "wideresnet": WideResNet,
     }
     if shape.kind not in networks:
         raise ValueError(f"there is no network {shape.kind!r}; valid: {', '.join(networks)}")

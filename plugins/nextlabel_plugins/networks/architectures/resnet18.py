@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
 from nextlabel_plugins.networks.architectures.network import ImageNetwork, Shape
-from nextlabel_plugins.networks.architectures.residual import Residual
+from nextlabel_plugins.networks.architectures.residual import PointwiseConv2d, Residual
 
 
 class ResNet18(ImageNetwork):
@@ -23,19 +22,6 @@ class ResNet18(ImageNetwork):
         super().__init__(shape, nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()), inputs)
 
 
-class _PointwiseConv2d(nn.Conv2d):
-    """A 1 x 1 convolution that leaves out the skipped pixels itself.
-
-    oneDNN corrupts memory in the backward pass of a strided one with fewer than 8 input channels on a CPU
-    without AVX-512.
-    """
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return feature maps (b, channels, h, w)."""
-        rows, columns = self.stride
-        return functional.conv2d(images[:, :, ::rows, ::columns], self.weight, self.bias)
-
-
 def _block(inputs: int, width: int, stride: int) -> Residual:
     body = [*_convolution(inputs, width, 3, stride), nn.ReLU(), *_convolution(width, width, 3, 1)]
     is_identity = stride == 1 and inputs == width
@@ -44,7 +30,7 @@ def _block(inputs: int, width: int, stride: int) -> Residual:
 
 
 def _convolution(inputs: int, width: int, kernel_size: int, stride: int) -> list[nn.Module]:
-    kind = _PointwiseConv2d if kernel_size == 1 else nn.Conv2d
+    kind = PointwiseConv2d if kernel_size == 1 else nn.Conv2d
     layer = kind(inputs, width, kernel_size, stride, padding=kernel_size // 2, bias=False)
     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
     return [layer, nn.BatchNorm2d(width)]

@@ -16,7 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from nextlabel_plugins.networks.architectures.network import ImageNetwork
-from nextlabel_plugins.networks.architectures.residual import Residual
+from nextlabel_plugins.networks.architectures.residual import PreActivation, Residual
+from nextlabel_plugins.networks.inference.bn_folding import ChannelAffine
 from nextlabel_plugins.networks.inference.tta import View
 
 OPSET = 20
@@ -49,7 +50,7 @@ class Graph:
     def add_layer(self, layer: nn.Module) -> None:
         """Add a layer of torch. Raises TypeError for a layer without an ONNX equivalent here."""
         match layer:
-            case nn.Sequential() | Residual():
+            case nn.Sequential() | Residual() | PreActivation():
                 self._add_block(layer)
             case nn.Conv2d():
                 top, left = (int(side) for side in layer.padding)
@@ -77,19 +78,27 @@ class Graph:
     def _weights(self, layer: nn.Conv2d | nn.Linear) -> list[str]:
         return [self.weight(weight.detach()) for weight in (layer.weight, layer.bias) if weight is not None]
 
-    def _add_block(self, block: nn.Sequential | Residual) -> None:
+    def _add_block(self, block: nn.Sequential | Residual | PreActivation) -> None:
         if isinstance(block, nn.Sequential):
             for layer in block:
                 self.add_layer(layer)
             return
         block_input = self.last
-        self._add_block(block.body)
+        if isinstance(block, PreActivation):
+            self.add_layer(block.activation)
+            block_input = self.last if block.shared else block_input
+        self.add_layer(block.body)
         body, self.last = self.last, block_input
-        self._add_block(block.shortcut)
+        self.add_layer(block.shortcut)
         self.add("Add", body)
-        self.add("Relu")
+        if isinstance(block, Residual):
+            self.add("Relu")
 
     def _add_plain(self, layer: nn.Module) -> None:
+        if isinstance(layer, ChannelAffine):
+            self.add("Mul", self.weight(layer.factor))
+            self.add("Add", self.weight(layer.shift))
+            return
         operators = {nn.Flatten: "Flatten", nn.ReLU: "Relu"}
         if type(layer) not in operators:
             raise TypeError(f"{type(layer).__name__} cannot be written as ONNX here")

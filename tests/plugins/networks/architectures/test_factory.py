@@ -16,7 +16,7 @@ from nextlabel_plugins.networks.inference.bn_folding import fold_network
 from nextlabel_plugins.networks.inference.onnx_graph import write_onnx
 from nextlabel_plugins.networks.inference.tta import tta_views
 
-KINDS = ("convnet", "mlp", "convnet12", "resnet18", "fast", "simple", "encoder")
+KINDS = ("convnet", "mlp", "convnet12", "resnet18", "fast", "simple", "encoder", "wideresnet")
 
 
 def trained_network(kind: str, size: tuple[int, int], channels: int = 3) -> ImageNetwork:
@@ -89,6 +89,9 @@ def test_layers_have_the_widths_of_the_papers() -> None:
     assert filters == [128, 128, 128, 256, 256, 256, 512, 256, 128]
     residual = build_network(Shape(32, 32, 3, 10, 64, 0.0, "resnet18"))
     assert sum(weight.numel() for weight in residual.parameters()) == 11_173_962
+    wide = build_network(Shape(32, 32, 3, 10, 16, 0.0, "wideresnet"))
+    assert sum(weight.numel() for weight in wide.parameters()) == 1_467_610
+    assert sum(isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3) for layer in wide.modules()) == 25
 
 
 def test_an_unknown_kind_is_refused_with_the_valid_ones() -> None:
