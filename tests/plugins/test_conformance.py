@@ -125,6 +125,16 @@ def test_autoencoder(registry: Registry, one_thread: None) -> None:
     check_learner(registry.learner("autoencoder"), quick, kinds=["images"], task="classification")
 
 
+@pytest.mark.parametrize(
+    "more",
+    [{"filters": 2}, {"network": "fast", "filters": 4, "teacher": "average", "augment": "jitter", "burn_in_steps": 3}],
+    ids=["wideresnet", "fast"],
+)
+def test_flexmatch(registry: Registry, one_thread: None, more: dict[str, object]) -> None:
+    quick = {"steps": 3, "batch_size": 8, "mu": 2, "burn_in_batch_size": 8, "image_size": 0, **more}
+    check_learner(registry.learner("flexmatch"), quick, kinds=["images"], task="classification")
+
+
 @pytest.mark.parametrize("kernel", ["rbf", "knn"])
 def test_label_spreading(registry: Registry, kernel: str) -> None:
     parameters = {"kernel": kernel, "gamma": 1.0}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from nextlabel.contracts import LearnerPlugin, hookimpl
 from nextlabel_plugins.learners.autoencoder import AutoencoderParameters
 from nextlabel_plugins.learners.cnn import CNNParameters
+from nextlabel_plugins.learners.flexmatch import FlexMatchParameters
 from nextlabel_plugins.learners.gp import GPParameters
 from nextlabel_plugins.learners.label_spreading import LabelSpreadingParameters
 from nextlabel_plugins.learners.linear import LinearParameters
@@ -61,4 +62,10 @@ def nextlabel_learners() -> Iterator[LearnerPlugin]:
         "a classifier on the codes of an autoencoder, which is trained on images without labels first",
         f"{PACKAGE}.autoencoder:Autoencoder",
         AutoencoderParameters,
+    )
+    yield LearnerPlugin(
+        "flexmatch",
+        "FlexMatch: learns images from few labels and many unlabelled items, by pseudo-labels",
+        f"{PACKAGE}.flexmatch:FlexMatch",
+        FlexMatchParameters,
     )

@@ -12,11 +12,12 @@ class RandomBatches:
     """Draws batches of up to `size` indices, from shuffled passes over all `rows`.
 
     If there are fewer rows than fit into a batch, each occurs several times in it, as a
-    different view each time.
+    different view each time. With `copies`, a pass has each row so many times, in any order.
     """
 
-    def __init__(self, rows: int, size: int) -> None:
+    def __init__(self, rows: int, size: int, copies: int = 1) -> None:
         self._rows = rows
+        self._copies = copies
         self._repeats = max(1, size // rows)
         self._queue = torch.empty(0, dtype=torch.int64)
         self.size = min(size, rows * self._repeats)
@@ -25,7 +26,8 @@ class RandomBatches:
     def draw(self) -> Tensor:
         """Return the next batch of indices (size,)."""
         if len(self._queue) < self.size:
-            self._queue = torch.cat([self._queue, *(torch.randperm(self._rows) for _ in range(self._repeats))])
+            passes = (torch.randperm(self._rows * self._copies) % self._rows for _ in range(self._repeats))
+            self._queue = torch.cat([self._queue, *passes])
         batch, self._queue = self._queue[: self.size], self._queue[self.size :]
         return batch
 
@@ -36,6 +38,15 @@ class RandomBatches:
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on with the rest of a pass."""
         self._queue = state["queue"]
+
+
+def last_occurrences(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the distinct `rows` (b,), and where in `rows` each occurs last.
+
+    Assigning to repeated rows would depend on the timing of threads.
+    """
+    distinct, inverse = torch.unique(rows, return_inverse=True)
+    return distinct, torch.zeros_like(distinct).scatter_reduce(0, inverse, torch.arange(len(rows)), "amax")
 
 
 def batches(rows: int, size: int, count: int) -> Iterator[Tensor]:

@@ -19,16 +19,20 @@ class InMemoryImages:
         self.flip = flip
         self._flipped_first = torch.randint(0, 2, (len(images),)).bool() if flip else torch.zeros(len(images)).bool()
 
-    def views(self, rows: Tensor, epoch: int, size: tuple[int, int] | None = None) -> Tensor:
+    def views(self, rows: Tensor, epoch: int | None, size: tuple[int, int] | None = None) -> Tensor:
         """Return views of `rows` (b,) as (b, c, height, width) uint8, channels last in memory.
 
-        `size` asks for smaller views, cut out at random positions of the shifted image.
+        Without an `epoch`, each view is flipped at random. `size` asks for smaller views, cut out at random
+        positions of the shifted image.
         """
         full = self.images.shape[1], self.images.shape[2]
         height, width = size or full
         y = self._coordinates(len(rows), full[0], height)
         x = self._coordinates(len(rows), full[1], width)
-        flipped = self._flipped_first[rows] ^ (self.flip and epoch % 2 == 1)
+        if epoch is None:
+            flipped = torch.rand(len(rows)) < 0.5 if self.flip else torch.zeros(len(rows)).bool()  # noqa: PLR2004 - half
+        else:
+            flipped = self._flipped_first[rows] ^ (self.flip and epoch % 2 == 1)
         x = torch.where(flipped[:, None], x.flip(1), x)
         rows, y, x = (indices.to(self.images.device) for indices in (rows, y, x))
         return self.images[rows[:, None, None], y[:, :, None], x[:, None, :]].permute(0, 3, 1, 2)

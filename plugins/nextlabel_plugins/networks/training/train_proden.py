@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -23,10 +22,9 @@ from nextlabel_plugins.networks.training.in_memory import InMemoryImages
 from nextlabel_plugins.networks.training.loss_meter import LossMeter
 from nextlabel_plugins.networks.training.malloc import keep_freed_memory
 from nextlabel_plugins.networks.training.optimizers import make_optimizer
+from nextlabel_plugins.networks.training.progressive_resize import view_size
 from nextlabel_plugins.networks.training.soft_targets import SoftTargets, softmax_over_candidates
 
-MIN_RESIZED_SIDE = 16
-"""Smallest side that is resized progressively: three quarters of less may be too small for the network."""
 PREDICTION_BATCH = 1000
 """Images per forward pass without gradients."""
 WHITENING_EPOCHS = 3
@@ -119,10 +117,10 @@ def _train(
     meter = LossMeter(progress, updates, config.epochs)
     for step, chosen in enumerate(batches(rows, size, updates)):
         done = step / updates
-        view_size = _view_size(network.shape, done) if config.progressive_resize else None
+        side = view_size(network.shape, done) if config.progressive_resize else None
         epoch = step * size // rows if size <= rows else step
         # the views of an item differ in their flip, as those of successive epochs do
-        views = torch.cat([images.views(chosen, epoch + view, view_size) for view in range(view_count)])
+        views = torch.cat([images.views(chosen, epoch + view, side) for view in range(view_count)])
         with training_precision(views.device):
             logits = network(views.float().contiguous(memory_format=torch.channels_last))
         logits = logits.float().unflatten(0, (view_count, -1))
@@ -146,12 +144,3 @@ def _predicted_targets(network: ImageNetwork, data: TrainingData) -> Tensor:
             logits = network(views)
         targets.append(softmax_over_candidates(logits.float(), data.candidates[batch]))
     return torch.cat(targets)
-
-
-def _view_size(shape: Shape, done: float) -> tuple[int, int]:
-    """Return the (height, width) of the views after the share `done` of the training."""
-    if min(shape.height, shape.width) < MIN_RESIZED_SIDE:
-        return shape.height, shape.width
-    # the first half costs 9/16 of full size, the next 30 % 49/64
-    share = 0.75 if done < 0.5 else 0.875 if done < 0.8 else 1.0  # noqa: PLR2004 - see above
-    return math.ceil(shape.height * share), math.ceil(shape.width * share)

@@ -14,6 +14,7 @@ from nextlabel_plugins.networks.architectures.factory import build_network
 from nextlabel_plugins.networks.architectures.network import ImageNetwork, Shape
 from nextlabel_plugins.networks.training import train_proden as train_proden_module
 from nextlabel_plugins.networks.training.in_memory import InMemoryImages
+from nextlabel_plugins.networks.training.progressive_resize import view_size
 from nextlabel_plugins.networks.training.soft_targets import SoftTargets, softmax_over_candidates
 from nextlabel_plugins.networks.training.train_proden import ProdenConfig, TrainingData, train_proden
 
@@ -190,7 +191,7 @@ def test_a_warm_start_does_not_change_the_given_network() -> None:
 
 def test_progressive_views_grow_to_the_full_size() -> None:
     shape = replace(SHAPE, height=16, width=24)
-    sizes = [train_proden_module._view_size(shape, done) for done in (0.0, 0.49, 0.5, 0.79, 0.8, 0.99)]
+    sizes = [view_size(shape, done) for done in (0.0, 0.49, 0.5, 0.79, 0.8, 0.99)]
     assert sizes == [(12, 18), (12, 18), (14, 21), (14, 21), (16, 24), (16, 24)]
 
 
@@ -199,7 +200,7 @@ def test_progressive_views_grow_to_the_full_size() -> None:
 def test_progressive_views_are_never_too_small_for_a_network(kind: str) -> None:
     for side in range(2, 36):
         shape = replace(SHAPE, kind=kind, height=side, width=40, filters=2)
-        view = torch.zeros(1, 1, *train_proden_module._view_size(shape, 0.0))
+        view = torch.zeros(1, 1, *view_size(shape, 0.0))
         assert build_network(shape).eval()(view).shape == (1, 4)
 
 

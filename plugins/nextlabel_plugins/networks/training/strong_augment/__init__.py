@@ -1,0 +1,1 @@
+"""Strong augmentation: random operations on a batch of images, chosen by RandAugment or by CTAugment."""
