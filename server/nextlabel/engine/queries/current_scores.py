@@ -14,7 +14,7 @@ from nextlabel.engine.plugins.parameters import as_given, validate
 from nextlabel.engine.pool_arrays import check_available
 from nextlabel.engine.prepared import PreparedArrays, stored_prepared
 from nextlabel.engine.project_files import FeaturesChoice
-from nextlabel.engine.scheduling import includes, is_recent, queue_once
+from nextlabel.engine.scheduling import RECENT, includes, is_recent, queue_once
 from nextlabel.engine.scores import Arrays, needs_of, project_needs, stored_scores
 from nextlabel.engine.services import Services
 from nextlabel.engine.strategies import ChosenStrategy
@@ -176,7 +176,11 @@ def _to_be_computed(
     for job in recent:
         same = job.parameters.get("checkpoint") == checkpoint and includes(job.parameters, extra, unprepared)
         if same and job.state == "failed" and is_recent(job):
-            return Unprocessable(f"strategy {names} needs scores that cannot be computed: {job.error}")
+            # pages ask again every few seconds
+            return Unprocessable(
+                f"strategy {names} needs scores that cannot be computed: {job.error}; "
+                f"a query tries again {RECENT:.0f} seconds after job {job.id} failed"
+            )
     parameters = {"checkpoint": checkpoint, "needs": extra, "prepare": list(unprepared)}
     number = queue_once(services.database, project, "score", parameters)
     needed = ", ".join([*missing, *(f"what {name!r} prepares" for name in unprepared)])
