@@ -94,11 +94,11 @@ def test_valid_data_sets_pass(contents: Contents) -> None:
         ({"content": np.zeros((4, 2))}, "ndarray is not a kind of content"),
         (
             {"content": GraphItems(np.zeros((4, 1), np.float32), np.array([[0], [4]]))},
-            "an edge refers to a node that does not exist",
+            "an edge names node 4, but the nodes are 0 to 3",
         ),
         (
             {"content": GraphItems(np.zeros((4, 1), np.float32), np.zeros((3, 2), np.int64))},
-            r"edges must be \(2, m\)",
+            r"edges must be integers of the shape \(2, m\), not int64 \(3, 2\)",
         ),
         (
             {"test": TestSplit(Pixels(np.zeros((1, 2, 2), np.uint8)), np.array([0]))},

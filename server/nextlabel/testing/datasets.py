@@ -72,12 +72,6 @@ def _check_content(content: Content, name: str) -> None:
     else:
         require(isinstance(content, GraphItems), f"{name}: {type(content).__name__} is not a kind of content")
         _check_rows(content.features, f"{name}: features")
-        edges = content.edges
-        require(edges.ndim == 2 and len(edges) == 2, f"{name}: edges must be (2, m), not {edges.shape}")  # noqa: PLR2004
-        require(
-            not edges.size or (edges.min() >= 0 and edges.max() < len(content)),
-            f"{name}: an edge refers to a node that does not exist",
-        )
 
 
 def _check_rows(rows: np.ndarray[Any, Any], name: str) -> None:

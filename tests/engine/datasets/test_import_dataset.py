@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import Connection
 from support.engine import MODULES, SQUARES, WAVE, ToyProject, candidates
 
-from nextlabel.contracts import Contents, Dataset, Files, VectorItems
-from nextlabel.contracts.errors import NotReady
+from nextlabel.contracts import Contents, Dataset, Files, GraphItems, VectorItems
+from nextlabel.contracts.errors import NotReady, PluginError
 from nextlabel.engine import retry
 from nextlabel.engine.datasets.import_dataset import held_out, import_dataset
 from nextlabel.engine.plugins.registry import Offer, Registry, load
@@ -375,3 +375,17 @@ def test_a_folder_without_readable_images_is_refused(make: Make, tmp_path: Path)
         "project 'toy' has no readable image: 2 of 2 images cannot be read and are left out: "
     )
     assert project.project.status().missing == job.error
+
+
+def test_a_graph_with_an_edge_to_no_node_is_refused_and_not_stored(
+    make: Make, registry_of: Callable[[Contents], Registry]
+) -> None:
+    graph = replace(GOOD, content=GraphItems(POINTS.vectors, np.array([[0, 10], [10, 0]])))
+    project = make(dataset={"plugin": "toy-missing"}, labels={"initial": 0}, plugins=registry_of(graph))
+    services = project.services
+    with pytest.raises(PluginError, match=r"^data set 'toy-missing': an edge names node 10, but the nodes are 0 to 9$"):
+        import_dataset(
+            project.project.config, services.registry, services.settings, services.database, services.home
+        )  # fmt: skip
+    assert project.project.status().items == 0
+    assert not services.home.pool(project.name).exists()

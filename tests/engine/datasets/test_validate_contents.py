@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.contents import SOUND, VECTORS
 
-from nextlabel.contracts import Contents, Pixels, TestSplit
+from nextlabel.contracts import Contents, GraphItems, Pixels, TestSplit
 from nextlabel.contracts.errors import PluginError
 from nextlabel.engine.datasets.validate_contents import check_contents
 
@@ -20,6 +20,7 @@ VALUES = Contents(
     initial=np.array([0]),
     test=TestSplit(VECTORS, np.array([0.5, 1.5, 2.5, 3.5])),
 )
+NODES = np.zeros((4, 1), np.float32)
 MASK = np.array([True, False, False, False])
 
 
@@ -53,6 +54,26 @@ def test_consistent_contents_pass(contents: Contents, change: dict[str, Any]) ->
             SOUND,
             {"test": TestSplit(Pixels(np.zeros((2, 4, 4), np.uint8)), np.array([0, 1]))},
             "the test split is Pixels, the pool VectorItems",
+        ),
+        (
+            SOUND,
+            {"content": GraphItems(NODES, np.array([[0, 4], [1, 0]])), "test": None},
+            "an edge names node 4, but the nodes are 0 to 3",
+        ),
+        (
+            SOUND,
+            {"content": GraphItems(NODES, np.array([[0], [-1]])), "test": None},
+            "an edge names node -1, but the nodes are 0 to 3",
+        ),
+        (
+            SOUND,
+            {"content": GraphItems(NODES, np.array([[0, 1]])), "test": None},
+            r"edges must be integers of the shape \(2, m\), not int64 \(1, 2\)",
+        ),
+        (
+            SOUND,
+            {"content": GraphItems(NODES, np.zeros((2, 3), np.float32)), "test": None},
+            r"edges must be integers of the shape \(2, m\), not float32 \(2, 3\)",
         ),
         (
             VALUES,

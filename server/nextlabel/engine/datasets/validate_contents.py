@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nextlabel.contracts.data import BoolArray, Content, Contents, Files
+from nextlabel.contracts.data import BoolArray, Content, Contents, Files, GraphItems
 from nextlabel.contracts.errors import PluginError
 
 
 def check_contents(contents: Contents, where: str) -> None:
     """Raise PluginError that lists every inconsistency; `where` names the data set."""
     faults = [*_size_faults(contents)] or [
+        *_graph_faults(contents.content),
         *_label_faults(contents),
         *_position_faults(contents),
         *_test_faults(contents),
@@ -51,6 +52,16 @@ def _size_faults(contents: Contents) -> Iterator[str]:
 
 def _length(content: Content) -> int:
     return len(content.paths) if isinstance(content, Files) else len(getattr(content, "array", content))  # type: ignore[arg-type]
+
+
+def _graph_faults(content: Content) -> Iterator[str]:
+    if not isinstance(content, GraphItems):
+        return
+    edges, nodes = np.asarray(content.edges), len(content)
+    if edges.ndim != 2 or len(edges) != 2 or not np.issubdtype(edges.dtype, np.integer):  # noqa: PLR2004
+        yield f"edges must be integers of the shape (2, m), not {edges.dtype} {edges.shape}"
+    elif (outside := (edges < 0) | (edges >= nodes)).any():
+        yield f"an edge names node {edges[outside][0]}, but the nodes are 0 to {nodes - 1}"
 
 
 def _label_faults(contents: Contents) -> Iterator[str]:
