@@ -166,6 +166,12 @@ def test_the_documented_figures_of_half_precision_are_the_measured_ones():
     assert f"\n\n{table}\n\n" in page("half-precision.md")
 
 
+@pytest.mark.slow
+def test_the_documented_figures_of_cora_are_the_measured_ones():
+    for table in stored_results("cora.py"):
+        assert f"\n\n{table}\n\n" in page("cora.md")
+
+
 def stored_results(script: str) -> list[str]:
     """Return the blocks of lines that a benchmark prints from its stored results."""
     command = [sys.executable, ROOT / "benchmarks" / script, "--show"]

@@ -141,11 +141,17 @@ def test_label_spreading(registry: Registry, kernel: str) -> None:
     check_learner(registry.learner("label-spreading"), parameters, kinds=["images", "vectors"], task="classification")
 
 
+def test_gcn(registry: Registry, one_thread: None) -> None:
+    pytest.importorskip("torch_geometric", reason="needs the extra nextlabel[graph]", exc_type=ImportError)
+    parameters = {"epochs": 5, "input_dropout": True}
+    check_learner(registry.learner("gcn"), parameters, kinds=["graph"], task="classification")
+
+
 @pytest.mark.slow
 def test_efficientnet_lite0(registry: Registry) -> None:
     check_backbone(registry.backbone("efficientnet-lite0"), {"probabilities": True})
 
 
-@pytest.mark.parametrize("name", ["digits", "digits-spreading", "sine"])
+@pytest.mark.parametrize("name", ["digits", "digits-spreading", "sine", "cora", "cora-paper"])
 def test_project(registry: Registry, name: str) -> None:
     check_project(registry.projects[name].record, registry)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from nextlabel.contracts import DatasetPlugin, hookimpl
 from nextlabel_plugins.datasets.candidate_sets import PartialParameters
+from nextlabel_plugins.datasets.cora import CoraParameters
 from nextlabel_plugins.datasets.digits import DigitsParameters
 from nextlabel_plugins.datasets.folder import FolderParameters
 from nextlabel_plugins.datasets.sine import SineParameters
@@ -70,4 +71,10 @@ def nextlabel_datasets() -> Iterator[DatasetPlugin]:
         "a noisy sine: 200 points from 0 to 20 with their values, for regression",
         f"{PACKAGE}.sine:Sine",
         SineParameters,
+    )
+    yield DatasetPlugin(
+        "cora",
+        "Cora: a graph of 2,708 papers in 7 classes and their citations (needs nextlabel[graph])",
+        f"{PACKAGE}.cora:Cora",
+        CoraParameters,
     )

@@ -8,6 +8,7 @@ from nextlabel.contracts import LearnerPlugin, hookimpl
 from nextlabel_plugins.learners.autoencoder import AutoencoderParameters
 from nextlabel_plugins.learners.cnn import CNNParameters
 from nextlabel_plugins.learners.flexmatch import FlexMatchParameters
+from nextlabel_plugins.learners.gcn_parameters import GCNParameters
 from nextlabel_plugins.learners.gp import GPParameters
 from nextlabel_plugins.learners.label_spreading import LabelSpreadingParameters
 from nextlabel_plugins.learners.linear import LinearParameters
@@ -68,4 +69,11 @@ def nextlabel_learners() -> Iterator[LearnerPlugin]:
         "FlexMatch: learns images from few labels and many unlabelled items, by pseudo-labels",
         f"{PACKAGE}.flexmatch:FlexMatch",
         FlexMatchParameters,
+    )
+    yield LearnerPlugin(
+        "gcn",
+        "graph convolutional network: learns the classes of the nodes of a graph (needs nextlabel[graph])",
+        f"{PACKAGE}.gcn:GCN",
+        GCNParameters,
+        transductive=True,
     )

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextlabel.contracts import Items, Learner, Targets, Training, VectorItems
+from nextlabel.contracts import GraphItems, Items, Learner, Targets, Training, VectorItems
 from nextlabel.contracts.data import IntArray, PixelArray
 from nextlabel_plugins.learners import learner_inputs
 from nextlabel_plugins.learners.autoencoder import Autoencoder, AutoencoderParameters
+from nextlabel_plugins.learners.gcn import GCN
+from nextlabel_plugins.learners.gcn_parameters import GCNParameters
 from nextlabel_plugins.learners.gp import GP, GPParameters
 from nextlabel_plugins.learners.label_spreading import LabelSpreading, LabelSpreadingParameters
 from nextlabel_plugins.learners.linear import Linear, LinearParameters
@@ -54,6 +56,12 @@ def vectors() -> VectorItems:
     return VectorItems(np.random.default_rng(0).standard_normal((SIZE, 3)).astype(np.float32))
 
 
+def ring() -> GraphItems:
+    nodes = np.arange(SIZE)
+    edges = np.stack([nodes, (nodes + 1) % SIZE])
+    return GraphItems(vectors().vectors, np.concatenate([edges, edges[::-1]], axis=1))
+
+
 CLASSES = Targets(candidates=np.eye(4, dtype=np.bool_)[np.arange(SIZE) % 4])
 VALUES = Targets(values=np.random.default_rng(1).standard_normal(SIZE))
 CASES: dict[str, tuple[Learner[Any], Any, Targets]] = {
@@ -74,6 +82,7 @@ CASES: dict[str, tuple[Learner[Any], Any, Targets]] = {
         CLASSES,
     ),
     "gp": (GP(GPParameters()), vectors, VALUES),
+    "gcn": (GCN(GCNParameters(epochs=10)), ring, CLASSES),
 }
 
 
@@ -104,6 +113,8 @@ def shares(learner: Learner[Any], items: Items, targets: Targets, cancel_at: int
 @pytest.mark.parametrize("name", CASES)
 def test_a_training_can_be_cancelled_at_every_stage(name: str) -> None:
     learner, make, targets = CASES[name]
+    if name == "gcn":
+        pytest.importorskip("torch_geometric", reason="needs the extra nextlabel[graph]", exc_type=ImportError)
     complete = shares(learner, make(), targets)
     assert complete == sorted(complete)
     assert complete[-1] == 1
