@@ -8,6 +8,5 @@ TINY = (
     "bald",
     "clusters",
     "probcover",
-    "gcn",
 )
 """The modules with plugins."""

@@ -22,7 +22,7 @@ MOONS: Mapping[str, Any] = {
 RINGS: Mapping[str, Any] = {
     "title": "Rings",
     "dataset": {"plugin": "tiny-rings"},
-    "learner": {"plugin": "tiny-gcn", "epochs": 100},
+    "learner": {"plugin": "gcn", "epochs": 100},
     "strategy": {"plugin": "entropy"},
 }
 
@@ -37,6 +37,8 @@ RINGS: Mapping[str, Any] = {
     ],
 )
 def test_a_learner_improves_with_labels(make: Make, another: Callable[..., Any], base: Any, learner: Any) -> None:
+    if base is RINGS:
+        pytest.importorskip("torch_geometric", reason="needs the extra nextlabel[graph]", exc_type=ImportError)
     project = make(base, learner=learner).import_dataset().train()
     for _ in range(3):
         project.answer(project.project.queries.create(6, None, "ann"), "ann")
