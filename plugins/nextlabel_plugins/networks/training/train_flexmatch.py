@@ -267,6 +267,7 @@ class _FlexMatch:
             views = self.images.views(order.draw(), number).float()
             with training_precision(views.device):
                 network(views.contiguous(memory_format=torch.channels_last))
+            self.progress(1.0, {})  # a training can be cancelled until its end
 
 
 class WeakViews:
