@@ -49,7 +49,7 @@ class Autoencoder(ImageLearner[AutoencoderParameters]):
 
         Raises Unprocessable if there is no label.
         """
-        images, candidates = self.check_inputs(items, targets)
+        images, candidates = self.check_inputs(items, targets, training)
         import torch  # noqa: PLC0415 - loaded for training, not for listing plugins
 
         from nextlabel_plugins.networks.architectures.network import Shape  # noqa: PLC0415 - as above

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from nextlabel.contracts import ImageItems, Items, Learner, Model, Targets
+from nextlabel.contracts import ImageItems, Items, Learner, Model, Targets, Training
 from nextlabel.contracts.data import BoolArray
 from nextlabel.contracts.errors import Unprocessable
 from nextlabel_plugins.learners import learner_inputs
@@ -23,12 +23,13 @@ class ImageLearner(Learner[P]):
     default_size: ClassVar[int]
     """Side in pixels that images of different sizes are resized to by default."""
 
-    def check_inputs(self, items: Items, targets: Targets) -> tuple[ImageItems, BoolArray]:
+    def check_inputs(self, items: Items, targets: Targets, training: Training) -> tuple[ImageItems, BoolArray]:
         """Return the images and their candidate sets (n, C).
 
-        Raises Unprocessable if the items are not images, the targets are not classes, or no item
-        is labelled.
+        Raises Unprocessable if the items are not images, the targets are not classes, no item is labelled, or the
+        project has `[learner] features`.
         """
+        learner_inputs.refuse_features(self.name, training)
         if not isinstance(items, ImageItems) or targets.candidates is None:
             raise Unprocessable(f"the learner `{self.name}` learns classes of images, nothing else")
         if not targets.labelled.any():

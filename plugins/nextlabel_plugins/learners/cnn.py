@@ -15,7 +15,7 @@ import numpy as np
 
 from nextlabel.contracts import Bounds, Items, Model, Targets, Training
 from nextlabel_plugins.learners.base import ImageLearner
-from nextlabel_plugins.learners.learner_inputs import check_network_size, refuse_features
+from nextlabel_plugins.learners.learner_inputs import check_network_size
 
 if TYPE_CHECKING:
     from nextlabel_plugins.networks.architectures.network import Shape
@@ -98,8 +98,7 @@ class CNN(ImageLearner[CNNParameters]):
 
         Raises Unprocessable if there are none, or if the images are too small for the network.
         """
-        refuse_features("cnn", training)
-        images, candidates = self.check_inputs(items, targets)
+        images, candidates = self.check_inputs(items, targets, training)
         rows = np.flatnonzero(targets.labelled)
         import torch  # noqa: PLC0415 - loaded for training, not for listing plugins
 

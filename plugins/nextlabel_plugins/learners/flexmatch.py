@@ -95,7 +95,7 @@ class FlexMatch(ImageLearner[FlexMatchParameters]):
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         """Train. Raises Unprocessable if no item is labelled or the items are not images."""
-        images, candidates = self.check_inputs(items, targets)
+        images, candidates = self.check_inputs(items, targets, training)
         import torch  # noqa: PLC0415 - loaded for training, not for listing plugins
 
         from nextlabel_plugins.networks.architectures.network import Shape  # noqa: PLC0415 - as above

@@ -15,7 +15,6 @@ import numpy as np
 from nextlabel.contracts import Bounds, Items, Model, Targets, Training
 from nextlabel.contracts.errors import Unprocessable
 from nextlabel_plugins.learners.base import ImageLearner
-from nextlabel_plugins.learners.learner_inputs import refuse_features
 
 
 @dataclass(frozen=True)
@@ -105,8 +104,7 @@ class Proden(ImageLearner[ProdenParameters]):
 
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         """Train. Raises Unprocessable if no item is labelled or the items are not images."""
-        refuse_features("proden", training)
-        images, candidates = self.check_inputs(items, targets)
+        images, candidates = self.check_inputs(items, targets, training)
         options = self.parameters
         if options.progressive_resize and options.network == "mlp":
             raise Unprocessable("`progressive_resize` needs a network that takes images of any size; `mlp` does not")

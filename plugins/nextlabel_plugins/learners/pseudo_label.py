@@ -78,7 +78,7 @@ class PseudoLabel(ImageLearner[PseudoLabelParameters]):
 
         Raises Unprocessable if no item is labelled, or if the images are too small for the network.
         """
-        images, candidates = self.check_inputs(items, targets)
+        images, candidates = self.check_inputs(items, targets, training)
         import torch  # noqa: PLC0415 - loaded for training, not for listing plugins
 
         from nextlabel_plugins.networks.architectures.network import Shape  # noqa: PLC0415 - as above
