@@ -51,6 +51,14 @@ class ProdenParameters:
     ] = 0
     learning_rate: Annotated[float, Bounds(ge=0), "peak learning rate"] = 0.0
     weight_decay: Annotated[float, Bounds(ge=0), "weight decay; not used by `fast`"] = 0.0
+    schedule: Annotated[
+        Literal["cosine", "step"],
+        "how the learning rate falls: along a cosine to 0, or in steps; not used by `fast`",
+    ] = "cosine"
+    step_size: Annotated[int, Bounds(ge=1), "with `step`: number of epochs between two falls"] = 10
+    gamma: Annotated[float, Bounds(gt=0, le=1), "with `step`: factor on the learning rate at each fall"] = 0.9
+    sgd_momentum: Annotated[float, Bounds(ge=0, lt=1), "momentum of SGD; not used by `fast`"] = 0.9
+    nesterov: Annotated[bool, "Nesterov's momentum instead of plain momentum; not used by `fast`"] = True
     filters: Annotated[int, Bounds(ge=0), "filters of the first convolution, or units of the first layer of `mlp`"] = 0
     image_size: Annotated[
         int, Bounds(ge=0), "side the images are resized to; 0: their own size, or 32 if they differ"
@@ -113,6 +121,7 @@ class Proden(ImageLearner[ProdenParameters]):
 
         from nextlabel_plugins.networks.architectures.network import Shape  # noqa: PLC0415 - as above
         from nextlabel_plugins.networks.inference.image_model import ImageModel  # noqa: PLC0415
+        from nextlabel_plugins.networks.training.optimizers import SGDConfig, cosine, steps  # noqa: PLC0415
         from nextlabel_plugins.networks.training.train_proden import (  # noqa: PLC0415
             ProdenConfig,
             TrainingData,
@@ -133,8 +142,9 @@ class Proden(ImageLearner[ProdenParameters]):
         start, trained_items, previous = None, len(rows), training.start
         if isinstance(previous, ImageModel) and previous.network.shape == shape and previous.trained_items >= len(rows):
             start, trained_items = previous.network, previous.trained_items
+        epochs = options.epochs or defaults.epochs
         config = ProdenConfig(
-            epochs=options.epochs or defaults.epochs,
+            epochs=epochs,
             min_steps=1 if start else options.min_steps,
             batch_size=options.batch_size or defaults.batch_size,
             learning_rate=(options.learning_rate or defaults.learning_rate)
@@ -146,8 +156,13 @@ class Proden(ImageLearner[ProdenParameters]):
             target_momentum=options.target_momentum,
             delayed_targets=options.delayed_targets,
             consistency=options.consistency,
+            sgd=SGDConfig(
+                options.sgd_momentum,
+                options.nesterov,
+                cosine if options.schedule == "cosine" else steps(epochs, options.step_size, options.gamma),
+            ),
         )
         pixels = images.take(rows).pixels((height, width), images.channels)
         data = TrainingData(torch.from_numpy(pixels), torch.from_numpy(candidates[rows]))
-        network = train_proden(shape, data, config, training.seed, training.progress, start)
+        network = train_proden(shape, data, config, training.seed, training.progress, start, training.folder)
         return ImageModel(network, options.mc_samples, training.seed, options.tta, trained_items)

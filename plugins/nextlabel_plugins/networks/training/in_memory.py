@@ -40,6 +40,8 @@ class InMemoryImages:
     def _coordinates(self, count: int, full: int, length: int) -> Tensor:
         """Return (count, length): the pixel coordinates along one axis that each view shows."""
         shift = min(self.shift, full - 1)
+        if not shift and length == full:  # nothing to draw
+            return torch.arange(full).expand(count, full)
         starts = torch.randint(-shift, full - length + shift + 1, (count, 1))
         return reflect(starts + torch.arange(length), full)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -22,18 +24,46 @@ class Optimizer(Stateful, Protocol):
         ...
 
 
-class CosineSGD:
-    """SGD with Nesterov momentum 0.9 and weight decay; the learning rate falls to zero along a cosine."""
+Schedule = Callable[[float], float]
+"""Returns the factor on the learning rate after the share `done` (0..1) of the training."""
 
-    def __init__(self, network: nn.Module, learning_rate: float, weight_decay: float) -> None:
+
+def cosine(done: float) -> float:
+    """Return a factor that falls from one to zero along a cosine."""
+    return 0.5 + 0.5 * math.cos(math.pi * done)
+
+
+def steps(epochs: int, step_size: int, gamma: float) -> Schedule:
+    """Return a schedule that multiplies the learning rate by `gamma` after each `step_size` of the `epochs`."""
+    return lambda done: gamma ** (int(done * epochs + 1e-9) // step_size)  # rounding must not delay a fall
+
+
+@dataclass(frozen=True)
+class SGDConfig:
+    """Settings of SGD, for the networks that it trains alone."""
+
+    momentum: float = 0.9
+    nesterov: bool = True
+    schedule: Schedule = cosine
+
+
+class ScheduledSGD:
+    """SGD with momentum and weight decay, and a schedule of the learning rate."""
+
+    def __init__(self, network: nn.Module, learning_rate: float, weight_decay: float, config: SGDConfig) -> None:
         self._learning_rate = learning_rate
+        self._schedule = config.schedule
         self._sgd = torch.optim.SGD(
-            network.parameters(), learning_rate, momentum=0.9, weight_decay=weight_decay, nesterov=True
+            network.parameters(),
+            learning_rate,
+            momentum=config.momentum,
+            weight_decay=weight_decay,
+            nesterov=config.nesterov and config.momentum > 0,
         )
 
     def step(self, done: float) -> None:
         """Update the weights."""
-        self._sgd.param_groups[0]["lr"] = self._learning_rate * (0.5 + 0.5 * math.cos(math.pi * done))
+        self._sgd.param_groups[0]["lr"] = self._learning_rate * self._schedule(done)
         self._sgd.step()
 
     def state_dict(self) -> dict[str, Any]:
@@ -106,9 +136,17 @@ class AirbenchOptimizer:
 
 
 def make_optimizer(
-    network: ImageNetwork, learning_rate: float, weight_decay: float, batch_size: int, whitening_share: float
+    network: ImageNetwork,
+    learning_rate: float,
+    weight_decay: float,
+    batch_size: int,
+    whitening_share: float,
+    sgd: SGDConfig = SGDConfig(),
 ) -> Optimizer:
-    """Return the optimizer for `network`, whose losses are means over `batch_size` items."""
+    """Return the optimizer for `network`, whose losses are means over `batch_size` items.
+
+    `sgd` is for the networks that SGD trains alone.
+    """
     if isinstance(network, Airbench):
         return AirbenchOptimizer(network, learning_rate, batch_size, whitening_share)
-    return CosineSGD(network, learning_rate, weight_decay)
+    return ScheduledSGD(network, learning_rate, weight_decay, sgd)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from nextlabel_plugins.networks.architectures.factory import build_network
 from nextlabel_plugins.networks.architectures.network import ImageNetwork, Shape
-from nextlabel_plugins.networks.training.batches import batches
+from nextlabel_plugins.networks.training.batches import RandomBatches
 from nextlabel_plugins.networks.training.hardware import (
     preserve_rng_state,
     reported_precision,
@@ -21,8 +22,9 @@ from nextlabel_plugins.networks.training.hardware import (
 from nextlabel_plugins.networks.training.in_memory import InMemoryImages
 from nextlabel_plugins.networks.training.loss_meter import LossMeter
 from nextlabel_plugins.networks.training.malloc import keep_freed_memory
-from nextlabel_plugins.networks.training.optimizers import make_optimizer
+from nextlabel_plugins.networks.training.optimizers import SGDConfig, make_optimizer
 from nextlabel_plugins.networks.training.progressive_resize import view_size
+from nextlabel_plugins.networks.training.resume import ResumeFile
 from nextlabel_plugins.networks.training.soft_targets import SoftTargets, softmax_over_candidates
 
 PREDICTION_BATCH = 1000
@@ -56,6 +58,8 @@ class ProdenConfig:
     """Whether an update learns from the targets of the items' previous visit."""
     consistency: bool
     """Whether an update has two views of each item, which share their combined targets."""
+    sgd: SGDConfig = field(default_factory=SGDConfig)
+    """Settings of SGD, for networks that it trains alone."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,13 @@ def train_proden(
     seed: int,
     progress: Callable[[float, Mapping[str, float]], None],
     start: ImageNetwork | None = None,
+    folder: Path | None = None,
 ) -> ImageNetwork:
     """Train a new network, or a copy of `start`, on `data`.
 
     Uses a GPU if there is one and returns the network on the CPU. On the CPU, the same seed and
-    number of threads give the same weights. The state of torch's generators does not change.
+    number of threads give the same weights. The state of torch's generators does not change. A training
+    that was killed goes on from what it saved in `folder`.
     """
     keep_freed_memory()
     device = training_device()
@@ -91,7 +97,7 @@ def train_proden(
             # keep its statistics, in evaluation mode: a few new items would estimate them worse
             network = copy.deepcopy(start).eval()
         on_device = TrainingData(data.images.to(device), data.candidates.to(device))
-        return _train(network.to(device), on_device, config, progress).cpu()
+        return _train(network.to(device), on_device, config, progress, folder).cpu()
 
 
 def _train(
@@ -99,13 +105,15 @@ def _train(
     data: TrainingData,
     config: ProdenConfig,
     progress: Callable[[float, Mapping[str, float]], None],
+    folder: Path | None,
 ) -> ImageNetwork:
     # the items of a batch and the positions of their views are always drawn on the CPU
     rows = len(data.images)
     size = min(config.batch_size, max(64, rows // 4))  # with few labels, smaller batches instead of repeated items
     view_count = 2 if config.consistency else 1
     size = max(2, size) // view_count  # batch norm needs at least two views
-    size = min(size, rows * max(1, size // rows))  # the size of the batches that `batches` yields
+    order = RandomBatches(rows, size)
+    size = order.size
     updates = max(config.min_steps, round(config.epochs * max(1.0, rows / size)))
     network = network.to(memory_format=torch.channels_last)
     images = InMemoryImages(data.images, config.shift, flip=config.flip)
@@ -113,9 +121,14 @@ def _train(
     if not network.training and (config.delayed_targets or config.target_momentum):
         targets.weights = _predicted_targets(network, data)  # better than uniform targets before the first visit
     whitening_share = min(1.0, WHITENING_EPOCHS * rows / size / updates)
-    optimizer = make_optimizer(network, config.learning_rate, config.weight_decay, size * view_count, whitening_share)
+    optimizer = make_optimizer(
+        network, config.learning_rate, config.weight_decay, size * view_count, whitening_share, config.sgd
+    )
     meter = LossMeter(progress, updates, config.epochs)
-    for step, chosen in enumerate(batches(rows, size, updates)):
+    parts = {"network": network, "optimizer": optimizer, "order": order, "targets": targets.weights, "meter": meter}
+    file = ResumeFile(folder, parts)
+    for step in range(file.load(), updates):
+        chosen = order.draw()
         done = step / updates
         side = view_size(network.shape, done) if config.progressive_resize else None
         epoch = step * size // rows if size <= rows else step
@@ -130,6 +143,7 @@ def _train(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step(done)
         meter.add(loss)
+        file.save_if_due(step + 1)
     return network.eval()
 
 
