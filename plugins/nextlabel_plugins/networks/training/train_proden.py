@@ -125,8 +125,10 @@ def _train(
         network, config.learning_rate, config.weight_decay, size * view_count, whitening_share, config.sgd
     )
     meter = LossMeter(progress, updates, config.epochs)
-    parts = {"network": network, "optimizer": optimizer, "order": order, "targets": targets.weights, "meter": meter}
-    file = ResumeFile(folder, parts)
+    file = ResumeFile(
+        folder,
+        {"network": network, "optimizer": optimizer, "order": order, "targets": targets.weights, "meter": meter},
+    )
     for step in range(file.load(), updates):
         chosen = order.draw()
         done = step / updates
