@@ -1,7 +1,7 @@
 """FlexMatch on CIFAR-10 with 4,000 labels: the recipe for two cores, the same without unlabelled items, as published.
 
 python benchmarks/flexmatch.py --settings small --seeds 0 1    an hour of two cores a seed
-python benchmarks/flexmatch.py --settings supervised           an hour
+python benchmarks/flexmatch.py --settings supervised           an hour; supervised-strong too
 python benchmarks/flexmatch.py --settings published-5min published-10min published-20min
 python benchmarks/flexmatch.py --show                          the tables of all results
 python benchmarks/flexmatch.py --check                         a check on random images, and what a step's views cost
@@ -34,9 +34,11 @@ from nextlabel_plugins.learners.flexmatch import FlexMatch, FlexMatchParameters
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results" / "flexmatch.jsonl"
 PROJECTS = ROOT / "plugins" / "nextlabel_plugins" / "projects"
+SUPERVISED = {"unlabelled_weight": 0.0, "burn_in_steps": 0, "batch_size": 500, "learning_rate": 0.24, "steps": 8000}
 SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "small": ("cifar10-flexmatch-small", {}),
-    "supervised": ("cifar10-flexmatch-small", {"unlabelled_weight": 0.0, "batch_size": 500, "burn_in_steps": 0}),
+    "supervised": ("cifar10-flexmatch-small", SUPERVISED),
+    "supervised-strong": ("cifar10-flexmatch-small", SUPERVISED | {"augment_labelled": True}),
     "published-5min": ("cifar10-flexmatch", {"steps": 100, "epoch_steps": 20}),
     "published-10min": ("cifar10-flexmatch", {"steps": 200, "epoch_steps": 20}),
     "published-20min": ("cifar10-flexmatch", {"steps": 400, "epoch_steps": 20}),

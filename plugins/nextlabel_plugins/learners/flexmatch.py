@@ -63,6 +63,7 @@ class FlexMatchParameters:
         Literal["ctaugment", "randaugment", "jitter"],
         "strong views: `ctaugment` of ReMixMatch; `randaugment`; `jitter`, cheap rotation, size and colours",
     ] = "ctaugment"
+    augment_labelled: Annotated[bool, "learn from strong views of the labelled items, instead of weak ones"] = False
     augment_strength: Annotated[
         float, Bounds(ge=0, le=1), "strong views: factor on the distance of each magnitude from no change"
     ] = 0.5
@@ -128,6 +129,7 @@ class FlexMatch(ImageLearner[FlexMatchParameters]):
             expand_labels=options.expand_labels,
             epoch_steps=options.epoch_steps,
             augment=options.augment,
+            augment_labelled=options.augment_labelled,
             augment_strength=options.augment_strength,
             cutout=options.cutout,
             shift=round(options.shift * min(height, width)),

@@ -98,7 +98,9 @@ def test_every_option_trains(
 ) -> None:
     items, truth = digits
     options = {"augment": augment, "teacher": teacher, "expand_labels": expand_labels}
-    parameters = replace(PUBLISHED, steps=2, progressive_resize=True, image_size=16, **options)  # type: ignore[arg-type]
+    parameters = replace(
+        PUBLISHED, steps=2, progressive_resize=True, image_size=16, augment_labelled=expand_labels, **options
+    )  # type: ignore[arg-type]
     reports: list[Mapping[str, float]] = []
     training = Training(0, progress=lambda _share, metrics: reports.append(metrics))
     model = FlexMatch(parameters).fit(items.take(np.arange(60)), targets(truth[:60], 20), training)

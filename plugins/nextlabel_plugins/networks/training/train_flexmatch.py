@@ -77,6 +77,7 @@ class FlexMatchConfig:
     expand_labels: bool
     epoch_steps: int
     augment: Literal["ctaugment", "randaugment", "jitter"]
+    augment_labelled: bool
     augment_strength: float
     cutout: float
     shift: int
@@ -209,6 +210,8 @@ class _FlexMatch:
         rows = self.labelled[batches.draw()]
         epoch = update * batches.size // len(self.labelled)
         views = self.images.views(rows, epoch, size).float()
+        if config.augment_labelled:
+            views = self.augment(views)
         if self.source and update >= config.burn_in_steps:
             loss = self.source.loss(rows, views, size)
         else:
@@ -216,7 +219,7 @@ class _FlexMatch:
         self.network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step(done)
-        if isinstance(self.augment, CTAugment) and self.source:
+        if isinstance(self.augment, CTAugment) and (self.source or config.augment_labelled):
             self._learn_augmentation(self.augment, rows)
         return loss
 
@@ -236,9 +239,9 @@ class _FlexMatch:
     def teach(self, rows: Tensor, views: Tensor) -> Tensor:
         """Return the averaged network's probabilities (b, C) of views of `rows`, over their candidates.
 
-        An averaged teacher normalises by the views' own statistics, which weak views alone make up.
+        It normalises by the statistics of these views, which are weak ones alone.
         """
-        teacher = self.average.network.train(self.config.teacher == "average")
+        teacher = self.average.network.train()
         with training_precision(views.device):
             logits = teacher(views.float().contiguous(memory_format=torch.channels_last))
         return softmax_over_candidates(logits.float(), self.candidates[rows.to(views.device)]).cpu()
