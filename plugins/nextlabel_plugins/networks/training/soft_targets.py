@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from nextlabel_plugins.networks.training.batches import last_occurrences
+
 
 class SoftTargets:
     """Weights w (n, C) over each item's candidates S; each row sums to one and starts uniform.
@@ -37,9 +39,7 @@ class SoftTargets:
         estimates = softmax_over_candidates(logits.mean(dim=0), self.candidates[rows])
         if self.momentum:
             estimates = torch.lerp(estimates, self.weights[rows], self.momentum)
-        # index explicitly by the last occurrence: assigning to repeated rows depends on thread timing
-        items, inverse = torch.unique(rows, return_inverse=True)
-        last = torch.zeros_like(items).scatter_reduce(0, inverse, torch.arange(len(rows)), "amax")
+        items, last = last_occurrences(rows)
         self.weights[items] = estimates[last]
         return estimates
 
