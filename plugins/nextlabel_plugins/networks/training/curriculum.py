@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nextlabel_plugins.networks.training.batches import last_occurrences
 
-Mapping = Literal["convex", "linear", "fixed"]
+ThresholdMapping = Literal["convex", "linear", "fixed"]
 """From how well a class is learnt, x in 0..1, to its share of the threshold: x / (2 - x), (1 + x) / 2, or 1."""
 
 
@@ -23,7 +23,7 @@ class Curriculum:
     `warmup`, with the number of items without a pseudo-label as long as that is larger.
     """
 
-    def __init__(self, items: int, classes: int, threshold: float, mapping: Mapping, *, warmup: bool) -> None:
+    def __init__(self, items: int, classes: int, threshold: float, mapping: ThresholdMapping, *, warmup: bool) -> None:
         self.learnt = torch.full((items,), -1)
         """(n,): the last pseudo-label of each item that passed `threshold`; -1 if none has."""
         self.counts = torch.zeros(classes, dtype=torch.int64)

@@ -72,7 +72,7 @@ class FlexMatchConfig:
     ema_decay: float
     unlabelled_weight: float
     threshold: float
-    curriculum: curriculum.Mapping
+    curriculum: curriculum.ThresholdMapping
     threshold_warmup: bool
     expand_labels: bool
     epoch_steps: int

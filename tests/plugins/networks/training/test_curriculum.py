@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 import torch
 
-from nextlabel_plugins.networks.training.curriculum import Curriculum, Mapping
+from nextlabel_plugins.networks.training.curriculum import Curriculum, ThresholdMapping
 
 ITEMS, CLASSES, TAU = 30, 4, 0.95
 
@@ -57,7 +57,7 @@ def test_pseudo_labels_can_be_forgotten() -> None:
 @pytest.mark.parametrize(
     ("mapping", "expected"), [("convex", [TAU, TAU / 3]), ("linear", [TAU, TAU * 0.75]), ("fixed", [TAU, TAU])]
 )
-def test_mappings(mapping: Mapping, expected: list[float]) -> None:
+def test_mappings(mapping: ThresholdMapping, expected: list[float]) -> None:
     curriculum = Curriculum(3, 2, TAU, mapping, warmup=True)
     curriculum.update(torch.arange(3), torch.tensor([[0.99, 0.01], [0.99, 0.01], [0.01, 0.99]]))
     assert curriculum.thresholds().tolist() == pytest.approx(expected)
