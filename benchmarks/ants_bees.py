@@ -1,6 +1,6 @@
 """Accuracy on photographs of ants and bees with 20 labels, starting without any, on the bundled backbone.
 
-python benchmarks/ants_bees.py [--check] [--runs 10]
+python benchmarks/ants_bees.py [--check] [--runs 10] [--scale common]
 
 Each run queries 20 images by k-means before there is a model, labels them, and trains a linear model on the embeddings
 of EfficientNet-Lite0, twice. Nothing is held out, so that these 20 are all labels that were paid for. The
@@ -58,7 +58,7 @@ class Run:
     """Contents whose features were stored, before the first training and after each."""
 
 
-def services_for(home: Path, data: Path, seeds: Sequence[int]) -> Services:
+def services_for(home: Path, data: Path, seeds: Sequence[int], scale: str = "common") -> Services:
     """Return services on a home folder with one project per seed, called run-0, run-1, ..."""
     configs = {
         name: ProjectConfig.model_validate(
@@ -68,7 +68,7 @@ def services_for(home: Path, data: Path, seeds: Sequence[int]) -> Services:
                 "seed": seed,
                 "dataset": {"plugin": "folder", "path": FOLDER},
                 "features": {"plugin": "efficientnet-lite0"},
-                "learner": {"plugin": "linear"},
+                "learner": {"plugin": "linear", "scale": scale},
                 "strategy": {"plugin": "k-means"},
                 "labels": {"holdout": 0.0},
             }
@@ -130,6 +130,7 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="one run, only to see that it works")
     parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--scale", choices=["common", "column"], default="common", help="that of the learner `linear`")
     arguments = parser.parse_args()
     data = Path(os.environ.get("NEXTLABEL_DATA") or "/nowhere")
     if not (data / FOLDER).is_dir():
@@ -137,7 +138,7 @@ def main() -> None:
         return
     seeds = range(1 if arguments.check else arguments.runs)
     with TemporaryDirectory() as folder:
-        services = services_for(Path(folder) / "home", data, seeds)
+        services = services_for(Path(folder) / "home", data, seeds, arguments.scale)
         with redirect_stdout(StringIO()):  # the jobs' logs
             runs = [play(services, seed) for seed in seeds]
         services.database.dispose()
