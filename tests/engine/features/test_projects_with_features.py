@@ -247,10 +247,10 @@ def test_the_model_takes_features_and_the_second_training_computes_none(
 ) -> None:
     project = trained(coloured())
     assert counted == [30]
-    assert "features of 30 items by toy-colour: 30 had to be computed" in capsys.readouterr().err
+    assert "features of 30 items by toy-colour: 30 had to be computed" in capsys.readouterr().out
     project.train()
     assert counted == [30]
-    assert "features of 30 items by toy-colour: all computed before" in capsys.readouterr().err
+    assert "features of 30 items by toy-colour: all computed before" in capsys.readouterr().out
     with project.services.database.read() as connection:
         row = checkpoints.get(connection, "toy", "r2")
     assert row is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import cached_property
 
@@ -73,8 +72,7 @@ class PoolItems:
             )  # fmt: skip
             stored = files.read(pool)
         computed = f"{count:,} had to be computed" if count else "all computed before"
-        line = f"features of {size:,} items by {card['plugin']}: {computed}"
-        print(line, file=sys.stderr, flush=True)  # noqa: T201 - the job's log, or the terminal
+        print(f"features of {size:,} items by {card['plugin']}: {computed}", flush=True)  # noqa: T201 - the job's log
         return FeatureItems(stored.embeddings, stored.rows[:size], UNREADABLE)
 
 
