@@ -216,6 +216,7 @@ class _FlexMatch:
             loss = self.source.loss(rows, views, size)
         else:
             loss = candidate_loss(self.logits(views), self.candidates[rows.to(views.device)])
+        self.progress(update / self.updates, {})  # an update of `wideresnet` takes seconds: it can be cancelled here
         self.network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step(done)
