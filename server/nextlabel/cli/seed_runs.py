@@ -67,7 +67,6 @@ class SeedRuns:
                 result = next((result for result in stored if result.key == planned.key), None)
                 if result is None:
                     result = self._train(planned, _part_of(advance, number, self.count, planned.seed))
-                    append_result(self._file, result)
                 show(result)
                 results.append(result)
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -98,7 +97,7 @@ class SeedRuns:
         )
 
     def _train(self, planned: SeedResult, advance: Advance) -> SeedResult:
-        """Return the result of a seed, trained in a home folder that stays until its training has succeeded."""
+        """Train a seed in a home folder that stays until its result is stored, and return the result."""
         digest = hashlib.sha256(json.dumps(planned.key, sort_keys=True).encode()).hexdigest()
         home = self._folder / f"{planned.seed}-{digest[:12]}"
         services = self._services(home, planned.seed)
@@ -120,6 +119,7 @@ class SeedRuns:
             precision=_PRECISIONS.get(_whole(noted, "bits") or 0),
             metrics=metrics,
         )
+        append_result(self._file, result)  # before its home is gone: the process may be killed in between
         shutil.rmtree(home)
         return result
 
