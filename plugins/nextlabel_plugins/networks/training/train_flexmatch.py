@@ -174,9 +174,10 @@ class _FlexMatch:
             "burn_in_optimizer": self.burn_in_optimizer,
             "batches": self.batches,
             "burn_in_batches": self.burn_in_batches,
-            "augment": self.augment,
             "meter": self.meter,
         }
+        if isinstance(self.augment, CTAugment):
+            parts["augment"] = self.augment
         if self.source:
             parts["source"] = self.source
         file = ResumeFile(folder, parts)

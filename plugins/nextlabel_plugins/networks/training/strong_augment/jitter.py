@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -37,10 +35,3 @@ class Jitter:
         views = greys + saturation * (views - greys)
         views = (contrast * (views - means) + brightness * means) * channels
         return cutout(views.clamp(0, LEVELS - 1), self._cutout, self._fill)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return nothing: it learns nothing."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Do nothing."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -45,10 +43,3 @@ class RandAugment:
             chosen = torch.randint(len(OPERATIONS), (len(images),))
             images = apply_operations(images, OPERATIONS, chosen, torch.rand(len(images)), self._strength)
         return cutout(images, self._cutout, self._fill)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return nothing: it learns nothing."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Do nothing."""
