@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -30,10 +31,25 @@ STYLE = (
 
 @dataclass(frozen=True)
 class Cell:
-    """A project with a number of labels at the start."""
+    """A project with a number of labels at the start, and values that replace those of its file."""
 
     project: str
     labels: int
+    changes: tuple[tuple[str, str], ...] = ()
+    """Keys of the file and their values, in TOML."""
+
+    @property
+    def name(self) -> str:
+        """Name in the results."""
+        return ", ".join([self.project, *(f"{key} = {value}" for key, value in self.changes)])
+
+    def text(self, seed: int) -> str:
+        """Return the project file for a seed."""
+        text = project_file(self.project).read_text()
+        for key, value in (("seed", str(seed)), *self.changes):
+            text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
+            assert count == 1, f"{key} occurs {count} times in the file of {self.project}"
+        return text
 
 
 def project_file(name: str) -> Path:
@@ -46,7 +62,7 @@ def run(cell: Cell, seed: int, environment: dict[str, str] | None = None) -> dic
     """Return the result of one seed: what `nextlabel simulate FILE --start LABELS --rounds 0 --seeds N` does for it."""
     with TemporaryDirectory() as folder:
         file = Path(folder, f"{cell.project}.toml")
-        file.write_text(project_file(cell.project).read_text().replace("seed = 0\n", f"seed = {seed}\n"))
+        file.write_text(cell.text(seed))
         command = [sys.executable, "-m", "nextlabel", "simulate", str(file), "--start", str(cell.labels), "--json"]
         done = subprocess.run(
             [*command, "--rounds", "0", "--strategy", "random"],
@@ -57,10 +73,10 @@ def run(cell: Cell, seed: int, environment: dict[str, str] | None = None) -> dic
         ["git", "rev-parse", "--short", "HEAD"], check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     return {
-        "project": cell.project,
+        "project": cell.name,
         "labels": point["labels"],
         "seed": point["seed"],
-        "test_accuracy": point["metrics"]["test_accuracy"],
+        **{name: value for name, value in point["metrics"].items() if name.endswith("accuracy")},
         "epochs": len(point["epochs"]),
         "loss": point["epochs"][-1],
         "seconds": point["metrics"]["seconds"],
@@ -77,19 +93,19 @@ def measure(file: Path, cells: Iterable[Cell], seeds: int) -> None:
     """Run each seed of each cell that has no result yet, and store it at once."""
     for seed in range(seeds):
         for cell in cells:
-            if not any((r["project"], r["labels"], r["seed"]) == (cell.project, cell.labels, seed) for r in load(file)):
+            if not any((r["project"], r["labels"], r["seed"]) == (cell.name, cell.labels, seed) for r in load(file)):
                 result = run(cell, seed)
                 print(result, flush=True)
                 with file.open("a") as stored:
                     stored.write(json.dumps(result) + "\n")
 
 
-def accuracies(results: Iterable[dict[str, Any]], cell: Cell) -> list[float]:
-    """Return the test accuracy of each seed, in percent."""
+def accuracies(results: Iterable[dict[str, Any]], cell: Cell, metric: str = "test_accuracy") -> list[float]:
+    """Return the accuracy of each seed, in percent."""
     return [
-        100 * r["test_accuracy"]
+        100 * r[metric]
         for r in sorted(results, key=lambda r: r["seed"])
-        if (r["project"], r["labels"]) == (cell.project, cell.labels)
+        if (r["project"], r["labels"]) == (cell.name, cell.labels)
     ]
 
 
@@ -109,12 +125,16 @@ def table(results: list[dict[str, Any]], titles: dict[str, str], counts: Iterabl
 
 def chart(results: list[dict[str, Any]], titles: dict[str, str], counts: Iterable[int], heading: str) -> str:
     """Return the curves as SVG, with a band of one standard deviation, over the logarithm of the number of labels."""
-    series, edges, counts = [], [], list(counts)
+    series: list[Series] = []
+    edges: list[float] = []
+    counts = list(counts)
     for number, (project, title) in enumerate(titles.items()):
         runs = [(log10(count), accuracies(results, Cell(project, count))) for count in counts]
         band = [(x, mean(v) - stdev(v), mean(v) + stdev(v)) for x, v in runs if len(v) > 1]
+        if not band:
+            continue
         line = [DataPoint(x, mean(v)) for x, v in runs if len(v) > 1]
-        series.append(Series(f"c{number}", [line], band=band, label=title))
+        series.append(Series(f"c{number}", [line], band=band, label=title.replace("`", "")))
         edges += [edge for _, *low_high in band for edge in low_high]
     ticks = round_ticks(min(edges), max(edges), 8, cover=True)
     positions = [log10(count) for count in counts]
