@@ -11,22 +11,22 @@ from torch import Tensor
 class RandomBatches:
     """Draws batches of up to `size` indices, from shuffled passes over all `rows`.
 
-    If there are fewer rows than fit into a batch, each occurs several times in it, as a
-    different view each time. With `copies`, a pass has each row so many times, in any order.
+    A pass has each row `copies` times, in any order. If it is shorter than a batch, a batch has
+    several whole passes.
     """
 
     def __init__(self, rows: int, size: int, copies: int = 1) -> None:
         self._rows = rows
-        self._copies = copies
-        self._repeats = max(1, size // rows)
+        self._pass = rows * copies
+        self._passes = max(1, size // self._pass)
         self._queue = torch.empty(0, dtype=torch.int64)
-        self.size = min(size, rows * self._repeats)
+        self.size = min(size, self._pass * self._passes)
         """Number of indices in each batch."""
 
     def draw(self) -> Tensor:
         """Return the next batch of indices (size,)."""
         if len(self._queue) < self.size:
-            passes = (torch.randperm(self._rows * self._copies) % self._rows for _ in range(self._repeats))
+            passes = (torch.randperm(self._pass) % self._rows for _ in range(self._passes))
             self._queue = torch.cat([self._queue, *passes])
         batch, self._queue = self._queue[: self.size], self._queue[self.size :]
         return batch
