@@ -144,3 +144,13 @@ def test_an_update_of_ctaugment_is_a_running_mean() -> None:
     expected = torch.ones_like(augment.weights)
     expected[2, 5] = expected[3, 6] = 0.99 + 0.01 * 0.5
     torch.testing.assert_close(augment.weights, expected)
+
+
+def test_random_numbers_are_drawn_on_the_cpu() -> None:
+    states = []
+    for device in ("cpu", "meta"):
+        torch.manual_seed(0)
+        views = Jitter(0.5, 0.5, FILL.to(device))(images().to(device))
+        assert views.device.type == device
+        states.append(torch.get_rng_state())
+    assert torch.equal(*states)

@@ -27,7 +27,7 @@ class Jitter:
         views = images.clone()
         views[::2] = self._affine(images[::2])
         saturation, contrast, brightness, channels = (
-            1 + share * self._gain * (2 * torch.rand(len(images), count, 1, 1, device=images.device) - 1)
+            (1 + share * self._gain * (2 * torch.rand(len(images), count, 1, 1) - 1)).to(images.device)
             for share, count in ((1.0, 1), (1.0, 1), (1.0, 1), (1 / 3, images.shape[1]))
         )
         greys = grey(views)
