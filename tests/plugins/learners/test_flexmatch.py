@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,6 +119,26 @@ def test_without_unlabelled_weight_no_unlabelled_item_is_looked_at(
     labelled = supervised.fit(items.take(np.arange(20)), targets(truth[:20], 20), Training(0))
     for tensor, expected in zip(every.tensors().values(), labelled.tensors().values(), strict=True):
         np.testing.assert_array_equal(tensor, expected)
+
+
+@pytest.mark.parametrize(("settings", "at_random"), [
+    ({}, True), ({"expand_labels": False}, False), ({"expand_labels": False, "batch_size": 16}, True),
+])  # fmt: skip
+def test_copies_of_a_labelled_item_have_flips_of_their_own(
+    settings: dict[str, Any], at_random: bool, digits: tuple[PixelItems, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items, truth = digits
+    epochs: list[int | None] = []
+    views = train_flexmatch.InMemoryImages.views
+
+    def recording(images: Any, rows: torch.Tensor, epoch: int | None, size: Any = None) -> torch.Tensor:
+        epochs.append(epoch)
+        return views(images, rows, epoch, size)
+
+    monkeypatch.setattr(train_flexmatch.InMemoryImages, "views", recording)
+    supervised = replace(PUBLISHED, unlabelled_weight=0.0, flip=True, **settings)
+    FlexMatch(supervised).fit(items.take(np.arange(8)), targets(truth[:8], 8), Training(0))
+    assert epochs == ([None] * 4 if at_random else [0, 1, 2, 3])
 
 
 class KilledError(Exception):

@@ -209,7 +209,9 @@ class _FlexMatch:
                 self.source.start()
         size = view_size(self.network.shape, done) if config.progressive_resize else None
         rows = self.labelled[batches.draw()]
-        epoch = update * batches.size // len(self.labelled)
+        # copies of an image, in a batch or in the few batches after it, need flips of their own
+        repeated = config.expand_labels or batches.size > len(self.labelled)
+        epoch = None if repeated else update * batches.size // len(self.labelled)
         views = self.images.views(rows, epoch, size).float()
         if config.augment_labelled:
             views = self.augment(views)
