@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -64,17 +65,22 @@ class Cora(Dataset[CoraParameters]):
         """
         assert root is not None
         folder = root / FOLDER
-        if fault := _fault(folder):
+        try:
+            files = _published_files(folder)
+        except _Unusable as fault:
             raise DatasetMissing(
                 f"Cora: {folder}/{fault}; download it with `nextlabel download cora`, or set NEXTLABEL_DATA to the "
                 "folder that holds Cora"
-            )
+            ) from None
         load_geometric("data set `cora`")
         from torch_geometric.io import read_planetoid_data  # noqa: PLC0415 - the import takes seconds
 
         # not the class Planetoid, which stores what it has read as one more pickle, and trusts that the next time
-        with warnings.catch_warnings():  # the function adds a filter
-            graph = read_planetoid_data(str(folder), "cora")
+        with TemporaryDirectory() as checked, warnings.catch_warnings():  # the function adds a filter
+            # a file in `folder` may be replaced after its checksum was computed
+            for name, content in files.items():
+                Path(checked, name).write_bytes(content)
+            graph = read_planetoid_data(checked, "cora")
         return Contents(
             ids=[str(node) for node in range(len(graph.y))],
             content=GraphItems(graph.x.numpy(), graph.edge_index.numpy()),
@@ -86,7 +92,8 @@ class Cora(Dataset[CoraParameters]):
 
     def download(self, root: Path) -> None:
         """Download the files that PyTorch Geometric downloads. Raises DatasetMissing if that fails."""
-        if _fault(root / FOLDER) is None:
+        with suppress(_Unusable):
+            _published_files(root / FOLDER)
             return
         load_geometric("data set `cora`")
         try:
@@ -95,21 +102,27 @@ class Cora(Dataset[CoraParameters]):
             raise DatasetMissing(f"Cora cannot be downloaded to {root / FOLDER}: {one_line(error)}") from error
 
 
-def _fault(folder: Path) -> str | None:
-    """Return the first file that is missing or not the published one, with what is wrong; None if there is none.
+class _Unusable(Exception):
+    """A file is missing or not the published one; the message names it."""
 
-    Raises DatasetMissing if a file cannot be read.
+
+def _published_files(folder: Path) -> dict[str, bytes]:
+    """Return the content of each file by name.
+
+    Raises _Unusable if one is missing or not the published one, and DatasetMissing if one cannot be read.
     """
+    files = {}
     for name, checksum in CHECKSUMS.items():
         try:
             content = (folder / name).read_bytes()
         except FileNotFoundError:
-            return f"{name} is missing"
+            raise _Unusable(f"{name} is missing") from None
         except OSError as error:
             raise DatasetMissing(f"Cora cannot be read: {error}") from error
         if hashlib.sha256(content).hexdigest() != checksum:
-            return f"{name} is damaged (its SHA-256 is not that of the published file)"
-    return None
+            raise _Unusable(f"{name} is damaged (its SHA-256 is not that of the published file)")
+        files[name] = content
+    return files
 
 
 def _download(root: Path) -> None:
@@ -122,8 +135,10 @@ def _download(root: Path) -> None:
         with socket_timeout():
             for name in CHECKSUMS:
                 download_url(f"{Planetoid.url}/{name}", temporary, log=False)
-        if fault := _fault(Path(temporary)):
-            raise OSError(f"{Planetoid.url}/{fault}")
+        try:
+            _published_files(Path(temporary))
+        except _Unusable as fault:
+            raise OSError(f"{Planetoid.url}/{fault}") from None
         (root / FOLDER).mkdir(parents=True, exist_ok=True)
         for name in CHECKSUMS:
             Path(temporary, name).replace(root / FOLDER / name)

@@ -95,6 +95,20 @@ def test_an_altered_file_is_named_and_not_unpickled(
     assert not Path("trapped").exists()
 
 
+def test_a_file_that_is_replaced_after_its_check_is_not_unpickled(
+    read: Read, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def replace(user: str) -> None:
+        (folder / "ind.cora.ally").write_bytes(pickle.dumps(Trap()))
+        load_geometric(user)
+
+    monkeypatch.setattr(cora, "load_geometric", replace)
+    assert len(read("cora", tmp_path).ids) == TRAIN + REST + TEST
+    assert not Path("trapped").exists()
+
+
 def test_what_the_library_stored_is_not_trusted(read: Read, folder: Path, tmp_path: Path) -> None:
     (folder.parent / "processed").mkdir()
     (folder.parent / "processed" / "data.pt").write_bytes(b"not a graph")
