@@ -25,6 +25,7 @@ from nextlabel.contracts import (
 from nextlabel.contracts.errors import Unprocessable
 from nextlabel_plugins.geometric import load_geometric
 from nextlabel_plugins.learners.gcn_parameters import GCNParameters
+from nextlabel_plugins.learners.learner_inputs import refuse_features
 
 
 class NodeModel(Model):
@@ -55,10 +56,12 @@ class GCN(Learner[GCNParameters]):
     def fit(self, items: Items, targets: Targets, training: Training) -> Model:
         """Train on the whole graph; the loss is over the labelled nodes.
 
-        Raises Unprocessable if no node is labelled or the items are no graph, PluginError without PyTorch Geometric.
+        Raises Unprocessable if no node is labelled, if the items are no graph, and for features from `[learner]
+        features`; PluginError without PyTorch Geometric.
         """
         if not isinstance(items, GraphItems) or targets.candidates is None:
             raise Unprocessable("the learner `gcn` learns classes of the nodes of a graph, nothing else")
+        refuse_features("gcn", training)
         if not targets.labelled.any():
             raise Unprocessable("there is no label to learn from yet")
         load_geometric("learner `gcn`")

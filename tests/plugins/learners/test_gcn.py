@@ -128,6 +128,8 @@ def test_what_it_refuses() -> None:
             fit(other, targets if other is not items else Targets(values=np.zeros(NODES)))
     with pytest.raises(Unprocessable, match="there is no label to learn from yet"):
         fit(items, labelled())
+    with pytest.raises(Unprocessable, match=r"the learner `gcn` does not use \[learner] features"):
+        fit(items, targets, Training(0, features=lambda: items.features))
     with pytest.raises(Unprocessable, match="predicts the 60 nodes of its graph only"):
         fit(items, targets, epochs=1).predict(VectorItems(np.zeros((5, 2))), frozenset(), np.random.default_rng(0))
 
