@@ -116,7 +116,8 @@ def test_candidate_sets_alone_separate_the_classes() -> None:
 def test_the_loss_is_reported_in_each_epoch_and_listed_for_some() -> None:
     reports: list[dict[str, float]] = []
     fit(graph(), labelled(0, 1, 2), Training(0, progress=lambda _, metrics: reports.append(dict(metrics))), epochs=25)
-    assert len(reports) == 25
+    assert reports.pop(0) == {"bits": 32}
+    assert [report["step"] for report in reports] == list(range(1, 26))
     assert reports[-1]["loss"] < reports[0]["loss"]
     assert [report["epoch"] for report in reports if "epoch" in report] == [10, 20, 25]
 

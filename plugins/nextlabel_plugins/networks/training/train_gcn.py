@@ -27,6 +27,7 @@ def train_gcn(
     assert targets.candidates is not None
     rows = torch.from_numpy(np.flatnonzero(targets.labelled))
     sets = torch.from_numpy(targets.candidates[targets.labelled])
+    training.progress(0.0, {"bits": 32.0})
     with preserve_rng_state(torch.device("cpu")):
         torch.manual_seed(training.seed)
         network = _Network(graph, sets.shape[1], parameters)
@@ -40,7 +41,7 @@ def train_gcn(
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             listed = {"epoch": epoch} if epoch % EPOCHS_PER_LINE == 0 or epoch == parameters.epochs else {}
-            training.progress(epoch / parameters.epochs, {"loss": loss.item(), **listed})
+            training.progress(epoch / parameters.epochs, {"loss": loss.item(), "step": epoch, **listed})
     with torch.no_grad():
         logits, hidden = network.eval()()
         return logits.softmax(dim=1).numpy(), hidden.numpy()
