@@ -19,4 +19,4 @@ class GCNParameters:
     decay_layers: Annotated[Literal["all", "first"], "layers that `weight_decay` is for"] = "all"
     dropout: Annotated[float, Bounds(ge=0, lt=1), "share of the hidden units dropped in training"] = 0.5
     input_dropout: Annotated[bool, "drop that share of the features too"] = False
-    normalize_features: Annotated[bool, "scale the features of each node to a sum of 1"] = False
+    normalize_features: Annotated[bool, "divide the features of each node by the sum of their absolute values"] = False

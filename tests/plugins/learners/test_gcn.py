@@ -55,11 +55,12 @@ def test_it_computes_what_a_plain_program_does(parameters: dict[str, Any]) -> No
 
     options = GCNParameters(**parameters)
     items, known = graph(), list(range(9))
+    items.features[:, ::2] *= -1
     model = fit(items, labelled(*known), epochs=20, **parameters)
 
     words, edges = torch.from_numpy(items.features), torch.from_numpy(items.edges)
     if options.normalize_features:
-        words = words / words.sum(dim=1, keepdim=True)
+        words = words / words.abs().sum(dim=1, keepdim=True)
     with torch.random.fork_rng():
         torch.manual_seed(3)
         first, second = GCNConv(15, options.hidden), GCNConv(options.hidden, CLASSES)
