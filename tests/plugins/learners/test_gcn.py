@@ -48,7 +48,11 @@ def fit(items: Any, targets: Targets, training: Training | None = None, **parame
 
 @pytest.mark.parametrize(
     "parameters",
-    [{}, {"normalize_features": True, "decay_layers": "first", "weight_decay": 0.1, "hidden": 4, "dropout": 0.2}],
+    [
+        {},
+        {"normalize_features": True, "decay_layers": "first", "weight_decay": 0.1, "hidden": 4, "dropout": 0.2},
+        {"input_dropout": True},
+    ],
 )
 def test_it_computes_what_a_plain_program_does(parameters: dict[str, Any]) -> None:
     from torch_geometric.nn import GCNConv
@@ -72,9 +76,12 @@ def test_it_computes_what_a_plain_program_does(parameters: dict[str, Any]) -> No
             ],
             lr=0.01,
         )
+        places, dropped = words.nonzero(as_tuple=True), words.clone()
         for _ in range(20):
             adam.zero_grad()
-            hidden = functional.dropout(first(words, edges).relu(), options.dropout)
+            if options.input_dropout:
+                dropped[places] = functional.dropout(words[places], options.dropout)
+            hidden = functional.dropout(first(dropped, edges).relu(), options.dropout)
             functional.cross_entropy(second(hidden, edges)[known], torch.from_numpy(TRUTH[known])).backward()
             adam.step()
         with torch.no_grad():
