@@ -101,7 +101,7 @@ class GraphItems:
     features: FloatArray
     """(n, d) float32, one row per node."""
     edges: IntArray
-    """(2, m); an undirected edge is listed in both directions."""
+    """(2, m); an undirected edge is listed in both directions. An edge counts as often as it is listed."""
 
     def __len__(self) -> int:
         return len(self.features)

@@ -108,6 +108,20 @@ def test_dropping_features_drops_those_that_are_not_zero(monkeypatch: pytest.Mon
     assert (model.probabilities != fit(items, labelled(0, 1, 2), epochs=2, hidden=4).probabilities).any()
 
 
+def test_an_edge_counts_as_often_as_it_is_listed() -> None:
+    from torch_geometric.nn import GCNConv
+
+    items = graph()
+    twice = GraphItems(items.features, np.concatenate([items.edges, items.edges[:, ::3]], axis=1))
+    weights = torch.ones(items.edges.shape[1])
+    weights[::3] = 2
+    model = fit(twice, labelled(0), epochs=1, learning_rate=1e-12)  # the first weights stay as they are
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(3)
+        hidden = GCNConv(15, 16)(torch.from_numpy(items.features), torch.from_numpy(items.edges), weights).relu()
+    np.testing.assert_allclose(model.embeddings, hidden.numpy(), atol=1e-6)
+
+
 @pytest.mark.parametrize("parameters", [{}, {"input_dropout": True, "normalize_features": True}])
 def test_edges_and_features_of_all_nodes_help(parameters: dict[str, Any]) -> None:
     model = fit(graph(), labelled(*range(6)), **parameters)
