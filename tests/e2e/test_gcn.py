@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from serving import finished, serving, wait_ready
+from support.geometric import require_geometric
 
 PROJECT = """title = "Rings"
 dataset = {plugin = "tiny-rings"}
@@ -19,7 +20,7 @@ strategy = {plugin = "entropy", size = 6}
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_graph_is_served(tmp_path: Path, distribute: Callable[..., None]) -> None:
-    pytest.importorskip("torch_geometric", reason="needs the extra nextlabel[graph]", exc_type=ImportError)
+    require_geometric()
     distribute(tmp_path / "site", "tiny-graph", graph="tiny_plugins.graph")
     (tmp_path / "projects").mkdir()
     (tmp_path / "projects" / "rings.toml").write_text(PROJECT)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.geometric import require_geometric
 
 from nextlabel.contracts import Need
 from nextlabel.engine.plugins.registry import Registry
@@ -142,7 +143,7 @@ def test_label_spreading(registry: Registry, kernel: str) -> None:
 
 
 def test_gcn(registry: Registry, one_thread: None) -> None:
-    pytest.importorskip("torch_geometric", reason="needs the extra nextlabel[graph]", exc_type=ImportError)
+    require_geometric()
     parameters = {"epochs": 5, "input_dropout": True}
     check_learner(registry.learner("gcn"), parameters, kinds=["graph"], task="classification")
 

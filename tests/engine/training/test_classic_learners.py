@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.engine import BLOBS, WAVE, ToyProject
+from support.geometric import require_geometric
 
 from nextlabel.contracts.errors import Unprocessable
 
@@ -38,7 +39,7 @@ RINGS: Mapping[str, Any] = {
 )
 def test_a_learner_improves_with_labels(make: Make, another: Callable[..., Any], base: Any, learner: Any) -> None:
     if base is RINGS:
-        pytest.importorskip("torch_geometric", reason="needs the extra nextlabel[graph]", exc_type=ImportError)
+        require_geometric()
     project = make(base, learner=learner).import_dataset().train()
     for _ in range(3):
         project.answer(project.project.queries.create(6, None, "ann"), "ann")

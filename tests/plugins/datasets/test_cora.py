@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.geometric import require_geometric
 from support.planetoid import CLASSES, REST, TEST, TRAIN, checksums, create_cora
 
 from nextlabel.contracts import Contents, GraphItems
@@ -21,7 +22,7 @@ from nextlabel_plugins.datasets import cora
 from nextlabel_plugins.datasets.cora import Cora, CoraParameters
 from nextlabel_plugins.geometric import load_geometric
 
-pytest.importorskip("torch_geometric", reason="needs the extra nextlabel[graph]", exc_type=ImportError)
+require_geometric()
 Read = Callable[..., Contents]
 GET_IT = "download it with `nextlabel download cora`, or set NEXTLABEL_DATA to the folder that holds Cora"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.geometric import require_geometric
 
 from nextlabel.contracts import GraphItems, Items, Learner, Targets, Training, VectorItems
 from nextlabel.contracts.data import IntArray, PixelArray
@@ -114,7 +115,7 @@ def shares(learner: Learner[Any], items: Items, targets: Targets, cancel_at: int
 def test_a_training_can_be_cancelled_at_every_stage(name: str) -> None:
     learner, make, targets = CASES[name]
     if name == "gcn":
-        pytest.importorskip("torch_geometric", reason="needs the extra nextlabel[graph]", exc_type=ImportError)
+        require_geometric()
     complete = shares(learner, make(), targets)
     assert complete == sorted(complete)
     assert complete[-1] == 1

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.geometric import require_geometric
 from torch.nn import functional
 
 from nextlabel.contracts import GraphItems, Targets, Training, VectorItems
@@ -16,7 +17,7 @@ from nextlabel.engine.plugins.parameters import validate
 from nextlabel_plugins.learners.gcn import GCN, NodeModel
 from nextlabel_plugins.learners.gcn_parameters import GCNParameters
 
-pytest.importorskip("torch_geometric", reason="needs the extra nextlabel[graph]", exc_type=ImportError)
+require_geometric()
 
 NODES, CLASSES = 60, 3
 TRUTH = np.arange(NODES) % CLASSES
@@ -163,6 +164,16 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
         PluginError, match=r"^the learner `gcn` needs PyTorch Geometric: pip install 'nextlabel\[graph]'$"
     ):
         fit(graph(), labelled(0))
+
+
+def test_these_tests_are_skipped_without_the_library_but_not_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch_geometric", None)
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="needs PyTorch Geometric"):
+        require_geometric()
+    monkeypatch.setenv("CI", "1")
+    with pytest.raises(PluginError, match="needs PyTorch Geometric"):
+        require_geometric()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from support.geometric import require_geometric
 from support.planetoid import checksums, create_cora
 
 from nextlabel.cli.main_group import cli
@@ -37,7 +38,7 @@ def test_the_settings(registry: Registry) -> None:
 
 @pytest.fixture
 def _library(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("torch_geometric", reason="needs the extra nextlabel[graph]", exc_type=ImportError)
+    require_geometric()
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # a job sets it
     monkeypatch.setenv("NEXTLABEL_TRAIN_THREADS", "1")
 
