@@ -16,18 +16,23 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from argparse import ArgumentParser
 from pathlib import Path
 from statistics import mean, stdev
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from simulated_runs import BUILT_IN, commit
+
+from nextlabel_plugins.learners.gcn_parameters import GCNParameters
+
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "cora.json"
 PROJECTS = {"cora": "`cora`", "cora-paper": "`cora-paper`"}
 PUBLISHED = {"cora": "", "cora-paper": "81.5"}
 """Accuracy in percent; the introductory example of PyTorch Geometric prints that of one run."""
-STRATEGIES = ("margin", "random")
+STRATEGIES = ("entropy", "margin", "random")
 ACTIVE = HERE.parent / "docs" / "examples" / "cora-active.toml"
 SMALL_GRAPH = """
 import numpy as np
@@ -68,8 +73,7 @@ def check(folder: Path) -> None:
     (plugins / "small_graph.py").write_text(SMALL_GRAPH)
     paths = [str(plugins), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    built_in = HERE.parent / "plugins" / "nextlabel_plugins" / "projects"
-    for file in (*(built_in / f"{name}.toml" for name in PROJECTS), ACTIVE):
+    for file in (*(BUILT_IN / f"{name}.toml" for name in PROJECTS), ACTIVE):
         small = projects / file.name
         text = file.read_text().replace('plugin = "cora"', 'plugin = "small-graph"')
         small.write_text(text.replace('plugin = "gcn"', 'plugin = "gcn"\nepochs = 2'))
@@ -79,19 +83,27 @@ def check(folder: Path) -> None:
         print(f"{file.stem} runs: {accuracies}")
 
 
-def seeds(folder: Path, count: int) -> dict[str, list[float]]:
-    """Return the accuracy of each seed of each project."""
+def epochs(file: Path) -> int:
+    """Return the epochs of each training of a project file; an epoch is one update."""
+    number: int = tomllib.loads(file.read_text())["learner"].get("epochs", GCNParameters.epochs)
+    return number
+
+
+def seeds(folder: Path, count: int) -> dict[str, Any]:
+    """Return the accuracies by project, in the order of the seeds from 0, the commit, and the epochs of a training."""
+    points = {name: simulate(folder / name, name, "--rounds", "0", "--seeds", str(count)) for name in PROJECTS}
     return {
-        name: [
-            point["metrics"]["accuracy"]
-            for point in simulate(folder / name, name, "--rounds", "0", "--seeds", str(count))
-        ]
-        for name in PROJECTS
+        "commit": commit(),
+        "epochs": {name: epochs(BUILT_IN / f"{name}.toml") for name in PROJECTS},
+        "accuracies": {name: [point["metrics"]["accuracy"] for point in runs] for name, runs in points.items()},
     }
 
 
 def curves(folder: Path, count: int, keep: Path | None) -> dict[str, Any]:
-    """Return the accuracies by strategy, seed and round, the labels of the rounds, and the comparisons with random."""
+    """Return the accuracies by strategy, seed from 0 and round, and the comparisons with random choice.
+
+    Also the labels of the rounds, the commit, and the epochs of a training.
+    """
     strategies = ",".join(STRATEGIES)
     points = simulate(folder / "active", str(ACTIVE), "--strategy", strategies, "--seeds", str(count))
     if keep:
@@ -101,6 +113,8 @@ def curves(folder: Path, count: int, keep: Path | None) -> dict[str, Any]:
         runs.setdefault(point["strategy"], {}).setdefault(point["seed"], []).append(point["metrics"]["accuracy"])
     document = json.loads((folder / "active" / "curve.json").read_text())
     return {
+        "commit": commit(),
+        "epochs": epochs(ACTIVE),
         "labels": sorted({point["labels"] for point in points}),
         "accuracies": {name: list(by_seed.values()) for name, by_seed in runs.items()},
         "comparisons": document["comparisons"],
@@ -113,7 +127,7 @@ def spread(values: list[float]) -> str:
 
 
 def tables(results: dict[str, Any]) -> str:
-    """Return the tables of the documentation: the public split, then active learning."""
+    """Return the tables of the documentation: the public split, active learning, and its gain."""
     lines = []
     if measured := results.get("seeds"):
         lines += [
@@ -121,7 +135,7 @@ def tables(results: dict[str, Any]) -> str:
             "| --- | --- | --- | --- | --- |",
         ]
         for name, title in PROJECTS.items():
-            values = measured[name]
+            values = measured["accuracies"][name]
             low, high = 100 * min(values), 100 * max(values)
             lines.append(
                 f"| {title} | {len(values)} | {spread(values)} | {low:.1f} to {high:.1f} | {PUBLISHED[name]} |"
@@ -136,6 +150,10 @@ def tables(results: dict[str, Any]) -> str:
         for name, runs in active["accuracies"].items():
             cells = [spread(list(values)) for values in zip(*runs, strict=True)]
             lines.append(f"| `{name}` | {' | '.join(cells)} |")
+        lines += ["", f"| with {labels[-1]} labels | points above `random` | 95 % interval |", "| --- | --- | --- |"]
+        for compared in active["comparisons"]:
+            value, low, high = (f"{compared[key]:.2f}" for key in ("value", "low", "high"))
+            lines.append(f"| `{compared['strategy']}` | {value} | {low} to {high} |")
     return "\n".join(lines).strip()
 
 

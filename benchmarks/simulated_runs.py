@@ -69,9 +69,6 @@ def run(cell: Cell, seed: int, environment: dict[str, str] | None = None) -> dic
             check=True, env={**os.environ, **(environment or {})}, stdout=subprocess.PIPE,
         )  # fmt: skip
     (point,) = json.loads(done.stdout)["points"]
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
     return {
         "project": cell.name,
         "labels": point["labels"],
@@ -80,8 +77,14 @@ def run(cell: Cell, seed: int, environment: dict[str, str] | None = None) -> dic
         "epochs": len(point["epochs"]),
         "loss": point["epochs"][-1],
         "seconds": point["metrics"]["seconds"],
-        "commit": commit.stdout.strip(),
+        "commit": commit(),
     }
+
+
+def commit() -> str:
+    """Return the short name of the commit that is checked out."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def load(file: Path) -> list[dict[str, Any]]:
