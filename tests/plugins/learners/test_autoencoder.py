@@ -82,13 +82,15 @@ def test_the_labelled_items_are_those_of_their_labels(digits: tuple[np.ndarray, 
 
 def test_epochs_are_numbered_in_one_sequence(digits: tuple[np.ndarray, np.ndarray]) -> None:
     array, truth = digits
-    epochs: list[float] = []
+    ends: list[tuple[float, float]] = []
 
     def progress(_share: float, metrics: Mapping[str, float]) -> None:
-        epochs.extend([metrics["epoch"]] if "epoch" in metrics else [])
+        ends.extend([(metrics["epoch"], metrics["step"])] if "epoch" in metrics else [])
 
-    Autoencoder(QUICK).fit(PixelItems(array), Targets(candidates=sets(truth, slice(9))), Training(0, progress=progress))
-    assert epochs == [1, 2, 3, 4, 5]
+    options = replace(QUICK, pretrain_batch_size=50)  # two updates an epoch
+    targets = Targets(candidates=sets(truth, slice(9)))
+    Autoencoder(options).fit(PixelItems(array), targets, Training(0, progress=progress))
+    assert ends == [(1, 2), (2, 4), (3, 5), (4, 6), (5, 7)]
 
 
 def test_the_autoencoder_reconstructs(digits: tuple[np.ndarray, np.ndarray]) -> None:

@@ -46,17 +46,17 @@ def train_autoencoder(
 ) -> ImageNetwork:
     """Train a new network on `unlabelled` (m, c, h, w), then on `images` (n, c, h, w) with `candidates` (n, C) bool.
 
-    Both are uint8. The epochs of the two parts are numbered in one sequence. Uses a GPU if there is one and returns
+    Both are uint8. The updates and the epochs of the two parts are numbered in one sequence. Uses a GPU if there is one and returns
     the network on the CPU. On the CPU, the same seed and number of threads give the same weights. The state of
     torch's generators does not change.
     """
     device = training_device()
     first, second = config.pretrain_epochs * len(unlabelled), config.epochs * len(images)
     share = first / (first + second)
+    before = {"epoch": config.pretrain_epochs, "step": _pretrain_updates(config, len(unlabelled))}
 
     def fine_tuning(done: float, metrics: Mapping[str, float]) -> None:
-        later = {"epoch": metrics["epoch"] + config.pretrain_epochs} if "epoch" in metrics else {}
-        progress(share + done * (1 - share), {**metrics, **later})
+        progress(share + done * (1 - share), {name: value + before.get(name, 0) for name, value in metrics.items()})
 
     with preserve_rng_state(device):
         torch.manual_seed(seed)
@@ -77,13 +77,17 @@ def pretrain(network: ImageNetwork, images: Tensor, config: AutoencoderConfig, p
     optimizer = torch.optim.Adam(
         chain(network.trunk.parameters(), decoder.parameters()), lr=config.learning_rate, fused=True
     )
-    updates = config.pretrain_epochs * math.ceil(len(images) / config.pretrain_batch_size)
+    updates = _pretrain_updates(config, len(images))
     meter = LossMeter(progress, updates, config.pretrain_epochs)
     for rows in batches(len(images), config.pretrain_batch_size, updates):
         batch = images[rows].float()
         logits = decoder(network.embed(batch))
         _update(optimizer, meter, functional.binary_cross_entropy_with_logits(logits, batch.flatten(1) / 255))
     return decoder
+
+
+def _pretrain_updates(config: AutoencoderConfig, images: int) -> int:
+    return config.pretrain_epochs * math.ceil(images / config.pretrain_batch_size)
 
 
 def _fine_tune(
