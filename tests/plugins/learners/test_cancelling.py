@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from nextlabel_plugins.learners.gp import GP, GPParameters
 from nextlabel_plugins.learners.label_spreading import LabelSpreading, LabelSpreadingParameters
 from nextlabel_plugins.learners.linear import Linear, LinearParameters
 from nextlabel_plugins.learners.pseudo_label import PseudoLabel, PseudoLabelParameters
+from nextlabel_plugins.networks.training import loss_meter, train_pseudo_label
 
 SIZE, BATCH = 300, 32
 
@@ -65,6 +67,8 @@ def ring() -> GraphItems:
 
 CLASSES = Targets(candidates=np.eye(4, dtype=np.bool_)[np.arange(SIZE) % 4])
 VALUES = Targets(values=np.random.default_rng(1).standard_normal(SIZE))
+FEW = Targets(candidates=CLASSES.candidates | (np.arange(SIZE) >= 40)[:, None])
+"""The first 40 items are labelled."""
 CASES: dict[str, tuple[Learner[Any], Any, Targets]] = {
     "linear on images": (Linear(LinearParameters()), images, CLASSES),
     "linear on vectors": (Linear(LinearParameters()), vectors, CLASSES),
@@ -73,14 +77,14 @@ CASES: dict[str, tuple[Learner[Any], Any, Targets]] = {
     "rbf on images": (LabelSpreading(LabelSpreadingParameters(kernel="rbf")), images, CLASSES),
     "rbf on vectors": (LabelSpreading(LabelSpreadingParameters(kernel="rbf")), vectors, CLASSES),
     "autoencoder on images": (
-        Autoencoder(AutoencoderParameters(pretrain_epochs=2, epochs=2, min_steps=1)),
+        Autoencoder(AutoencoderParameters(pretrain_epochs=2, pretrain_batch_size=100, epochs=2, min_steps=1)),
         images,
-        CLASSES,
+        FEW,
     ),
     "pseudo-label on images": (
-        PseudoLabel(PseudoLabelParameters(filters=4, epochs=3, min_steps=1, threshold=0.1)),
+        PseudoLabel(PseudoLabelParameters(filters=4, epochs=3, min_steps=1, batch_size=20, threshold=0.1)),
         images,
-        CLASSES,
+        FEW,
     ),
     "gp": (GP(GPParameters()), vectors, VALUES),
     "gcn": (GCN(GCNParameters(epochs=10)), ring, CLASSES),
@@ -121,6 +125,28 @@ def test_a_training_can_be_cancelled_at_every_stage(name: str) -> None:
     assert complete[-1] == 1
     assert len(complete) > 5
     for number in {1, 2, len(complete) // 2, len(complete)}:
+        assert shares(learner, make(), targets, number) == complete[:number]
+
+
+READING = math.ceil(SIZE / BATCH)
+
+
+@pytest.mark.parametrize(
+    ("name", "reports"),
+    [
+        # the precision, 3 updates in each of 2 epochs of the pre-training, 2 in each of the classifier
+        ("autoencoder on images", READING + 1 + 2 * 3 + 2 * 2),
+        # the precision, 2 updates in each of 3 epochs, and the other items' batches before the last two of them
+        ("pseudo-label on images", READING + 1 + 3 * 2 + 2 * math.ceil((SIZE - 40) / BATCH)),
+    ],
+)
+def test_a_training_can_be_cancelled_after_each_batch(name: str, reports: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loss_meter, "REPORT_EVERY", 0)
+    monkeypatch.setattr(train_pseudo_label, "PREDICTION_BATCH", BATCH)
+    learner, make, targets = CASES[name]
+    complete = shares(learner, make(), targets)
+    assert len(complete) == reports
+    for number in range(1, reports + 1):
         assert shares(learner, make(), targets, number) == complete[:number]
 
 
