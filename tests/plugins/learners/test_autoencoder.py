@@ -93,12 +93,25 @@ def test_epochs_are_numbered_in_one_sequence(digits: tuple[np.ndarray, np.ndarra
     assert ends == [(1, 2), (2, 4), (3, 5), (4, 6), (5, 7)]
 
 
+def test_it_reports_its_precision(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    array, truth = digits
+    bits: list[float] = []
+
+    def progress(_share: float, metrics: Mapping[str, float]) -> None:
+        bits.extend([metrics["bits"]] if "bits" in metrics else [])
+
+    Autoencoder(QUICK).fit(PixelItems(array), Targets(candidates=sets(truth, slice(9))), Training(0, progress=progress))
+    assert bits == [32]
+
+
 def test_the_autoencoder_reconstructs(digits: tuple[np.ndarray, np.ndarray]) -> None:
     images = torch.from_numpy(digits[0].copy())[:, None]
     torch.manual_seed(0)
     network = build_network(Shape(8, 8, 1, 10, 32, 0.0, "encoder"))
     losses: list[float] = []
-    config = AutoencoderConfig(40, 25, 1, 1, 1, 0.003)
+    config = AutoencoderConfig(
+        pretrain_epochs=40, pretrain_batch_size=25, epochs=1, min_steps=1, batch_size=1, learning_rate=0.003
+    )
     decoder = pretrain(network, images, config, lambda _share, metrics: losses.append(metrics["loss"]))
     assert losses[0] < math.log(2)
     drawn = decoder(network.embed(images.float())).sigmoid()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from nextlabel.engine.images.image_items import PixelItems
 from nextlabel.engine.plugins.parameters import validate
 from nextlabel_plugins.datasets.digits import Digits, DigitsParameters
 from nextlabel_plugins.learners.pseudo_label import PseudoLabel, PseudoLabelParameters
+from nextlabel_plugins.networks.training import hardware
 
 QUICK = PseudoLabelParameters(epochs=2, min_steps=6, filters=2, threshold=0.1)
 
@@ -52,6 +54,19 @@ def test_unlabelled_items_change_the_model_only_with_pseudo_labels(digits: tuple
     assert not np.array_equal(weights(QUICK, 50), weights(QUICK, 100))
     supervised = replace(QUICK, supervised_epochs=2)
     np.testing.assert_array_equal(weights(supervised, 50), weights(supervised, 100))
+
+
+def test_it_reports_its_precision(digits: tuple[PixelItems, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
+    items, truth = digits
+    bits: list[float] = []
+
+    def progress(_share: float, metrics: Mapping[str, float]) -> None:
+        bits.extend([metrics["bits"]] if "bits" in metrics else [])
+
+    for native in (True, False):
+        monkeypatch.setattr(hardware, "_uses_bfloat16", lambda _device, native=native: native)
+        PseudoLabel(QUICK).fit(items, Targets(candidates=sets(truth, 9)), Training(0, progress=progress))
+    assert bits == [16, 32]
 
 
 def test_training_without_a_label_is_refused(digits: tuple[PixelItems, np.ndarray]) -> None:

@@ -46,11 +46,12 @@ def train_autoencoder(
 ) -> ImageNetwork:
     """Train a new network on `unlabelled` (m, c, h, w), then on `images` (n, c, h, w) with `candidates` (n, C) bool.
 
-    Both are uint8. The updates and the epochs of the two parts are numbered in one sequence. Uses a GPU if there is one and returns
-    the network on the CPU. On the CPU, the same seed and number of threads give the same weights. The state of
-    torch's generators does not change.
+    Both are uint8. The updates and the epochs of the two parts are numbered in one sequence. Uses a GPU if there
+    is one and returns the network on the CPU. On the CPU, the same seed and number of threads give the same weights.
+    The state of torch's generators does not change.
     """
     device = training_device()
+    progress(0.0, {"bits": 32.0})
     first, second = config.pretrain_epochs * len(unlabelled), config.epochs * len(images)
     share = first / (first + second)
     before = {"epoch": config.pretrain_epochs, "step": _pretrain_updates(config, len(unlabelled))}

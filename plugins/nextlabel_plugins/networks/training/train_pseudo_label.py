@@ -15,7 +15,12 @@ from nextlabel_plugins.networks.architectures.factory import build_network
 from nextlabel_plugins.networks.architectures.network import ImageNetwork, Shape
 from nextlabel_plugins.networks.training.augment import RandomAffine
 from nextlabel_plugins.networks.training.batches import batches
-from nextlabel_plugins.networks.training.hardware import preserve_rng_state, training_device, training_precision
+from nextlabel_plugins.networks.training.hardware import (
+    preserve_rng_state,
+    reported_precision,
+    training_device,
+    training_precision,
+)
 from nextlabel_plugins.networks.training.loss_meter import LossMeter
 from nextlabel_plugins.networks.training.losses import candidate_loss
 from nextlabel_plugins.networks.training.malloc import keep_freed_memory
@@ -70,6 +75,7 @@ def train_pseudo_label(
     """
     keep_freed_memory()
     device = training_device()
+    progress(0.0, reported_precision(device))
     with preserve_rng_state(device):
         torch.manual_seed(seed)
         network = build_network(shape)
