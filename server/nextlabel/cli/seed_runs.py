@@ -64,13 +64,24 @@ class SeedRuns:
             results = []
             for number in range(self.count):
                 planned = self._planned(self.config.seed + number, commit)
+                home = self._home(planned)
                 result = next((result for result in stored if result.key == planned.key), None)
                 if result is None:
-                    result = self._train(planned, _part_of(advance, number, self.count, planned.seed))
+                    result = self._train(planned, home, _part_of(advance, number, self.count, planned.seed))
+                    append_result(self._file, result)
+                shutil.rmtree(home, ignore_errors=True)
                 show(result)
                 results.append(result)
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._clear(results)
         return results
+
+    def _clear(self, results: list[SeedResult]) -> None:
+        """Remove the stored results if all were counted, and the folder unless another run was interrupted."""
+        counted = [result.key for result in results]
+        if self.results is None and all(result.key in counted for result in read_results(self._file)):
+            self._file.unlink()
+        if all(path.name == "features" for path in self._folder.glob("*")):
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
     def _folder(self) -> Path:
@@ -96,22 +107,23 @@ class SeedRuns:
             metrics={},
         )
 
-    def _train(self, planned: SeedResult, advance: Advance) -> SeedResult:
-        """Train a seed in a home folder that stays until its result is stored, and return the result."""
+    def _home(self, planned: SeedResult) -> Path:
+        """Return the home folder of a run, which stays until its result is stored."""
         digest = hashlib.sha256(json.dumps(planned.key, sort_keys=True).encode()).hexdigest()
-        home = self._folder / f"{planned.seed}-{digest[:12]}"
+        return self._folder / f"{planned.seed}-{digest[:12]}"
+
+    def _train(self, planned: SeedResult, home: Path, advance: Advance) -> SeedResult:
+        """Train a seed in its home folder, and return the result."""
         services = self._services(home, planned.seed)
         notes = _Notes(home / "notes.json")
         try:
             metrics = _train_once(services, self.config.name, advance, notes)
         except NextlabelError as error:
-            raise NextlabelError(
-                f"seed {planned.seed}: {error}; the seeds before it are stored in {self._file}"
-            ) from error
+            raise NextlabelError(f"seed {planned.seed}: {error}") from error
         finally:
             services.database.dispose()
         noted = notes.values()
-        result = replace(
+        return replace(
             planned,
             steps=_whole(noted, "step"),
             epochs=_whole(noted, "epoch"),
@@ -119,9 +131,6 @@ class SeedRuns:
             precision=_PRECISIONS.get(_whole(noted, "bits") or 0),
             metrics=metrics,
         )
-        append_result(self._file, result)  # before its home is gone: the process may be killed in between
-        shutil.rmtree(home)
-        return result
 
     def _services(self, home: Path, seed: int) -> Services:
         """Return services on a run's own home folder, which may have what an interrupted run has done."""
