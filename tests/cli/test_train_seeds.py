@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 
 import pytest
 
+from nextlabel.cli import seed_runs
 from nextlabel.contracts.errors import Unprocessable
 from nextlabel.engine.evaluation.seed_results import read_results
 from nextlabel.store.file_lock import file_lock
@@ -23,7 +24,7 @@ class Patient(NearestLearner):
     def fit(self, items, targets, training):
         begun = training.folder / "begun"
         if begun.exists():
-            training.progress(1.0, {"loss": 0.5, "step": 7, "epoch": 2, "bits": 16})
+            training.progress(1.0, {"loss": 0.5, "step": 7})
             return super().fit(items, targets, training)
         training.progress(0.5, {"loss": 1.0, "step": 3, "epoch": 1, "bits": 16})
         begun.touch()
@@ -151,15 +152,43 @@ def test_a_killed_run_goes_on_where_it_was(shell, start, quick, quick_folder, tm
         while not list(quick.home.glob("seeds/patient/*/resume/patient/*/begun")):
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        notes = next(quick.home.glob("seeds/patient/0-*")) / "notes.json"
+        while not notes.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         first.kill()
         first.wait()
+        noted = json.loads(notes.read_text())
+        assert noted["seconds"] > 0
+        notes.write_text(json.dumps(noted | {"seconds": 1000.0}))
         second = start(*arguments)
         out, err = second.communicate(timeout=60)
     finally:
         about.write_text(before)
     assert (second.returncode, err) == (0, "")
     (result,) = json.loads(out)["results"]
-    assert (result["steps"], result["epochs"], result["precision"]) == (7, 2, "bfloat16")
+    assert (result["steps"], result["epochs"], result["precision"]) == (7, 1, "bfloat16")
+    assert 1000 < result["seconds"] < 1100
+
+
+def test_a_run_killed_after_its_training_keeps_its_steps(shell, quick, monkeypatch):
+    from nextlabel_nearest.learner import NearestLearner
+
+    fit = NearestLearner.fit
+
+    def reporting(self, items, targets, training):
+        training.progress(1.0, {"step": 7})
+        return fit(self, items, targets, training)
+
+    def killed(path, result):
+        raise Unprocessable("killed")
+
+    monkeypatch.setattr(NearestLearner, "fit", reporting)
+    with monkeypatch.context() as patch:
+        patch.setattr(seed_runs, "append_result", killed)
+        shell("train", "quick", "--seeds", "1", status=1)
+    (result,) = shell.json("train", "quick", "--seeds", "1")["results"]
+    assert result["steps"] == 7
 
 
 def test_a_line_that_is_no_result_is_refused(shell, quick, tmp_path, fits):

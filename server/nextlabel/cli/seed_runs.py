@@ -27,7 +27,7 @@ from nextlabel.store.atomic import make_folder
 from nextlabel.store.file_lock import file_lock
 from nextlabel.store.home import check_writable
 
-_NOTED_EVERY = 5.0
+_NOTED_EVERY = 1.0
 """Seconds between two notes of what a run has done."""
 _NOTED = ("step", "epoch", "bits")
 _PRECISIONS = {16: "bfloat16", 32: "float32"}
@@ -158,10 +158,14 @@ class _Notes:
         """Note what a training reports."""
         self._values |= {name: float(reported[name]) for name in _NOTED if name in reported}
         if time.monotonic() - self._written >= _NOTED_EVERY:
-            self._written = time.monotonic()
-            part = self._path.with_suffix(".part")
-            part.write_text(json.dumps(self.values()), "utf-8")
-            part.replace(self._path)
+            self.write()
+
+    def write(self) -> None:
+        """Write the notes to the file."""
+        self._written = time.monotonic()
+        part = self._path.with_suffix(".part")
+        part.write_text(json.dumps(self.values()), "utf-8")
+        part.replace(self._path)
 
     def values(self) -> dict[str, float]:
         """Return the last step, epoch and precision that were reported, and the `seconds` of all attempts."""
@@ -173,7 +177,12 @@ def _train_once(services: Services, name: str, advance: Advance, notes: _Notes) 
     engine = Engine(services)
     models = engine.project(name).models
     if not models.checkpoints():
-        job = wait_for_job(engine, name, lambda _: queue_once(services.database, name, "train"), advance, listen=notes)
+        try:
+            job = wait_for_job(
+                engine, name, lambda _: queue_once(services.database, name, "train"), advance, listen=notes
+            )
+        finally:
+            notes.write()  # the process may be killed before the result is stored
         if job.state != "succeeded":
             raise NextlabelError(job.error or f"the training was {job.state}")
     (checkpoint,) = models.checkpoints()
