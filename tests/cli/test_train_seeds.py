@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import time
 from statistics import fmean, stdev
@@ -11,7 +12,7 @@ import pytest
 
 from nextlabel.cli import seed_runs
 from nextlabel.contracts.errors import Unprocessable
-from nextlabel.engine.evaluation.seed_results import read_results
+from nextlabel.engine.evaluation.seed_results import SeedResult, append_result, read_results, spreads
 from nextlabel.store.file_lock import file_lock
 
 PATIENT = '''
@@ -81,6 +82,15 @@ def test_each_seed_is_trained_from_nothing_and_stores_no_checkpoint(shell, train
     assert first["parameters"]["dataset"] == {"plugin": "digits", "limit": 300}
     assert (first["steps"], first["epochs"], first["precision"]) == (None, None, None)
     assert not (trained.home / "seeds" / "quick").exists()
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_metric_that_is_no_number_has_no_mean_before_it_is_stored_and_after(tmp_path, loss):
+    metrics = {"accuracy": 0.5, "loss": loss}
+    result = SeedResult("quick", {}, 0, "1", None, None, None, 1.0, 1, None, metrics)
+    append_result(tmp_path / "seeds.jsonl", result)
+    (stored,) = read_results(tmp_path / "seeds.jsonl")
+    assert spreads([result]) == spreads([stored]) == {"accuracy": {"mean": 0.5, "sd": 0.0}}
 
 
 def test_as_text(shell, quick):

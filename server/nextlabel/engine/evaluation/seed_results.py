@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from math import isfinite
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -82,11 +83,13 @@ def append_result(path: Path, result: SeedResult) -> None:
 
 
 def spreads(results: Sequence[SeedResult]) -> dict[str, dict[str, float]]:
-    """Return the `mean` and the sample standard deviation `sd` (0 for one result) of each metric that all have."""
-    measured = [result.metrics for result in results]
-    shared = [name for name in measured[0] if all(metrics.get(name) is not None for metrics in measured)]
+    """Return the `mean` and the sample standard deviation `sd` of each metric that is a number in all results.
+
+    `sd` is 0 for one result. A loss may be infinite or no number, which a file of results has as null.
+    """
     found = {}
-    for name in shared:
-        values = [metrics[name] for metrics in measured]
-        found[name] = {"mean": fmean(values), "sd": stdev(values) if len(values) > 1 else 0.0}
+    for name in results[0].metrics:
+        values = [value for result in results if (value := result.metrics.get(name)) is not None and isfinite(value)]
+        if len(values) == len(results):
+            found[name] = {"mean": fmean(values), "sd": stdev(values) if len(values) > 1 else 0.0}
     return found
