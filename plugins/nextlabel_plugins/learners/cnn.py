@@ -15,11 +15,14 @@ import numpy as np
 
 from nextlabel.contracts import Bounds, Items, Model, Targets, Training
 from nextlabel_plugins.learners.base import ImageLearner
-from nextlabel_plugins.learners.learner_inputs import check_network_size
+from nextlabel_plugins.learners.learner_inputs import check_network_size, read_pixels
 
 if TYPE_CHECKING:
     from nextlabel_plugins.networks.architectures.network import Shape
     from nextlabel_plugins.networks.training.train_cnn import TrainedNetwork
+
+_READ = 0.02
+"""Share of a training's progress once all images are read."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,9 @@ class CNN(ImageLearner[CNNParameters]):
         shape = Shape(
             height, width, images.channels, candidates.shape[1], options.filters, options.dropout, kind=options.network
         )
-        pixels = torch.from_numpy(images.take(rows).pixels((height, width), images.channels))
+        pixels = read_pixels(
+            images.take(rows), (height, width), images.channels, lambda share: training.progress(_READ * share, {})
+        )
         config = CNNConfig(
             epochs=options.epochs,
             min_steps=options.min_steps,
@@ -127,12 +132,12 @@ class CNN(ImageLearner[CNNParameters]):
         )
         trained = train_cnn(
             shape,
-            pixels.permute(0, 3, 1, 2),
+            torch.from_numpy(pixels).permute(0, 3, 1, 2),
             torch.from_numpy(candidates[rows]),
             RandomAffine(options.shift, options.rotation, options.scale, options.shear, options.flip),
             config,
             training.seed,
-            training.progress,
+            lambda share, metrics: training.progress(_READ + (1 - _READ) * share, metrics),
             self._start(shape, training),
         )
         return ImageModel(

@@ -17,7 +17,7 @@ from nextlabel_plugins.learners.learner_inputs import read_pixels
 
 FILTERS: Mapping[str, int] = {"wideresnet": 16, "fast": 64, "convnet12": 128, "resnet18": 64}
 """Filters of the first convolution of each network."""
-READ = 0.02
+_READ = 0.02
 """Share of a training's progress once all images are read."""
 
 
@@ -139,14 +139,14 @@ class FlexMatch(ImageLearner[FlexMatchParameters]):
             progressive_resize=options.progressive_resize,
         )
         pixels = read_pixels(
-            images.take(rows), (height, width), images.channels, lambda share: training.progress(READ * share, {})
+            images.take(rows), (height, width), images.channels, lambda share: training.progress(_READ * share, {})
         )
         network = train_flexmatch(
             shape,
             FlexMatchData(torch.from_numpy(pixels), torch.from_numpy(candidates[rows])),
             config,
             training.seed,
-            lambda share, metrics: training.progress(READ + (1 - READ) * share, metrics),
+            lambda share, metrics: training.progress(_READ + (1 - _READ) * share, metrics),
             training.folder,
         )
         return ImageModel(network, 1, training.seed, options.tta, len(rows))

@@ -15,6 +15,10 @@ import numpy as np
 from nextlabel.contracts import Bounds, Items, Model, Targets, Training
 from nextlabel.contracts.errors import Unprocessable
 from nextlabel_plugins.learners.base import ImageLearner
+from nextlabel_plugins.learners.learner_inputs import read_pixels
+
+_READ = 0.02
+"""Share of a training's progress once all images are read."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,16 @@ class Proden(ImageLearner[ProdenParameters]):
                 cosine if options.schedule == "cosine" else steps(epochs, options.step_size, options.gamma),
             ),
         )
-        pixels = images.take(rows).pixels((height, width), images.channels)
-        data = TrainingData(torch.from_numpy(pixels), torch.from_numpy(candidates[rows]))
-        network = train_proden(shape, data, config, training.seed, training.progress, start, training.folder)
+        pixels = read_pixels(
+            images.take(rows), (height, width), images.channels, lambda share: training.progress(_READ * share, {})
+        )
+        network = train_proden(
+            shape,
+            TrainingData(torch.from_numpy(pixels), torch.from_numpy(candidates[rows])),
+            config,
+            training.seed,
+            lambda share, metrics: training.progress(_READ + (1 - _READ) * share, metrics),
+            start,
+            training.folder,
+        )
         return ImageModel(network, options.mc_samples, training.seed, options.tta, trained_items)

@@ -5,6 +5,8 @@ Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -51,9 +53,9 @@ class Airbench(ImageNetwork):
         return layer
 
     @torch.no_grad()
-    def fit_input_statistics(self, images: Tensor) -> None:
+    def fit_input_statistics(self, images: Tensor, report: Callable[[], None] = lambda: None) -> None:
         """Also set the whitening: the patches' principal components with both signs, at equal variance."""
-        super().fit_input_statistics(images)
+        super().fit_input_statistics(images, report)
         scaled = (images[:WHITENING_IMAGES].float() - self.mean) / self.std
         patch = int(self.whitening.kernel_size[0])
         patches = scaled.unfold(2, patch, 1).unfold(3, patch, 1).permute(0, 2, 3, 1, 4, 5).flatten(0, 2).flatten(1)

@@ -84,7 +84,7 @@ def train_cnn(
         else:
             network = build_network(shape)
             if config.input_scaling == "standardise":
-                network.fit_input_statistics(images)
+                network.fit_input_statistics(images, lambda: progress(0.0, {}))
             else:
                 network.scale_inputs_symmetrically()
         network = network.to(device).to(memory_format=torch.channels_last).train()

@@ -30,6 +30,7 @@ from nextlabel_plugins.networks.training.hardware import (
     training_precision,
 )
 from nextlabel_plugins.networks.training.in_memory import InMemoryImages
+from nextlabel_plugins.networks.training.layer_reports import layer_reports
 from nextlabel_plugins.networks.training.loss_meter import LossMeter
 from nextlabel_plugins.networks.training.losses import candidate_loss
 from nextlabel_plugins.networks.training.malloc import keep_freed_memory
@@ -115,7 +116,7 @@ def train_flexmatch(
     with preserve_rng_state(device):
         torch.manual_seed(seed)
         network = build_network(shape).train()
-        network.fit_input_statistics(data.images.permute(0, 3, 1, 2))
+        network.fit_input_statistics(data.images.permute(0, 3, 1, 2), lambda: progress(0.0, {}))
         network = network.to(device).to(memory_format=torch.channels_last)
         on_device = FlexMatchData(data.images.to(device), data.candidates.to(device))
         return _FlexMatch(network, on_device, config, progress).train(folder).cpu()
@@ -181,17 +182,24 @@ class _FlexMatch:
         if self.source:
             parts["source"] = self.source
         file = ResumeFile(folder, parts)
-        for update in range(file.load(), self.updates):
-            for norm, momentum in zip(self.norms, self.momenta, strict=True):
-                norm.momentum = max(momentum, 1 / (update + 1))  # the first statistics must not last
-            loss = self._update(update)
-            self.average.update(self.network, update)
-            self.meter.add(loss)
-            file.save_if_due(update + 1)
-        if self.config.teacher == "average":
-            self._measure_statistics()
-        else:
-            self.average.copy_statistics(self.network)
+        first = done = file.load()
+
+        def report() -> None:
+            self.progress(done / self.updates, {})
+
+        with layer_reports(self.network, report), layer_reports(self.average.network, report):
+            for done in range(first, self.updates):
+                for norm, momentum in zip(self.norms, self.momenta, strict=True):
+                    norm.momentum = max(momentum, 1 / (done + 1))  # the first statistics must not last
+                loss = self._update(done)
+                self.average.update(self.network, done)
+                self.meter.add(loss)
+                file.save_if_due(done + 1)
+            done = self.updates
+            if self.config.teacher == "average":
+                self._measure_statistics()
+            else:
+                self.average.copy_statistics(self.network)
         return self.average.network.eval()
 
     def _update(self, update: int) -> Tensor:
@@ -219,7 +227,6 @@ class _FlexMatch:
             loss = self.source.loss(rows, views, size)
         else:
             loss = candidate_loss(self.logits(views), self.candidates[rows.to(views.device)])
-        self.progress(update / self.updates, {})  # an update of `wideresnet` takes seconds: it can be cancelled here
         self.network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step(done)
@@ -274,7 +281,6 @@ class _FlexMatch:
             views = self.images.views(order.draw(), number).float()
             with training_precision(views.device):
                 network(views.contiguous(memory_format=torch.channels_last))
-            self.progress(1.0, {})  # a training can be cancelled until its end
 
 
 class WeakViews:
@@ -340,11 +346,8 @@ class TeacherTable:
 
     def start(self) -> None:
         """Predict all items."""
-        training = self._training
-        share = training.config.burn_in_steps / training.updates
         for rows in torch.split(torch.arange(len(self._table)), PREDICTION_BATCH):
             self._predict(rows, 0)
-            training.progress(share, {})
 
     def loss(self, labelled: Tensor, labelled_views: Tensor, size: tuple[int, int] | None) -> Tensor:
         """Return the loss of a step with these `labelled` rows (b,) and their views."""

@@ -20,6 +20,7 @@ from nextlabel_plugins.networks.training.hardware import (
     training_precision,
 )
 from nextlabel_plugins.networks.training.in_memory import InMemoryImages
+from nextlabel_plugins.networks.training.layer_reports import layer_reports
 from nextlabel_plugins.networks.training.loss_meter import LossMeter
 from nextlabel_plugins.networks.training.malloc import keep_freed_memory
 from nextlabel_plugins.networks.training.optimizers import SGDConfig, make_optimizer
@@ -27,7 +28,7 @@ from nextlabel_plugins.networks.training.progressive_resize import view_size
 from nextlabel_plugins.networks.training.resume import ResumeFile
 from nextlabel_plugins.networks.training.soft_targets import SoftTargets, softmax_over_candidates
 
-PREDICTION_BATCH = 1000
+PREDICTION_BATCH = 500
 """Images per forward pass without gradients."""
 WHITENING_EPOCHS = 3
 """Epochs in which the whitening's bias is trained."""
@@ -92,7 +93,7 @@ def train_proden(
         torch.manual_seed(seed)
         if start is None:
             network = build_network(shape).train()
-            network.fit_input_statistics(data.images.permute(0, 3, 1, 2))
+            network.fit_input_statistics(data.images.permute(0, 3, 1, 2), lambda: progress(0.0, {}))
         else:
             # keep its statistics, in evaluation mode: a few new items would estimate them worse
             network = copy.deepcopy(start).eval()
@@ -118,8 +119,6 @@ def _train(
     network = network.to(memory_format=torch.channels_last)
     images = InMemoryImages(data.images, config.shift, flip=config.flip)
     targets = SoftTargets(data.candidates, config.target_momentum)
-    if not network.training and (config.delayed_targets or config.target_momentum):
-        targets.weights = _predicted_targets(network, data)  # better than uniform targets before the first visit
     whitening_share = min(1.0, WHITENING_EPOCHS * rows / size / updates)
     optimizer = make_optimizer(
         network, config.learning_rate, config.weight_decay, size * view_count, whitening_share, config.sgd
@@ -129,23 +128,28 @@ def _train(
         folder,
         {"network": network, "optimizer": optimizer, "order": order, "targets": targets.weights, "meter": meter},
     )
-    for step in range(file.load(), updates):
-        chosen = order.draw()
-        done = step / updates
-        side = view_size(network.shape, done) if config.progressive_resize else None
-        epoch = step * size // rows if size <= rows else step
-        # the views of an item differ in their flip, as those of successive epochs do
-        views = torch.cat([images.views(chosen, epoch + view, side) for view in range(view_count)])
-        with training_precision(views.device):
-            logits = network(views.float().contiguous(memory_format=torch.channels_last))
-        logits = logits.float().unflatten(0, (view_count, -1))
-        previous, current = targets.weights[chosen], targets.update(chosen, logits.detach())
-        loss = targets.loss(chosen, logits, previous if config.delayed_targets else current)
-        network.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step(done)
-        meter.add(loss)
-        file.save_if_due(step + 1)
+    first = step = file.load()
+    with layer_reports(network, lambda: progress(step / updates, {})):
+        if first == 0 and not network.training and (config.delayed_targets or config.target_momentum):
+            # better than uniform targets before the first visit
+            targets.weights.copy_(_predicted_targets(network, data))
+        for step in range(first, updates):
+            chosen = order.draw()
+            done = step / updates
+            side = view_size(network.shape, done) if config.progressive_resize else None
+            epoch = step * size // rows if size <= rows else step
+            # the views of an item differ in their flip, as those of successive epochs do
+            views = torch.cat([images.views(chosen, epoch + view, side) for view in range(view_count)])
+            with training_precision(views.device):
+                logits = network(views.float().contiguous(memory_format=torch.channels_last))
+            logits = logits.float().unflatten(0, (view_count, -1))
+            previous, current = targets.weights[chosen], targets.update(chosen, logits.detach())
+            loss = targets.loss(chosen, logits, previous if config.delayed_targets else current)
+            network.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step(done)
+            meter.add(loss)
+            file.save_if_due(step + 1)
     return network.eval()
 
 
