@@ -15,11 +15,14 @@ from nextlabel.contracts import GraphItems, Items, Learner, Targets, Training, V
 from nextlabel.contracts.data import IntArray, PixelArray
 from nextlabel_plugins.learners import learner_inputs
 from nextlabel_plugins.learners.autoencoder import Autoencoder, AutoencoderParameters
+from nextlabel_plugins.learners.cnn import CNN, CNNParameters
+from nextlabel_plugins.learners.flexmatch import FlexMatch, FlexMatchParameters
 from nextlabel_plugins.learners.gcn import GCN
 from nextlabel_plugins.learners.gcn_parameters import GCNParameters
 from nextlabel_plugins.learners.gp import GP, GPParameters
 from nextlabel_plugins.learners.label_spreading import LabelSpreading, LabelSpreadingParameters
 from nextlabel_plugins.learners.linear import Linear, LinearParameters
+from nextlabel_plugins.learners.proden import Proden, ProdenParameters
 from nextlabel_plugins.learners.pseudo_label import PseudoLabel, PseudoLabelParameters
 from nextlabel_plugins.networks.training import loss_meter, train_pseudo_label
 
@@ -66,6 +69,7 @@ def ring() -> GraphItems:
 
 
 CLASSES = Targets(candidates=np.eye(4, dtype=np.bool_)[np.arange(SIZE) % 4])
+FEW = Targets(candidates=np.eye(4, dtype=np.bool_)[np.arange(SIZE) % 4] | (np.arange(SIZE) >= 100)[:, None])
 VALUES = Targets(values=np.random.default_rng(1).standard_normal(SIZE))
 FEW = Targets(candidates=CLASSES.candidates | (np.arange(SIZE) >= 40)[:, None])
 """The first 40 items are labelled."""
@@ -86,6 +90,13 @@ CASES: dict[str, tuple[Learner[Any], Any, Targets]] = {
         images,
         FEW,
     ),
+    "cnn on images": (CNN(CNNParameters(filters=4, epochs=2, min_steps=4)), images, CLASSES),
+    "proden on images": (Proden(ProdenParameters(filters=4, epochs=2, min_steps=4)), images, CLASSES),
+    "flexmatch on images": (
+        FlexMatch(FlexMatchParameters(filters=2, steps=2, batch_size=8, mu=1, epoch_steps=1)),
+        images,
+        FEW,
+    ),
     "gp": (GP(GPParameters()), vectors, VALUES),
     "gcn": (GCN(GCNParameters(epochs=10)), ring, CLASSES),
 }
@@ -95,6 +106,8 @@ CASES: dict[str, tuple[Learner[Any], Any, Targets]] = {
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learner_inputs, "BATCH", BATCH)
     monkeypatch.setattr("nextlabel_plugins.spreading.graph_matrix.BATCH", BATCH)
+    # reports that depend on the clock: all of them
+    monkeypatch.setattr("nextlabel_plugins.networks.training.loss_meter.REPORT_EVERY", 0.0)
 
 
 def shares(learner: Learner[Any], items: Items, targets: Targets, cancel_at: int | None = None) -> list[float]:

@@ -49,6 +49,20 @@ def test_input_statistics_are_per_channel_and_allow_constant_ones() -> None:
     torch.testing.assert_close(net.std.flatten(), torch.tensor([1.0, 1.0, 50.0]))
 
 
+def test_input_statistics_are_reported_part_by_part_and_do_not_depend_on_the_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images = torch.randint(0, 256, (10, 3, 4, 4), dtype=torch.uint8)
+    whole, parts = network(4, 4, channels=3), network(4, 4, channels=3)
+    whole.fit_input_statistics(images)
+    monkeypatch.setattr("nextlabel_plugins.networks.architectures.network.CHUNK", 3 * images[0].numel())
+    reports: list[int] = []
+    parts.fit_input_statistics(images, lambda: reports.append(1))
+    assert len(reports) == 4
+    assert torch.equal(whole.mean, parts.mean)
+    assert torch.equal(whole.std, parts.std)
+
+
 def test_a_shape_survives_json() -> None:
     shape = Shape(8, 9, 1, 10, 32, 0.3)
     assert Shape.from_json(shape.to_json()) == shape

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -61,6 +63,6 @@ def test_half_a_second_is_between_two_reports(network: ImageNetwork) -> None:
     with layer_reports(network, lambda: reports.append(seconds[0]), clock):
         for _ in range(10):
             network(torch.rand(4, 3, 8, 8)).sum().backward()
-    gaps = [later - earlier for earlier, later in zip(reports, reports[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(reports)]
     assert len(gaps) > 3
     assert all(0.5 <= gap < 0.55 for gap in gaps)

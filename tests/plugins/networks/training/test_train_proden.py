@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from torch.nn import functional
 
 from nextlabel_plugins.networks.architectures.factory import build_network
 from nextlabel_plugins.networks.architectures.network import ImageNetwork, Shape
+from nextlabel_plugins.networks.training import loss_meter, resume
 from nextlabel_plugins.networks.training import train_proden as train_proden_module
 from nextlabel_plugins.networks.training.in_memory import InMemoryImages
 from nextlabel_plugins.networks.training.progressive_resize import view_size
@@ -122,6 +124,47 @@ def test_after_a_warm_start_the_first_targets_are_its_predictions(monkeypatch: p
     assert sorted(torch.cat([rows for rows, _ in updates]).tolist()) == list(range(96))
     for rows, weights in updates:
         torch.testing.assert_close(weights, predicted[rows], atol=2e-2, rtol=0)  # bfloat16, if native
+
+
+def test_a_resumed_warm_start_keeps_its_targets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class KilledError(Exception):
+        pass
+
+    def kill(share: float, _: object) -> None:
+        if share > 0.5:
+            raise KilledError
+
+    predictions: list[int] = []
+    predict = train_proden_module._predicted_targets
+
+    def counting(network: ImageNetwork, data: TrainingData) -> Tensor:
+        predictions.append(1)
+        return predict(network, data)
+
+    monkeypatch.setattr(train_proden_module, "_predicted_targets", counting)
+    monkeypatch.setattr(resume, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(loss_meter, "REPORT_EVERY", 0.0)
+    data, config = random_data(96, more=0.4), replace(CONFIG, target_momentum=0.5)
+    start = train_proden(SHAPE, data, CONFIG, 5, lambda *_: None)
+    expected = train_proden(SHAPE, data, config, 3, lambda *_: None, start)
+    with pytest.raises(KilledError):
+        train_proden(SHAPE, data, config, 3, kill, start, tmp_path)
+    assert len(predictions) == 2
+    resumed = train_proden(SHAPE, data, config, 3, lambda *_: None, start, tmp_path)
+    assert len(predictions) == 2
+    for name, tensor in resumed.state_dict().items():
+        assert torch.equal(tensor, expected.state_dict()[name])
+
+
+def test_the_predictions_of_a_warm_start_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, config = random_data(96, more=0.4), replace(CONFIG, target_momentum=0.5)
+    start = train_proden(SHAPE, data, CONFIG, 5, lambda *_: None)
+    monkeypatch.setattr(train_proden_module, "PREDICTION_BATCH", 32)
+    monkeypatch.setattr(loss_meter, "REPORT_EVERY", 0.0)
+    shares: list[float] = []
+    train_proden(SHAPE, data, config, 3, lambda share, _: shares.append(share), start)
+    # each layer forwards in three batches of predictions; then in the first update, forwards and backwards
+    assert shares.count(0) >= 1 + (3 + 1) * len(start.trunk)
 
 
 @pytest.mark.parametrize(("rows", "views"), [(127, 1), (63, 2), (100, 1), (255, 1), (20, 1)])
