@@ -32,7 +32,7 @@ def layer_reports(
     def after_forward(_layer: object, _inputs: object, output: Tensor) -> None:
         report_if_due()
         if output.requires_grad:
-            output.register_hook(report_if_due)
+            output.register_hook(report_if_due)  # type: ignore[no-untyped-call]
 
     handles = [layer.register_forward_hook(after_forward) for layer in network.trunk]
     try:
