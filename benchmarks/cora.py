@@ -23,7 +23,7 @@ from statistics import mean, stdev
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from simulated_runs import BUILT_IN, commit
+from seeds_by_labels import BUILT_IN, commit
 
 from nextlabel_plugins.learners.gcn_parameters import GCNParameters
 

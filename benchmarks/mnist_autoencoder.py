@@ -1,14 +1,14 @@
 """The project `mnist-autoencoder` beside the same classifier without pre-training, at 100 to 10,000 labels.
 
-python benchmarks/mnist_autoencoder.py           5 seeds of `nextlabel simulate` at each number of labels; only runs
-                                                 that are not stored yet; --only PROJECT: those of one project
+python benchmarks/mnist_autoencoder.py           5 seeds of `nextlabel train` at each number of labels; only those that
+                                                 are not stored yet; --only PROJECT: those of one project; --labels N
 python benchmarks/mnist_autoencoder.py --draw    draws docs/mnist-autoencoder.svg from the stored results, and
                                                  docs/mnist-autoencoder.png: ten test images above their reconstructions
 python benchmarks/mnist_autoencoder.py --check   a few random images: checks that all of them run, stores nothing
 python benchmarks/mnist_autoencoder.py --show    prints the table of docs/mnist-autoencoder.md
 
 NEXTLABEL_DATA must name the folder with MNIST. Results are stored in benchmarks/results/mnist_autoencoder.jsonl, one
-line per run. `nextlabel simulate FILE --start LABELS --rounds 0 --seeds 5` makes the same runs.
+line per seed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from mnist_entropy import write_random_mnist
-from simulated_runs import ROOT, Cell, chart, check, load, measure, png, table
+from seeds_by_labels import ROOT, Cell, chart, check, load, png, table, train
 
 RESULTS = Path(__file__).parent / "results" / "mnist_autoencoder.jsonl"
 LABELS = (100, 300, 1000, 3000, 10_000)
@@ -61,6 +61,7 @@ def main() -> None:
     for name in ("--check", "--draw", "--show"):
         parser.add_argument(name, action="store_true")
     parser.add_argument("--only", choices=TITLES)
+    parser.add_argument("--labels", type=int, choices=LABELS)
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
     if arguments.check:
@@ -72,8 +73,9 @@ def main() -> None:
         )
         reconstructions(ROOT / "docs" / "mnist-autoencoder.png")
     elif not arguments.show:
-        projects = [arguments.only] if arguments.only else list(TITLES)
-        measure(RESULTS, [Cell(project, count) for project in projects for count in LABELS], arguments.seeds)
+        for project in [arguments.only] if arguments.only else TITLES:
+            for count in [arguments.labels] if arguments.labels else LABELS:
+                train(Cell(project, count), RESULTS, arguments.seeds)
     print(table(load(RESULTS), TITLES, LABELS))
 
 

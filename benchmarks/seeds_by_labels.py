@@ -1,14 +1,14 @@
-"""Runs of `nextlabel simulate` without a query, stored one per line as JSON, so that they can be spread over days."""
+"""Projects trained with several numbers of labels and several seeds, by `nextlabel train --seeds`."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from math import log10
 from pathlib import Path
 from statistics import mean, stdev
@@ -31,60 +31,38 @@ STYLE = (
 
 @dataclass(frozen=True)
 class Cell:
-    """A project with a number of labels at the start, and values that replace those of its file."""
+    """A project with a number of labels, and parameters of its learner that replace those of its file."""
 
     project: str
     labels: int
-    changes: tuple[tuple[str, str], ...] = ()
-    """Keys of the file and their values, in TOML."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def name(self) -> str:
-        """Name in the results."""
-        return ", ".join([self.project, *(f"{key} = {value}" for key, value in self.changes)])
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """The tables of the project file that a training depends on."""
+        name = f"{self.project}.toml"
+        file = BUILT_IN / name if (BUILT_IN / name).exists() else EXAMPLES / name
+        found = tomllib.loads(file.read_text())
+        changes = {"dataset": {}, "learner": self.changes, "labels": {"initial": self.labels}}
+        return {table: found[table] | values for table, values in changes.items()}
 
-    def text(self, seed: int) -> str:
-        """Return the project file for a seed."""
-        text = project_file(self.project).read_text()
-        for key, value in (("seed", str(seed)), *self.changes):
-            text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
-            assert count == 1, f"{key} occurs {count} times in the file of {self.project}"
-        return text
-
-
-def project_file(name: str) -> Path:
-    """Return the file of a built-in project, or of an example in docs/examples."""
-    file = BUILT_IN / f"{name}.toml"
-    return file if file.exists() else EXAMPLES / f"{name}.toml"
+    def made(self, result: dict[str, Any]) -> bool:
+        """Return whether a stored result is one of this project, labels and parameters."""
+        return result["project"] == self.project and all(
+            values.items() <= result["parameters"][table].items() for table, values in self.tables.items()
+        )
 
 
-def run(cell: Cell, seed: int, environment: dict[str, str] | None = None) -> dict[str, Any]:
-    """Return the result of one seed: what `nextlabel simulate FILE --start LABELS --rounds 0 --seeds N` does for it."""
+def train(cell: Cell, file: Path, seeds: int, environment: dict[str, str] | None = None) -> None:
+    """Train the project with several seeds; `nextlabel train` adds those to `file` that it does not have."""
+    lines = []
+    for table, values in cell.tables.items():
+        lines += [f"[{table}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
     with TemporaryDirectory() as folder:
-        file = Path(folder, f"{cell.project}.toml")
-        file.write_text(cell.text(seed))
-        command = [sys.executable, "-m", "nextlabel", "simulate", str(file), "--start", str(cell.labels), "--json"]
-        done = subprocess.run(
-            [*command, "--rounds", "0", "--strategy", "random"],
-            check=True, env={**os.environ, **(environment or {})}, stdout=subprocess.PIPE,
-        )  # fmt: skip
-    (point,) = json.loads(done.stdout)["points"]
-    return {
-        "project": cell.name,
-        "labels": point["labels"],
-        "seed": point["seed"],
-        **{name: value for name, value in point["metrics"].items() if name.endswith("accuracy")},
-        "epochs": len(point["epochs"]),
-        "loss": point["epochs"][-1],
-        "seconds": point["metrics"]["seconds"],
-        "commit": commit(),
-    }
-
-
-def commit() -> str:
-    """Return the short name of the commit that is checked out."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout.strip()
+        project = Path(folder, f"{cell.project}.toml")
+        project.write_text("\n".join(lines))
+        command = [sys.executable, "-m", "nextlabel", "train", str(project), "--seeds", str(seeds)]
+        subprocess.run([*command, "--results", str(file)], check=True, env={**os.environ, **(environment or {})})
 
 
 def load(file: Path) -> list[dict[str, Any]]:
@@ -92,24 +70,15 @@ def load(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def measure(file: Path, cells: Iterable[Cell], seeds: int) -> None:
-    """Run each seed of each cell that has no result yet, and store it at once."""
-    for seed in range(seeds):
-        for cell in cells:
-            if not any((r["project"], r["labels"], r["seed"]) == (cell.name, cell.labels, seed) for r in load(file)):
-                result = run(cell, seed)
-                print(result, flush=True)
-                with file.open("a") as stored:
-                    stored.write(json.dumps(result) + "\n")
+def commit() -> str:
+    """Return the short name of the commit that is checked out, with `-dirty` if a file differs from it."""
+    command = ["git", "describe", "--always", "--dirty"]
+    return subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
-def accuracies(results: Iterable[dict[str, Any]], cell: Cell, metric: str = "test_accuracy") -> list[float]:
-    """Return the accuracy of each seed, in percent."""
-    return [
-        100 * r[metric]
-        for r in sorted(results, key=lambda r: r["seed"])
-        if (r["project"], r["labels"]) == (cell.name, cell.labels)
-    ]
+def accuracies(results: Iterable[dict[str, Any]], cell: Cell) -> list[float]:
+    """Return the accuracy of each seed on the test split, in percent."""
+    return [100 * result["metrics"]["test_accuracy"] for result in results if cell.made(result)]
 
 
 def text(values: list[float]) -> str:
@@ -147,13 +116,14 @@ def chart(results: list[dict[str, Any]], titles: dict[str, str], counts: Iterabl
 
 
 def check(projects: Iterable[str], write: Callable[[Path], None]) -> None:
-    """Run each project with 20 labels on the small data set that `write` makes."""
+    """Train each project with 20 labels on the small data set that `write` makes."""
     with TemporaryDirectory() as folder:
         write(Path(folder))
+        results = Path(folder, "results.jsonl")
         for project in projects:
-            result = run(Cell(project, 20), 0, {"NEXTLABEL_DATA": folder})
-            assert 0 <= result["test_accuracy"] <= 1
-            print(f"{project} runs: {result}")
+            cell = Cell(project, 20, {"min_steps": 3})
+            train(cell, results, 1, {"NEXTLABEL_DATA": folder, "NEXTLABEL_HOME": str(Path(folder, "home"))})
+            assert len(accuracies(load(results), cell)) == 1
 
 
 def png(rows: list[np.ndarray], path: Path) -> None:
