@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -30,25 +31,27 @@ TITLES = {
 }
 
 
-def reconstructions(path: Path, epochs: int = 50) -> None:
+def reconstructions(path: Path) -> None:
     """Draw the first ten test images above what the autoencoder of `mnist-autoencoder` makes of them."""
     import torch  # noqa: PLC0415 - for this picture only
 
     from nextlabel.engine.plugins.parameters import build  # noqa: PLC0415 - as above
     from nextlabel_plugins.datasets import nextlabel_datasets  # noqa: PLC0415
+    from nextlabel_plugins.learners.autoencoder import AutoencoderParameters  # noqa: PLC0415
     from nextlabel_plugins.networks.architectures.factory import build_network  # noqa: PLC0415
     from nextlabel_plugins.networks.architectures.network import Shape  # noqa: PLC0415
     from nextlabel_plugins.networks.training.train_autoencoder import AutoencoderConfig, pretrain  # noqa: PLC0415
 
+    options = AutoencoderParameters()  # those of the project
+    config = AutoencoderConfig(**{field.name: getattr(options, field.name) for field in fields(AutoencoderConfig)})
     record = next(record for record in nextlabel_datasets() if record.name == "mnist")
     contents = build(record, {}, "[dataset]").read(Path(os.environ["NEXTLABEL_DATA"]), 0)
     pool, test = (
         torch.from_numpy(array.copy())[:, None]
-        for array in (contents.content.array[:10_000], contents.test.content.array[:10])
+        for array in (contents.content.array[: options.pretrain_items], contents.test.content.array[:10])
     )
     torch.manual_seed(0)
-    network = build_network(Shape(28, 28, 1, 10, 32, 0.0, "encoder"))
-    config = AutoencoderConfig(epochs, 256, 20, 300, 32, 0.001)
+    network = build_network(Shape(28, 28, 1, 10, options.codes, 0.0, "encoder"))
     decoder = pretrain(network, pool, config, lambda _share, _metrics: None)
     with torch.no_grad():
         drawn = 255 * decoder(network.embed(test.float())).sigmoid()
