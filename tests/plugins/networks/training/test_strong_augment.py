@@ -141,9 +141,54 @@ def test_an_update_of_ctaugment_is_a_running_mean() -> None:
     augment = CTAugment(1.0, 0.0, FILL)
     probe = ct_augment.Probe(images(1), torch.tensor([[2, 3]]), torch.tensor([[5, 6]]))
     augment.learn(probe, torch.tensor([0.5]))
-    expected = torch.ones_like(augment.weights)
+    expected = augment.weights.clone()
     expected[2, 5] = expected[3, 6] = 0.99 + 0.01 * 0.5
     torch.testing.assert_close(augment.weights, expected)
+
+
+CT_POSTERIZE, RAND_POSTERIZE = (
+    next(operation for operation in module.OPERATIONS if operation.colours is operations.posterize)
+    for module in (ct_augment, rand_augment)
+)
+
+
+def bits(operation: Operation, levels: Tensor, strength: float) -> list[int]:
+    """Return how many bits posterizing leaves of an image of all numbers."""
+    ramp = torch.arange(256.0).view(1, 1, 16, 16).expand(len(levels), -1, -1, -1)
+    left = operations.posterize(ramp, operation.magnitudes(levels, strength))
+    return [len(torch.unique(image)).bit_length() - 1 for image in left]
+
+
+def test_posterizing_leaves_as_many_bits_as_in_the_published_programs() -> None:
+    eighths = (torch.arange(8) + 0.5) / 8
+    assert bits(CT_POSTERIZE, eighths, 1.0) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert bits(CT_POSTERIZE, torch.tensor([0.0, 0.5, 1.0]), 0.5) == [4, 6, 8]
+    assert bits(CT_POSTERIZE, eighths, 0.0) == [8] * 8
+    assert bits(RAND_POSTERIZE, torch.tensor([0.0, 0.24, 0.26, 0.51, 0.76, 0.999]), 1.0) == [4, 4, 5, 6, 7, 7]
+
+
+def test_posterizing_has_a_bin_for_each_number_of_bits() -> None:
+    torch.manual_seed(0)
+    number = ct_augment.OPERATIONS.index(CT_POSTERIZE)
+    augment = CTAugment(1.0, 0.0, FILL)
+    for weight in (1.0, 0.0):  # the network copes with all bins, or with none
+        augment.weights[number, :8] = weight
+        assert sorted(set(augment._usable_bins(torch.full((300,), number)).tolist())) == list(range(8))
+    probe = augment.probe(images(2000))
+    assert sorted(set(probe.bins[probe.operations == number].tolist())) == list(range(8))
+    assert sorted(set(probe.bins[probe.operations != number].tolist())) == list(range(17))
+
+
+def test_ctaugment_learns_how_large_a_covered_square_may_be() -> None:
+    torch.manual_seed(0)
+    square = next(operation for operation in ct_augment.OPERATIONS if operation.colours is operations.grey_square)
+    black = torch.zeros(300, 3, 32, 32)
+    for strength, largest in ((1.0, 16), (0.5, 8)):
+        levels = torch.full((300,), 1.0)
+        covered = (apply_operations(black, [square], torch.zeros(300), levels, strength) == 127).all(dim=1)
+        sides = covered.any(dim=1).sum(dim=1)
+        assert largest - 1 <= int(sides.max()) <= largest + 1
+        assert int(sides.min()) < largest  # at the border
 
 
 def test_random_numbers_are_drawn_on_the_cpu() -> None:

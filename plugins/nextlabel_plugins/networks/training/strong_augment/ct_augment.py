@@ -15,8 +15,8 @@ from torch import Tensor
 from nextlabel_plugins.networks.training.strong_augment import operations
 from nextlabel_plugins.networks.training.strong_augment.operations import Operation, apply_operations, cutout
 
-COUNT, BINS = 2, 17
-"""Operations of each image, and bins of each operation's magnitude."""
+COUNT, BINS, POSTERIZE_BINS = 2, 17, 8
+"""Operations of each image, and bins of each operation's magnitude; posterizing has one for each number of bits."""
 DECAY, THRESHOLD = 0.99, 0.8
 """Weight of a bin's old weight at an update, and the share of the best bin's weight below which a bin is not used."""
 OPERATIONS = (
@@ -26,9 +26,10 @@ OPERATIONS = (
     Operation(0.1, 2, 1, operations.brightness),
     Operation(0.1, 2, 1, operations.colour),
     Operation(0.1, 2, 1, operations.contrast),
+    Operation(0, 0.5, 0, operations.grey_square),
     Operation(0, 1, 0, operations.equalize),
     Operation(0, 1, 0, operations.invert),
-    Operation(1, 8, 8, operations.posterize),
+    Operation(1, 8.999, 8, operations.posterize),  # rounded down, each of 1 to 8 bits has an eighth of the range
     Operation(0.1, 2, 1, operations.sharpness),
     Operation(0, 1, 0, operations.smooth),
     Operation(0, 256, 256, operations.solarize),
@@ -59,22 +60,20 @@ class CTAugment:
 
     def __init__(self, strength: float, largest_cutout: float, fill: Tensor) -> None:
         """`strength` scales magnitudes, `largest_cutout` is a share of the side, `fill` (c, 1, 1) its colour."""
-        self.weights = torch.ones(len(OPERATIONS), BINS)
+        self._bins = torch.tensor([POSTERIZE_BINS if o.colours is operations.posterize else BINS for o in OPERATIONS])
+        self._exists = torch.arange(BINS) < self._bins[:, None]
+        self.weights = self._exists.float()
         self._strength = strength
         self._cutout = largest_cutout
         self._fill = fill
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return a view of each image (b, c, h, w), float in 0..255."""
-        usable = self.weights + (1 - DECAY)  # so that not all are 0
-        usable = usable / usable.amax(dim=1, keepdim=True)
-        usable = torch.where(usable >= THRESHOLD, usable, 0.0)
-        views = self._changed(images, lambda chosen: torch.multinomial(usable[chosen], 1)[:, 0]).views
-        return cutout(views, self._cutout, self._fill)
+        return cutout(self._changed(images, self._usable_bins).views, self._cutout, self._fill)
 
     def probe(self, images: Tensor) -> Probe:
         """Return a view of each image with bins drawn from all, to learn from."""
-        return self._changed(images, lambda chosen: torch.randint(BINS, chosen.shape))
+        return self._changed(images, lambda chosen: (torch.rand(chosen.shape) * self._bins[chosen]).long())
 
     def learn(self, probe: Probe, agreement: Tensor) -> None:
         """Update the bins of a probe by the probability (b,) that the network gives to each image's label."""
@@ -93,11 +92,18 @@ class CTAugment:
         """Restore the weights of the bins."""
         self.weights.copy_(state["weights"])
 
+    def _usable_bins(self, chosen: Tensor) -> Tensor:
+        """Return a random bin (b,) of each of these operations (b,), by weight, none that the network fails on."""
+        weights = self.weights + (1 - DECAY)  # so that not all are 0
+        weights = weights / weights.amax(dim=1, keepdim=True)
+        weights = torch.where((weights >= THRESHOLD) & self._exists, weights, 0.0)
+        return torch.multinomial(weights[chosen], 1)[:, 0]
+
     def _changed(self, images: Tensor, draw: Callable[[Tensor], Tensor]) -> Probe:
         """Return the images after two random operations with bins from `draw`, which takes operations (b,)."""
         chosen = torch.randint(len(OPERATIONS), (len(images), COUNT))
         bins = torch.stack([draw(chosen[:, number]) for number in range(COUNT)], dim=1)
-        levels = (bins + torch.rand(bins.shape)) / BINS
+        levels = (bins + torch.rand(bins.shape)) / self._bins[chosen]
         for number in range(COUNT):
             images = apply_operations(images, OPERATIONS, chosen[:, number], levels[:, number], self._strength)
         return Probe(images, chosen, bins)

@@ -63,8 +63,13 @@ def apply_operations(
 
 def cutout(images: Tensor, largest: float, fill: Tensor) -> Tensor:
     """Cover a random square of each image with `fill` (c, 1, 1). Its side is up to `largest` times the image's."""
+    return cover(images, largest * torch.rand(len(images)), fill)
+
+
+def cover(images: Tensor, shares: Tensor, fill: Tensor | float) -> Tensor:
+    """Cover a square around a random place of each image. Its side is the image's times its share (b,), on the CPU."""
     count, _, height, width = images.shape
-    side = torch.rand(count, 1) * largest * min(height, width)
+    side = shares[:, None] * min(height, width)
     centres = torch.rand(2, count, 1)
     inside = [
         (torch.arange(length) + 0.5 - centre * length).abs() < side / 2
@@ -136,14 +141,19 @@ def invert(images: Tensor, shares: Tensor) -> Tensor:
 
 
 def posterize(images: Tensor, bits: Tensor) -> Tensor:
-    """Keep so many bits of each number, rounded up: 8 is the image."""
-    step = _column(2 ** (8 - bits.ceil().clamp(1, 8)))
+    """Keep so many bits of each number, rounded down: 8 is the image."""
+    step = _column(2 ** (8 - bits.floor()))
     return torch.floor(images / step) * step
 
 
 def solarize(images: Tensor, thresholds: Tensor) -> Tensor:
     """Invert pixels from the threshold on: 0 is the negative, 256 the image."""
     return torch.where(images >= _column(thresholds), LEVELS - 1 - images, images)
+
+
+def grey_square(images: Tensor, shares: Tensor) -> Tensor:
+    """Cover a square in grey; its side is that share of the image's."""
+    return cover(images, shares.cpu(), (LEVELS - 1) // 2)
 
 
 def grey(images: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ OPERATIONS = (
     Operation(0.05, 0.95, 1, operations.colour),
     Operation(0.05, 0.95, 1, operations.contrast),
     Operation(0.05, 0.95, 1, operations.sharpness),
-    Operation(4, 8, 8, operations.posterize),
+    Operation(4, 8, 8, operations.posterize),  # rounded down to 4..7 bits
     Operation(0, 256, 256, operations.solarize),
     Operation(-30, 30, 0, geometry=operations.rotation),
     Operation(-0.3, 0.3, 0, geometry=operations.shear_x),
