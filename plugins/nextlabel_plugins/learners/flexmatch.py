@@ -49,8 +49,8 @@ class FlexMatchParameters:
     ] = 1.0
     threshold: Annotated[float, Bounds(gt=0, le=1), "confidence of a pseudo-label that makes its class count"] = 0.95
     curriculum: Annotated[
-        Literal["convex", "linear", "fixed"],
-        "a class's share of the threshold: `convex` x / (2 - x), `linear` (1 + x) / 2; `fixed` 1, as in FixMatch",
+        Literal["convex", "linear"],
+        "a class's share of the threshold: `convex` x / (2 - x), `linear` (1 + x) / 2",
     ] = "convex"
     threshold_warmup: Annotated[
         bool, "compare classes with the number of items without a pseudo-label too, while that is larger"

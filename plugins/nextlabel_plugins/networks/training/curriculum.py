@@ -12,8 +12,8 @@ from torch import Tensor
 
 from nextlabel_plugins.networks.training.batches import last_occurrences
 
-ThresholdMapping = Literal["convex", "linear", "fixed"]
-"""From how well a class is learnt, x in 0..1, to its share of the threshold: x / (2 - x), (1 + x) / 2, or 1."""
+ThresholdMapping = Literal["convex", "linear"]
+"""From how well a class is learnt, x in 0..1, to its share of the threshold: x / (2 - x) or (1 + x) / 2."""
 
 
 class Curriculum:
@@ -34,8 +34,6 @@ class Curriculum:
 
     def thresholds(self) -> Tensor:
         """Return the threshold of each class (C,)."""
-        if self._mapping == "fixed":
-            return torch.full((len(self.counts),), self._threshold)
         largest = int(self.counts.max())
         if self._warmup:
             largest = max(largest, len(self.learnt) - int(self.counts.sum()))
