@@ -12,7 +12,9 @@ import pytest
 
 from nextlabel.cli import seed_runs
 from nextlabel.contracts.errors import Unprocessable
-from nextlabel.engine.evaluation.seed_results import SeedResult, append_result, read_results, spreads
+from nextlabel.engine.evaluation.seed_results import SeedResult, append_result, read_results, spreads, trained_with
+from nextlabel.engine.plugins.registry import load
+from nextlabel.engine.project_files import LearnerChoice, PluginChoice, ProjectConfig
 from nextlabel.store.file_lock import file_lock
 
 PATIENT = '''
@@ -79,7 +81,7 @@ def test_each_seed_is_trained_from_nothing_and_stores_no_checkpoint(shell, train
     }
     first = found["results"][0]
     assert (first["project"], first["metrics"]["labels"], first["threads"] > 0) == ("quick", 20, True)
-    assert first["parameters"]["dataset"] == {"plugin": "digits", "limit": 300}
+    assert first["parameters"]["dataset"].items() >= {"plugin": "digits", "limit": 300}.items()
     assert (first["steps"], first["epochs"], first["precision"]) == (None, None, None)
     assert not (trained.home / "seeds" / "quick").exists()
 
@@ -103,7 +105,7 @@ def test_as_text(shell, quick):
     assert "%" in lines[2]
 
 
-def test_stored_seeds_are_counted_and_not_trained_again(shell, quick, tmp_path, fits):
+def test_stored_seeds_are_counted_and_not_trained_again(shell, quick, quick_folder, tmp_path, fits):
     file = tmp_path / "new" / "seeds.jsonl"
     first = shell.json("train", "quick", "--seeds", "2", "--results", str(file))
     assert len(fits[0]) == 2
@@ -111,11 +113,54 @@ def test_stored_seeds_are_counted_and_not_trained_again(shell, quick, tmp_path, 
     assert len(fits[0]) == 3
     assert both["results"][:2] == first["results"]
     assert [result.seed for result in read_results(file)] == [0, 1, 2]
+    assert first["results"][0]["parameters"]["learner"] == {
+        **first["results"][0]["parameters"]["learner"],
+        "size": 8,
+        "sharpness": 4.0,
+    }
+    project = tmp_path / "quick.toml"
+    text = (quick_folder / "projects" / "quick.toml").read_text()
+    project.write_text(text.replace('"nearest"', '"nearest"\nsize = 8'))  # its default
+    shell.json("train", str(project), "--seeds", "3", "--results", str(file))
+    assert len(fits[0]) == 3
     changed = json.loads(file.read_text().splitlines()[0])
     changed["parameters"]["dataset"]["limit"] = 299
     file.write_text(json.dumps(changed) + "\n")
     shell.json("train", "quick", "--seeds", "1", "--results", str(file))
     assert len(fits[0]) == 4
+
+
+def test_the_members_of_a_committee_are_stored_with_their_defaults(quick):
+    config = ProjectConfig(
+        name="two",
+        title="Two",
+        dataset=PluginChoice(plugin="digits"),
+        learner=LearnerChoice(members=(PluginChoice(plugin="nearest"), PluginChoice(plugin="nearest", size=4))),
+    )
+    learner = trained_with(config, load(blocked=quick.blocked))["learner"]
+    assert learner["plugin"] == "committee"
+    assert [member["size"] for member in learner["members"]] == [8, 4]
+
+
+def test_seeds_of_another_commit_are_counted_and_named(shell, quick, tmp_path, fits, monkeypatch):
+    arguments = ("train", "quick", "--results", str(tmp_path / "seeds.jsonl"), "--seeds")
+    monkeypatch.setattr(seed_runs, "_checkout_commit", lambda: "1a")
+    assert shell(*arguments, "1").stderr == ""
+    monkeypatch.setattr(seed_runs, "_checkout_commit", lambda: "2b")
+    result = shell(*arguments, "2")
+    assert result.stderr == "seeds trained at another commit than 2b: 0 (1a)\n"
+    assert len(fits[0]) == 2
+
+
+def test_an_interrupted_run_does_not_go_on_with_other_code(shell, quick, fits, monkeypatch):
+    fits[1].fails = 1
+    homes = []
+    for commit in ("1a", "2b"):
+        monkeypatch.setattr(seed_runs, "_checkout_commit", lambda commit=commit: commit)
+        shell("train", "quick", "--seeds", "1", status=int(commit == "1a"))
+        homes.append({path.name for path in (quick.home / "seeds" / "quick").glob("0-*")})
+    assert len(homes[0]) == 1
+    assert homes[1] == homes[0]  # it is there for the commit that began it
 
 
 @pytest.mark.parametrize("options", [(), ("--results", "seeds.jsonl")])

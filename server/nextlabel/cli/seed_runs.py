@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
+import click
+
 from nextlabel import app
 from nextlabel.cli.foreground_jobs import wait_for_job
 from nextlabel.cli.output import Advance
@@ -61,11 +63,14 @@ class SeedRuns:
         with file_lock(self._folder.with_suffix(".lock"), refusal):
             stored = read_results(self._file)
             commit = _checkout_commit()
+            runs = [self._planned(self.config.seed + number, commit) for number in range(self.count)]
+            counted = {run.seed: result for run in runs for result in stored if result.key == run.key}
+            if others := [f"{seed} ({result.commit})" for seed, result in counted.items() if result.commit != commit]:
+                click.echo(f"seeds trained at another commit than {commit}: {', '.join(others)}", err=True)
             results = []
-            for number in range(self.count):
-                planned = self._planned(self.config.seed + number, commit)
+            for number, planned in enumerate(runs):
                 home = self._home(planned)
-                result = next((result for result in stored if result.key == planned.key), None)
+                result = counted.get(planned.seed)
                 if result is None:
                     result = self._train(planned, home, _part_of(advance, number, self.count, planned.seed))
                     append_result(self._file, result)
@@ -95,7 +100,7 @@ class SeedRuns:
         """Return what is known of a run before it is trained."""
         return SeedResult(
             project=self.config.name,
-            parameters=trained_with(self.config),
+            parameters=trained_with(self.config, self.registry),
             seed=seed,
             version=version("nextlabel"),
             commit=commit,
@@ -109,7 +114,8 @@ class SeedRuns:
 
     def _home(self, planned: SeedResult) -> Path:
         """Return the home folder of a run, which stays until its result is stored."""
-        digest = hashlib.sha256(json.dumps(planned.key, sort_keys=True).encode()).hexdigest()
+        key = json.dumps([planned.key, planned.commit], sort_keys=True)  # other code cannot resume the training
+        digest = hashlib.sha256(key.encode()).hexdigest()
         return self._folder / f"{planned.seed}-{digest[:12]}"
 
     def _train(self, planned: SeedResult, home: Path, advance: Advance) -> SeedResult:

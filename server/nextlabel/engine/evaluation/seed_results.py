@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from pathlib import Path
@@ -14,11 +14,11 @@ from typing import Any
 from pydantic_core import to_json
 
 from nextlabel.contracts.errors import Unprocessable
-from nextlabel.engine.project_files import ProjectConfig
+from nextlabel.contracts.plugin_records import Record
+from nextlabel.engine.plugins.parameters import as_given, validate
+from nextlabel.engine.plugins.registry import Registry
+from nextlabel.engine.project_files import PluginChoice, ProjectConfig
 from nextlabel.store.atomic import make_folder
-
-_TRAINED_WITH = ("dataset", "features", "learner", "labels")
-"""The tables of a project file that a training from nothing depends on."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class SeedResult:
 
     project: str
     parameters: Mapping[str, Any]
-    """The tables of the project file that the training depends on."""
+    """The tables of the project file that the training depends on, defaults included."""
     seed: int
     version: str
     """Version of nextlabel."""
@@ -50,10 +50,21 @@ class SeedResult:
         return self.project, self.parameters, self.version, self.seed
 
 
-def trained_with(config: ProjectConfig) -> dict[str, Any]:
-    """Return the tables of a project file that a training from nothing depends on, as plain JSON."""
-    tables: dict[str, Any] = config.model_dump(mode="json", include=set(_TRAINED_WITH))
-    return tables
+def trained_with(config: ProjectConfig, registry: Registry) -> dict[str, Any]:
+    """Return the tables of a project file that a training from nothing depends on, defaults included, as plain JSON."""
+
+    def table(choice: PluginChoice, get: Callable[[str], Record[Any]]) -> dict[str, Any]:
+        parameters = validate(get(choice.plugin).parameters, choice.parameters, choice.plugin)
+        return choice.model_dump(mode="json") | as_given(parameters)
+
+    learner, features = config.learner, config.features
+    members = [table(member, registry.learner) for member in learner.members]
+    return {
+        "dataset": table(config.dataset, registry.dataset),
+        "features": table(features, registry.backbone) if features else None,
+        "learner": learner.model_dump() | {"members": members} if members else table(learner, registry.learner),
+        "labels": config.labels.model_dump(),
+    }
 
 
 def read_results(path: Path) -> list[SeedResult]:
