@@ -261,6 +261,14 @@ def test_options_that_do_not_go_together(shell, quick, options):
     assert "--" in shell.refused("train", "quick", *options, status=2)
 
 
+def test_nothing_is_begun_without_the_data_set(shell, quick, quick_folder, tmp_path):
+    text = (quick_folder / "projects" / "quick.toml").read_text()
+    file = tmp_path / "second.toml"
+    file.write_text(text.replace('"digits"\nlimit = 300', '"mnist"'))
+    assert shell.refused("train", str(file), "--seeds", "2").startswith("Error: MNIST: ")
+    assert not (quick.home / "seeds" / "second").exists()
+
+
 def test_two_processes_do_not_train_the_same_seeds(shell, quick):
     with file_lock(quick.home / "seeds" / "quick.lock"):
         assert "another process trains" in shell.refused("train", "quick", "--seeds", "1")

@@ -20,6 +20,7 @@ from nextlabel.cli.output import Advance
 from nextlabel.contracts.errors import NextlabelError, ProjectError
 from nextlabel.engine.engine import Engine
 from nextlabel.engine.evaluation.seed_results import SeedResult, append_result, read_results, trained_with
+from nextlabel.engine.plugins.parameters import build
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.project_files import ProjectConfig, Projects, Train
 from nextlabel.engine.scheduling import queue_once
@@ -49,9 +50,9 @@ class SeedRuns:
     def train(self, advance: Advance, show: Callable[[SeedResult], None]) -> list[SeedResult]:
         """Train each seed without a stored result, and return the results of all. `show` receives each of them.
 
-        An interrupted run goes on where it was. Raises NextlabelError if a training fails; the seeds before
-        it are stored. Raises ProjectError if the project reads another one's checkpoint, and Conflict if
-        another process trains its seeds.
+        An interrupted run goes on where it was. Raises DatasetMissing before anything is begun, NextlabelError if a
+        training fails; the seeds before it are stored. Raises ProjectError if the project reads another one's
+        checkpoint, and Conflict if another process trains its seeds.
         """
         if sources := self.config.sources():
             raise ProjectError(
@@ -67,6 +68,10 @@ class SeedRuns:
             counted = {run.seed: result for run in runs for result in stored if result.key == run.key}
             if others := [f"{seed} ({result.commit})" for seed, result in counted.items() if result.commit != commit]:
                 click.echo(f"seeds trained at another commit than {commit}: {', '.join(others)}", err=True)
+            if len(counted) < self.count:
+                choice = self.config.dataset
+                dataset = build(self.registry.dataset(choice.plugin), choice.parameters, "[dataset]")
+                dataset.read(self.settings.data, self.config.seed)  # if it is missing, nothing is begun
             results = []
             for number, planned in enumerate(runs):
                 home = self._home(planned)
