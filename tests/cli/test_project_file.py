@@ -87,6 +87,14 @@ def test_a_worker_that_has_not_read_the_file_is_named(shell, mine, quick, engine
     assert [job.state for job in engine.jobs()] == ["succeeded"]
 
 
+def test_a_worker_that_has_read_another_file_of_this_name_is_named(shell, mine, quick, quick_folder):
+    other = mine.with_name("quick.toml")
+    other.write_text(mine.read_text().replace("initial = 20", "initial = 30"))
+    with worker_lock(quick.home, {"quick": str(quick_folder / "projects" / "quick.toml")}):
+        for arguments in (["quick", "--projects", str(mine.parent)], [str(other)]):
+            assert f"it has not read {other}; start it" in shell.refused("train", *arguments)
+
+
 def test_a_worker_that_does_not_know_the_project_is_named(shell, mine, quick, quick_folder):
     with worker_lock(quick.home, {"mine": str(mine)}):
         message = shell.refused("train", "quick")
@@ -95,9 +103,12 @@ def test_a_worker_that_does_not_know_the_project_is_named(shell, mine, quick, qu
 
 def test_a_worker_runs_the_job_of_a_file_that_it_has_read(shell, mine, quick, engine):
     held, database = Event(), engine.services.database
+    same = mine.with_name("same") / "mine.toml"  # another installation has its own copy
+    same.parent.mkdir()
+    same.write_bytes(mine.read_bytes())
 
     def work():
-        with worker_lock(quick.home, {"mine": str(mine)}):
+        with worker_lock(quick.home, {"mine": str(same)}):
             held.set()
             while not jobs.unfinished(database):
                 time.sleep(0.01)

@@ -33,15 +33,13 @@ def wait_for_job(
     project: str,
     queue: Callable[[bool], int],
     advance: Advance,
-    project_file: Path | None = None,
     listen: Report | None = None,
 ) -> Job:
     """Wait until a job of a project has ended, and return it.
 
     `queue` returns the job's number; it receives whether a worker runs. While another command runs a job, this one
     waits. `listen` receives all that the job reports, if it runs in this process. Raises Conflict if a worker runs that
-    has not read the project's file, which is `project_file` if that is not None. A KeyboardInterrupt cancels the job
-    first.
+    has not read the project's file, or one with the same content. A KeyboardInterrupt cancels the job first.
     """
     while True:
         with ExitStack() as locks:
@@ -50,7 +48,7 @@ def wait_for_job(
             except Conflict:
                 files = worker_projects(engine.services.home.root)
                 if files:
-                    _check_known(engine, project, project_file, files)
+                    _check_known(engine, project, files)
                     return _follow(engine, queue(True), advance)
                 advance(0.0, "waiting for another command")
             else:
@@ -58,11 +56,12 @@ def wait_for_job(
         time.sleep(_POLL_EVERY)
 
 
-def _check_known(engine: Engine, project: str, project_file: Path | None, files: Mapping[str, str]) -> None:
-    """Raise Conflict if the running worker, which has read `files`, has not read the file of a project."""
-    known = files.get(project)
-    if known is None or (project_file is not None and known != str(project_file.resolve())):
-        file = engine.services.projects.files[project]
+def _check_known(engine: Engine, project: str, files: Mapping[str, str]) -> None:
+    """Raise Conflict unless the project's file among `files`, which the running worker has read, has this content."""
+    file = engine.services.projects.files[project]
+    known = Path(files[project]) if project in files else None
+    # not the paths: two installations have the built-in projects in different folders
+    if known is None or not known.is_file() or known.read_bytes() != file.read_bytes():
         raise Conflict(
             f"a worker runs on {engine.settings.home} and runs its jobs, but it has not read {file}; "
             f"start it with --projects {file.resolve().parent}, stop it, or choose another home folder with --home"

@@ -69,7 +69,7 @@ def command(
                 answer = project.queries.replay(replay, here=True)
                 write_images(answer)
             else:
-                answer = _create(engine, project, screen, project_file, size, strategy, annotator, write_images)
+                answer = _create(engine, project, screen, size, strategy, annotator, write_images)
         reply = QueryReply.from_record(answer, _image_paths(project))
     files = {} if written is None else {"out": asdict(written)}
     document = {**reply.model_dump(mode="json", exclude_unset=True), **files} if files else reply
@@ -82,7 +82,6 @@ def _create(
     engine: Engine,
     project: Project,
     screen: Screen,
-    project_file: Path | None,
     size: int | None,
     strategy: str | None,
     annotator: str | None,
@@ -97,18 +96,18 @@ def _create(
             return project.queries.create(size, strategy, annotator, here=True, before_storing=before)
         except ToBeComputed as error:
             number = error.job
-        _finish(engine, project.config.name, number, screen, project_file)
+        _finish(engine, project.config.name, number, screen)
     return project.queries.create(size, strategy, annotator, here=True, before_storing=before)
 
 
-def _finish(engine: Engine, project: str, number: int, screen: Screen, project_file: Path | None) -> None:
+def _finish(engine: Engine, project: str, number: int, screen: Screen) -> None:
     """Wait until a scoring job has succeeded, or was interrupted: then the query queues another.
 
     Raises NextlabelError if it ends otherwise, and Conflict if a worker runs that would never run it.
     """
     with screen.progress(f"computing what the query needs (job {number})") as advance:
         try:
-            job = wait_for_job(engine, project, lambda _worker_runs: number, advance, project_file)
+            job = wait_for_job(engine, project, lambda _worker_runs: number, advance)
         except Conflict:
             engine.cancel(number)
             raise

@@ -86,7 +86,7 @@ def command(
     with open_engine(settings, project_file) as engine:
         engine.project(name)  # refuse an unknown name before the bar is shown
         with screen.progress(f"training {name}") as advance:
-            checkpoint = train(engine, name, advance, from_scratch=scratch, project_file=project_file)
+            checkpoint = train(engine, name, advance, from_scratch=scratch)
             argument = project_file.name if project_file else name
             packed = "" if out is None else _pack(engine, checkpoint, argument, out, licence, advance)
 
@@ -126,14 +126,12 @@ def _number(metric: str, value: float) -> str:
     return f"{value:.2%}" if metric.endswith("accuracy") else f"{value:.4g}"
 
 
-def train(
-    engine: Engine, name: str, advance: Advance, *, from_scratch: bool = False, project_file: Path | None = None
-) -> Checkpoint:
+def train(engine: Engine, name: str, advance: Advance, *, from_scratch: bool = False) -> Checkpoint:
     """Train and return the checkpoint. Raises NextlabelError if the training did not succeed.
 
     Raises Conflict if another training of the project runs, or if one is queued and the worker
     will run it, or it does not start from scratch and this one should, or if a worker runs that has not read the
-    project's file, which is `project_file` if that is not None. A KeyboardInterrupt cancels the training first.
+    project's file. A KeyboardInterrupt cancels the training first.
     """
     project = engine.project(name)
 
@@ -142,7 +140,7 @@ def train(
             return project.start_training(from_scratch=from_scratch)
         return queue_once(engine.services.database, name, "train")
 
-    job = wait_for_job(engine, name, queue, advance, project_file)
+    job = wait_for_job(engine, name, queue, advance)
     if job.state != "succeeded":
         raise NextlabelError(job.error or f"training {job.job} was {job.state}")
     return next(checkpoint for checkpoint in project.models.checkpoints() if checkpoint.job == job.job)
