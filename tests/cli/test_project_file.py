@@ -123,6 +123,30 @@ def test_a_worker_runs_the_job_of_a_file_that_it_has_read(shell, mine, quick, en
         worker.result()
 
 
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_a_worker_that_ends_before_the_job_does_not_hold_up_the_command(shell, mine, quick, engine, state):
+    held, database = Event(), engine.services.database
+
+    def work():
+        with worker_lock(quick.home, {"mine": str(mine)}):
+            held.set()
+            while not jobs.unfinished(database):
+                time.sleep(0.01)
+            if state == "running":
+                with database.write() as connection:
+                    jobs.claim(connection, "worker", ["train"], time.time(), ["mine"])
+
+    with ThreadPoolExecutor() as pool:
+        worker = pool.submit(work)
+        held.wait()
+        if state == "queued":
+            assert shell.json("train", str(mine))["checkpoint"] == "r1"
+        else:
+            assert shell.refused("train", str(mine)).endswith("the worker that ran it has ended")
+        worker.result()
+    assert len(engine.jobs()) == 1
+
+
 def test_a_command_waits_for_another(shell, mine, quick, engine):
     held = Event()
 

@@ -41,19 +41,31 @@ def wait_for_job(
     waits. `listen` receives all that the job reports, if it runs in this process. Raises Conflict if a worker runs that
     has not read the project's file, or one with the same content. A KeyboardInterrupt cancels the job first.
     """
-    while True:
-        with ExitStack() as locks:
-            try:
-                locks.enter_context(worker_lock(engine.services.home.root))
-            except Conflict:
-                files = worker_projects(engine.services.home.root)
-                if files:
-                    _check_known(engine, project, files)
-                    return _follow(engine, queue(True), advance)
+    root = engine.services.home.root
+    number: int | None = None
+    try:
+        while True:
+            with ExitStack() as locks:
+                try:
+                    locks.enter_context(worker_lock(root))
+                except Conflict:
+                    if number is None and (files := worker_projects(root)):
+                        _check_known(engine, project, files)
+                        number = queue(True)
+                else:
+                    return _run_here(engine, number, queue, advance, listen)
+            if number is None:
                 advance(0.0, "waiting for another command")
             else:
-                return _run_here(engine, lambda: queue(False), advance, listen)
-        time.sleep(_POLL_EVERY)
+                job = engine.job(number)
+                if job.state in _ENDED:
+                    return job
+                _advance(job, advance)
+            time.sleep(_POLL_EVERY)
+    except KeyboardInterrupt:
+        if number is not None:
+            engine.cancel(number)
+        raise
 
 
 def _check_known(engine: Engine, project: str, files: Mapping[str, str]) -> None:
@@ -68,14 +80,17 @@ def _check_known(engine: Engine, project: str, files: Mapping[str, str]) -> None
         )
 
 
-def _run_here(engine: Engine, queue: Callable[[], int], advance: Advance, listen: Report | None) -> Job:
-    """Run the queued job that `queue` returns."""
+def _run_here(
+    engine: Engine, number: int | None, queue: Callable[[bool], int], advance: Advance, listen: Report | None
+) -> Job:
+    """Run the job that was queued for a worker which has ended since, if there is such a `number`, else a new one."""
     services = engine.services
     owner = f"command-{os.getpid()}-{uuid4().hex[:8]}"
     with services.database.write() as connection:
         # we hold the worker's lock, so every job that the table calls running died with its worker
         jobs.interrupt_orphans(connection, owner, time.time())
-    number = queue()
+    if number is None:
+        number = queue(False)
     with services.database.write() as connection:
         job = jobs.claim_queued(connection, number, owner, time.time())
     if job is not None:
@@ -125,18 +140,6 @@ def _show_progress(engine: Engine, number: int, advance: Advance) -> Iterator[No
     finally:
         done.set()
         watcher.join()
-
-
-def _follow(engine: Engine, number: int, advance: Advance) -> Job:
-    """Show the progress of a job that the worker runs, and return the job when it has ended."""
-    try:
-        while (job := engine.job(number)).state not in _ENDED:
-            _advance(job, advance)
-            time.sleep(_POLL_EVERY)
-    except KeyboardInterrupt:
-        engine.cancel(number)
-        raise
-    return job
 
 
 def _advance(job: Job, advance: Advance) -> None:

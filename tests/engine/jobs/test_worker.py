@@ -201,6 +201,7 @@ def test_the_worker_records_its_project_files(
     blobs.train()
     root, file = blobs.services.home.root, blobs.services.home.root / "toy.toml"
     monkeypatch.setitem(blobs.services.projects.files, "toy", file)
+    monkeypatch.setitem(blobs.services.projects.configs, "without-a-file", blobs.services.projects.configs["toy"])
     worker = steps(FINISH)
     thread = run_in_a_thread(worker, monkeypatch)
     try:

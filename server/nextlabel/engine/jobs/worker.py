@@ -59,8 +59,7 @@ class Worker:
         """Work until SIGTERM or SIGINT; jobs that run then are interrupted."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
-        projects = self._services.projects
-        files = {name: str(projects.files.get(name, Path()).resolve()) for name in projects.names}
+        files = {name: str(file.resolve()) for name, file in self._services.projects.files.items()}
         with worker_lock(self._services.home.root, files):
             self._recover()
             while not self._stopping:
