@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from nextlabel.app import build_engine, create_app
+from nextlabel.cli import foreground_jobs
 from nextlabel.engine.jobs.worker import worker_lock
 from nextlabel.engine.settings import Settings
 from nextlabel.store import jobs, queries
@@ -139,6 +140,34 @@ def test_no_scoring_is_left_for_a_worker_that_does_not_know_the_project(shell, e
     database = build_engine(embedded).services.database
     assert jobs.unfinished(database) == []
     database.dispose()
+
+
+def test_the_scoring_of_a_server_is_left_to_it(shell, embedded, monkeypatch):
+    """Neither a worker that does not know the project nor Ctrl-C cancels it."""
+    number, database = queued_scoring(embedded)
+    with worker_lock(embedded.home, {"other": "/other.toml"}):
+        assert "has not read" in shell.refused("query", "quick", "--strategy", "late")
+    monkeypatch.setattr(foreground_jobs.time, "sleep", interrupt)
+    for files in ({}, {"quick": str(embedded.projects / "quick.toml")}):
+        with worker_lock(embedded.home, files):
+            shell("query", "quick", "--strategy", "late", status=1)
+        assert [(job.id, job.cancel) for job in jobs.unfinished(database)] == [(number, False)]
+    database.dispose()
+
+
+@pytest.mark.parametrize("worker", [False, True])
+def test_ctrl_c_cancels_a_scoring_that_waits(shell, embedded, monkeypatch, worker):
+    monkeypatch.setattr(foreground_jobs.time, "sleep", interrupt)
+    with worker_lock(embedded.home, {"quick": str(embedded.projects / "quick.toml")} if worker else {}):
+        shell("query", "quick", "--strategy", "late", status=1)
+    database = build_engine(embedded).services.database
+    with database.read() as connection:
+        assert [job.state for job in jobs.page(connection, "quick", 1)] == ["cancelled"]
+    database.dispose()
+
+
+def interrupt(_seconds):
+    raise KeyboardInterrupt
 
 
 FAULT = """class Late(Strategy):

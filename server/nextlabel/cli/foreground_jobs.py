@@ -34,12 +34,15 @@ def wait_for_job(
     queue: Callable[[bool], int],
     advance: Advance,
     listen: Report | None = None,
+    *,
+    own: bool = True,
 ) -> Job:
     """Wait until a job of a project has ended, and return it.
 
     `queue` returns the job's number; it receives whether a worker runs. While another command runs a job, this one
     waits. `listen` receives all that the job reports, if it runs in this process. Raises Conflict if a worker runs that
-    has not read the project's file, or one with the same content. A KeyboardInterrupt cancels the job first.
+    has not read the project's file, or one with the same content. A KeyboardInterrupt cancels the job
+    first if it runs in this process, or if it was queued for a worker and is this command's `own`.
     """
     root = engine.services.home.root
     number: int | None = None
@@ -63,7 +66,7 @@ def wait_for_job(
                 _advance(job, advance)
             time.sleep(_POLL_EVERY)
     except KeyboardInterrupt:
-        if number is not None:
+        if own and number is not None:
             engine.cancel(number)
         raise
 

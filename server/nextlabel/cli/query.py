@@ -95,21 +95,23 @@ def _create(
         try:
             return project.queries.create(size, strategy, annotator, here=True, before_storing=before)
         except ToBeComputed as error:
-            number = error.job
-        _finish(engine, project.config.name, number, screen)
+            missing = error
+        _finish(engine, project.config.name, missing.job, missing.created, screen)
     return project.queries.create(size, strategy, annotator, here=True, before_storing=before)
 
 
-def _finish(engine: Engine, project: str, number: int, screen: Screen) -> None:
+def _finish(engine: Engine, project: str, number: int, created: bool, screen: Screen) -> None:
     """Wait until a scoring job has succeeded, or was interrupted: then the query queues another.
 
-    Raises NextlabelError if it ends otherwise, and Conflict if a worker runs that would never run it.
+    Raises NextlabelError if it ends otherwise, and Conflict if a worker runs that would never run it. In that case, and
+    on a KeyboardInterrupt, the job is cancelled if it was `created` for this query.
     """
     with screen.progress(f"computing what the query needs (job {number})") as advance:
         try:
-            job = wait_for_job(engine, project, lambda _worker_runs: number, advance)
-        except Conflict:
-            engine.cancel(number)
+            job = wait_for_job(engine, project, lambda _worker_runs: number, advance, own=False)
+        except (Conflict, KeyboardInterrupt):
+            if created:
+                engine.cancel(number)
             raise
     if job.state not in {"succeeded", "interrupted"}:
         raise NextlabelError(job.error or f"job {number}, which computes what the query needs, was {job.state}")

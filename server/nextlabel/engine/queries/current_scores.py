@@ -38,10 +38,12 @@ _FEATURES = ("embeddings",)
 class ToBeComputed(NotReady):
     """A worker must compute arrays first; the job is queued."""
 
-    def __init__(self, message: str, job: int) -> None:
+    def __init__(self, message: str, job: int, created: bool) -> None:
         super().__init__(message, 2)
         self.job = job
         """The number of the job."""
+        self.created = created
+        """Whether this query queued it; another may have before."""
 
 
 @dataclass(frozen=True)
@@ -185,4 +187,5 @@ def _to_be_computed(
     number = queue_once(services.database, project, "score", parameters)
     needed = ", ".join([*missing, *(f"what {name!r} prepares" for name in unprepared)])
     first = "the model must score the pool" if checkpoint else "the features of the pool must be computed"
-    return ToBeComputed(f"{first} first: strategy {names} needs {needed} (job {number})", number)
+    message = f"{first} first: strategy {names} needs {needed} (job {number})"
+    return ToBeComputed(message, number, created=all(job.id != number for job in recent))
