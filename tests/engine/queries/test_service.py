@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from support.engine import SQUARES, WAVE, ToyProject, ids
@@ -70,6 +71,16 @@ def test_a_data_set_may_be_empty(make: Make) -> None:
     project = make(dataset={"size": 0}, labels={"initial": 0}).import_dataset()
     assert project.project.queries.create(3).items == ()
     assert project.project.items.page().items == ()
+
+
+def test_an_empty_pool_of_a_data_set_that_cannot_be_imported(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make(dataset={"size": 0}, labels={"initial": 0}).import_dataset()
+    datasets = project.services.registry.datasets
+    offer = datasets["toy-blobs"]
+    monkeypatch.setitem(datasets, "toy-blobs", replace(offer, record=replace(offer.record, target="nowhere:Blobs")))
+    hint = project.project.queries.create(3).hint
+    assert hint is not None
+    assert "or set NEXTLABEL_DATA to the folder that holds the data set and start" in hint
 
 
 def test_invalid_requests_are_rejected(make: Make) -> None:

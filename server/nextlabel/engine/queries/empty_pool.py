@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from nextlabel.contracts.errors import NotReady
+from nextlabel.contracts.errors import NotReady, PluginError
 from nextlabel.engine.datasets.download import offers_download
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.project_files import ProjectConfig
@@ -22,7 +22,10 @@ def how_to_fill(connection: Connection, registry: Registry, config: ProjectConfi
     project = config.name
     folder = "set NEXTLABEL_DATA to the folder that holds the data set"
     download = f"download the data set with `nextlabel download {project}` (or {folder})"
-    way = download if offers_download(registry, config) else folder
+    try:
+        way = download if offers_download(registry, config) else folder
+    except PluginError:  # a class that cannot be imported; `last` has the reason
+        way = folder
     advice = (
         f"the pool of project {project!r} is empty: add images on the pool page or with POST /items, or {way} and "
         "start the server again"
