@@ -58,7 +58,7 @@ class LinearParameters:
     ] = 1.0
     scale: Annotated[
         Literal["common", "column"],
-        "divide all columns of the inputs by one standard deviation, or, if their units differ, each by its own",
+        "`common`: one scale for all columns of the inputs; `column`: one each, for columns in different units",
     ] = "common"
     image_size: Annotated[
         int, Bounds(ge=0), "side that images without [features] are resized to; 0: their own size, or 32 if they differ"
@@ -181,8 +181,8 @@ def _inputs(
 def _standard(inputs: FloatArray, common: bool) -> tuple[FloatArray, FloatArray]:
     """Return the mean and the scale of each column, (d,) each.
 
-    The scale is the column's standard deviation, or with `common` the root mean square of all of them. It is 1 where
-    the inputs vary by rounding only.
+    The scale is the column's standard deviation, 0 if the column varies by rounding only, or with `common` the root
+    mean square of those of all columns. A scale of 0 becomes 1.
     """
     centre, scale = inputs.mean(axis=0), inputs.std(axis=0)
     scale[scale <= np.finfo(np.float32).eps * np.abs(centre)] = 0
