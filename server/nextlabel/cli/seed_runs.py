@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -72,16 +73,14 @@ class SeedRuns:
                 choice = self.config.dataset
                 dataset = build(self.registry.dataset(choice.plugin), choice.parameters, "[dataset]")
                 dataset.read(self.settings.data, self.config.seed)  # if it is missing, nothing is begun
-            results = []
-            for number, planned in enumerate(runs):
-                home = self._home(planned)
-                result = counted.get(planned.seed)
-                if result is None:
-                    result = self._train(planned, home, _part_of(advance, number, self.count, planned.seed))
-                    append_result(self._file, result)
+            for number, run in enumerate(runs):
+                home = self._home(run)
+                if run.seed not in counted:
+                    counted[run.seed] = self._train(run, home, _part_of(advance, number, self.count, run.seed))
+                    append_result(self._file, counted[run.seed])
                 shutil.rmtree(home, ignore_errors=True)
-                show(result)
-                results.append(result)
+                show(counted[run.seed])
+            results = [counted[run.seed] for run in runs]
             self._clear(results)
         return results
 
@@ -136,10 +135,10 @@ class SeedRuns:
         noted = notes.values()
         return replace(
             planned,
-            steps=_whole(noted, "step"),
-            epochs=_whole(noted, "epoch"),
+            steps=noted.get("step"),
+            epochs=noted.get("epoch"),
             seconds=round(noted["seconds"], 1),
-            precision=_PRECISIONS.get(_whole(noted, "bits") or 0),
+            precision=_PRECISIONS.get(noted.get("bits", 0)),
             metrics=metrics,
         )
 
@@ -148,9 +147,9 @@ class SeedRuns:
         config = self.config.model_copy(update={"seed": seed, "train": Train(every=0)})
         own = self.settings.model_copy(update={"home": home, "database_url": None, "default_project": config.name})
         features = self._folder.absolute() / "features"  # computed once for all seeds
-        for folder in (home, features):
-            make_folder(folder)
-        if not (home / "features").exists():
+        if not home.exists():
+            make_folder(features)
+            make_folder(home)
             (home / "features").symlink_to(features)
         app.prepare(own, bundled=False)
         return app.build_services(own, self.registry, Projects({config.name: config}, {}))
@@ -161,13 +160,13 @@ class _Notes:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._values: dict[str, float] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        self._values: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
         self._before = self._values.get("seconds", 0.0)
         self._began = self._written = time.monotonic()
 
     def __call__(self, _share: float, reported: Mapping[str, float]) -> None:
         """Note what a training reports."""
-        self._values |= {name: float(reported[name]) for name in _NOTED if name in reported}
+        self._values |= {name: int(reported[name]) for name in _NOTED if name in reported}
         if time.monotonic() - self._written >= _NOTED_EVERY:
             self.write()
 
@@ -178,7 +177,7 @@ class _Notes:
         part.write_text(json.dumps(self.values()), "utf-8")
         part.replace(self._path)
 
-    def values(self) -> dict[str, float]:
+    def values(self) -> dict[str, Any]:
         """Return the last step, epoch and precision that were reported, and the `seconds` of all attempts."""
         return {**self._values, "seconds": self._before + time.monotonic() - self._began}
 
@@ -190,7 +189,7 @@ def _train_once(services: Services, name: str, advance: Advance, notes: _Notes) 
     if not models.checkpoints():
         try:
             job = wait_for_job(
-                engine, name, lambda _: queue_once(services.database, name, "train"), advance, listen=notes
+                engine, name, lambda _: queue_once(services.database, name, "train"), advance, None, notes
             )
         finally:
             notes.write()  # the process may be killed before the result is stored
@@ -213,10 +212,6 @@ def _checkout_commit() -> str | None:
 
     commit = git("rev-parse", "HEAD")
     return f"{commit}-dirty" if commit and git("status", "--porcelain", "--", "server", "plugins") else commit or None
-
-
-def _whole(values: Mapping[str, float], name: str) -> int | None:
-    return int(values[name]) if name in values else None
 
 
 def _part_of(advance: Advance, number: int, count: int, seed: int) -> Advance:
