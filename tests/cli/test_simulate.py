@@ -206,6 +206,13 @@ def test_without_labels_at_the_start_the_option_is_named(shell, blobs):
     shell("simulate", "blobs", "--rounds", "1", "--start", "6")
 
 
+def test_a_strategy_that_does_not_fit_is_refused_before_any_run(shell, blobs):
+    blobs()
+    message = shell.refused("simulate", "blobs", "--rounds", "1", "--strategy", "random,largest-std")
+    assert "strategy 'largest-std' needs std, which the models of a classification do not return" in message
+    assert "--start" not in message
+
+
 def test_annotators_have_a_column(shell, quick, tmp_path):
     out = tmp_path / "curves"
     options = ("--annotators", "forced,sets", "--confusion", "0.5", "--look-alikes", "9:4,3:5:8")

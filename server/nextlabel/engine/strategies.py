@@ -1,4 +1,4 @@
-"""A strategy as a project uses it: its record, its parameters, and where its prepared arrays are."""
+"""A strategy as a project uses it: its record, its parameters, where its prepared arrays are, and whether it fits."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from hashlib import sha256
 from typing import Any
 
 from nextlabel.contracts.data import Need
+from nextlabel.contracts.errors import ProjectError
 from nextlabel.contracts.interfaces import Strategy
 from nextlabel.contracts.plugin_records import StrategyPlugin
 from nextlabel.engine.plugins.parameters import as_given, validate
 from nextlabel.engine.plugins.registry import Registry, resolve
-from nextlabel.engine.project_files import PluginChoice
+from nextlabel.engine.project_files import PluginChoice, ProjectConfig
 
 
 @dataclass(frozen=True)
@@ -77,3 +78,24 @@ class ChosenStrategy:
 def name_of(folder: str) -> str:
     """Return the name of the strategy that a folder of prepared arrays belongs to."""
     return folder.rpartition("-")[0]
+
+
+def check_strategies(registry: Registry, config: ProjectConfig, *, by_class: bool) -> None:
+    """Raise ProjectError if a strategy of the project file needs what no model of such a project returns.
+
+    `by_class` is whether the project has classes: models return probabilities with them, mean and std without.
+    """
+    impossible: set[Need] = {"std"} if by_class else {"probabilities", "samples"}
+
+    def lacks(record: StrategyPlugin) -> set[Need]:
+        return impossible & {*record.needs, *record.summary_needs}
+
+    for choice in config.strategy.every:
+        lacking = lacks(registry.strategy(choice.plugin))
+        if lacking:
+            kind = "classification" if by_class else "regression"
+            valid = sorted(name for name, offer in registry.strategies.items() if not lacks(offer.record))
+            raise ProjectError(
+                f"project {config.name!r}: strategy {choice.plugin!r} needs {', '.join(sorted(lacking))}, which the "
+                f"models of a {kind} do not return; valid strategies for a {kind}: {', '.join(valid)}"
+            )

@@ -269,6 +269,11 @@ def test_a_data_set_without_labels_is_an_error(play: Callable[..., list[Point]])
         play(["random"], dataset={"known": False, "sets": 0.9}, labels={"initial": 0})
 
 
+def test_an_error_despite_labels_does_not_name_the_option_for_labels(play: Callable[..., list[Point]]) -> None:
+    with pytest.raises(NextlabelError, match=r"the toy broke$"):
+        play(["random"], learner={"plugin": "toy-failing"}, dataset={"sets": 0.9}, labels={"initial": 0})
+
+
 def test_items_without_a_true_label_are_skipped(make: Make, tmp_path: Path, image: Callable[..., bytes]) -> None:
     for number, name in enumerate(["cat/1.png", "dog/2.png", "unknown.png"]):
         path = tmp_path / "things" / name

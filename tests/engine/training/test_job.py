@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.bundled import bundle
-from support.engine import SQUARES, ToyProject, folders, full
+from support.engine import SQUARES, WAVE, ToyProject, folders, full
 from support.toy_learners import Linear, Ridge, with_training_state
 
 from nextlabel.contracts import Items, Model, Targets, Training, VectorItems
@@ -130,6 +130,33 @@ def test_a_training_without_labels_fails_with_the_reason(make: Make, learner: st
     assert (job.state, job.error) == ("failed", "there is no label to learn from yet")
     assert folders(project) == set()
     assert not project.project.models.ready()
+
+
+@pytest.mark.parametrize(
+    ("tables", "strategy", "kind", "need", "valid"),
+    [
+        (SQUARES, "largest-std", "classification", "std", "margin"),
+        (WAVE, "margin", "regression", "probabilities", "largest-std"),
+    ],
+)
+def test_a_strategy_that_does_not_fit_is_refused_before_the_fit(
+    make: Make, plugged: Callable[..., Registry], tables: Any, strategy: str, kind: str, need: str, valid: str
+) -> None:
+    seen: list[tuple[Items, Targets, Training]] = []
+    project = make(
+        tables, strategy={"plugin": strategy}, plugins=plugged(lambda parameters: Spy(parameters, seen))
+    ).import_dataset()
+    project.project.start_training()
+    (job,) = project.work()
+    assert job.state == "failed"
+    message, _, names = str(job.error).partition("valid strategies")
+    assert message == (
+        f"project 'toy': strategy {strategy!r} needs {need}, which the models of a {kind} do not return; "
+    )
+    assert names.startswith(f" for a {kind}: ")
+    assert valid in names
+    assert strategy not in names
+    assert not seen
 
 
 def test_an_error_of_the_learner_is_the_error_of_the_job(make: Make) -> None:

@@ -33,6 +33,7 @@ from nextlabel.engine.simulation.annotators import (
 )
 from nextlabel.engine.simulation.fit import Fit, current_fit
 from nextlabel.engine.simulation.queried import QueriedItem, queried_items
+from nextlabel.engine.strategies import check_strategies
 from nextlabel.engine.training.commit import Report
 from nextlabel.store import items, jobs
 from nextlabel.store.labels import Label
@@ -154,11 +155,11 @@ def _points(plan: Plan, services: Services, run: Run, watch: Watch) -> Iterator[
     kind, seed = run.annotator, run.seed
     first = (plan.annotators[0], plan.project.seed)
     project = Project(services, services.projects.get(plan.project.name))
+    _check_plan(plan, services, project.config)
     confused = list(plan.annotators) != [EXACT]
     # validated in every run, even if its annotator is exact, so that an error comes before the first of many runs
     groups = _look_alikes(plan, services, project.config) if confused else ()
     annotator = Annotator(kind) if kind == EXACT else Annotator(kind, seed, plan.confusion, groups)
-    _check_start(plan, services, project.config)
     start, has_sets, counts = 0, False, Counter[LabelQuality]()
     for number in range(plan.rounds + 1):
         queried: tuple[QueriedItem, ...] = ()
@@ -176,7 +177,8 @@ def _points(plan: Plan, services: Services, run: Run, watch: Watch) -> Iterator[
             losses: list[float] = []
             train_here(services, project, _epochs(losses, run, number, watch))
         except NextlabelError as error:
-            if number or project.config.labels.initial or not project.status().items:
+            state = services.state(services.row(plan.project.name))
+            if (state.labelled & ~state.holdout).any():
                 raise
             raise NextlabelError(f"{error}; --start gives the simulation labels to start with") from error
         newest = project.models.checkpoints()[-1]
@@ -257,11 +259,18 @@ def _variant(plan: Plan, strategy: str, seed: int) -> ProjectConfig:
     return plan.project.model_copy(update=changed)
 
 
-def _check_start(plan: Plan, services: Services, config: ProjectConfig) -> None:
-    """Raise ProjectError if the data set decides which items are labelled at the start, and it is another number."""
+def _check_plan(plan: Plan, services: Services, config: ProjectConfig) -> None:
+    """Import the data set.
+
+    Raises ProjectError if any strategy of the plan does not fit its classes, or if the data set decides
+    which items are labelled at the start, and it is another number.
+    """
+    import_dataset(config, services.registry, services.settings, services.database, services.home)
+    by_class = bool(services.row(config.name).classes)
+    for strategy in plan.strategies:  # all of them before the first run
+        check_strategies(services.registry, _variant(plan, strategy, config.seed), by_class=by_class)
     if plan.start is None:
         return
-    import_dataset(config, services.registry, services.settings, services.database, services.home)
     state = services.state(services.row(config.name))
     labelled = int((state.labelled & ~state.holdout).sum())
     if labelled != plan.start and not _has_sets(services, config):
@@ -275,7 +284,6 @@ def _has_sets(services: Services, config: ProjectConfig) -> bool:
 
 
 def _look_alikes(plan: Plan, services: Services, config: ProjectConfig) -> tuple[Group, ...]:
-    import_dataset(config, services.registry, services.settings, services.database, services.home)
     row = services.row(config.name)
     if not row.classes:
         raise ProjectError(f"project {config.name!r} has no classes to confuse; the only valid annotator is {EXACT!r}")

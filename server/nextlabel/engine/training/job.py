@@ -29,6 +29,7 @@ from nextlabel.engine.retry import retry_while_busy
 from nextlabel.engine.scheduling import queue_due
 from nextlabel.engine.scores import Arrays, open_scores
 from nextlabel.engine.services import Services
+from nextlabel.engine.strategies import check_strategies
 from nextlabel.engine.training.cleanup import drop_old_scores, removed_on_failure
 from nextlabel.engine.training.commit import Report, finish_job
 from nextlabel.engine.training.features import feature_source
@@ -138,6 +139,7 @@ def _prepare(services: Services, job: JobRow, report: Report) -> _Plan:
     if message is not None:
         print(message, flush=True)  # noqa: T201 - the job's log
     row = services.row(config.name)
+    check_strategies(services.registry, config, by_class=bool(row.classes))
     state = services.state(row)
     with services.database.read() as connection:
         number = checkpoints.next_number(connection, config.name)
