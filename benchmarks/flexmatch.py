@@ -20,6 +20,7 @@ import sys
 import time
 import tomllib
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean, stdev
 from tempfile import TemporaryDirectory
@@ -28,7 +29,10 @@ from typing import Any
 import numpy as np
 
 from nextlabel.contracts import Targets, Training
+from nextlabel.contracts.errors import ProjectError
 from nextlabel.engine.images.image_items import PixelItems
+from nextlabel.engine.plugins.parameters import validate
+from nextlabel.engine.project_files import Labels, LearnerChoice
 from nextlabel_plugins.learners.flexmatch import FlexMatch, FlexMatchParameters
 
 ROOT = Path(__file__).parents[1]
@@ -66,22 +70,33 @@ def run(setting: str, seed: int) -> None:
         subprocess.run(command, check=True)
 
 
+def trained_with(tables: Mapping[str, Any]) -> tuple[Any, Labels, FlexMatchParameters]:
+    """Return what a result depends on, with all defaults filled in. Raises ProjectError for parameters of the past."""
+    learner = validate(FlexMatchParameters, LearnerChoice(**tables["learner"]).parameters, "[learner]")
+    return tables["dataset"], Labels(**tables["labels"]), learner
+
+
+def is_current(result: Mapping[str, Any]) -> bool:
+    """Return whether a result is one of a setting as it is now."""
+    if result["project"] not in SETTINGS:
+        return False
+    try:
+        return trained_with(result["parameters"]) == trained_with(tomllib.loads(project_file(result["project"], 0)))
+    except ProjectError:
+        return False
+
+
 def rows(results: list[dict[str, Any]]) -> list[str]:
-    """Return a table of the runs with the current parameters of their setting, of each seed the last one."""
+    """Return a table of the runs of the current settings, of each seed the last one."""
     lines = ["| setting | seeds | accuracy % | updates | minutes | threads | precision |", f"|{' --- |' * 7}"]
     for setting in SETTINGS:
-        current = tomllib.loads(project_file(setting, 0))["learner"]
-        runs = {
-            result["seed"]: result
-            for result in results
-            if result["project"] == setting and current.items() <= result["parameters"]["learner"].items()
-        }.values()
+        runs = {result["seed"]: result for result in results if result["project"] == setting and is_current(result)}
         if not runs:
             continue
-        scores = [100 * result["metrics"]["test_accuracy"] for result in runs]
+        scores = [100 * result["metrics"]["test_accuracy"] for result in runs.values()]
         spread = f" ± {stdev(scores):.2f}" if len(scores) > 1 else ""
-        last = list(runs)[-1]
-        minutes = mean(result["seconds"] for result in runs) / 60
+        last = list(runs.values())[-1]
+        minutes = mean(result["seconds"] for result in runs.values()) / 60
         conditions = f"{last['steps']} | {minutes:.0f} | {last['threads']} | {last['precision']}"
         lines.append(f"| `{setting}` | {len(scores)} | {mean(scores):.2f}{spread} | {conditions} |")
     return lines

@@ -8,16 +8,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.numpy import load_file
 
+from nextlabel.engine.evaluation.seed_results import trained_with
 from nextlabel.engine.plugins.parameters import validate
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.project_files import load_projects
 from nextlabel.testing import check_project
 from nextlabel_plugins.learners.flexmatch import FlexMatchParameters
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_settings_are_those_of_the_program(registry: Registry) -> None:
@@ -31,6 +36,8 @@ def test_the_settings_are_those_of_the_program(registry: Registry) -> None:
     assert (options.threshold, options.unlabelled_weight, options.steps) == (0.95, 1.0, 2**20)
     assert (options.curriculum, options.threshold_warmup, options.expand_labels) == ("convex", True, True)
     assert (options.augment, options.augment_strength, options.burn_in_steps) == ("ctaugment", 0.5, 0)
+    assert (options.augment_labelled, options.cutout, options.shift, options.flip) == (False, 0.5, 0.125, True)
+    assert (options.teacher, options.progressive_resize, options.tta) == ("network", False, "none")
 
 
 def test_the_small_project_has_as_many_labels(registry: Registry) -> None:
@@ -39,6 +46,30 @@ def test_the_small_project_has_as_many_labels(registry: Registry) -> None:
     small, project = projects.get("cifar10-flexmatch-small"), projects.get("cifar10-flexmatch")
     assert (small.dataset, small.labels) == (project.dataset, project.labels)
     assert validate(FlexMatchParameters, small.learner.parameters, "[learner]").network == "fast"
+
+
+def test_the_table_shows_results_of_the_current_settings_alone(registry: Registry, tmp_path: Path) -> None:
+    specification = spec_from_file_location("flexmatch_benchmark", ROOT / "benchmarks" / "flexmatch.py")
+    assert specification is not None
+    assert specification.loader is not None
+    benchmark = module_from_spec(specification)
+    specification.loader.exec_module(benchmark)
+    file = tmp_path / "small.toml"
+    file.write_text(benchmark.project_file("small", 0), "utf-8")
+    tables = trained_with(load_projects(registry, None, file).get("small"))
+
+    def shown(table: str = "", **changes: Any) -> bool:
+        parameters = {**tables, **({table: {**tables[table], **changes}} if table else {})}
+        result = {"project": "small", "seed": 0, "parameters": parameters, "metrics": {"test_accuracy": 0.5}}
+        return len(benchmark.rows([result | {"seconds": 60, "steps": 1, "threads": 2, "precision": None}])) == 3
+
+    assert shown()
+    assert shown("learner", weight_decay=5e-4)  # the default
+    assert shown("labels", control=0.0)
+    assert not shown("learner", weight_decay=1e-3)
+    assert not shown("learner", renamed=1)
+    assert not shown("labels", initial=400)
+    assert not shown("dataset", limit=1000)
 
 
 PROJECT = """dataset = {{plugin = "digits"}}
