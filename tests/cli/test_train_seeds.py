@@ -105,6 +105,12 @@ def test_as_text(shell, quick):
     assert "%" in lines[2]
 
 
+def test_one_seed_has_no_deviation(shell, quick):
+    last = shell("train", "quick", "--seeds", "1").stdout.splitlines()[-1]
+    assert last.startswith("quick, 1 seed: accuracy ")
+    assert "±" not in last
+
+
 def test_stored_seeds_are_counted_and_not_trained_again(shell, quick, quick_folder, tmp_path, fits):
     file = tmp_path / "new" / "seeds.jsonl"
     first = shell.json("train", "quick", "--seeds", "2", "--results", str(file))

@@ -106,8 +106,12 @@ def _train_seeds(
     with screen.progress(f"training {name}") as progress:
         found = runs.train(progress, lambda result: progress.print(_result_line(result)))
     spread = spreads(found)
-    shown = {name: f"{_number(name, of['mean'])} ± {_number(name, of['sd'])}" for name, of in spread.items()}
-    title = f"{name}, mean ± standard deviation of {len(found)} seeds"
+    several = len(found) > 1
+    shown = {
+        name: _number(name, of["mean"]) + (f" ± {_number(name, of['sd'])}" if several else "")
+        for name, of in spread.items()
+    }
+    title = f"{name}, mean ± standard deviation of {len(found)} seeds" if several else f"{name}, 1 seed"
     reply = {"project": name, "results": [asdict(result) for result in found], "spread": spread}
     screen.answer(reply, f"{title}: {_metrics(shown)}")
 
