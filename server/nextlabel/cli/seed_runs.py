@@ -188,9 +188,7 @@ def _train_once(services: Services, name: str, advance: Advance, notes: _Notes) 
     models = engine.project(name).models
     if not models.checkpoints():
         try:
-            job = wait_for_job(
-                engine, name, lambda _: queue_once(services.database, name, "train"), advance, None, notes
-            )
+            job = wait_for_job(engine, name, lambda _: queue_once(services.database, name, "train"), advance, notes)
         finally:
             notes.write()  # the process may be killed before the result is stored
         if job.state != "succeeded":
