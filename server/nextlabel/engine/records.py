@@ -64,7 +64,7 @@ class QueryAnswer:
     seed: int
     items: tuple[QueryItem, ...]
     remaining: int
-    """Items that can still be chosen, those in this answer included."""
+    """Items that need a label, those in this answer included. Some may lack the scores that the strategy uses."""
     stale_labels: int
     """Labels that the checkpoint was not trained on."""
     probabilities: str | None

@@ -59,10 +59,10 @@ def queue_scoring(connection: Connection, project: str, *, features: bool = Fals
 
 
 def queue_scoring_again(connection: Connection, project: str, *, features: bool = False) -> None:
-    """Queue a scoring, unless the last one is queued, runs, was cancelled, or failed less than a minute ago."""
+    """Queue a scoring, unless the last one is queued, runs, or ended without success less than a minute ago."""
     last = next(iter(jobs.latest(connection, project, "score", 1)), None)
     if last is None or not (
-        last.state in {"queued", "running", "cancelled"} or _just_ended(last, "failed", "interrupted")
+        last.state in {"queued", "running"} or _just_ended(last, "failed", "interrupted", "cancelled")
     ):
         queue_scoring(connection, project, features=features)
 

@@ -9,6 +9,7 @@ import pytest
 from support.engine import SQUARES, WAVE, ToyProject, ids
 
 from nextlabel.contracts.errors import NotFound, NotReady, PluginError, TooLarge, Unprocessable
+from nextlabel.engine import scheduling
 
 Make = Callable[..., ToyProject]
 
@@ -176,3 +177,29 @@ def test_items_without_scores_are_not_returned_yet(make: Make, image: Callable[[
     assert added not in ids(project.project.queries.create(100))
     project.work()
     assert added in ids(project.project.queries.create(100))
+
+
+def test_a_strategy_without_scores_chooses_from_all_items(make: Make, image: Callable[[int], bytes]) -> None:
+    project = make(SQUARES).import_dataset().train()
+    (added,) = project.add_images([image(1)])
+    query = project.project.queries.create(100, "random")
+    assert added in ids(query)
+    assert len(ids(query)) == query.remaining == len(ids(project.project.queries.create(100))) + 1
+    assert project.project.queries.replay(query.query) == query
+
+
+def test_items_without_scores_remain_and_a_cancelled_scoring_is_queued_again(
+    make: Make, image: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make(SQUARES).import_dataset().train()
+    before = project.project.queries.create(100)
+    project.add_images([image(1)])
+    (scoring,) = [job for job in project.engine.jobs() if job.state == "queued"]
+    project.engine.cancel(scoring.job)
+    query = project.project.queries.create(100)
+    assert (len(query.items), query.remaining) == (len(before.items), before.remaining + 1)
+    assert project.work() == []  # it was cancelled less than a minute ago
+    monkeypatch.setattr(scheduling, "RECENT", -1.0)
+    for strategy in (None, "random"):
+        project.project.queries.create(100, strategy)
+    assert [(job.kind, job.state) for job in project.work()] == [("score", "succeeded")]

@@ -43,6 +43,11 @@ class Composition:
         """Whether a strategy must run in the worker."""
         return any(stage.record.in_worker for stage in self.stages)
 
+    @property
+    def uses_scores(self) -> bool:
+        """Whether a strategy uses what a scoring holds, and so can choose only among the items in it."""
+        return any(stage.needs or stage.prepares for stage in self.stages)
+
     def parameters(self) -> dict[str, Any]:
         """Return everything that `recorded` needs besides the name, as plain JSON."""
         own = as_given(self.first.parameters)

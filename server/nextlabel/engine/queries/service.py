@@ -51,10 +51,12 @@ class _Basis:
     composition: Composition
     scores: Scores
     rows: int
-    """The first items of the pool, which have scores."""
+    """The first items of the pool, which the strategy chooses from: those with scores if it uses any, else all."""
     own: Sequence[Lease]
     """The annotator's own live leases, which are returned first."""
     askable: Askable
+    remaining: int
+    """Items that could be queried now or, if they have no scores yet, later."""
 
 
 class QueryService:
@@ -117,7 +119,10 @@ class QueryService:
         raise NotReady("other annotators took or labelled the items that the strategy chose; try again", 1)
 
     def get(self, query: str) -> QueryAnswer:
-        """Return a query as it was chosen, without the renewed leases that were returned with it."""
+        """Return a query as it was chosen, without the renewed leases that were returned with it.
+
+        `remaining` counts the items that it was chosen from.
+        """
         record = self._record(query)
         state = self._recorded_state(record)
         scores = recorded_scores(self._services, record, [])
@@ -172,9 +177,11 @@ class QueryService:
         else:
             composition = named_composition(services.registry, config.strategy, strategy)
         scores = current_scores(services, row, composition.stages)
-        rows = min(scores.row.rows, len(view.state)) if scores.row else len(view.state)
+        size = len(view.state)
+        rows = min(scores.row.rows, size) if scores.row and composition.uses_scores else size
         own, askable = view.items(rows)
-        return _Basis(row, view, composition, scores, rows, own, askable)
+        all_own, everything = (own, askable) if rows == size else view.items(size)
+        return _Basis(row, view, composition, scores, rows, own, askable, len(all_own) + len(everything))
 
     def _next_number(self) -> int:
         with self._services.database.write() as connection:
@@ -209,9 +216,9 @@ class QueryService:
                 current = QueryView(view.config, view.annotator, state, leases)
                 if current.own_positions != view.own_positions or not current.allows(returned, record.chosen):
                     return False
-                lacks_scores = record.rows < len(state)
+                lacks_scores = basis.scores.row is not None and basis.scores.row.rows < len(state)
             queries.insert(connection, record)
-            if lacks_scores:  # the job that was to score the other items may have failed
+            if lacks_scores:  # the job that was to score the other items may have failed, or was cancelled
                 queue_scoring_again(connection, row.name, features=self._config.features is not None)
             if view.annotator is not None:
                 queries.drop_expired(connection, row.name, now)
@@ -252,9 +259,8 @@ class QueryService:
         return bool(job.metrics["same"])
 
     def _answer(self, record: QueryRow, returned: Sequence[Chosen], basis: _Basis) -> QueryAnswer:
-        remaining = len(basis.askable) + len(basis.own)
         with self._services.database.read() as connection:
-            answer = _answer(connection, record, returned, basis.view.state, basis.scores.arrays, remaining)
+            answer = _answer(connection, record, returned, basis.view.state, basis.scores.arrays, basis.remaining)
             return self._with_hint(connection, answer, basis.view.state)
 
     def _record(self, query: str) -> QueryRow:

@@ -61,7 +61,7 @@ class QueryReply(Reply):
     )
     seed: int
     items: list[QueryItemReply]
-    remaining: int = Field(description="items that could still be queried, including these")
+    remaining: int = Field(description="items that need a label, including these; they may lack scores")
     stale_labels: int = Field(description="labels that the checkpoint was not trained on")
     hint: str | None = Field(None, description="how to fill the pool; only if it is empty")
 
