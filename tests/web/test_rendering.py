@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from dataclasses import dataclass, field, replace
+from html import unescape
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +18,7 @@ from nextlabel.engine.browse.gallery import GalleryPage, ItemCard, Neighbours
 from nextlabel.engine.records import (
     Checkpoint,
     ItemDetail,
+    ItemPage,
     ItemSummary,
     Job,
     Prediction,
@@ -73,6 +77,9 @@ class FakeProject:
 
     def gallery(self):
         return FakeGallery()
+
+    def page(self, limit):
+        return ItemPage((ITEM,), None)
 
     def checkpoints(self):
         return [Checkpoint("r1", "sine", True, "first", {"rmse": math.nan, "labels": 5.0}, 1.0, None)]
@@ -184,6 +191,8 @@ def test_predict_page_explains_the_request(client, fake, kind, key):
     fake.status_now = replace(STATUS, kind=kind)
     text = client.get("/projects/sine/").get_data(as_text=True)
     assert f"{{&#34;{key}&#34;:" in text or f'{{"{key}":' in text
+    (example,) = re.findall(r"'(.\S+ids.*)'", unescape(text))
+    assert json.loads(example) == {"ids": [ITEM.id]}
     assert "Sine &lt;wave&gt;" in text
     assert "<form" not in text
     assert "<script" not in text

@@ -66,8 +66,13 @@ def predict_images() -> Response:
 
 def _page(status: int, **result: object) -> Response:
     limits = {"largest_file": settings().max_upload_bytes, "largest_batch": settings().max_batch}
-    project = current_project().status()
-    return make_response(render_template("predict.html", project=project, **limits, **result), status)
+    project = current_project()
+    state = project.status()
+    # an example of a request by id, for items that are no images
+    first = project.items.page(limit=1).items if state.kind in {"vector", "node"} else ()
+    example = first[0].id if first else "ID"
+    page = render_template("predict.html", project=state, example=example, **limits, **result)
+    return make_response(page, status)
 
 
 def _row(blob: bytes, name: str) -> Row:
