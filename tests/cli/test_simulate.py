@@ -190,6 +190,15 @@ def test_the_curve_is_that_of_a_real_annotator(shell, engine):
     ]
 
 
+def test_without_rounds_there_is_neither_a_picture_of_items_nor_a_crossing(shell, quick, tmp_path):
+    shown = shell("simulate", "quick", "--rounds", "0", "--out", str(tmp_path / "out")).stdout
+    files = ["curve.csv", "curve.json", "curve.svg", "asked.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(files)
+    assert shown.splitlines()[-1] == f"{', '.join(files[:-1])} and {files[-1]} are in {tmp_path / 'out'}"
+    assert "final accuracy" in shown
+    assert "labels to" not in shown
+
+
 @pytest.mark.parametrize(("option", "value"), [("--strategy", "marginn"), ("--strategy", "margin,nope")])
 def test_unknown_strategies(shell, quick, option, value):
     assert "no strategy is called" in shell.refused("simulate", "quick", option, value)

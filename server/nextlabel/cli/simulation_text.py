@@ -55,9 +55,12 @@ def show_curves(
 ) -> None:
     """Print a row per curve, and what the column of comparisons is, if there are any.
 
+    The labels needed for an accuracy are left out if no run has a second point.
+
     `tested` are the same curves on the test split, if there is one beside the hold-out.
     """
-    levels = LEVELS if results[0].is_accuracy else ()
+    has_rounds = any(len(run) > 1 for curve in results for run in curve.runs)
+    levels = LEVELS if results[0].is_accuracy and has_rounds else ()
     finals = [f"final {shown[0].metric.replace('_', ' ')}" for shown in (results, tested) if shown]
     table = Table("strategy", *(f"labels to {level:.0%}" for level in levels), *finals)
     against = {(entry.strategy, entry.annotator): comparison_text(entry) for entry in compared}

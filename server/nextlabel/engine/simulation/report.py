@@ -23,7 +23,7 @@ from nextlabel.engine.simulation.simulate import Plan, Point
 def write(
     folder: Path, plan: Plan, points: Sequence[Point], curves: Sequence[Curve], result: Mapping[str, Any]
 ) -> list[str]:
-    """Write curve.csv, curve.json, curve.svg, asked.json and asked.svg to `folder`, and return these names.
+    """Write curve.csv, curve.json, curve.svg, asked.json and, if something was asked, asked.svg; return these names.
 
     curve.json is `result`, the `document`. With several strategies there is a picture of the items asked for each, as
     in asked-margin.svg. If fits were recorded, fit.svg shows them.
@@ -35,8 +35,10 @@ def write(
         "asked.json": queried_table(points).encode(),
     }
     for strategy in plan.strategies:
-        name = "asked.svg" if len(plan.strategies) == 1 else f"asked-{strategy}.svg"
-        contents[name] = draw_queried(plan.project.title, first_run(plan, points, strategy)).encode()
+        first = first_run(plan, points, strategy)
+        if any(point.queried for point in first):
+            name = "asked.svg" if len(plan.strategies) == 1 else f"asked-{strategy}.svg"
+            contents[name] = draw_queried(plan.project.title, first).encode()
     if fits := [point.fit for point in points if point.fit is not None]:
         contents["fit.svg"] = draw_fits(plan.project.title, fits).encode()
     folder.mkdir(parents=True, exist_ok=True)
