@@ -54,11 +54,10 @@ class Project:
         """Return the project's row. Queues the import of its data set and raises NotReady if there is none yet."""
         try:
             return self._services.row(self.config.name)
-        except NotReady:
+        except NotReady as not_read:
             with self._services.database.read() as connection:
                 failed = failed_import(connection, self.config.name)
-            if failed is None or failed.created < time.time() - _RETRY_AFTER:
-                queue_once(self._services.database, self.config.name, "import")
-            if failed is None:
-                raise
-            raise NotReady(str(failed.error), _RETRY_AFTER) from None
+            if failed is not None and failed.created >= time.time() - _RETRY_AFTER:
+                raise NotReady(str(failed.error), _RETRY_AFTER) from None
+            number = queue_once(self._services.database, self.config.name, "import")
+            raise NotReady(f"{not_read} (job {number} reads it)", 2) from None

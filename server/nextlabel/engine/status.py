@@ -14,8 +14,11 @@ from nextlabel.engine.records import JobState
 from nextlabel.engine.scheduling import last_trained_label
 from nextlabel.engine.services import Services
 from nextlabel.store import checkpoints, jobs, labels, projects
-from nextlabel.store.jobs import JobRow
+from nextlabel.store.jobs import JobRow, Kind
 from nextlabel.store.projects import ProjectRow
+
+READING: tuple[Kind, ...] = ("import", "train")
+"""Kinds of jobs that read the data set, unless that was done before."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,12 @@ def status(services: Services, config: ProjectConfig) -> ProjectStatus:
 
 
 def failed_import(connection: Connection, project: str) -> JobRow | None:
-    """Return the last job that ended if it failed: its error is why the project has no pool yet."""
+    """Return the last job that ended if it failed: its error is why the project has no pool yet.
+
+    It is none while a job that reads the data set is queued or running: the folder of data sets may be another one.
+    """
+    if any(jobs.active(connection, project, kind) is not None for kind in READING):
+        return None
     ended = [job for job in jobs.page(connection, project, 5) if job.finished is not None]
     return ended[0] if ended and ended[0].state == "failed" else None
 

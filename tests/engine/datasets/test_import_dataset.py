@@ -16,8 +16,10 @@ from support.engine import MODULES, SQUARES, WAVE, ToyProject, candidates
 
 from nextlabel.contracts import Contents, Dataset, Files, GraphItems, VectorItems
 from nextlabel.contracts.errors import NotReady, PluginError
+from nextlabel.engine import project as project_module
 from nextlabel.engine import retry
 from nextlabel.engine.datasets.import_dataset import held_out, import_dataset
+from nextlabel.engine.jobs.startup import queue_startup_jobs
 from nextlabel.engine.plugins.registry import Offer, Registry, load
 from nextlabel.store import items, labels
 from nextlabel.store.database import Database
@@ -340,6 +342,24 @@ def test_a_missing_data_set_is_reported(make: Make) -> None:
     with pytest.raises(NotReady, match="toy-missing is not on this machine"):
         project.project.items.page()
     assert project.work() == []
+
+
+def test_an_earlier_failure_is_not_shown_while_the_data_set_is_read_again(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make(dataset={"plugin": "toy-missing"}, labels={"initial": 0}, settings={"default_project": "another"})
+    retries: list[Callable[[], None]] = [
+        lambda: queue_startup_jobs(project.services),  # with another folder of data sets, perhaps
+        lambda: monkeypatch.setattr(project_module, "_RETRY_AFTER", -1),
+    ]
+    for again in retries:
+        with pytest.raises(NotReady, match="has not been read yet"):
+            project.project.items.page()
+        assert [job.state for job in project.work()] == ["failed"]
+        again()
+        with pytest.raises(NotReady, match=r"has not been read yet \(job \d reads it\)"):
+            project.project.items.page()
+        assert project.project.status().missing is None
 
 
 def test_unreadable_images_are_left_out_and_reported(

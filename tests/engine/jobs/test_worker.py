@@ -221,6 +221,13 @@ def test_images_are_scored_during_a_training(blobs: ToyProject, steps: Callable[
     worker.until(lambda: job(blobs, training).state == job(blobs, scoring).state == "running")
 
 
+def test_a_data_set_is_read_during_a_scoring(blobs: ToyProject, steps: Callable[..., Steps]) -> None:
+    with blobs.services.database.write() as connection:
+        numbers = [jobs.queue(connection, "toy", kind, {}, time.time()) for kind in ("score", "import")]
+    worker = steps(SLEEP)
+    worker.until(lambda: [job(blobs, number).state for number in numbers] == ["running"] * 2)
+
+
 def test_jobs_of_a_dead_worker_are_interrupted(steps: Callable[..., Steps], blobs: ToyProject) -> None:
     number = blobs.project.start_training()
     with blobs.services.database.write() as connection:

@@ -7,6 +7,7 @@ from nextlabel.engine.project_files import ProjectConfig
 from nextlabel.engine.scheduling import queue_due, queue_once
 from nextlabel.engine.scores import stored_scores
 from nextlabel.engine.services import Services
+from nextlabel.engine.status import failed_import
 from nextlabel.store import checkpoints, projects
 
 
@@ -24,12 +25,15 @@ def queue_startup_jobs(services: Services) -> None:
             queue_due(connection, config)
             row = projects.get(connection, name)
             trained = bool(checkpoints.all(connection, name))
+            failed = row is None and failed_import(connection, name) is not None
         if _has_lost_files(services, config):
             queue_once(services.database, name, "score")
         if row is not None and not row.imported:
             queue_once(services.database, name, "import")
         if not trained and (config.automatic or name == default):
             queue_once(services.database, name, "train")
+        elif failed:
+            queue_once(services.database, name, "import")
 
 
 def _has_lost_files(services: Services, config: ProjectConfig) -> bool:

@@ -30,8 +30,8 @@ GRACE = 5.0
 
 _EXTERNAL_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
-SLOTS: tuple[tuple[Kind, ...], ...] = (("train",), ("score", "import"))
-"""One job runs per slot at a time: new images are scored while a training runs."""
+SLOTS: tuple[tuple[Kind, ...], ...] = (("train",), ("score",), ("import",))
+"""One job runs per slot at a time: new images are scored, and data sets read, while a training runs."""
 
 
 @dataclass
