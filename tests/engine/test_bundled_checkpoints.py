@@ -201,8 +201,16 @@ def test_a_pool_with_uploads_does_not_import_the_data_set(
     assert bundled.project.status().items == 1
 
 
-def test_evaluating_without_a_hold_out_raises_not_ready(bundled: ToyProject) -> None:
-    with pytest.raises(NotReady, match="no held-out item has a full label yet"):
+def test_evaluating_without_the_data_set_names_what_is_missing(bundled: ToyProject) -> None:
+    with pytest.raises(
+        NotReady, match=r"^toy-missing is not on this machine; get it from nowhere; without it, no held"
+    ):
+        evaluate(bundled.services, "toy", lambda _: None)
+
+
+def test_evaluating_without_a_labelled_hold_out_raises_not_ready(bundled: ToyProject, data: OptionalData) -> None:
+    data.available = True  # too late, say: the pool has users' images
+    with pytest.raises(NotReady, match="has no test split, and no held-out item has a full label yet"):
         evaluate(bundled.services, "toy", lambda _: None)
 
 

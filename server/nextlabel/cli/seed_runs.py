@@ -19,9 +19,9 @@ from nextlabel import app
 from nextlabel.cli.foreground_jobs import wait_for_job
 from nextlabel.cli.output import Advance
 from nextlabel.contracts.errors import NextlabelError, ProjectError
+from nextlabel.engine.datasets.read_dataset import read_dataset
 from nextlabel.engine.engine import Engine
 from nextlabel.engine.evaluation.seed_results import SeedResult, append_result, read_results, trained_with
-from nextlabel.engine.plugins.parameters import build
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.project_files import ProjectConfig, Projects, Train
 from nextlabel.engine.scheduling import queue_once
@@ -70,9 +70,7 @@ class SeedRuns:
             if others := [f"{seed} ({result.commit})" for seed, result in counted.items() if result.commit != commit]:
                 click.echo(f"seeds trained at another commit than {commit}: {', '.join(others)}", err=True)
             if len(counted) < self.count:
-                choice = self.config.dataset
-                dataset = build(self.registry.dataset(choice.plugin), choice.parameters, "[dataset]")
-                dataset.read(self.settings.data, self.config.seed)  # if it is missing, nothing is begun
+                read_dataset(self.config, self.registry, self.settings)  # if it is missing, nothing is begun
             for number, run in enumerate(runs):
                 home = self._home(run)
                 if run.seed not in counted:

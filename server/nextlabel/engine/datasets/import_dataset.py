@@ -17,12 +17,11 @@ from sqlalchemy import Connection
 
 from nextlabel.contracts.data import BoolArray, Contents, Files, IntArray
 from nextlabel.contracts.errors import DatasetMissing, ProjectError
-from nextlabel.contracts.interfaces import Dataset
 from nextlabel.engine.datasets.drop_unreadable import DroppedFiles, drop_unreadable
+from nextlabel.engine.datasets.read_dataset import read_dataset
 from nextlabel.engine.datasets.sample_pool import Placement, fill_with_sample, place, starts_with_sample
 from nextlabel.engine.datasets.select_items import select
 from nextlabel.engine.datasets.validate_contents import check_contents, known_truth
-from nextlabel.engine.plugins.parameters import build
 from nextlabel.engine.plugins.registry import Registry
 from nextlabel.engine.pool_files import write_pool
 from nextlabel.engine.project_files import ProjectConfig
@@ -98,9 +97,7 @@ def _import(
     row_before: ProjectRow | None,
     progress: Callable[[float], None],
 ) -> str | None:
-    record = registry.dataset(config.dataset.plugin)
-    dataset: Dataset[object] = build(record, config.dataset.parameters, "[dataset]")
-    contents = dataset.read(settings.data, config.seed)
+    contents = read_dataset(config, registry, settings)
     check_contents(contents, f"data set {config.dataset.plugin!r}")
     if row_before is not None and (row_before.task, row_before.classes) != (contents.task, tuple(contents.classes)):
         raise ProjectError(

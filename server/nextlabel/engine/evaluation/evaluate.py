@@ -15,8 +15,9 @@ from typing import Any, Literal
 import numpy as np
 
 from nextlabel.contracts.data import FloatArray, GraphItems, IntArray, Items
-from nextlabel.contracts.errors import NotReady, Unprocessable
+from nextlabel.contracts.errors import DatasetMissing, NotReady, Unprocessable
 from nextlabel.engine.checkpoints.serialization import trained_with_other_holdout
+from nextlabel.engine.datasets.read_dataset import read_dataset
 from nextlabel.engine.evaluation.outcome_report import Outcome, Report, Split, outcome, report
 from nextlabel.engine.evaluation.stored_predictions import pool_split, stored_predictions
 from nextlabel.engine.images.image_items import unreadable_positions
@@ -105,7 +106,7 @@ def evaluate(services: Services, project: str, progress: Callable[[float], None]
         return _evaluation(served, _measure_stored(services, state, live), "model")
     measured = measure(served, evaluation_set, services.settings.cores, services.settings.max_pixels, progress)
     if measured is None:
-        raise _nothing_to_measure(project)
+        raise _nothing_to_measure(services, row)
     return _evaluation(served, measured, "onnx" if served.card["onnx"] else "model")
 
 
@@ -121,7 +122,7 @@ def find_evaluation_set(services: Services, row: ProjectRow) -> EvaluationSet | 
     state = services.state(row)
     positions, truth = state.holdout_truth(pool.truth)
     if not len(positions):
-        raise _nothing_to_measure(row.name)
+        raise _nothing_to_measure(services, row)
     items = services.items(state)
     return None if isinstance(items, GraphItems) else EvaluationSet("holdout", items.take(positions), truth)
 
@@ -166,13 +167,18 @@ def _measure_stored(services: Services, state: PoolState, live: CheckpointRow) -
         raise NotReady(f"checkpoint {live.name} of project {project.name!r} has not scored the pool yet")
     measured = _measured(pool_split(state), predictions, project.classes)
     if measured is None:
-        raise _nothing_to_measure(project.name)
+        raise _nothing_to_measure(services, project)
     return measured
 
 
-def _nothing_to_measure(project: str) -> NotReady:
+def _nothing_to_measure(services: Services, project: ProjectRow) -> NotReady:
+    if not project.imported:
+        try:
+            read_dataset(services.projects.get(project.name), services.registry, services.settings)
+        except DatasetMissing as missing:
+            return NotReady(f"{missing}; without it, no held-out item of project {project.name!r} has a full label yet")
     return NotReady(
-        f"project {project!r} has no test split, and no held-out item has a full label yet; without a hold-out, "
+        f"project {project.name!r} has no test split, and no held-out item has a full label yet; without a hold-out, "
         "items without a label are used, but the data set knows none of theirs"
     )
 
