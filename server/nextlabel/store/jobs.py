@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, Select, Update, delete, func, select, update
+from sqlalchemy import Connection, Select, Update, case, delete, func, literal, select, update
 
 from nextlabel.contracts.errors import Conflict, NotFound
 from nextlabel.store import bulk, json_utils
@@ -197,7 +197,13 @@ def remove(c: Connection, ids: Sequence[int]) -> None:
 def interrupt_orphans(c: Connection, owner: str, now: float) -> int:
     """Mark every running job of another owner as interrupted; return how many there were."""
     orphans = update(jobs).where(jobs.c.state == "running", func.coalesce(jobs.c.owner, "") != owner)
-    values = {"state": "interrupted", "finished": now, "error": "the worker that ran it has ended"}
+    ended = "the worker that ran it has ended"
+    project = jobs.c.project
+    hint = (
+        literal("; start the training again: POST /projects/") + project + "/train or `nextlabel train " + project + "`"
+    )
+    error = case((jobs.c.kind == "train", literal(ended) + hint), else_=ended)
+    values = {"state": "interrupted", "finished": now, "error": error}
     return c.execute(orphans.values(values)).rowcount
 
 

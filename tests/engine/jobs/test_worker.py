@@ -228,6 +228,11 @@ def test_a_data_set_is_read_during_a_scoring(blobs: ToyProject, steps: Callable[
     worker.until(lambda: [job(blobs, number).state for number in numbers] == ["running"] * 2)
 
 
+ORPHANED = (
+    "the worker that ran it has ended; start the training again: POST /projects/toy/train or `nextlabel train toy`"
+)
+
+
 def test_jobs_of_a_dead_worker_are_interrupted(steps: Callable[..., Steps], blobs: ToyProject) -> None:
     number = blobs.project.start_training()
     with blobs.services.database.write() as connection:
@@ -237,7 +242,7 @@ def test_jobs_of_a_dead_worker_are_interrupted(steps: Callable[..., Steps], blob
     worker = steps(FINISH)
     worker._recover()
     ended = job(blobs, number)
-    assert (ended.state, ended.error) == ("interrupted", "the worker that ran it has ended")
+    assert (ended.state, ended.error) == ("interrupted", ORPHANED)
     assert not leftover.exists()
     # the default project has no checkpoint yet, so its training is queued again
     assert [(queued.kind, queued.state) for queued in blobs.engine.jobs(limit=1)] == [("train", "queued")]
