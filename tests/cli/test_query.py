@@ -244,6 +244,8 @@ def test_query_prints_a_table(shell, trained):
     printed = shell("query", "quick", "--size", "2").stdout
     assert "quick-1: margin, by r1" in printed
     assert "0 labels are not trained on yet" in printed
+    shell("label", "quick", "7", "7", "--annotator", "ann")
+    assert "1 label is not trained on yet" in shell("query", "quick", "--size", "2").stdout
 
 
 def test_predict_prints_what_http_returns(shell, http, image):
@@ -282,6 +284,11 @@ def test_predict_takes_either_files_or_ids(shell, quick, arguments, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     (tmp_path / "image.png").touch()
     assert "pass either image files, or items with --id" in shell.refused("predict", "quick", *arguments, status=2)
+
+
+def test_a_file_that_does_not_exist_may_be_an_id(shell, quick):
+    message = shell.refused("predict", "quick", "1708", status=2)
+    assert "there is no file '1708'; an item of the pool is named by --id" in message
 
 
 def test_labels_are_stored(shell, http):

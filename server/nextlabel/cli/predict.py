@@ -22,7 +22,7 @@ _TOP = 3
 
 @click.command("predict")
 @project_name
-@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--id", "ids", multiple=True, help="Predict an item of the pool instead of a file; may be repeated.")
 @click.option(
     "--top",
@@ -43,6 +43,9 @@ def command(
     """Predict the class or value of each of FILES with PROJECT's live checkpoint."""
     if bool(files) == bool(ids):
         raise click.UsageError("pass either image files, or items with --id")
+    for file in files:
+        if not file.exists():
+            raise click.UsageError(f"there is no file {str(file)!r}; an item of the pool is named by --id")
     with open_engine(settings, project_file) as engine:
         predictions = predict(engine.project(name), files, ids, settings.max_batch)
     names = [*map(str, files), *ids]

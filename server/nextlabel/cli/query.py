@@ -21,6 +21,7 @@ from nextlabel.engine.queries.current_scores import CHECKPOINT, UNIFORM, ToBeCom
 from nextlabel.engine.records import QueryAnswer
 from nextlabel.engine.settings import Settings
 from nextlabel.import_export.exporting.query_images import QueryImages, query_folder, write_query_images
+from nextlabel.web.formatting import plural
 from nextlabel.web.schemas.query_schemas import QueryReply
 
 _MOST_JOBS = 3
@@ -135,4 +136,5 @@ def _print_table(console: Console, answer: QueryAnswer) -> None:
     console.print(rows)
     if answer.hint is not None:
         click.echo(answer.hint)
-    click.echo(f"{answer.remaining} items can be queried; {answer.stale_labels} labels are not trained on yet")
+    stale = f"{plural(answer.stale_labels, 'label')} {'is' if answer.stale_labels == 1 else 'are'} not trained on yet"
+    click.echo(f"{plural(answer.remaining, 'item')} can be queried; {stale}")
