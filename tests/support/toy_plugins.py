@@ -106,7 +106,7 @@ class Missing(Dataset[NoParameters]):
     """Always missing."""
 
     def read(self, root: Path | None, seed: int) -> Contents:
-        raise DatasetMissing("toy-missing is not on this machine; get it from nowhere")
+        raise DatasetMissing("toy-missing is not on this machine; download it with `nextlabel download PROJECT`")
 
 
 class First(Strategy[NoParameters]):

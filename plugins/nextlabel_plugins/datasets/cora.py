@@ -69,8 +69,8 @@ class Cora(Dataset[CoraParameters]):
             files = _published_files(folder)
         except _Unusable as fault:
             raise DatasetMissing(
-                f"Cora: {folder}/{fault}; download it with `nextlabel download cora`, or set NEXTLABEL_DATA to the "
-                "folder that holds Cora"
+                f"Cora: {folder}/{fault}; download it with `nextlabel download PROJECT`, or set NEXTLABEL_DATA to "
+                "the folder that holds Cora"
             ) from None
         load_geometric("data set `cora`")
         from torch_geometric.io import read_planetoid_data  # noqa: PLC0415 - the import takes seconds
@@ -99,7 +99,12 @@ class Cora(Dataset[CoraParameters]):
         try:
             _download(root)
         except DOWNLOAD_ERRORS as error:
-            raise DatasetMissing(f"Cora cannot be downloaded to {root / FOLDER}: {one_line(error)}") from error
+            from torch_geometric.datasets import Planetoid  # noqa: PLC0415 - the import takes seconds
+
+            raise DatasetMissing(
+                f"Cora cannot be downloaded to {root / FOLDER}: {one_line(error)}; connect to a network, "
+                f"or get {', '.join(CHECKSUMS)} from {Planetoid.url} and put them into {root / FOLDER}"
+            ) from error
 
 
 class _Unusable(Exception):

@@ -65,10 +65,14 @@ class Pets(Dataset[NoParameters]):
                 self._download(root)
             except _Damaged as error:  # its message names the temporary folder
                 raise DatasetMissing(
-                    f"{_TITLE} cannot be downloaded to {root / FOLDER}: what arrived is incomplete or damaged"
+                    f"{_TITLE} cannot be downloaded to {root / FOLDER}: what arrived is incomplete or damaged; "
+                    f"try again, or {_manual_download(root / FOLDER)}"
                 ) from error
             except DOWNLOAD_ERRORS as error:
-                raise DatasetMissing(f"{_TITLE} cannot be downloaded to {root / FOLDER}: {one_line(error)}") from error
+                raise DatasetMissing(
+                    f"{_TITLE} cannot be downloaded to {root / FOLDER}: {one_line(error)}; connect to a network, "
+                    f"or {_manual_download(root / FOLDER)}"
+                ) from error
 
     def _download(self, root: Path) -> None:
         """Download into a temporary folder, then move each file to `root` if all could be read."""
@@ -84,6 +88,15 @@ class Pets(Dataset[NoParameters]):
                     target = root / file.relative_to(name)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     file.replace(target)
+
+
+def _manual_download(folder: Path) -> str:
+    """Return the advice for a manual download."""
+    from torchvision.datasets import OxfordIIITPet  # noqa: PLC0415 - the import takes seconds
+
+    resources = OxfordIIITPet._RESOURCES  # noqa: SLF001 - torchvision has the addresses nowhere else
+    addresses = " and ".join(address for address, _ in resources)
+    return f"get {addresses} and unpack them into {folder}"
 
 
 def _read_split(folder: Path, split: str) -> _Split:

@@ -92,7 +92,14 @@ class ProjectError(NextlabelError):
 
 
 class DatasetMissing(NextlabelError):
-    """A data set is not on this machine; the message explains how to get it."""
+    """A data set is not on this machine; the message explains how to get it.
+
+    In a plugin's message, PROJECT in `nextlabel download PROJECT` stands for the project's name.
+    """
+
+    def of(self, project: str) -> DatasetMissing:
+        """Return the error with the name of the project instead of PROJECT."""
+        return DatasetMissing(str(self).replace("nextlabel download PROJECT", f"nextlabel download {project}"))
 
 
 class SettingsError(NextlabelError):

@@ -338,7 +338,9 @@ def test_a_missing_data_set_is_reported(make: Make) -> None:
     with pytest.raises(NotReady, match="has not been read yet"):
         project.project.items.page()
     assert [job.state for job in project.work()] == ["failed"]
-    assert project.project.status().missing == "toy-missing is not on this machine; get it from nowhere"
+    assert project.project.status().missing == (
+        "toy-missing is not on this machine; download it with `nextlabel download toy`"
+    )
     with pytest.raises(NotReady, match="toy-missing is not on this machine"):
         project.project.items.page()
     assert project.work() == []

@@ -170,7 +170,10 @@ def test_a_missing_data_set_fails_the_training_with_the_reason(make: Make) -> No
     project = make(dataset={"plugin": "toy-missing"})
     project.project.start_training()
     (job,) = project.work()
-    assert (job.state, job.error) == ("failed", "toy-missing is not on this machine; get it from nowhere")
+    assert (job.state, job.error) == (
+        "failed",
+        "toy-missing is not on this machine; download it with `nextlabel download toy`",
+    )
     assert project.project.status().missing == job.error
 
 

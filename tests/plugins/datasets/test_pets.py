@@ -117,16 +117,27 @@ def test_it_is_downloaded_once(read: Read, published: Path, tmp_path: Path) -> N
 
 
 def test_a_download_that_lacks_images_leaves_no_files(
-    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    published: Path, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nextlabel_plugins.datasets.pets._COLUMNS", 5)  # as if another file had arrived
     with pytest.raises(DatasetMissing) as error:
         Pets(NoParameters()).download(tmp_path / "data")
     folder = tmp_path / "data" / "oxford-iiit-pet"
     assert str(error.value) == (
-        f"Oxford-IIIT Pet cannot be downloaded to {folder}: what arrived is incomplete or damaged"
+        f"Oxford-IIIT Pet cannot be downloaded to {folder}: what arrived is incomplete or damaged; try again, "
+        f"or get {server}/images.tar.gz and {server}/annotations.tar.gz and unpack them into {folder}"
     )
     assert not list((tmp_path / "data").iterdir())
+
+
+def test_a_failed_download_names_the_files(published: Path, server: str, tmp_path: Path) -> None:
+    for archive in published.iterdir():
+        archive.unlink()
+    folder = tmp_path / "data" / "oxford-iiit-pet"
+    with pytest.raises(DatasetMissing, match=r"^Oxford-IIIT Pet cannot be downloaded to .*: HTTP Error 404") as error:
+        Pets(NoParameters()).download(tmp_path / "data")
+    advice = f"; connect to a network, or get {server}/images.tar.gz and {server}/annotations.tar.gz and unpack them"
+    assert str(error.value).endswith(f"{advice} into {folder}")
 
 
 @pytest.mark.parametrize("damage", ["missing", "other"])

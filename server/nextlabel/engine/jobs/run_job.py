@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from threading import Event
 
-from nextlabel.contracts.errors import Gone, NextlabelError, NotReady, PluginError
+from nextlabel.contracts.errors import DatasetMissing, Gone, NextlabelError, NotReady, PluginError
 from nextlabel.engine.datasets.import_dataset import import_dataset
 from nextlabel.engine.queries import worker_choices
 from nextlabel.engine.queries.service import QueryService
@@ -94,8 +94,9 @@ def run_job(services: Services, job: JobRow, stop: Event | None = None, listen: 
         elif isinstance(error, NextlabelError):
             if isinstance(error, PluginError) and error.__cause__ is not None:
                 traceback.print_exception(error.__cause__)
-            print(error, flush=True)  # noqa: T201 - as above
-            _finish(services, job, "failed", str(error))
+            shown = str(error.of(job.project) if isinstance(error, DatasetMissing) else error)
+            print(shown, flush=True)  # noqa: T201 - as above
+            _finish(services, job, "failed", shown)
         else:
             traceback.print_exc()
             _finish(services, job, "failed", f"{type(error).__name__}: {error}")
