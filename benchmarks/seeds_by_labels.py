@@ -87,11 +87,11 @@ def text(values: list[float]) -> str:
 
 
 def table(results: list[dict[str, Any]], titles: dict[str, str], counts: Iterable[int]) -> str:
-    """Return a table of the documentation: a row per project, a column per number of labels."""
-    counts = list(counts)
-    rows = [["labels", *(f"{count:,}" for count in counts)], ["---"] * (1 + len(counts))]
-    for project, title in titles.items():
-        rows.append([title, *(text(accuracies(results, Cell(project, count))) for count in counts)])
+    """Return a table of the documentation: a row per project, a column per number of labels; none without a result."""
+    cells = {count: [text(accuracies(results, Cell(project, count))) for project in titles] for count in counts}
+    columns = [["labels", "---", *titles.values()]]
+    columns += [[f"{count:,}", "---", *column] for count, column in cells.items() if any(column)]
+    rows = [row for row in zip(*columns, strict=True) if any(row[1:])]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
