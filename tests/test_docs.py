@@ -167,9 +167,10 @@ def test_the_documented_figures_of_half_precision_are_the_measured_ones():
 
 
 @pytest.mark.slow
-def test_the_documented_figures_of_cora_are_the_measured_ones():
-    for table in stored_results("cora.py"):
-        assert f"\n\n{table}\n\n" in page("cora.md")
+@pytest.mark.parametrize("name", ["cora", "mnist-pseudo"])
+def test_the_documented_figures_of_a_project_are_the_measured_ones(name):
+    for table in stored_results(f"{name.replace('-', '_')}.py"):
+        assert f"\n\n{table}\n\n" in page(f"{name}.md")
 
 
 def stored_results(script: str) -> list[str]:
