@@ -167,7 +167,7 @@ def test_the_documented_figures_of_half_precision_are_the_measured_ones():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["cora", "mnist-pseudo"])
+@pytest.mark.parametrize("name", ["cora", "mnist-autoencoder", "mnist-pseudo"])
 def test_the_documented_figures_of_a_project_are_the_measured_ones(name):
     for table in stored_results(f"{name.replace('-', '_')}.py"):
         assert f"\n\n{table}\n\n" in page(f"{name}.md")
