@@ -20,7 +20,6 @@ import sys
 import time
 import tomllib
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean, stdev
 from tempfile import TemporaryDirectory
@@ -29,10 +28,10 @@ from typing import Any
 import numpy as np
 
 from nextlabel.contracts import Targets, Training
-from nextlabel.contracts.errors import ProjectError
+from nextlabel.engine.evaluation.seed_results import trained_with
 from nextlabel.engine.images.image_items import PixelItems
-from nextlabel.engine.plugins.parameters import validate
-from nextlabel.engine.project_files import Labels, LearnerChoice
+from nextlabel.engine.plugins.registry import load
+from nextlabel.engine.project_files import load_projects
 from nextlabel_plugins.learners.flexmatch import FlexMatch, FlexMatchParameters
 
 ROOT = Path(__file__).parents[1]
@@ -70,27 +69,25 @@ def run(setting: str, seed: int) -> None:
         subprocess.run(command, check=True)
 
 
-def trained_with(tables: Mapping[str, Any]) -> tuple[Any, Labels, FlexMatchParameters]:
-    """Return what a result depends on, with all defaults filled in. Raises ProjectError for parameters of the past."""
-    learner = validate(FlexMatchParameters, LearnerChoice(**tables["learner"]).parameters, "[learner]")
-    return tables["dataset"], Labels(**tables["labels"]), learner
-
-
-def is_current(result: Mapping[str, Any]) -> bool:
-    """Return whether a result is one of a setting as it is now."""
-    if result["project"] not in SETTINGS:
-        return False
-    try:
-        return trained_with(result["parameters"]) == trained_with(tomllib.loads(project_file(result["project"], 0)))
-    except ProjectError:
-        return False
+def current_parameters(setting: str) -> dict[str, Any]:
+    """Return the tables that the training of a setting depends on, with all defaults filled in."""
+    registry = load()
+    with TemporaryDirectory() as folder:
+        file = Path(folder, f"{setting}.toml")
+        file.write_text(project_file(setting, 0), "utf-8")
+        return trained_with(load_projects(registry, None, file).get(setting), registry)
 
 
 def rows(results: list[dict[str, Any]]) -> list[str]:
     """Return a table of the runs of the current settings, of each seed the last one."""
     lines = ["| setting | seeds | accuracy % | updates | minutes | threads | precision |", f"|{' --- |' * 7}"]
     for setting in SETTINGS:
-        runs = {result["seed"]: result for result in results if result["project"] == setting and is_current(result)}
+        current = current_parameters(setting)
+        runs = {
+            result["seed"]: result
+            for result in results
+            if (result["project"], result["parameters"]) == (setting, current)
+        }
         if not runs:
             continue
         scores = [100 * result["metrics"]["test_accuracy"] for result in runs.values()]

@@ -267,7 +267,8 @@ def test_options_that_do_not_go_together(shell, quick, options):
     assert "--" in shell.refused("train", "quick", *options, status=2)
 
 
-def test_nothing_is_begun_without_the_data_set(shell, quick, quick_folder, tmp_path):
+def test_nothing_is_begun_without_the_data_set(shell, quick, quick_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("NEXTLABEL_DATA", str(tmp_path / "data"))
     text = (quick_folder / "projects" / "quick.toml").read_text()
     file = tmp_path / "second.toml"
     file.write_text(text.replace('"digits"\nlimit = 300', '"mnist"'))

@@ -56,7 +56,7 @@ def test_the_table_shows_results_of_the_current_settings_alone(registry: Registr
     specification.loader.exec_module(benchmark)
     file = tmp_path / "small.toml"
     file.write_text(benchmark.project_file("small", 0), "utf-8")
-    tables = trained_with(load_projects(registry, None, file).get("small"))
+    tables = trained_with(load_projects(registry, None, file).get("small"), registry)
 
     def shown(table: str = "", **changes: Any) -> bool:
         parameters = {**tables, **({table: {**tables[table], **changes}} if table else {})}
