@@ -14,13 +14,12 @@ line per seed.
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from mnist_entropy import write_random_mnist
-from seeds_by_labels import ROOT, Cell, chart, check, load, png, table, train
+from seeds_by_labels import ROOT, chart, load, png, run
 
 RESULTS = Path(__file__).parent / "results" / "mnist_autoencoder.jsonl"
 LABELS = (100, 300, 1000, 3000, 10_000)
@@ -58,29 +57,13 @@ def reconstructions(path: Path) -> None:
     png([test[:, 0].numpy(), np.rint(drawn.view(-1, 28, 28).numpy())], path)
 
 
-def main() -> None:
-    """Run what the arguments name."""
-    parser = ArgumentParser(description=__doc__)
-    for name in ("--check", "--draw", "--show"):
-        parser.add_argument(name, action="store_true")
-    parser.add_argument("--only", choices=TITLES)
-    parser.add_argument("--labels", type=int, choices=LABELS)
-    parser.add_argument("--seeds", type=int, default=5)
-    arguments = parser.parse_args()
-    if arguments.check:
-        check(TITLES, write_random_mnist)
-        return
-    if arguments.draw:
-        (ROOT / "docs" / "mnist-autoencoder.svg").write_text(
-            chart(load(RESULTS), TITLES, LABELS, "A classifier of 32 codes on MNIST")
-        )
-        reconstructions(ROOT / "docs" / "mnist-autoencoder.png")
-    elif not arguments.show:
-        for project in [arguments.only] if arguments.only else TITLES:
-            for count in [arguments.labels] if arguments.labels else LABELS:
-                train(Cell(project, count), RESULTS, arguments.seeds)
-    print(table(load(RESULTS), TITLES, LABELS))
+def draw_pictures() -> None:
+    """Draw the pictures of the page."""
+    (ROOT / "docs" / "mnist-autoencoder.svg").write_text(
+        chart(load(RESULTS), TITLES, LABELS, "A classifier of 32 codes on MNIST")
+    )
+    reconstructions(ROOT / "docs" / "mnist-autoencoder.png")
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, RESULTS, TITLES, LABELS, write_random_mnist, draw_pictures)

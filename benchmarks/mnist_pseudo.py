@@ -12,37 +12,20 @@ per seed.
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from pathlib import Path
 
 from mnist_entropy import write_random_mnist
-from seeds_by_labels import ROOT, Cell, chart, check, load, table, train
+from seeds_by_labels import ROOT, chart, load, run
 
 RESULTS = Path(__file__).parent / "results" / "mnist_pseudo.jsonl"
 LABELS = (1000, 3000, 6000)
 TITLES = {"mnist-pseudo": "`mnist-pseudo`", "mnist-pseudo-supervised": "supervised"}
 
 
-def main() -> None:
-    """Run what the arguments name."""
-    parser = ArgumentParser(description=__doc__)
-    for name in ("--check", "--draw", "--show"):
-        parser.add_argument(name, action="store_true")
-    parser.add_argument("--only", choices=TITLES)
-    parser.add_argument("--labels", type=int, choices=LABELS)
-    parser.add_argument("--seeds", type=int, default=5)
-    arguments = parser.parse_args()
-    if arguments.check:
-        check(TITLES, write_random_mnist)
-        return
-    if arguments.draw:
-        (ROOT / "docs" / "mnist-pseudo.svg").write_text(chart(load(RESULTS), TITLES, LABELS, "Pseudo-labels on MNIST"))
-    elif not arguments.show:
-        for project in [arguments.only] if arguments.only else TITLES:
-            for count in [arguments.labels] if arguments.labels else LABELS:
-                train(Cell(project, count), RESULTS, arguments.seeds)
-    print(table(load(RESULTS), TITLES, LABELS))
+def draw_pictures() -> None:
+    """Draw the picture of the page."""
+    (ROOT / "docs" / "mnist-pseudo.svg").write_text(chart(load(RESULTS), TITLES, LABELS, "Pseudo-labels on MNIST"))
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, RESULTS, TITLES, LABELS, write_random_mnist, draw_pictures)

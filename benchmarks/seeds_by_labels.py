@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log10
 from pathlib import Path
@@ -124,6 +125,34 @@ def check(projects: Iterable[str], write: Callable[[Path], None]) -> None:
             cell = Cell(project, 20, {"min_steps": 3})
             train(cell, results, 1, {"NEXTLABEL_DATA": folder, "NEXTLABEL_HOME": str(Path(folder, "home"))})
             assert len(accuracies(load(results), cell)) == 1
+
+
+def run(
+    description: str | None,
+    results: Path,
+    titles: dict[str, str],
+    counts: Sequence[int],
+    write: Callable[[Path], None],
+    draw_pictures: Callable[[], None],
+) -> None:
+    """Run what the arguments of a benchmark name, and print its table."""
+    parser = ArgumentParser(description=description)
+    for name in ("--check", "--draw", "--show"):
+        parser.add_argument(name, action="store_true")
+    parser.add_argument("--only", choices=titles)
+    parser.add_argument("--labels", type=int, choices=counts)
+    parser.add_argument("--seeds", type=int, default=5)
+    arguments = parser.parse_args()
+    if arguments.check:
+        check(titles, write)
+        return
+    if arguments.draw:
+        draw_pictures()
+    elif not arguments.show:
+        for project in [arguments.only] if arguments.only else titles:
+            for count in [arguments.labels] if arguments.labels else counts:
+                train(Cell(project, count), results, arguments.seeds)
+    print(table(load(results), titles, counts))
 
 
 def png(rows: list[np.ndarray], path: Path) -> None:
