@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 
 def training_device() -> torch.device:
@@ -22,6 +23,13 @@ def native_bfloat16() -> bool:
 def training_precision(device: torch.device) -> AbstractContextManager[None]:
     """Return a context for the forward passes of a training: bfloat16 if the device supports it natively."""
     return torch.autocast(device.type, torch.bfloat16, enabled=_uses_bfloat16(device))
+
+
+def forward(network: nn.Module, images: Tensor) -> Tensor:
+    """Return what a network makes of images (b, c, h, w), as float32, in the precision of a training."""
+    with training_precision(images.device):
+        outputs: Tensor = network(images.float().contiguous(memory_format=torch.channels_last))
+    return outputs.float()
 
 
 def reported_precision(device: torch.device) -> dict[str, float]:

@@ -16,10 +16,10 @@ from nextlabel_plugins.networks.architectures.network import ImageNetwork, Shape
 from nextlabel_plugins.networks.training.augment import RandomAffine
 from nextlabel_plugins.networks.training.batches import batches
 from nextlabel_plugins.networks.training.hardware import (
+    forward,
     preserve_rng_state,
     reported_precision,
     training_device,
-    training_precision,
 )
 from nextlabel_plugins.networks.training.loss_meter import LossMeter
 from nextlabel_plugins.networks.training.losses import candidate_loss
@@ -119,10 +119,8 @@ def _train(
     last_not_averaged = updates - max(1, int(config.weight_averaging * updates))
     meter = LossMeter(progress, updates, config.epochs)
     for step, rows in enumerate(batches(len(images), config.batch_size, updates), start=1):
-        batch = augment(images[rows].float()).contiguous(memory_format=torch.channels_last)
-        with training_precision(batch.device):
-            logits = network(batch)
-        loss = candidate_loss(logits.float(), candidates[rows], config.label_smoothing)
+        logits = forward(network, augment(images[rows].float()))
+        loss = candidate_loss(logits, candidates[rows], config.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

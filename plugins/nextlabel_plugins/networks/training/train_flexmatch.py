@@ -24,10 +24,10 @@ from nextlabel_plugins.networks.training.batches import RandomBatches
 from nextlabel_plugins.networks.training.curriculum import Curriculum
 from nextlabel_plugins.networks.training.flexmatch_sgd import FlexMatchSGD
 from nextlabel_plugins.networks.training.hardware import (
+    forward,
     preserve_rng_state,
     reported_precision,
     training_device,
-    training_precision,
 )
 from nextlabel_plugins.networks.training.in_memory import InMemoryImages
 from nextlabel_plugins.networks.training.layer_reports import layer_reports
@@ -226,19 +226,13 @@ class _FlexMatch:
         if self.source and update >= config.burn_in_steps:
             loss = self.source.loss(rows, views, size)
         else:
-            loss = candidate_loss(self.logits(views), self.candidates[rows.to(views.device)])
+            loss = candidate_loss(forward(self.network, views), self.candidates[rows.to(views.device)])
         self.network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step(done)
         if isinstance(self.augment, CTAugment) and (self.source or config.augment_labelled):
             self._learn_augmentation(self.augment, rows)
         return loss
-
-    def logits(self, views: Tensor) -> Tensor:
-        """Return the network's logits (b, C) of views (b, c, h, w), float32."""
-        with training_precision(views.device):
-            logits: Tensor = self.network(views.contiguous(memory_format=torch.channels_last))
-        return logits.float()
 
     def joined(self, labelled: Tensor, unlabelled: Tensor) -> Tensor:
         """Return the loss of a step; for `fast`, whose learning rates are those of a mean over all views, a mean."""
@@ -252,21 +246,17 @@ class _FlexMatch:
 
         It normalises by the statistics of these views, which are weak ones alone.
         """
-        teacher = self.average.network.train()
-        with training_precision(views.device):
-            logits = teacher(views.float().contiguous(memory_format=torch.channels_last))
-        return softmax_over_candidates(logits.float(), self.candidates[rows.to(views.device)]).cpu()
+        logits = forward(self.average.network.train(), views)
+        return softmax_over_candidates(logits, self.candidates[rows.to(views.device)]).cpu()
 
     @torch.no_grad()
     def _learn_augmentation(self, augment: CTAugment, rows: Tensor) -> None:
         """Show the averaged network changed views of labelled items, and compare with their labels."""
         probe = augment.probe(self.images.views(rows, None).float())
-        teacher = self.average.network.eval()
         self.average.copy_statistics(self.network)
-        with training_precision(probe.views.device):
-            logits = teacher(probe.views.contiguous(memory_format=torch.channels_last))
+        logits = forward(self.average.network.eval(), probe.views)
         candidates = self.candidates[rows.to(logits.device)]
-        augment.learn(probe, (logits.float().softmax(dim=1) * candidates).sum(dim=1).cpu())
+        augment.learn(probe, (logits.softmax(dim=1) * candidates).sum(dim=1).cpu())
 
     @torch.no_grad()
     def _measure_statistics(self) -> None:
@@ -278,9 +268,7 @@ class _FlexMatch:
                 norm.momentum = None  # the mean over all batches
         order = RandomBatches(len(self.candidates), PREDICTION_BATCH)
         for number in range(STATISTICS_BATCHES):
-            views = self.images.views(order.draw(), number).float()
-            with training_precision(views.device):
-                network(views.contiguous(memory_format=torch.channels_last))
+            forward(network, self.images.views(order.draw(), number))
 
 
 class WeakViews:
@@ -304,7 +292,7 @@ class WeakViews:
         rows = training.unlabelled[chosen]
         weak = training.images.views(rows, None, size).float()
         strong = training.augment(training.images.views(rows, None, size).float())
-        logits = training.logits(torch.cat([labelled_views, weak, strong]))
+        logits = forward(training.network, torch.cat([labelled_views, weak, strong]))
         of_labelled, of_weak, of_strong = torch.split(logits, [len(labelled), len(rows), len(rows)])
         candidates = training.candidates[rows.to(logits.device)]
         probabilities = softmax_over_candidates(of_weak.detach(), candidates).cpu()
@@ -361,9 +349,9 @@ class TeacherTable:
         chosen = self._draw(confidence >= self._curriculum.thresholds()[pseudo_labels])
         supervised_targets = training.candidates[labelled.to(labelled_views.device)]
         if not len(chosen):
-            return candidate_loss(training.logits(labelled_views), supervised_targets)
+            return candidate_loss(forward(training.network, labelled_views), supervised_targets)
         views = training.images.views(training.unlabelled[chosen], None, size).float()
-        logits = training.logits(torch.cat([labelled_views, training.augment(views)]))
+        logits = forward(training.network, torch.cat([labelled_views, training.augment(views)]))
         of_labelled, of_strong = torch.split(logits, [len(labelled), len(chosen)])
         loss = nn.functional.cross_entropy(of_strong, pseudo_labels[chosen].to(logits.device))
         return training.joined(candidate_loss(of_labelled, supervised_targets), loss)

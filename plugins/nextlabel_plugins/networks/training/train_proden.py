@@ -14,10 +14,10 @@ from nextlabel_plugins.networks.architectures.factory import build_network
 from nextlabel_plugins.networks.architectures.network import ImageNetwork, Shape
 from nextlabel_plugins.networks.training.batches import RandomBatches
 from nextlabel_plugins.networks.training.hardware import (
+    forward,
     preserve_rng_state,
     reported_precision,
     training_device,
-    training_precision,
 )
 from nextlabel_plugins.networks.training.in_memory import InMemoryImages
 from nextlabel_plugins.networks.training.layer_reports import layer_reports
@@ -140,9 +140,7 @@ def _train(
             epoch = step * size // rows if size <= rows else step
             # the views of an item differ in their flip, as those of successive epochs do
             views = torch.cat([images.views(chosen, epoch + view, side) for view in range(view_count)])
-            with training_precision(views.device):
-                logits = network(views.float().contiguous(memory_format=torch.channels_last))
-            logits = logits.float().unflatten(0, (view_count, -1))
+            logits = forward(network, views).unflatten(0, (view_count, -1))  # type: ignore[no-untyped-call]
             previous, current = targets.weights[chosen], targets.update(chosen, logits.detach())
             loss = targets.loss(chosen, logits, previous if config.delayed_targets else current)
             network.zero_grad(set_to_none=True)
@@ -159,8 +157,6 @@ def _predicted_targets(network: ImageNetwork, data: TrainingData) -> Tensor:
     targets = []
     for start in range(0, len(data.images), PREDICTION_BATCH):
         batch = slice(start, start + PREDICTION_BATCH)
-        views = data.images[batch].permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
-        with training_precision(views.device):
-            logits = network(views)
-        targets.append(softmax_over_candidates(logits.float(), data.candidates[batch]))
+        logits = forward(network, data.images[batch].permute(0, 3, 1, 2))
+        targets.append(softmax_over_candidates(logits, data.candidates[batch]))
     return torch.cat(targets)

@@ -16,10 +16,10 @@ from nextlabel_plugins.networks.architectures.network import ImageNetwork, Shape
 from nextlabel_plugins.networks.training.augment import RandomAffine
 from nextlabel_plugins.networks.training.batches import batches
 from nextlabel_plugins.networks.training.hardware import (
+    forward,
     preserve_rng_state,
     reported_precision,
     training_device,
-    training_precision,
 )
 from nextlabel_plugins.networks.training.loss_meter import LossMeter
 from nextlabel_plugins.networks.training.losses import candidate_loss
@@ -110,10 +110,7 @@ def _train(
         targets = candidates[rows]
         if (more := next(pseudo, None)) is not None:
             rows, targets = torch.cat([rows, more.rows]), torch.cat([targets, more.candidates])
-        batch = augment(images[rows].float()).contiguous(memory_format=torch.channels_last)
-        with training_precision(batch.device):
-            logits = network(batch)
-        loss = candidate_loss(logits.float(), targets)
+        loss = candidate_loss(forward(network, augment(images[rows].float())), targets)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -134,10 +131,8 @@ def pseudo_labels(
     network.eval()
     rows, classes = [], []
     for batch in torch.split(torch.nonzero(candidates.sum(dim=1) > 1).flatten(), PREDICTION_BATCH):
-        views = images[batch].float().contiguous(memory_format=torch.channels_last)
-        with training_precision(views.device):
-            logits = network(views)
-        probabilities, best = softmax_over_candidates(logits.float(), candidates[batch]).max(dim=1)
+        logits = forward(network, images[batch])
+        probabilities, best = softmax_over_candidates(logits, candidates[batch]).max(dim=1)
         certain = probabilities >= threshold
         rows.append(batch[certain])
         classes.append(best[certain])

@@ -17,7 +17,7 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from nextlabel_plugins.networks.architectures.factory import build_network
 from nextlabel_plugins.networks.architectures.network import Shape
-from nextlabel_plugins.networks.training import train_cnn, train_proden
+from nextlabel_plugins.networks.training import hardware, train_cnn, train_proden
 from nextlabel_plugins.networks.training.augment import RandomAffine
 from nextlabel_plugins.networks.training.hardware import (
     native_bfloat16,
@@ -93,9 +93,9 @@ def loss_devices(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     for module in (train_cnn, train_proden):
         monkeypatch.setattr(module, "training_device", lambda: GPU)
         monkeypatch.setattr(module, "preserve_rng_state", lambda _: nullcontext())
-        monkeypatch.setattr(module, "training_precision", lambda _: nullcontext())
         monkeypatch.setattr(module, "LossMeter", DeviceRecorder)
         monkeypatch.setattr(module, "build_network", recording(build_network))
+    monkeypatch.setattr(hardware, "training_precision", lambda _: nullcontext())
     monkeypatch.setattr(DeviceRecorder, "devices", [], raising=False)
     monkeypatch.setattr(train_cnn, "WeightAverage", LastWeights)
     monkeypatch.setattr(nn.Module, "_apply", move_module)
